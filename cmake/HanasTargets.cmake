@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The project's target vocabulary: one library per folder, one executable per test file.
+#
+#   hanas_library(<name> SOURCES ... [HEADERS ...] [PUBLIC deps...] [PRIVATE deps...])
+#   hanas_proto_library(<name> PROTOS ... [PUBLIC deps...] [GRPC])
+#   hanas_binary(<output-name> SOURCES ... [DEPS ...])
+#   hanas_test(<name> SOURCES ... [DEPS ...] LABELS ... [TIMEOUT seconds] [DATA])
+#   hanas_benchmark(<name> SOURCES ... [DEPS ...])
+#
+# Includes are relative to the repository root: #include "core/base/digest.h". A dependency is PRIVATE unless the library's own headers include
+# it. Packages that many folders need (Abseil, Protobuf, gRPC, Threads, GTest) are found once at the top; Torch, RocksDB and the other heavy ones
+# are found in the folder that uses them (and in its tests), so that a component configures without what it does not use.
+
+include_guard(GLOBAL)
+
+# Warnings are errors for our own code; generated code does not link this target.
+add_library(hanas_warnings INTERFACE)
+target_compile_options(hanas_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND HANAS_THREAD_SAFETY_ANALYSIS)
+  target_compile_options(hanas_warnings INTERFACE -Wthread-safety -Wthread-safety-beta)
+endif()
+
+# Everything built here, generated code included: language level, include root, sanitizers.
+add_library(hanas_base INTERFACE)
+target_compile_features(hanas_base INTERFACE cxx_std_20)
+target_include_directories(hanas_base INTERFACE "${PROJECT_SOURCE_DIR}")
+if(HANAS_SANITIZE)
+  list(JOIN HANAS_SANITIZE "," _hanas_sanitizers)
+  target_compile_options(hanas_base INTERFACE -fsanitize=${_hanas_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(hanas_base INTERFACE -fsanitize=${_hanas_sanitizers})
+endif()
+
+function(_hanas_check_arguments function_name prefix)
+  if(${prefix}_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "${function_name}: unexpected arguments: ${${prefix}_UNPARSED_ARGUMENTS}")
+  endif()
+  if(${prefix}_KEYWORDS_MISSING_VALUES)
+    message(FATAL_ERROR "${function_name}: keywords without values: ${${prefix}_KEYWORDS_MISSING_VALUES}")
+  endif()
+endfunction()
+
+# A static library `hanas_<name>`, used as `hanas::<name>`. Header-only folders list HEADERS and no SOURCES.
+function(hanas_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
+  _hanas_check_arguments("hanas_library(${name})" arg)
+  if(arg_SOURCES)
+    add_library(hanas_${name} STATIC ${arg_SOURCES} ${arg_HEADERS})
+    target_link_libraries(hanas_${name} PUBLIC hanas_base ${arg_PUBLIC} PRIVATE hanas_warnings ${arg_PRIVATE})
+  else()
+    add_library(hanas_${name} INTERFACE ${arg_HEADERS})
+    target_link_libraries(hanas_${name} INTERFACE hanas_base ${arg_PUBLIC} ${arg_PRIVATE})
+  endif()
+  add_library(hanas::${name} ALIAS hanas_${name})
+endfunction()
+
+# Messages (and, with GRPC, stubs) from .proto files named relative to the calling folder. The import root is the repository root, so a file is
+# imported and included by its path there: import "proto/hanas/v1/x.proto", #include "proto/hanas/v1/x.pb.h".
+function(hanas_proto_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "GRPC" "" "PROTOS;PUBLIC")
+  _hanas_check_arguments("hanas_proto_library(${name})" arg)
+  set(out "${PROJECT_BINARY_DIR}/generated")
+  file(MAKE_DIRECTORY "${out}")
+  set(plugin_arguments)
+  if(arg_GRPC)
+    set(plugin_arguments --grpc_out=${out} --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin>)
+  endif()
+  set(absolute_protos)
+  foreach(proto IN LISTS arg_PROTOS)
+    list(APPEND absolute_protos "${CMAKE_CURRENT_SOURCE_DIR}/${proto}")
+  endforeach()
+  set(generated)
+  foreach(proto IN LISTS absolute_protos)
+    file(RELATIVE_PATH relative "${PROJECT_SOURCE_DIR}" "${proto}")
+    string(REGEX REPLACE "\\.proto$" "" stem "${relative}")
+    set(outputs "${out}/${stem}.pb.cc" "${out}/${stem}.pb.h")
+    if(arg_GRPC)
+      list(APPEND outputs "${out}/${stem}.grpc.pb.cc" "${out}/${stem}.grpc.pb.h")
+    endif()
+    add_custom_command(
+      OUTPUT ${outputs}
+      COMMAND protobuf::protoc -I "${PROJECT_SOURCE_DIR}" --cpp_out=${out} ${plugin_arguments} ${relative}
+      DEPENDS ${absolute_protos} protobuf::protoc
+      WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+      COMMENT "Generating ${stem}.pb.{h,cc}"
+      VERBATIM)
+    list(APPEND generated ${outputs})
+  endforeach()
+  add_library(hanas_${name} STATIC ${generated})
+  # PUBLIC: the generated headers include protobuf's (and gRPC's).
+  target_link_libraries(hanas_${name} PUBLIC hanas_base protobuf::libprotobuf ${arg_PUBLIC})
+  if(arg_GRPC)
+    target_link_libraries(hanas_${name} PUBLIC gRPC::grpc++)
+  endif()
+  target_include_directories(hanas_${name} SYSTEM PUBLIC "${out}")
+  add_library(hanas::${name} ALIAS hanas_${name})
+endfunction()
+
+# An executable <build>/bin/<output-name>.
+function(hanas_binary output_name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  _hanas_check_arguments("hanas_binary(${output_name})" arg)
+  set(target "${output_name}-bin")
+  add_executable(${target} ${arg_SOURCES})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME "${output_name}" RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  target_link_libraries(${target} PRIVATE hanas_base hanas_warnings ${arg_DEPS})
+  # Only what the program uses may appear in ldd: distribution packages over-link.
+  target_link_options(${target} PRIVATE -Wl,--as-needed)
+  set_property(GLOBAL APPEND PROPERTY HANAS_BINARIES ${target})
+endfunction()
+
+# One GoogleTest executable, registered as one ctest test. Its main (tests/support/test_main.cc) reports "skipped" to ctest when every case was
+# skipped and none failed. DATA marks a test that reads HANAS_DATA_DIR and skips itself without it.
+function(hanas_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "DATA" "TIMEOUT" "SOURCES;DEPS;LABELS")
+  _hanas_check_arguments("hanas_test(${name})" arg)
+  set(allowed unit contract integration parity fault architecture)
+  foreach(label IN LISTS arg_LABELS)
+    if(NOT label IN_LIST allowed)
+      message(FATAL_ERROR "hanas_test(${name}): unknown label '${label}', expected one of: ${allowed}")
+    endif()
+  endforeach()
+  if(NOT arg_LABELS)
+    message(FATAL_ERROR "hanas_test(${name}): LABELS is required, one or more of: ${allowed}")
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  if(arg_DATA)
+    list(APPEND arg_LABELS data)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  target_link_libraries(${name} PRIVATE hanas_base hanas_warnings ${arg_DEPS} hanas_test_main)
+  add_test(NAME ${name} COMMAND ${name})
+  # passive: spinning OpenMP threads of one test would starve the other.
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 ENVIRONMENT "OMP_WAIT_POLICY=passive;HANAS_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
+endfunction()
+
+# A Google Benchmark executable <build>/benchmarks/<name>; nothing without HANAS_BUILD_BENCHMARKS.
+function(hanas_benchmark name)
+  if(NOT HANAS_BUILD_BENCHMARKS)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  _hanas_check_arguments("hanas_benchmark(${name})" arg)
+  add_executable(${name} ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/benchmarks")
+  target_link_libraries(${name} PRIVATE hanas_base hanas_warnings ${arg_DEPS} benchmark::benchmark_main)
+  set_property(GLOBAL APPEND PROPERTY HANAS_BENCHMARKS ${name})
+endfunction()
