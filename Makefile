@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# The commands people type. Everything runs in a Debian 13 environment that deploy/root.sh makes when it is missing.
+
+ROOT := deploy/root.sh
+START := $(shell date +%s)
+# announce "step": the elapsed time and what happens next, with how long it takes on two cores.
+announce = @printf '\n==> [%4d s] %s\n' $$(($$(date +%s) - $(START))) $(1)
+
+DEMO_JOB ?= examples/fashion-mnist.yaml
+DEMO_OUT ?= demo-out
+DEMO_ARGS ?=
+TEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help root demo test lint asan bench shell agent-only clean
+
+help: ## Lists these commands
+	@echo "HA-NAS. Times are for two cores; 'first' is a machine that has never built it."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "The build environment is: $$($(ROOT) where)"
+	@echo "Data sets are read from HANAS_DATA_DIR when it is set."
+
+root: ## Makes the Debian 13 build environment (first: 1 to 3 min, then nothing)
+	$(call announce,"Build environment (first time 1 to 3 min; then nothing)")
+	@$(ROOT) ensure
+
+demo: root ## Builds the programs and runs a small search to a measured front (first: 30 min; then 15 min)
+	$(call announce,"Configure (20 s)")
+	@$(ROOT) run cmake --preset release --log-level=WARNING
+	$(call announce,"Build the programs (first time 10 min; then seconds)")
+	@$(ROOT) run cmake --build --preset release
+	$(call announce,"Search: profile, train, sample, search, verify (15 min; Ctrl-C stops, the same command resumes)")
+	@$(ROOT) run build/release/bin/hanas run $(DEMO_JOB) --out $(DEMO_OUT) $(DEMO_ARGS)
+
+test: root ## Builds everything and runs every test (first: 30 min; then 5 min)
+	$(call announce,"Configure (20 s)")
+	@$(ROOT) run cmake --preset dev --log-level=WARNING
+	$(call announce,"Build everything (first time 20 min; then seconds)")
+	@$(ROOT) run cmake --build --preset dev
+	$(call announce,"Tests (5 min)")
+	@$(ROOT) run ctest --preset dev $(TEST_ARGS)
+	$(call announce,"All tests passed")
+
+asan: root ## Unit and contract tests under AddressSanitizer and UBSan, without the worker (first: 15 min)
+	$(call announce,"Configure (20 s)")
+	@$(ROOT) run cmake --preset asan-ubsan --log-level=WARNING
+	$(call announce,"Build with sanitizers (first time 12 min; then seconds)")
+	@$(ROOT) run cmake --build --preset asan-ubsan
+	$(call announce,"Tests (2 min)")
+	@$(ROOT) run ctest --preset asan-ubsan $(TEST_ARGS)
+
+lint: root ## Formatting, shell syntax, clang's thread-safety analysis, clang-tidy on core (first: 15 min)
+	$(call announce,"Formatting and shell syntax (5 s)")
+	@$(ROOT) run deploy/lint.sh format
+	$(call announce,"Thread-safety analysis: configure and build with clang (first time 10 min; then seconds)")
+	@$(ROOT) run cmake --preset clang-safety --log-level=WARNING
+	@$(ROOT) run cmake --build --preset clang-safety
+	$(call announce,"clang-tidy on core (3 min)")
+	@$(ROOT) run deploy/lint.sh tidy build/clang-safety core
+
+bench: root ## Builds and runs benchmarks/ (first: 10 min)
+	$(call announce,"Configure and build (first time 10 min; then seconds)")
+	@$(ROOT) run cmake --preset release --log-level=WARNING
+	@$(ROOT) run cmake --build --preset bench
+	$(call announce,"Run (2 min)")
+	@$(ROOT) run deploy/bench.sh build/release/benchmarks
+
+agent-only: root ## Builds and tests what a board needs, without LibTorch and RocksDB (first: 8 min)
+	$(call announce,"Configure, build, test")
+	@$(ROOT) run cmake --preset agent-only --log-level=WARNING
+	@$(ROOT) run cmake --build --preset agent-only
+	@$(ROOT) run ctest --preset agent-only
+
+shell: root ## Opens a shell in the build environment
+	@$(ROOT) shell
+
+clean: ## Removes build/ (the build environment and the compiler cache stay)
+	rm -rf build
