@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of ARCHITECTURE.md: who may include whom. Changing the layout means changing this file.
+
+#include <string>
+#include <vector>
+
+#include "tests/architecture/include_rules.h"
+
+namespace hanas::architecture {
+
+const std::vector<Room>& Rooms() {
+  static const std::vector<Room>* const kRooms = new std::vector<Room>{
+      // core: a chain of its own, below everything.
+      {"core/base", {}},
+      {"core/space", {"core/base"}},
+      {"core/graph", {"core/base"}},
+      {"core/lowering", {"core/base", "core/space", "core/graph"}},
+      {"core/plan", {"core/base", "core/space", "core/graph", "core/lowering"}},
+      {"core/cost", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
+      {"core/latency", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
+      {"core/encoding", {"core/base", "core/space"}},
+      {"core/trial", {"core/base", "core/space", "core/graph", "core/plan"}},
+
+      // Shared by the processes.
+      {"config", {"core/*"}},
+      {"proto", {}},
+      {"rpc", {"core/*", "proto"}},
+      {"telemetry", {}},
+      {"export", {"core/*"}},
+
+      // coordinator: core <- {search, surrogate, calibration, store} <- app <- service <- main. The store's records are protobufs of their own.
+      {"coordinator/search", {"core/*"}},
+      {"coordinator/surrogate", {"core/*"}},
+      {"coordinator/calibration", {"core/*"}},
+      {"coordinator/store", {"core/*", "proto"}},
+      {"coordinator/store/rocksdb", {"core/*", "proto", "coordinator/store"}},
+      {"coordinator/app",
+       {"core/*", "coordinator/search", "coordinator/surrogate", "coordinator/calibration", "coordinator/store", "telemetry"}},
+      {"coordinator/service", {"core/*", "proto", "rpc", "coordinator/app", "telemetry"}},
+      {"coordinator/main.cc",
+       {"core/*", "config", "rpc", "telemetry", "coordinator/app", "coordinator/service", "coordinator/store", "coordinator/store/rocksdb"}},
+
+      // worker: core <- engine <- torch; main wires torch behind the engine's interface.
+      {"worker/engine", {"core/*"}},
+      {"worker/torch", {"core/*", "export", "worker/engine"}},
+      {"worker/service", {"core/*", "proto", "rpc", "telemetry", "worker/engine"}},
+      {"worker/main.cc", {"core/*", "config", "rpc", "telemetry", "worker/engine", "worker/torch", "worker/service"}},
+
+      // profiler-agent: core <- {device, runtime} <- measure <- service <- main.
+      {"profiler-agent/device", {"core/*"}},
+      {"profiler-agent/runtime", {"core/*"}},
+      {"profiler-agent/measure", {"core/*", "export", "profiler-agent/device", "profiler-agent/runtime"}},
+      {"profiler-agent/service", {"core/*", "proto", "rpc", "telemetry", "profiler-agent/measure"}},
+      {"profiler-agent/main.cc",
+       {"core/*", "config", "rpc", "telemetry", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/measure",
+        "profiler-agent/service"}},
+
+      {"cli", {"core/*", "proto", "rpc", "config"}},
+  };
+  return *kRooms;
+}
+
+const std::vector<LibraryRule>& LibraryRules() {
+  static const std::vector<LibraryRule>* const kRules = new std::vector<LibraryRule>{
+      {"LibTorch", {"torch/", "ATen/", "c10/"}, {"worker/torch"}},
+      {"RocksDB", {"rocksdb/"}, {"coordinator/store/rocksdb"}},
+      {"gRPC",
+       {"grpcpp/", "grpc/"},
+       {"rpc", "coordinator/service", "worker/service", "profiler-agent/service", "coordinator/main.cc", "worker/main.cc",
+        "profiler-agent/main.cc"}},
+      {"Protobuf",
+       {"google/protobuf/", "google/rpc/"},
+       {"rpc", "cli", "coordinator/store", "coordinator/store/rocksdb", "coordinator/service", "worker/service", "profiler-agent/service",
+        "coordinator/main.cc", "worker/main.cc", "profiler-agent/main.cc"}},
+      {"XNNPACK", {"xnnpack.h", "pthreadpool.h"}, {"profiler-agent/runtime"}},
+      {"cpuinfo", {"cpuinfo.h"}, {"profiler-agent/device", "profiler-agent/runtime"}},
+      {"ONNX Runtime", {"onnxruntime_c_api.h", "onnxruntime_cxx_api.h", "onnxruntime/"}, {"profiler-agent/runtime"}},
+      {"ONNX", {"onnx/"}, {"export"}},
+      {"yaml-cpp", {"yaml-cpp/"}, {"config"}},
+      {"prometheus-cpp", {"prometheus/"}, {"telemetry"}},
+      {"Eigen", {"Eigen/"}, {"coordinator/surrogate", "coordinator/calibration"}},
+      {"CLI11", {"CLI/"}, {"cli", "coordinator/main.cc", "worker/main.cc", "profiler-agent/main.cc"}},
+      {"libcurl", {"curl/"}, {"cli"}},
+      {"GoogleTest", {"gtest/", "gmock/", "absl/status/status_matchers.h"}, {}},
+      {"Google Benchmark", {"benchmark/"}, {}},
+  };
+  return *kRules;
+}
+
+}  // namespace hanas::architecture
