@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/plan/exec_plan.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+
+namespace hanas {
+namespace {
+
+class Planner {
+ public:
+  Planner(const Graph& graph, const BackendCaps& caps) : graph_(graph), caps_(caps) {}
+
+  ExecPlan Run() && {
+    plan_.input = Define(graph_.input, Executed(graph_.value(graph_.input).type));
+    for (size_t i = 0; i < graph_.operators.size(); ++i) Step(graph_.operators[i], static_cast<int>(i));
+    const bool network = graph_.value(graph_.output).producer.role == LayerRole::kClassifier;
+    const ElementType native = Executed(graph_.value(graph_.output).type);
+    plan_.output = Read(graph_.output, network ? ElementType::kFloat32 : native);
+    return std::move(plan_);
+  }
+
+ private:
+  /// How a graph's element type exists on the device.
+  ElementType Executed(ElementType type) const {
+    return type == ElementType::kFloat16 && !caps_.native_float16 ? ElementType::kFloat32 : type;
+  }
+
+  int AddValue(ValueId source, const Shape& shape, ElementType type) {
+    plan_.values.push_back({shape, type, source});
+    return static_cast<int>(plan_.values.size()) - 1;
+  }
+
+  /// The value in its native type.
+  int Define(ValueId id, ElementType type) {
+    const int value = AddValue(id, graph_.value(id).shape, type);
+    known_[{id, type}] = value;
+    return value;
+  }
+
+  /// The value as `type`, converted at most once.
+  int Read(ValueId id, ElementType type) {
+    if (const auto found = known_.find({id, type}); found != known_.end()) return found->second;
+    const ElementType native = Executed(graph_.value(id).type);
+    const int converted = Convert(known_.at({id, native}), type, id);
+    known_[{id, type}] = converted;
+    return converted;
+  }
+
+  int Convert(int from, ElementType type, ValueId source) {
+    const ExecValue value = plan_.values[static_cast<size_t>(from)];
+    const int to = AddValue(source, value.shape, type);
+    Emit({.kind = OpKind::kConvert,
+          .input = value.shape,
+          .output_channels = value.shape.back(),
+          .input_type = value.type,
+          .weight_type = value.type,
+          .output_type = type},
+         {from}, to, -1);
+    return to;
+  }
+
+  void Emit(OpKey key, absl::InlinedVector<int, 2> inputs, int output, int op) {
+    plan_.steps.push_back({std::move(key), std::move(inputs), output, op});
+  }
+
+  ElementType WeightType(const Operator& op, ElementType compute) const {
+    const bool packed = op.kind == OpKind::kFullyConnected && op.weight_type == ElementType::kInt4 && caps_.int4_fully_connected &&
+                        compute == ElementType::kInt8;
+    return packed ? ElementType::kInt4 : compute;
+  }
+
+  OpKey KeyOf(const Operator& op, ElementType compute) const {
+    const Shape& in = graph_.value(op.inputs[0]).shape;
+    return {.kind = op.kind,
+            .input = in,
+            .output_channels = graph_.value(op.output).shape.back(),
+            .kernel = op.kernel,
+            .stride = op.stride,
+            .padding = op.padding,
+            .dilation = op.dilation,
+            .groups = op.groups,
+            .activation = op.activation,
+            .input_type = compute,
+            .weight_type = op.has_weights() ? WeightType(op, compute) : compute,
+            .output_type = compute};
+  }
+
+  void Step(const Operator& op, int index) {
+    const ElementType compute = Executed(op.compute);
+    if (op.kind == OpKind::kHardSwish && compute == ElementType::kInt8 && !caps_.int8_hard_swish) return ThroughFloat(op, index);
+    absl::InlinedVector<int, 2> inputs;
+    for (const ValueId id : op.inputs) inputs.push_back(Read(id, compute));
+    Emit(KeyOf(op, compute), std::move(inputs), Define(op.output, compute), index);
+  }
+
+  /// The float32 result is not offered to other readers: the value is what its quantiser leaves of it.
+  void ThroughFloat(const Operator& op, int index) {
+    const int input = Read(op.inputs[0], ElementType::kFloat32);
+    const int result = AddValue(op.output, graph_.value(op.output).shape, ElementType::kFloat32);
+    Emit(KeyOf(op, ElementType::kFloat32), {input}, result, index);
+    known_[{op.output, ElementType::kInt8}] = Convert(result, ElementType::kInt8, op.output);
+  }
+
+  const Graph& graph_;
+  const BackendCaps& caps_;
+  ExecPlan plan_;
+  std::map<std::pair<ValueId, ElementType>, int> known_;
+};
+
+}  // namespace
+
+Digest CapsDigest(const BackendCaps& caps) {
+  return DigestBuilder()
+      .Add(caps.name)
+      .Add(caps.version)
+      .Add(caps.isa)
+      .Add(caps.native_float16)
+      .Add(caps.int8_hard_swish)
+      .Add(caps.int4_fully_connected)
+      .Build();
+}
+
+Digest PlanDigest(const ExecPlan& plan) {
+  DigestBuilder digest;
+  digest.Add(plan.input).Add(plan.output);
+  for (const ExecStep& step : plan.steps) {
+    digest.Add(ToString(step.key)).Add(step.output).Add(step.op);
+    for (const int input : step.inputs) digest.Add(input);
+  }
+  return digest.Build();
+}
+
+ExecPlan MakePlan(const Graph& graph, const BackendCaps& caps) { return Planner(graph, caps).Run(); }
+
+std::vector<OpKey> EnumerateOpKeys(const Lowering& lowering, const BackendCaps& caps) {
+  absl::flat_hash_set<OpKey> keys;
+  lowering.ForEachReachableUnit([&](const UnitId&, const LoweringContext&, const UnitChoice&, const Fragment& fragment) {
+    for (ExecStep& step : MakePlan(fragment.graph, caps).steps) keys.insert(std::move(step.key));
+  });
+  std::vector<OpKey> sorted(keys.begin(), keys.end());
+  std::sort(sorted.begin(), sorted.end(), [](const OpKey& a, const OpKey& b) { return ToString(a) < ToString(b); });
+  return sorted;
+}
+
+}  // namespace hanas

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/space/space_spec.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace hanas {
+namespace {
+
+constexpr int kMaxResolution = 1024;
+constexpr int kMaxChannels = 4096;
+constexpr int kMaxKernel = 7;
+constexpr int kMaxDepth = 16;
+constexpr int kMaxChoices = 64;
+constexpr absl::string_view kLegalPrecisions = "one of w16a16, w8a16, w4a16, w2a16, w8a8, w4a8, w2a8";
+
+/// Checks the lists of one specification; a member keeps the path that every message starts with.
+class Checker {
+ public:
+  Checker(absl::string_view path, FieldViolations& violations) : path_(path), violations_(violations) {}
+
+  Checker Field(absl::string_view name) const { return Checker(absl::StrCat(path_, ".", name), violations_); }
+  Checker Item(absl::string_view name, size_t index) const { return Checker(absl::StrCat(path_, ".", name, "[", index, "]"), violations_); }
+
+  void Fail(absl::string_view message) const { violations_.Add(path_, std::string(message)); }
+
+  void Range(int value, int low, int high) const {
+    if (value < low || value > high) Fail(absl::StrCat("expected a whole number from ", low, " to ", high, ", found ", value));
+  }
+
+  /// A gene's choices: not empty, strictly ascending, each in range.
+  template <typename T>
+  void Ascending(const std::vector<T>& choices, T low, T high) const {
+    if (!Count(choices.size())) return;
+    for (size_t i = 0; i < choices.size(); ++i) {
+      if (!(choices[i] >= low && choices[i] <= high)) {
+        Element(i).Fail(absl::StrCat("expected a number from ", low, " to ", high, ", found ", choices[i]));
+      } else if (i > 0 && !(choices[i] > choices[i - 1])) {
+        Element(i).Fail(absl::StrCat("expected choices in ascending order without repeats, found ", choices[i], " after ", choices[i - 1]));
+      }
+    }
+  }
+
+  template <typename T>
+  void Distinct(const std::vector<T>& choices) const {
+    if (!Count(choices.size())) return;
+    for (size_t i = 1; i < choices.size(); ++i) {
+      for (size_t j = 0; j < i; ++j) {
+        if (choices[i] == choices[j]) return Element(i).Fail("expected distinct choices, found a repeated one");
+      }
+    }
+  }
+
+  void Precisions(const std::vector<Precision>& choices, int min_weight_bits = 2) const {
+    Distinct(choices);
+    for (size_t i = 0; i < choices.size(); ++i) {
+      if (!IsLegal(choices[i])) {
+        Element(i).Fail(absl::StrCat("expected ", kLegalPrecisions, ", found ", ToString(choices[i])));
+      } else if (choices[i].weight_bits < min_weight_bits) {
+        Element(i).Fail(absl::StrCat("expected at least ", min_weight_bits, " weight bits in the first and last layer, found ", ToString(choices[i])));
+      }
+    }
+  }
+
+  void Kernels(const std::vector<int>& choices) const {
+    Ascending(choices, 1, kMaxKernel);
+    for (size_t i = 0; i < choices.size(); ++i) {
+      if (choices[i] % 2 == 0) Element(i).Fail(absl::StrCat("expected an odd kernel size, found ", choices[i]));
+    }
+  }
+
+  void SqueezeExcite(const std::vector<bool>& choices) const {
+    if (!Count(choices.size())) return;
+    if (choices.size() > 2 || (choices.size() == 2 && (choices[0] || !choices[1]))) Fail("expected [false], [true] or [false, true]");
+  }
+
+ private:
+  Checker Element(size_t index) const { return Checker(absl::StrCat(path_, "[", index, "]"), violations_); }
+  bool Count(size_t size) const {
+    if (size == 0) Fail("expected at least one choice, found an empty list");
+    if (size > static_cast<size_t>(kMaxChoices)) Fail(absl::StrCat("expected at most ", kMaxChoices, " choices, found ", size));
+    return size > 0;
+  }
+
+  std::string path_;
+  FieldViolations& violations_;
+};
+
+void CheckBlock(const BlockSpec& block, const Checker& at) {
+  at.Field("kernels").Kernels(block.kernels);
+  at.Field("expansions").Ascending(block.expansions, 1.0, 16.0);
+  at.Field("squeeze_excite").SqueezeExcite(block.squeeze_excite);
+  at.Field("activations").Distinct(block.activations);
+  at.Field("expand_precisions").Precisions(block.expand_precisions);
+  at.Field("depthwise_precisions").Precisions(block.depthwise_precisions);
+  at.Field("project_precisions").Precisions(block.project_precisions);
+}
+
+void CheckStage(const StageSpec& stage, const Checker& at) {
+  at.Field("widths").Ascending(stage.widths, 1, kMaxChannels);
+  at.Field("depths").Ascending(stage.depths, 1, kMaxDepth);
+  at.Field("stride").Range(stage.stride, 1, 4);
+  const size_t deepest = stage.depths.empty() ? 0 : static_cast<size_t>(std::max(0, stage.depths.back()));
+  if (stage.blocks.size() != deepest) {
+    at.Field("blocks").Fail(absl::StrCat("expected one entry for each of the ", deepest, " blocks of the deepest choice, found ", stage.blocks.size()));
+  }
+  for (size_t i = 0; i < stage.blocks.size(); ++i) CheckBlock(stage.blocks[i], at.Item("blocks", i));
+}
+
+/// The feature map must not shrink to nothing at the smallest resolution.
+void CheckStrides(const SpaceSpec& spec, const Checker& at) {
+  int total = spec.stem.stride;
+  for (const StageSpec& stage : spec.stages) total *= std::max(1, stage.stride);
+  if (!spec.resolutions.empty() && spec.resolutions.front() < total) {
+    at.Field("resolutions").Fail(absl::StrCat("expected at least ", total, ", the product of all strides, found ", spec.resolutions.front()));
+  }
+}
+
+}  // namespace
+
+std::string ToString(Precision precision) { return absl::StrCat("w", precision.weight_bits, "a", precision.activation_bits); }
+
+bool IsLegal(Precision p) {
+  const bool narrow = p.weight_bits == 8 || p.weight_bits == 4 || p.weight_bits == 2;
+  return (p.activation_bits == 16 && (narrow || p.weight_bits == 16)) || (p.activation_bits == 8 && narrow);
+}
+
+absl::StatusOr<Precision> PrecisionFromString(absl::string_view text) {
+  for (const int activation_bits : {16, 8}) {
+    for (const int weight_bits : {16, 8, 4, 2}) {
+      const Precision precision = {static_cast<uint8_t>(weight_bits), static_cast<uint8_t>(activation_bits)};
+      if (IsLegal(precision) && ToString(precision) == text) return precision;
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat("expected a precision (", kLegalPrecisions, "), found \"", text, "\""));
+}
+
+absl::string_view Name(Activation activation) { return activation == Activation::kRelu ? "relu" : "hard_swish"; }
+
+absl::StatusOr<Activation> ActivationFromName(absl::string_view name) {
+  if (name == "relu") return Activation::kRelu;
+  if (name == "hard_swish") return Activation::kHardSwish;
+  return absl::InvalidArgumentError(absl::StrCat("expected an activation (relu, hard_swish), found \"", name, "\""));
+}
+
+void ValidateSpaceSpec(const SpaceSpec& spec, absl::string_view path, FieldViolations& violations) {
+  const Checker at(path, violations);
+  at.Field("resolutions").Ascending(spec.resolutions, 8, kMaxResolution);
+  at.Field("input_channels").Range(spec.input_channels, 1, 4);
+  at.Field("num_classes").Range(spec.num_classes, 2, 100000);
+  const Checker stem = at.Field("stem");
+  stem.Field("widths").Ascending(spec.stem.widths, 1, kMaxChannels);
+  stem.Field("kernel").Kernels({spec.stem.kernel});
+  stem.Field("stride").Range(spec.stem.stride, 1, 4);
+  stem.Field("precisions").Precisions(spec.stem.precisions, 8);
+  if (spec.stages.empty()) at.Field("stages").Fail("expected at least one stage, found none");
+  for (size_t i = 0; i < spec.stages.size(); ++i) CheckStage(spec.stages[i], at.Item("stages", i));
+  const Checker head = at.Field("head");
+  head.Field("widths").Ascending(spec.head.widths, 1, kMaxChannels);
+  head.Field("precisions").Precisions(spec.head.precisions);
+  head.Field("hidden").Range(spec.head.hidden, 0, kMaxChannels);
+  head.Field("hidden_precisions").Precisions(spec.head.hidden_precisions);
+  head.Field("classifier_precisions").Precisions(spec.head.classifier_precisions, 8);
+  if (violations.empty()) CheckStrides(spec, at);
+}
+
+SpaceSpec MobileNetV3Large() {
+  struct Row {
+    int kernel;
+    double expansion;
+    int width;
+    bool squeeze_excite;
+    Activation activation;
+  };
+  constexpr Activation kRe = Activation::kRelu;
+  constexpr Activation kHs = Activation::kHardSwish;
+  const std::vector<std::pair<int, std::vector<Row>>> stages = {
+      {1, {{3, 1, 16, false, kRe}}},
+      {2, {{3, 4, 24, false, kRe}, {3, 3, 24, false, kRe}}},
+      {2, {{5, 3, 40, true, kRe}, {5, 3, 40, true, kRe}, {5, 3, 40, true, kRe}}},
+      {2, {{3, 6, 80, false, kHs}, {3, 2.5, 80, false, kHs}, {3, 2.3, 80, false, kHs}, {3, 2.3, 80, false, kHs}}},
+      {1, {{3, 6, 112, true, kHs}, {3, 6, 112, true, kHs}}},
+      {2, {{5, 6, 160, true, kHs}, {5, 6, 160, true, kHs}, {5, 6, 160, true, kHs}}},
+  };
+  const std::vector<Precision> half = {{16, 16}};
+  SpaceSpec spec = {.name = "mobilenet-v3-large", .resolutions = {224}, .input_channels = 3, .num_classes = 1000};
+  spec.stem = {.widths = {16}, .kernel = 3, .stride = 2, .activation = kHs, .precisions = half};
+  for (const auto& [stride, rows] : stages) {
+    StageSpec stage = {.widths = {rows[0].width}, .depths = {static_cast<int>(rows.size())}, .stride = stride, .blocks = {}};
+    for (const Row& row : rows) {
+      stage.blocks.push_back({{row.kernel}, {row.expansion}, {row.squeeze_excite}, {row.activation}, half, half, half});
+    }
+    spec.stages.push_back(std::move(stage));
+  }
+  spec.head = {.widths = {960}, .activation = kHs, .precisions = half, .hidden = 1280, .hidden_precisions = half, .classifier_precisions = half};
+  return spec;
+}
+
+}  // namespace hanas
