@@ -129,13 +129,16 @@ ensure_chroot() {
   local from temporary started
   from=$(mirror) temporary=$root.part started=$(date +%s)
   as_root rm -rf --one-file-system "$temporary" "$root"
+  exec 8>&2  # the trap may run while the output of a command is redirected
+  trap 'echo "    Interrupted. Nothing half-made is used; the next call starts over." >&8; exit 130' INT TERM
   say "This is not Debian 13: making a Debian 13 tree in $root"
   say "from $from (1 to 3 minutes, 2 GB; once, until deploy/packages.txt changes)."
-  make_tree "$temporary" "$from" || fail "making the Debian 13 tree failed; the output is in $cache/root.log:" "$(tail -n 5 "$cache/root.log")"
+  make_tree "$temporary" "$from" || fail "making the Debian 13 tree failed; the output is in $cache/root.log:" "$(log_end)"
   as_root "$here/enter-root.sh" "$temporary" "$repository" sh -ec 'echo "int main() {}" | g++ -x c++ - -o /dev/null; cmake --version; protoc --version' \
-    >>"$cache/root.log" 2>&1 9>&- || fail "the new Debian 13 tree cannot compile a program; the output is in $cache/root.log:" "$(tail -n 5 "$cache/root.log")"
+    >>"$cache/root.log" 2>&1 9>&- || fail "the new Debian 13 tree cannot compile a program; the output is in $cache/root.log:" "$(log_end)"
   as_root touch "$temporary/.hanas-complete"
   as_root mv -T "$temporary" "$root"
+  trap - INT TERM
   exec 9>&-
   say "Made in $(($(date +%s) - started)) s."
   local old
@@ -143,6 +146,8 @@ ensure_chroot() {
     if [ "$old" != "$root" ]; then say "An older build root can be removed: $old"; fi
   done
 }
+
+log_end() { tail -n 5 "$cache/root.log" | cut -c1-300; }
 
 make_tree() {  # directory, mirror
   local options=(--mode=root --variant=apt --format=directory "--include=$(packages | paste -sd,)")
