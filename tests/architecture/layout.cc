@@ -19,6 +19,8 @@ const std::vector<Room>& Rooms() {
       {"core/cost", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
       {"core/latency", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
       {"core/encoding", {"core/base", "core/space"}},
+      {"core/statistics", {}},
+      {"core/predictor", {"core/base"}},
       {"core/trial", {"core/base", "core/space", "core/graph", "core/plan"}},
 
       // Shared by the processes.
