@@ -12,16 +12,20 @@ const std::vector<Room>& Rooms() {
   static const std::vector<Room>* const kRooms = new std::vector<Room>{
       // core: a chain of its own, below everything.
       {"core/base", {}},
+      {"core/statistics", {"core/base"}},
       {"core/space", {"core/base"}},
       {"core/graph", {"core/base"}},
       {"core/lowering", {"core/base", "core/space", "core/graph"}},
       {"core/plan", {"core/base", "core/space", "core/graph", "core/lowering"}},
       {"core/cost", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
-      {"core/latency", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
+      {"core/latency", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan", "core/statistics"}},
       {"core/encoding", {"core/base", "core/space"}},
       {"core/statistics", {}},
       {"core/predictor", {"core/base"}},
-      {"core/trial", {"core/base", "core/space", "core/graph", "core/plan"}},
+      {"core/bound", {"core/base", "core/space", "core/graph"}},
+      {"core/job", {"core/base", "core/space"}},
+      {"core/predictor", {"core/base", "core/encoding", "core/statistics"}},
+      {"core/trial", {"core/base", "core/space", "core/graph", "core/plan", "core/statistics"}},
 
       // Shared by the processes.
       {"config", {"core/*"}},
