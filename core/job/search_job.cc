@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/job/search_job.h"
+
+#include <array>
+#include <cmath>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "core/space/search_space.h"
+
+namespace hanas {
+namespace {
+
+constexpr std::array<absl::string_view, 2> kFormats = {"idx", "image_folder"};
+constexpr std::array<absl::string_view, 4> kSamplings = {"largest", "largest_and_random", "sandwich", "random_path"};
+constexpr std::array<absl::string_view, 3> kStatistics = {"p50", "p90", "p99"};
+
+template <typename Enum, size_t kSize>
+absl::StatusOr<Enum> FromName(absl::string_view name, const std::array<absl::string_view, kSize>& names) {
+  for (size_t i = 0; i < kSize; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  return absl::InvalidArgumentError(absl::StrCat("expected one of ", absl::StrJoin(names, ", "), ", found \"", name, "\""));
+}
+
+class Checker {
+ public:
+  explicit Checker(FieldViolations& violations) : violations_(violations) {}
+
+  template <typename T>
+  void Range(absl::string_view path, T value, T low, T high) {
+    if (!(value >= low && value <= high)) {
+      violations_.Add(std::string(path), absl::StrCat("expected a number from ", low, " to ", high, ", found ", value));
+    }
+  }
+  void Fail(absl::string_view path, absl::string_view message) { violations_.Add(std::string(path), std::string(message)); }
+
+  /// Letters, digits, '-', '_' and '.': the name becomes part of resource names and files.
+  void Identifier(absl::string_view path, absl::string_view text) {
+    bool good = !text.empty() && text.size() <= 63;
+    for (const char c : text) good = good && (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.');
+    if (!good) Fail(path, absl::StrCat("expected 1 to 63 letters, digits, '-', '_' or '.', found \"", text, "\""));
+  }
+
+ private:
+  FieldViolations& violations_;
+};
+
+void CheckDataset(const DatasetSpec& dataset, Checker& check) {
+  check.Identifier("dataset.name", dataset.name);
+  bool inside = !dataset.directory.empty() && dataset.directory[0] != '/';
+  for (const absl::string_view part : absl::StrSplit(dataset.directory, '/')) inside = inside && part != "..";
+  if (!inside) {
+    check.Fail("dataset.directory", absl::StrCat("expected a path below the data directory, without \"..\", found \"", dataset.directory, "\""));
+  }
+  check.Range("dataset.validation_images", dataset.validation_images, 100, 1000000);
+}
+
+void CheckTraining(const TrainingSpec& training, Checker& check) {
+  check.Range<int64_t>("training.steps", training.steps, 1, 100000000);
+  check.Range("training.batch_size", training.batch_size, 2, 65536);
+  check.Range("training.learning_rate", training.learning_rate, 1e-6, 10.0);
+  check.Range("training.weight_decay", training.weight_decay, 0.0, 1.0);
+  check.Range("training.label_smoothing", training.label_smoothing, 0.0, 0.9);
+  check.Range("training.warmup", training.warmup, 0.0, 0.9);
+  check.Range("training.clip_norm", training.clip_norm, 0.0, 1e6);
+  if (training.phases.empty()) check.Fail("training.phases", "expected at least one phase, found none");
+  double previous = 0;
+  for (size_t i = 0; i < training.phases.size(); ++i) {
+    const double until = training.phases[i].until;
+    const std::string path = absl::StrCat("training.phases[", i, "].until");
+    if (!(until > previous && until <= 1)) check.Fail(path, absl::StrCat("expected a fraction above ", previous, " and at most 1, found ", until));
+    previous = until;
+  }
+  if (!training.phases.empty() && training.phases.back().until != 1) {
+    check.Fail(absl::StrCat("training.phases[", training.phases.size() - 1, "].until"), absl::StrCat("expected the last phase to end at 1, found ", previous));
+  }
+}
+
+void CheckSearch(const SearchJob& job, Checker& check) {
+  check.Range("sampling.networks", job.sampling.networks, 8, 100000);
+  check.Range("sampling.validation_images", job.sampling.validation_images, 100, job.dataset.validation_images);
+  check.Range("sampling.calibration_images", job.sampling.calibration_images, 32, 100000);
+  check.Range("evolution.rounds", job.evolution.rounds, 0, 10000);
+  check.Range("evolution.evaluations_per_round", job.evolution.evaluations_per_round, 1, 10000);
+  check.Range("evolution.population", job.evolution.population, 4, 10000);
+  check.Range("evolution.surrogate_evaluations", job.evolution.surrogate_evaluations, 10, 100000000);
+  check.Range("evolution.window", job.evolution.window, 1, 10000);
+  check.Range("fine_tune.members", job.fine_tune.members, 1, 100);
+  check.Range<int64_t>("fine_tune.steps", job.fine_tune.steps, 1, 100000000);
+  check.Range("fine_tune.learning_rate", job.fine_tune.learning_rate, 1e-6, 10.0);
+  check.Range("measure.rounds", job.measure.rounds, 5, 100);
+  check.Range("measure.max_rounds", job.measure.max_rounds, job.measure.rounds, 1000);
+  check.Range("measure.calibration_networks", job.measure.calibration_networks, 5, 1000);
+  check.Range("measure.held_out_networks", job.measure.held_out_networks, 2, 1000);
+}
+
+void CheckTarget(const TargetSpec& target, Checker& check) {
+  check.Identifier("target.device", target.device);
+  if (target.backend != "xnnpack") check.Fail("target.backend", absl::StrCat("expected xnnpack, found \"", target.backend, "\""));
+  check.Range("target.limits.latency_ms", target.limits.latency_ms, 0.0, 1e6);
+  check.Range<int64_t>("target.limits.size_bytes", target.limits.size_bytes, 0, int64_t{1} << 40);
+  check.Range<int64_t>("target.limits.peak_memory_bytes", target.limits.peak_memory_bytes, 0, int64_t{1} << 40);
+}
+
+}  // namespace
+
+absl::string_view Name(DatasetFormat format) { return kFormats.at(static_cast<size_t>(format)); }
+absl::StatusOr<DatasetFormat> DatasetFormatFromName(absl::string_view name) { return FromName<DatasetFormat>(name, kFormats); }
+absl::string_view Name(SamplingKind kind) { return kSamplings.at(static_cast<size_t>(kind)); }
+absl::StatusOr<SamplingKind> SamplingKindFromName(absl::string_view name) { return FromName<SamplingKind>(name, kSamplings); }
+absl::string_view Name(LatencyStatistic statistic) { return kStatistics.at(static_cast<size_t>(statistic)); }
+absl::StatusOr<LatencyStatistic> LatencyStatisticFromName(absl::string_view name) { return FromName<LatencyStatistic>(name, kStatistics); }
+
+void ValidateSearchJob(const SearchJob& job, FieldViolations& violations) {
+  Checker check(violations);
+  check.Identifier("name", job.name);
+  CheckDataset(job.dataset, check);
+  ValidateSpaceSpec(job.space, "space", violations);
+  CheckTraining(job.training, check);
+  CheckSearch(job, check);
+  CheckTarget(job.target, check);
+}
+
+Digest JobDigest(const SearchJob& job) {
+  const auto real = [](double value) { return absl::StrFormat("%.17g", value); };
+  DigestBuilder digest;
+  const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+  digest.Add(space.ok() ? space->digest() : Digest{});
+  digest.Add(job.name).Add(static_cast<int64_t>(job.seed)).Add(job.dataset.name).Add(Name(job.dataset.format)).Add(job.dataset.directory);
+  digest.Add(job.dataset.validation_images);
+  const TrainingSpec& t = job.training;
+  digest.Add(t.steps).Add(t.batch_size).Add(real(t.learning_rate)).Add(real(t.weight_decay)).Add(real(t.label_smoothing)).Add(real(t.warmup));
+  digest.Add(real(t.clip_norm)).Add(static_cast<int64_t>(t.phases.size()));
+  for (const TrainingPhase& phase : t.phases) digest.Add(real(phase.until)).Add(Name(phase.sampling));
+  digest.Add(job.sampling.networks).Add(job.sampling.validation_images).Add(job.sampling.calibration_images);
+  const EvolutionSpec& e = job.evolution;
+  digest.Add(e.rounds).Add(e.evaluations_per_round).Add(e.population).Add(e.surrogate_evaluations).Add(e.window);
+  digest.Add(job.fine_tune.members).Add(job.fine_tune.steps).Add(real(job.fine_tune.learning_rate));
+  const MeasureSpec& m = job.measure;
+  digest.Add(m.rounds).Add(m.max_rounds).Add(m.calibration_networks).Add(m.held_out_networks);
+  digest.Add(job.target.device).Add(job.target.backend).Add(Name(job.target.statistic)).Add(real(job.target.limits.latency_ms));
+  digest.Add(job.target.limits.size_bytes).Add(job.target.limits.peak_memory_bytes).Add(job.references);
+  return digest.Build();
+}
+
+}  // namespace hanas

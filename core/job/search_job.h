@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_CORE_JOB_SEARCH_JOB_H_
+#define HANAS_CORE_JOB_SEARCH_JOB_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/base/digest.h"
+#include "core/base/field_violation.h"
+#include "core/space/space_spec.h"
+
+namespace hanas {
+
+// What a user submits: plain data, validated by ValidateSearchJob before anything is started. Budgets are in steps, images and evaluations,
+// never in seconds, so that the same job is the same search everywhere.
+
+enum class DatasetFormat : uint8_t { kIdx = 0, kImageFolder = 1 };
+absl::string_view Name(DatasetFormat format);  // "idx", "image_folder"
+absl::StatusOr<DatasetFormat> DatasetFormatFromName(absl::string_view name);
+
+/// `directory` is relative to the worker's data root and may not leave it. The validation split is drawn from the training files; the test
+/// files are used for the final report only.
+struct DatasetSpec {
+  std::string name;
+  DatasetFormat format = DatasetFormat::kIdx;
+  std::string directory;
+  int validation_images = 5000;
+};
+
+/// Which networks of the supernet one training step updates. kLargestAndRandom and kSandwich distil from the largest (in place).
+enum class SamplingKind : uint8_t { kLargest = 0, kLargestAndRandom = 1, kSandwich = 2, kRandomPath = 3 };
+absl::string_view Name(SamplingKind kind);  // "largest", "largest_and_random", "sandwich", "random_path"
+absl::StatusOr<SamplingKind> SamplingKindFromName(absl::string_view name);
+
+/// Applies until `until` (a fraction of all steps) is reached; the last phase ends at 1.
+struct TrainingPhase {
+  double until = 1;
+  SamplingKind sampling = SamplingKind::kLargestAndRandom;
+};
+
+/// Stochastic gradient descent with Nesterov momentum 0.9 and a cosine learning rate after a linear warm-up.
+struct TrainingSpec {
+  int64_t steps = 1000;
+  int batch_size = 128;
+  double learning_rate = 0.1;
+  double weight_decay = 3e-5;   // not on normalisation parameters and biases
+  double label_smoothing = 0.1;
+  double warmup = 0.05;         // fraction of steps
+  double clip_norm = 1.0;       // of the gradient; 0: no clipping
+  std::vector<TrainingPhase> phases = {{0.5, SamplingKind::kLargest}, {1.0, SamplingKind::kLargestAndRandom}};
+};
+
+/// Networks evaluated with shared weights to fit the first predictor.
+struct SamplingSpec {
+  int networks = 64;
+  int validation_images = 1000;
+  int calibration_images = 500;  // statistics and activation ranges of each network
+};
+
+struct EvolutionSpec {
+  int rounds = 3;                    // of true evaluation and refit
+  int evaluations_per_round = 16;
+  int population = 50;
+  int surrogate_evaluations = 5000;  // NSGA-II on surrogates, each round
+  int window = 8;                    // W of the ask order: ask n depends only on results before n - W + 1
+};
+
+/// Applies to every returned network and, with equal steps, to the references.
+struct FineTuneSpec {
+  int members = 6;       // size of the returned front at most
+  int64_t steps = 200;
+  double learning_rate = 0.02;
+};
+
+struct MeasureSpec {
+  int rounds = 5;
+  int max_rounds = 9;            // more rounds while the spread is above 2 %
+  int calibration_networks = 12; // whole networks used to fit T = a * sum + b
+  int held_out_networks = 8;     // and to test it
+};
+
+/// Hard limits; 0 means none.
+struct Limits {
+  double latency_ms = 0;
+  int64_t size_bytes = 0;
+  int64_t peak_memory_bytes = 0;
+};
+
+enum class LatencyStatistic : uint8_t { kP50 = 0, kP90 = 1, kP99 = 2 };
+absl::string_view Name(LatencyStatistic statistic);  // "p50", "p90", "p99"
+absl::StatusOr<LatencyStatistic> LatencyStatisticFromName(absl::string_view name);
+
+/// A kind of device, its runtime, and what a network may cost there. `device` selects by name; "local" is the agent of this machine.
+struct TargetSpec {
+  std::string device = "local";
+  std::string backend = "xnnpack";
+  LatencyStatistic statistic = LatencyStatistic::kP50;
+  Limits limits;
+};
+
+struct SearchJob {
+  std::string name;
+  uint64_t seed = 1;
+  DatasetSpec dataset;
+  SpaceSpec space;
+  TrainingSpec training;
+  SamplingSpec sampling;
+  EvolutionSpec evolution;
+  FineTuneSpec fine_tune;
+  MeasureSpec measure;
+  TargetSpec target;
+  bool references = true;  // train the reference networks of the report
+};
+
+/// Adds every violation, the space's included, with paths from the job's root: "training.steps", "space.stages[0].widths".
+void ValidateSearchJob(const SearchJob& job, FieldViolations& violations);
+
+/// Of everything that changes the search; equal jobs have equal digests.
+Digest JobDigest(const SearchJob& job);
+
+}  // namespace hanas
+
+#endif  // HANAS_CORE_JOB_SEARCH_JOB_H_
