@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_DATASET_IDX_H_
+#define HANAS_DATASET_IDX_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace hanas {
+
+// The IDX format of the MNIST family: big-endian magic 0x00000801 (labels) or 0x00000803 (images), one 32-bit extent per axis, unsigned
+// bytes. Files may be gzip-compressed; which one is recognised by content, not by name.
+
+struct IdxImages {
+  int64_t count = 0;
+  int64_t height = 0;
+  int64_t width = 0;
+  std::vector<uint8_t> pixels;  // [count, height, width]
+};
+
+/// Return NOT_FOUND when the file is absent, INVALID_ARGUMENT for a wrong magic number or extents, DATA_LOSS for a truncated file, a broken
+/// gzip stream or trailing bytes. Messages name the file, what was expected and found, and the remedy. Thread-safe.
+absl::StatusOr<IdxImages> ReadIdxImages(const std::string& path);
+absl::StatusOr<std::vector<uint8_t>> ReadIdxLabels(const std::string& path);
+
+/// Write uncompressed files, complete or not at all. Return INVALID_ARGUMENT when sizes disagree, the errno's status when writing fails.
+absl::Status WriteIdxImages(const std::string& path, const IdxImages& images);
+absl::Status WriteIdxLabels(const std::string& path, absl::Span<const uint8_t> labels);
+
+}  // namespace hanas
+
+#endif  // HANAS_DATASET_IDX_H_

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_WORKER_ENGINE_SCHEDULE_H_
+#define HANAS_WORKER_ENGINE_SCHEDULE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/base/digest.h"
+#include "core/job/search_job.h"
+
+namespace hanas {
+
+inline constexpr double kMomentum = 0.9;  // Nesterov
+
+/// Random changes of a training image, counter-based.
+struct Augmentation {
+  int shift_pixels = 2;  // moved by at most this, zero filled; 0: none
+  bool flip = true;      // left and right exchanged half of the time
+};
+
+/// Returns INVALID_ARGUMENT with field violations ("training.phases[0].until").
+absl::Status CheckTraining(const TrainingSpec& training);
+
+/// Of every field of the recipe.
+Digest TrainingDigest(const TrainingSpec& training, const Augmentation& augmentation);
+
+/// Peak `learning_rate` after a linear warm-up, then a half cosine to 0. Requires 0 <= step < training.steps.
+double LearningRate(const TrainingSpec& training, int64_t step);
+
+/// What step `step` trains. Requires 0 <= step < training.steps.
+SamplingKind SamplingAt(const TrainingSpec& training, int64_t step);
+
+/// Positions in the TRAIN split that make the batch of `step`: every epoch is a fresh permutation, a pure function of (seed, epoch).
+///
+/// Thread-compatible; remembers the permutation of the last epoch.
+class BatchOrder {
+ public:
+  /// Requires 0 < batch_size and 0 < num_images.
+  BatchOrder(int64_t num_images, int batch_size, uint64_t seed) : num_images_(num_images), batch_size_(batch_size), seed_(seed) {}
+  std::vector<int64_t> Batch(int64_t step);
+
+ private:
+  int64_t num_images_;
+  int batch_size_;
+  uint64_t seed_;
+  int64_t epoch_ = -1;
+  std::vector<int64_t> order_;
+};
+
+}  // namespace hanas
+
+#endif  // HANAS_WORKER_ENGINE_SCHEDULE_H_
