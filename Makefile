@@ -12,7 +12,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help root demo test lint asan bench shell agent-only clean
+.PHONY: help root demo test lint format asan bench shell agent-only clean
 
 help: ## Lists these commands
 	@echo "HA-NAS. Times are for two cores; 'first' is a machine that has never built it."
@@ -26,7 +26,7 @@ root: ## Makes the Debian 13 build environment (first: 1 to 3 min, then nothing)
 	@$(ROOT) ensure
 
 demo: root ## Builds the programs and runs a small search to a measured front (first: 30 min; then 15 min)
-	$(call announce,"Configure (20 s)")
+	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset release --log-level=WARNING
 	$(call announce,"Build the programs (first time 10 min; then seconds)")
 	@$(ROOT) run cmake --build --preset release
@@ -34,7 +34,7 @@ demo: root ## Builds the programs and runs a small search to a measured front (f
 	@$(ROOT) run build/release/bin/hanas run $(DEMO_JOB) --out $(DEMO_OUT) $(DEMO_ARGS)
 
 test: root ## Builds everything and runs every test (first: 30 min; then 5 min)
-	$(call announce,"Configure (20 s)")
+	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset dev --log-level=WARNING
 	$(call announce,"Build everything (first time 20 min; then seconds)")
 	@$(ROOT) run cmake --build --preset dev
@@ -43,7 +43,7 @@ test: root ## Builds everything and runs every test (first: 30 min; then 5 min)
 	$(call announce,"All tests passed")
 
 asan: root ## Unit and contract tests under AddressSanitizer and UBSan, without the worker (first: 15 min)
-	$(call announce,"Configure (20 s)")
+	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset asan-ubsan --log-level=WARNING
 	$(call announce,"Build with sanitizers (first time 12 min; then seconds)")
 	@$(ROOT) run cmake --build --preset asan-ubsan
@@ -58,6 +58,9 @@ lint: root ## Formatting, shell syntax, clang's thread-safety analysis, clang-ti
 	@$(ROOT) run cmake --build --preset clang-safety
 	$(call announce,"clang-tidy on core (3 min)")
 	@$(ROOT) run deploy/lint.sh tidy build/clang-safety core
+
+format: root ## Applies clang-format to every tracked C++ and proto file (5 s)
+	@$(ROOT) run deploy/lint.sh fix
 
 bench: root ## Builds and runs benchmarks/ (first: 10 min)
 	$(call announce,"Configure and build (first time 10 min; then seconds)")

@@ -28,7 +28,7 @@ tidy() {
 
 case ${1:-} in
   format)
-    sources | xargs clang-format --dry-run -Werror
+    sources | xargs clang-format --dry-run -Werror || { echo "Formatting differs; 'make format' applies it." >&2; exit 1; }
     echo "Formatting: $(sources | wc -l) files are fine."
     check_scripts
     ;;

@@ -22,9 +22,9 @@ constexpr size_t kMaxLines = 600;
 // Folders whose sources may include anything: they look at every room from outside.
 constexpr std::array<absl::string_view, 2> kFreeFolders = {"tests", "benchmarks"};
 // Standard headers that bring input, output, threads or clocks, which core does without.
-constexpr std::array<absl::string_view, 14> kHeadersBannedInCore = {"chrono",     "condition_variable", "filesystem", "fstream", "future",
-                                                                    "iostream",   "istream",            "mutex",      "ostream", "shared_mutex",
-                                                                    "stop_token", "syncstream",         "thread",     "random"};
+constexpr std::array<absl::string_view, 14> kHeadersBannedInCore = {
+    "chrono",  "condition_variable", "filesystem", "fstream",    "future", "iostream", "istream", "mutex",
+    "ostream", "shared_mutex",       "stop_token", "syncstream", "thread", "random"};
 
 struct Include {
   int line = 0;
@@ -133,7 +133,8 @@ std::string CheckInclude(const Room& from, const Include& include) {
 
 std::string ExpectedGuard(absl::string_view path) {
   std::string guard = absl::StrCat("HANAS_", path, "_");
-  for (char& c : guard) c = std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : '_';
+  for (char& c : guard)
+    c = std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : '_';
   return guard;
 }
 

@@ -127,9 +127,7 @@ INSTANTIATE_TEST_SUITE_P(
         IncludeCase{"CoreAbseil", "core/base/digest.cc", "\"absl/strings/str_cat.h\"", ""}),
     [](const auto& parameter) { return parameter.param.name; });
 
-TEST(IncludeRulesTest, SourceOutsideTheLayoutIsReported) {
-  EXPECT_THAT(CheckIncludes("coordinator/helpers/x.cc", ""), SizeIs(1));
-}
+TEST(IncludeRulesTest, SourceOutsideTheLayoutIsReported) { EXPECT_THAT(CheckIncludes("coordinator/helpers/x.cc", ""), SizeIs(1)); }
 
 TEST(IncludeRulesTest, OddlySpacedIncludesAreSeen) {
   EXPECT_THAT(CheckIncludes("core/base/digest.cc", "\t#  include  <thread>\n"), SizeIs(1));
@@ -137,7 +135,8 @@ TEST(IncludeRulesTest, OddlySpacedIncludesAreSeen) {
 
 TEST(CheckFormTest, ReportsLicenceGuardAndLength) {
   EXPECT_THAT(CheckForm("rpc/a.h", "#pragma once\n"), SizeIs(2));
-  EXPECT_THAT(CheckForm("rpc/a.h", "// SPDX-License-Identifier: Apache-2.0\n#ifndef HANAS_RPC_A_H_\n#define HANAS_RPC_A_H_\n#endif\n"), IsEmpty());
+  EXPECT_THAT(CheckForm("rpc/a.h", "// SPDX-License-Identifier: Apache-2.0\n#ifndef HANAS_RPC_A_H_\n#define HANAS_RPC_A_H_\n#endif\n"),
+              IsEmpty());
   EXPECT_THAT(CheckForm("rpc/a.cc", "// SPDX-License-Identifier: Apache-2.0\n" + std::string(601, '\n')), SizeIs(1));
 }
 

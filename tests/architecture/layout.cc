@@ -34,7 +34,8 @@ const std::vector<Room>& Rooms() {
       {"telemetry", {}},
       {"export", {"core/*"}},
 
-      // coordinator: core <- {search, surrogate, calibration, store} <- app <- service <- main. The store's records are protobufs of their own.
+      // coordinator: core <- {search, surrogate, calibration, store} <- app <- service <- main. The store's records are protobufs of their
+      // own.
       {"coordinator/search", {"core/*"}},
       {"coordinator/surrogate", {"core/*"}},
       {"coordinator/calibration", {"core/*"}},
@@ -44,7 +45,8 @@ const std::vector<Room>& Rooms() {
        {"core/*", "coordinator/search", "coordinator/surrogate", "coordinator/calibration", "coordinator/store", "telemetry"}},
       {"coordinator/service", {"core/*", "proto", "rpc", "coordinator/app", "telemetry"}},
       {"coordinator/main.cc",
-       {"core/*", "config", "rpc", "telemetry", "coordinator/app", "coordinator/service", "coordinator/store", "coordinator/store/rocksdb"}},
+       {"core/*", "config", "rpc", "telemetry", "coordinator/app", "coordinator/service", "coordinator/store",
+        "coordinator/store/rocksdb"}},
 
       // worker: core <- engine <- torch; main wires torch behind the engine's interface.
       {"worker/engine", {"core/*"}},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The main of every test program. Differs from gmock_main in its exit status: a program whose cases were all skipped exits with 77, which ctest
-// reports as skipped, and a program without cases fails.
+// The main of every test program. Differs from gmock_main in its exit status: a program whose cases were all skipped exits with 77, which
+// ctest reports as skipped, and a program without cases fails.
 
 #include <cstdio>
 
