@@ -126,6 +126,16 @@ void ValidateSearchJob(const SearchJob& job, FieldViolations& violations) {
   CheckTarget(job.target, check);
 }
 
+void ValidateTrainingSpec(const TrainingSpec& training, FieldViolations& violations) {
+  Checker check(violations);
+  CheckTraining(training, check);
+}
+
+void ValidateDatasetSpec(const DatasetSpec& dataset, FieldViolations& violations) {
+  Checker check(violations);
+  CheckDataset(dataset, check);
+}
+
 Digest JobDigest(const SearchJob& job) {
   const auto real = [](double value) { return absl::StrFormat("%.17g", value); };
   DigestBuilder digest;

@@ -118,6 +118,10 @@ struct SearchJob {
 /// Adds every violation, the space's included, with paths from the job's root: "training.steps", "space.stages[0].widths".
 void ValidateSearchJob(const SearchJob& job, FieldViolations& violations);
 
+/// The same for one part, as tasks carry it alone; paths begin with "training." or "dataset.".
+void ValidateTrainingSpec(const TrainingSpec& training, FieldViolations& violations);
+void ValidateDatasetSpec(const DatasetSpec& dataset, FieldViolations& violations);
+
 /// Of everything that changes the search; equal jobs have equal digests.
 Digest JobDigest(const SearchJob& job);
 
