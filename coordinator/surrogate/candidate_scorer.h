@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_SURROGATE_CANDIDATE_SCORER_H_
+#define HANAS_COORDINATOR_SURROGATE_CANDIDATE_SCORER_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/latency/latency_model.h"
+#include "core/lowering/lowering.h"
+#include "core/plan/exec_plan.h"
+
+namespace hanas {
+
+/// What a candidate costs on one target, without running it.
+struct CandidateCost {
+  double sum_us = 0;      // of the operators' flushed times; NaN when compiled without a latency table
+  double latency_us = 0;  // calibrated
+  int64_t macs = 0;
+  int64_t parameters = 0;
+  int64_t size_bytes = 0;
+  int64_t peak_memory_bytes = 0;
+};
+
+/// The fast cost tables of a search: lowering, planning, costing and the latency table, compiled into arrays indexed by (unit, context, choice).
+/// Scoring walks one array entry per unit. Equal to full lowering for every architecture (integers exactly, times to rounding).
+///
+/// Thread-compatible; scoring is const.
+class CandidateScorer {
+ public:
+  /// Compiles every reachable (unit, context, choice). `table` may be null: then times are NaN and nothing can be missing.
+  /// Returns NOT_FOUND naming the first operator key without a row and how many are missing, and RESOURCE_EXHAUSTED when the space has more than
+  /// max_entries of them.
+  static absl::StatusOr<CandidateScorer> Create(const Lowering& lowering, const BackendCaps& caps, const LatencyTable* table,
+                                                const LatencyCalibration& calibration, int64_t max_entries = 8'000'000);
+
+  /// Requires canonical architectures of the space, and spans of equal length.
+  void Score(absl::Span<const Architecture> architectures, absl::Span<CandidateCost> costs) const;
+  CandidateCost ScoreOne(const Architecture& architecture) const;
+
+  /// The tables stay: only the map from sum to latency changes.
+  void SetCalibration(const LatencyCalibration& calibration) { calibration_ = calibration; }
+  const LatencyCalibration& calibration() const { return calibration_; }
+  int64_t num_entries() const;
+
+ private:
+  class Compiler;
+
+  /// A compiled fragment.
+  struct Entry {
+    double sum_us = 0;
+    int64_t macs = 0;
+    int64_t parameters = 0;
+    int64_t size_bytes = 0;
+    int64_t weight_bytes = 0;
+    int64_t peak_activation_bytes = 0;
+    int32_t next_context = -1;  // -1: not reachable
+  };
+  /// Entries of one unit: [local context][choice], the choice being the mixed-radix number of its genes.
+  struct UnitTable {
+    std::vector<int32_t> local_context;  // by global context; -1: does not enter this unit
+    std::vector<Entry> entries;
+    int64_t num_choices = 0;
+    int num_genes = 0;
+    int genes[8] = {};     // indices into Architecture::genes
+    int32_t radix[8] = {}; // what one step of that gene is worth
+  };
+
+  CandidateScorer() = default;
+  static const Entry& Find(const UnitTable& unit, int32_t context, const Architecture& architecture);
+
+  std::vector<UnitTable> units_;        // stem, blocks stage by stage, head
+  std::vector<int> first_block_;        // of each stage, into units_
+  std::vector<int> depth_gene_;         // of each stage
+  std::vector<std::vector<int>> depth_; // choices of each stage's depth gene
+  LatencyCalibration calibration_;
+};
+
+}  // namespace hanas
+
+#endif  // HANAS_COORDINATOR_SURROGATE_CANDIDATE_SCORER_H_
