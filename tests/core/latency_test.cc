@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/latency/latency_model.h"
+
+#include <limits>
+
+#include "absl/status/status_matchers.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/core/small_space.h"
+
+namespace hanas {
+namespace {
+
+using ::absl_testing::IsOkAndHolds;
+using ::absl_testing::StatusIs;
+using ::testing::DoubleNear;
+using ::testing::HasSubstr;
+
+OpKey Pointwise(int64_t channels) { return {.kind = OpKind::kConv2d, .input = {1, 7, 7, 16}, .output_channels = channels}; }
+
+TEST(LatencyTableTest, AFailedMeasurementIsRefusedNotStored) {
+  LatencyTable table;
+  for (const double bad : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    EXPECT_THAT(table.Insert(Pointwise(8), {.flushed_us = bad, .hot_us = 1}), StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(table.Insert(Pointwise(8), {.flushed_us = 1, .hot_us = bad}), StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  EXPECT_EQ(table.size(), 0);
+}
+
+TEST(LatencyTableTest, SumNeedsEveryRow) {
+  const Lowering lowering(SmallSpace());
+  const BackendCaps caps = {.name = "test"};
+  const Architecture architecture = lowering.space().Largest({8, 8});
+  const ExecPlan plan = MakePlan(lowering.Lower(architecture), caps);
+  LatencyTable table;
+  for (const OpKey& key : EnumerateOpKeys(lowering, caps)) ASSERT_TRUE(table.Insert(key, {.flushed_us = 2, .hot_us = 1}).ok());
+  EXPECT_THAT(SumOfOperators(plan, table), IsOkAndHolds(DoubleNear(2.0 * static_cast<double>(plan.steps.size()), 1e-9)));
+  EXPECT_THAT(SumOfOperators(plan, LatencyTable()), StatusIs(absl::StatusCode::kNotFound, HasSubstr(ToString(plan.steps[0].key))));
+}
+
+TEST(RelaxedSumTest, GradientIsTheFiniteDifference) {
+  LatencyTable table;
+  ASSERT_TRUE(table.Insert(Pointwise(8), {.flushed_us = 3, .hot_us = 2}).ok());
+  ASSERT_TRUE(table.Insert(Pointwise(16), {.flushed_us = 5, .hot_us = 4}).ok());
+  const LatencyCalibration calibration = {.scale = 1.1, .offset_us = 7};
+  const auto expected = [&](double p) {
+    return RelaxedSum({{{Pointwise(8), p}, {Pointwise(16), 0.5}}}, table, calibration)->expected_us;
+  };
+  const RelaxedLatency relaxed = RelaxedSum({{{Pointwise(8), 0.5}, {Pointwise(16), 0.5}}}, table, calibration).value();
+  EXPECT_NEAR(relaxed.expected_us, 1.1 * 4 + 7, 1e-9);
+  EXPECT_NEAR(relaxed.gradient_us[0][0], (expected(0.6) - expected(0.4)) / 0.2, 1e-9);
+}
+
+}  // namespace
+}  // namespace hanas
