@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataset/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "core/base/counter_random.h"
+#include "dataset/idx.h"
+#include "dataset/image_folder.h"
+#include "dataset/sha256.h"
+
+namespace hanas {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxClasses = 256;
+
+/// `stem` with or without .gz, whichever is there; without when neither is, so that the error names it.
+std::string IdxPath(const fs::path& directory, const std::string& stem) {
+  std::error_code ignored;
+  for (const char* suffix : {"", ".gz"}) {
+    const fs::path path = directory / (stem + suffix);
+    if (fs::exists(path, ignored)) return path.string();
+  }
+  return (directory / stem).string();
+}
+
+std::vector<std::string> IdxClassNames(absl::string_view name, int32_t largest_label) {
+  if (absl::StrReplaceAll(name, {{"_", "-"}}) == "fashion-mnist" && largest_label < 10) {
+    return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"};
+  }
+  std::vector<std::string> names;
+  for (int32_t i = 0; i <= std::max(largest_label, 1); ++i) names.push_back(absl::StrCat(i));
+  return names;
+}
+
+struct IdxPart {
+  Dataset::Dimensions dimensions;
+  Dataset::Images images;
+};
+
+absl::StatusOr<IdxPart> ReadIdxPart(const fs::path& directory, const std::string& prefix, std::vector<std::pair<std::string, std::string>>& files) {
+  const std::string image_path = IdxPath(directory, prefix + "-images-idx3-ubyte");
+  const std::string label_path = IdxPath(directory, prefix + "-labels-idx1-ubyte");
+  absl::StatusOr<IdxImages> images = ReadIdxImages(image_path);
+  if (!images.ok()) return images.status();
+  const absl::StatusOr<std::vector<uint8_t>> labels = ReadIdxLabels(label_path);
+  if (!labels.ok()) return labels.status();
+  if (static_cast<int64_t>(labels->size()) != images->count) {
+    return absl::InvalidArgumentError(absl::StrCat("data: expected as many labels as images (", images->count, "), found ", labels->size(),
+                                                   "; get the files again, for instance with: hanas data fetch fashion-mnist: ", label_path));
+  }
+  for (const std::string& path : {image_path, label_path}) {
+    absl::StatusOr<std::string> sha256 = Sha256HexOfFile(path);
+    if (!sha256.ok()) return sha256.status();
+    files.emplace_back(fs::path(path).filename().string(), *std::move(sha256));
+  }
+  return IdxPart{{images->height, images->width, 1}, {std::move(images->pixels), {labels->begin(), labels->end()}}};
+}
+
+absl::StatusOr<fs::path> DirectoryBelow(const std::string& root, const std::string& directory) {
+  const fs::path relative = fs::path(directory).lexically_normal();
+  if (directory.empty() || relative.is_absolute() || relative.begin()->string() == "..") {
+    return absl::InvalidArgumentError(absl::StrCat("dataset.directory: expected a path below the data directory, found \"", directory, "\""));
+  }
+  fs::path path = fs::path(root) / relative;
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) {
+    return absl::NotFoundError(absl::StrCat("data: expected a directory with the data set, found none; give its parent with --data or HANAS_DATA_DIR, or run: ",
+                                            "hanas data fetch fashion-mnist: ", path.string()));
+  }
+  return path;
+}
+
+}  // namespace
+
+absl::string_view Name(Split split) {
+  switch (split) {
+    case Split::kTrain:
+      return "train";
+    case Split::kValidation:
+      return "validation";
+    case Split::kTest:
+      return "test";
+  }
+  return "?";
+}
+
+absl::StatusOr<Dataset> Dataset::Load(const DatasetSpec& spec, const std::string& root, const LoadOptions& options) {
+  const absl::StatusOr<fs::path> directory = DirectoryBelow(root, spec.directory);
+  if (!directory.ok()) return directory.status();
+  std::vector<std::pair<std::string, std::string>> files;
+  if (spec.format == DatasetFormat::kIdx) {
+    absl::StatusOr<IdxPart> train = ReadIdxPart(*directory, "train", files);
+    if (!train.ok()) return train.status();
+    absl::StatusOr<IdxPart> test = ReadIdxPart(*directory, "t10k", files);
+    if (!test.ok()) return test.status();
+    if (test->dimensions.height != train->dimensions.height || test->dimensions.width != train->dimensions.width) {
+      return absl::InvalidArgumentError(absl::StrCat("data: expected test images of ", train->dimensions.height, "x", train->dimensions.width, " as in training, found ",
+                                                     test->dimensions.height, "x", test->dimensions.width, ": ", directory->string()));
+    }
+    const int32_t largest = *std::max_element(train->images.labels.begin(), train->images.labels.end());
+    return Create(spec, options.split_seed, train->dimensions, IdxClassNames(spec.name, largest), std::move(train->images), std::move(test->images),
+                  std::move(files));
+  }
+  const Dimensions wanted = {options.image_height, options.image_width, options.image_channels};
+  absl::StatusOr<FolderImages> train = ReadImageFolder((*directory / "train").string(), wanted);
+  if (!train.ok()) return train.status();
+  absl::StatusOr<FolderImages> test = ReadImageFolder((*directory / "test").string(), train->dimensions);
+  if (!test.ok()) return test.status();
+  if (test->class_names != train->class_names) {
+    return absl::InvalidArgumentError(absl::StrCat("data: expected the same class folders in train/ and test/, found ", train->class_names.size(), " and ",
+                                                   test->class_names.size(), " that differ: ", directory->string()));
+  }
+  for (auto& [file, sha256] : train->files) files.emplace_back("train/" + file, sha256);
+  for (auto& [file, sha256] : test->files) files.emplace_back("test/" + file, sha256);
+  return Create(spec, options.split_seed, train->dimensions, train->class_names, std::move(train->images), std::move(test->images), std::move(files));
+}
+
+absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_seed, Dimensions dimensions, std::vector<std::string> class_names,
+                                        Images train, Images test, std::vector<std::pair<std::string, std::string>> files) {
+  const auto available = static_cast<int64_t>(train.labels.size());
+  if (spec.validation_images < 1 || spec.validation_images >= available) {
+    return absl::InvalidArgumentError(absl::StrCat("dataset.validation_images: expected 1 to ", available - 1, " of ", available, " training files, found ",
+                                                   spec.validation_images));
+  }
+  Dataset dataset;
+  dataset.name_ = spec.name.empty() ? fs::path(spec.directory).filename().string() : spec.name;
+  dataset.dimensions_ = dimensions;
+  dataset.class_names_ = std::move(class_names);
+  dataset.train_ = std::move(train);
+  dataset.test_ = std::move(test);
+  if (absl::Status status = dataset.Check(); !status.ok()) return status;
+  std::sort(files.begin(), files.end());
+  std::string manifest = absl::StrCat("split ", split_seed, " ", spec.validation_images, "\n");
+  for (const auto& [file, sha256] : files) absl::StrAppend(&manifest, sha256, "  ", file, "\n");
+  dataset.digest_ = Sha256Hex(manifest);
+  dataset.SplitTraining(spec.validation_images, split_seed);
+  dataset.ComputeMoments();
+  return dataset;
+}
+
+absl::Status Dataset::Check() const {
+  if (class_names_.size() < 2 || class_names_.size() > kMaxClasses) {
+    return absl::InvalidArgumentError(absl::StrCat("data: expected 2 to ", kMaxClasses, " classes, found ", class_names_.size(), ": ", name_));
+  }
+  const int64_t image_bytes = dimensions_.height * dimensions_.width * dimensions_.channels;
+  for (const Images* part : {&train_, &test_}) {
+    const char* const what = part == &train_ ? "training" : "test";
+    if (part->labels.empty() || part->pixels.size() != part->labels.size() * static_cast<size_t>(image_bytes)) {
+      return absl::InvalidArgumentError(absl::StrCat("data: expected ", image_bytes, " bytes for each of ", part->labels.size(), " ", what, " images, found ",
+                                                     part->pixels.size(), ": ", name_));
+    }
+    for (size_t i = 0; i < part->labels.size(); ++i) {
+      if (part->labels[i] >= 0 && part->labels[i] < num_classes()) continue;
+      return absl::InvalidArgumentError(absl::StrCat("data: expected labels of 0 to ", num_classes() - 1, ", found ", part->labels[i], " at ", what, " image ", i,
+                                                     "; get the files again, for instance with: hanas data fetch fashion-mnist: ", name_));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Dataset::SplitTraining(int64_t validation_images, uint64_t split_seed) {
+  std::vector<int64_t> order(train_.labels.size());
+  std::iota(order.begin(), order.end(), 0);
+  CounterRandom random(split_seed, "dataset/split");
+  random.Shuffle(absl::MakeSpan(order));
+  validation_order_.assign(order.begin(), order.begin() + validation_images);
+  train_order_.assign(order.begin() + validation_images, order.end());
+}
+
+void Dataset::ComputeMoments() {
+  const int64_t channels = dimensions_.channels;
+  std::vector<double> sum(static_cast<size_t>(channels), 0);
+  std::vector<double> squares = sum;
+  for (int64_t i = 0; i < size(Split::kTrain); ++i) {
+    const absl::Span<const uint8_t> pixels = image(Split::kTrain, i);
+    for (int64_t c = 0; c < channels; ++c) {
+      int64_t image_sum = 0;
+      int64_t image_squares = 0;
+      for (size_t p = static_cast<size_t>(c); p < pixels.size(); p += static_cast<size_t>(channels)) {
+        image_sum += pixels[p];
+        image_squares += int64_t{pixels[p]} * pixels[p];
+      }
+      sum[static_cast<size_t>(c)] += static_cast<double>(image_sum);
+      squares[static_cast<size_t>(c)] += static_cast<double>(image_squares);
+    }
+  }
+  const double count = static_cast<double>(size(Split::kTrain) * dimensions_.height * dimensions_.width);
+  for (size_t c = 0; c < sum.size(); ++c) {
+    const double mean = sum[c] / count / 255;
+    const double variance = std::max(0.0, squares[c] / count / (255.0 * 255.0) - mean * mean);
+    mean_.push_back(static_cast<float>(mean));
+    stddev_.push_back(static_cast<float>(std::max(std::sqrt(variance), 1e-3)));  // an image set of one colour stays finite
+  }
+}
+
+int64_t Dataset::size(Split split) const {
+  switch (split) {
+    case Split::kTrain:
+      return static_cast<int64_t>(train_order_.size());
+    case Split::kValidation:
+      return static_cast<int64_t>(validation_order_.size());
+    case Split::kTest:
+      return static_cast<int64_t>(test_.labels.size());
+  }
+  return 0;
+}
+
+int64_t Dataset::Position(Split split, int64_t index) const {
+  if (split == Split::kTest) return index;
+  return (split == Split::kTrain ? train_order_ : validation_order_)[static_cast<size_t>(index)];
+}
+
+absl::Span<const uint8_t> Dataset::image(Split split, int64_t index) const {
+  const auto bytes = static_cast<size_t>(dimensions_.height * dimensions_.width * dimensions_.channels);
+  return absl::MakeConstSpan(Source(split).pixels).subspan(static_cast<size_t>(Position(split, index)) * bytes, bytes);
+}
+
+int32_t Dataset::label(Split split, int64_t index) const { return Source(split).labels[static_cast<size_t>(Position(split, index))]; }
+
+}  // namespace hanas

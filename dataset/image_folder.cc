@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataset/image_folder.h"
+
+#include <turbojpeg.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "dataset/sha256.h"
+
+namespace hanas {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMaxSide = 16384;
+
+struct Destroy {
+  void operator()(void* handle) const { tjDestroy(handle); }
+};
+using Decoder = std::unique_ptr<void, Destroy>;
+
+struct Picture {
+  int height = 0;
+  int width = 0;
+  std::vector<uint8_t> pixels;
+};
+
+absl::Status BadImage(const std::string& path, absl::string_view found) {
+  return absl::DataLossError(absl::StrCat("data file: expected a JPEG image, found ", found, "; replace or remove the file: ", path));
+}
+
+absl::StatusOr<std::vector<std::string>> SortedNames(const fs::path& directory, bool folders) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    const std::string extension = it->path().extension().string();
+    const bool wanted = folders ? it->is_directory() : it->is_regular_file() && (extension == ".jpg" || extension == ".jpeg" || extension == ".JPG");
+    if (wanted) names.push_back(it->path().filename().string());
+  }
+  if (error || names.empty()) {
+    const absl::string_view what = folders ? "one folder for each class" : "JPEG files";
+    return absl::NotFoundError(absl::StrCat("data: expected ", what, ", found ", error ? error.message() : std::string("none"), ": ", directory.string()));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::StatusOr<Picture> Decode(tjhandle decoder, const std::string& path, const std::string& bytes, int64_t channels) {
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  Picture picture;
+  int subsampling = 0;
+  int colours = 0;
+  if (tjDecompressHeader3(decoder, data, bytes.size(), &picture.width, &picture.height, &subsampling, &colours) != 0) {
+    return BadImage(path, tjGetErrorStr2(decoder));
+  }
+  if (picture.width < 1 || picture.height < 1 || picture.width > kMaxSide || picture.height > kMaxSide) {
+    return BadImage(path, absl::StrCat(picture.width, "x", picture.height, " pixels"));
+  }
+  picture.pixels.resize(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) * static_cast<size_t>(channels));
+  const int format = channels == 1 ? TJPF_GRAY : TJPF_RGB;
+  if (tjDecompress2(decoder, data, bytes.size(), picture.pixels.data(), picture.width, 0, picture.height, format, TJFLAG_ACCURATEDCT) != 0) {
+    return BadImage(path, tjGetErrorStr2(decoder));
+  }
+  return picture;
+}
+
+/// Two neighbours and the weight of the second.
+struct Tap {
+  int64_t low = 0;
+  int64_t high = 0;
+  float weight = 0;
+};
+
+Tap TapAt(int64_t index, int64_t out, int64_t in) {
+  const double at = std::max(0.0, (static_cast<double>(index) + 0.5) * static_cast<double>(in) / static_cast<double>(out) - 0.5);
+  const auto low = std::min(static_cast<int64_t>(at), in - 1);
+  return {low, std::min(low + 1, in - 1), static_cast<float>(at - static_cast<double>(low))};
+}
+
+/// Halves the picture while it is more than twice as large as wanted, so that bilinear sampling does not skip pixels.
+Picture Halve(const Picture& in, int64_t channels) {
+  Picture out = {.height = in.height / 2, .width = in.width / 2, .pixels = {}};
+  out.pixels.resize(static_cast<size_t>(out.height * out.width * channels));
+  size_t at = 0;
+  for (int64_t y = 0; y < out.height; ++y) {
+    for (int64_t x = 0; x < out.width; ++x) {
+      for (int64_t c = 0; c < channels; ++c) {
+        const auto pixel = [&](int64_t dy, int64_t dx) { return in.pixels[static_cast<size_t>(((2 * y + dy) * in.width + 2 * x + dx) * channels + c)]; };
+        out.pixels[at++] = static_cast<uint8_t>((pixel(0, 0) + pixel(0, 1) + pixel(1, 0) + pixel(1, 1) + 2) / 4);
+      }
+    }
+  }
+  return out;
+}
+
+void AppendResized(Picture in, const Dataset::Dimensions& to, std::vector<uint8_t>& out) {
+  while (in.height >= 2 * to.height && in.width >= 2 * to.width) in = Halve(in, to.channels);
+  if (in.height == to.height && in.width == to.width) {
+    out.insert(out.end(), in.pixels.begin(), in.pixels.end());
+    return;
+  }
+  for (int64_t y = 0; y < to.height; ++y) {
+    const Tap vertical = TapAt(y, to.height, in.height);
+    for (int64_t x = 0; x < to.width; ++x) {
+      const Tap horizontal = TapAt(x, to.width, in.width);
+      for (int64_t c = 0; c < to.channels; ++c) {
+        const auto pixel = [&](int64_t row, int64_t column) {
+          return static_cast<float>(in.pixels[static_cast<size_t>((row * in.width + column) * to.channels + c)]);
+        };
+        const auto row = [&](int64_t r) { return pixel(r, horizontal.low) * (1 - horizontal.weight) + pixel(r, horizontal.high) * horizontal.weight; };
+        out.push_back(static_cast<uint8_t>(std::lrint(row(vertical.low) * (1 - vertical.weight) + row(vertical.high) * vertical.weight)));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions) {
+  FolderImages result;
+  absl::StatusOr<std::vector<std::string>> classes = SortedNames(directory, /*folders=*/true);
+  if (!classes.ok()) return classes.status();
+  result.class_names = *std::move(classes);
+  const Decoder decoder(tjInitDecompress());
+  for (size_t label = 0; label < result.class_names.size(); ++label) {
+    const fs::path folder = fs::path(directory) / result.class_names[label];
+    const absl::StatusOr<std::vector<std::string>> names = SortedNames(folder, /*folders=*/false);
+    if (!names.ok()) return names.status();
+    for (const std::string& name : *names) {
+      const std::string path = (folder / name).string();
+      std::ifstream file(path, std::ios::binary);
+      const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+      absl::StatusOr<Picture> picture = Decode(decoder.get(), path, bytes, dimensions.channels);
+      if (!picture.ok()) return picture.status();
+      if (dimensions.height == 0) {
+        dimensions.height = picture->height;
+        dimensions.width = picture->width;
+      }
+      AppendResized(*std::move(picture), dimensions, result.images.pixels);
+      result.images.labels.push_back(static_cast<int32_t>(label));
+      result.files.emplace_back(absl::StrCat(result.class_names[label], "/", name), Sha256Hex(bytes));
+    }
+  }
+  result.dimensions = dimensions;
+  return result;
+}
+
+}  // namespace hanas

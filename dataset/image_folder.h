@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_DATASET_IMAGE_FOLDER_H_
+#define HANAS_DATASET_IMAGE_FOLDER_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "dataset/dataset.h"
+
+namespace hanas {
+
+/// The decoded JPEG files of `directory`/<class>/*.jpg (or .jpeg), in byte order of class and file name.
+struct FolderImages {
+  std::vector<std::string> class_names;
+  Dataset::Dimensions dimensions;
+  Dataset::Images images;
+  std::vector<std::pair<std::string, std::string>> files;  // (class/file, sha256)
+};
+
+/// Decodes every file to `dimensions` (bilinear, half-pixel centres); a height of 0 takes the size of the first file. Returns NOT_FOUND when
+/// there is no directory, class or image, DATA_LOSS naming a file that is not a JPEG image or is damaged. Thread-safe.
+absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions);
+
+}  // namespace hanas
+
+#endif  // HANAS_DATASET_IMAGE_FOLDER_H_
