@@ -29,8 +29,10 @@ const std::vector<Room>& Rooms() {
 
       // Shared by the processes.
       {"config", {"core/*"}},
-      {"proto", {}},
-      {"rpc", {"core/*", "proto"}},
+      {"dataset", {"core/*"}},
+      {"proto/hanas/v1", {}},     // the wire
+      {"proto/hanas/store", {}},  // the coordinator's records, which no other process sees
+      {"rpc", {"core/*", "proto/hanas/v1"}},
       {"telemetry", {}},
       {"export", {"core/*"}},
 
@@ -39,31 +41,33 @@ const std::vector<Room>& Rooms() {
       {"coordinator/search", {"core/*"}},
       {"coordinator/surrogate", {"core/*"}},
       {"coordinator/calibration", {"core/*"}},
-      {"coordinator/store", {"core/*", "proto"}},
-      {"coordinator/store/rocksdb", {"core/*", "proto", "coordinator/store"}},
+      {"coordinator/store", {"core/*", "proto/hanas/store"}},
+      {"coordinator/store/rocksdb", {"core/*", "proto/hanas/store", "coordinator/store"}},
       {"coordinator/app",
        {"core/*", "coordinator/search", "coordinator/surrogate", "coordinator/calibration", "coordinator/store", "telemetry"}},
-      {"coordinator/service", {"core/*", "proto", "rpc", "coordinator/app", "telemetry"}},
+      {"coordinator/service", {"core/*", "proto/hanas/v1", "rpc", "coordinator/app", "telemetry"}},
       {"coordinator/main.cc",
        {"core/*", "config", "rpc", "telemetry", "coordinator/app", "coordinator/service", "coordinator/store",
         "coordinator/store/rocksdb"}},
 
       // worker: core <- engine <- torch; main wires torch behind the engine's interface.
-      {"worker/engine", {"core/*"}},
-      {"worker/torch", {"core/*", "export", "worker/engine"}},
-      {"worker/service", {"core/*", "proto", "rpc", "telemetry", "worker/engine"}},
-      {"worker/main.cc", {"core/*", "config", "rpc", "telemetry", "worker/engine", "worker/torch", "worker/service"}},
+      {"worker/engine", {"core/*", "dataset"}},
+      {"worker/torch", {"core/*", "dataset", "export", "worker/engine"}},
+      {"worker/service", {"core/*", "proto/hanas/v1", "rpc", "telemetry", "worker/engine"}},
+      {"worker/main.cc", {"core/*", "config", "dataset", "rpc", "telemetry", "worker/engine", "worker/torch", "worker/service"}},
 
-      // profiler-agent: core <- {device, runtime} <- measure <- service <- main.
+      // profiler-agent: core <- {device, runtime} <- measure <- service <- main; one folder per backend below runtime.
       {"profiler-agent/device", {"core/*"}},
       {"profiler-agent/runtime", {"core/*"}},
-      {"profiler-agent/measure", {"core/*", "export", "profiler-agent/device", "profiler-agent/runtime"}},
-      {"profiler-agent/service", {"core/*", "proto", "rpc", "telemetry", "profiler-agent/measure"}},
+      {"profiler-agent/runtime/xnnpack", {"core/*", "profiler-agent/runtime"}},
+      {"profiler-agent/runtime/onnxruntime", {"core/*", "profiler-agent/runtime"}},
+      {"profiler-agent/measure", {"core/*", "export", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/runtime/*"}},
+      {"profiler-agent/service", {"core/*", "proto/hanas/v1", "rpc", "telemetry", "profiler-agent/measure"}},
       {"profiler-agent/main.cc",
-       {"core/*", "config", "rpc", "telemetry", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/measure",
-        "profiler-agent/service"}},
+       {"core/*", "config", "rpc", "telemetry", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/runtime/*",
+        "profiler-agent/measure", "profiler-agent/service"}},
 
-      {"cli", {"core/*", "proto", "rpc", "config"}},
+      {"cli", {"core/*", "dataset", "proto/hanas/v1", "rpc", "config"}},
   };
   return *kRooms;
 }
@@ -78,16 +82,17 @@ const std::vector<LibraryRule>& LibraryRules() {
         "profiler-agent/main.cc"}},
       {"Protobuf",
        {"google/protobuf/", "google/rpc/"},
-       {"rpc", "cli", "coordinator/store", "coordinator/store/rocksdb", "coordinator/service", "worker/service", "profiler-agent/service",
-        "coordinator/main.cc", "worker/main.cc", "profiler-agent/main.cc"}},
-      {"XNNPACK", {"xnnpack.h", "pthreadpool.h"}, {"profiler-agent/runtime"}},
-      {"cpuinfo", {"cpuinfo.h"}, {"profiler-agent/device", "profiler-agent/runtime"}},
-      {"ONNX Runtime", {"onnxruntime_c_api.h", "onnxruntime_cxx_api.h", "onnxruntime/"}, {"profiler-agent/runtime"}},
+       {"rpc", "cli", "export", "coordinator/store", "coordinator/store/rocksdb", "coordinator/service", "worker/service",
+        "profiler-agent/service", "coordinator/main.cc", "worker/main.cc", "profiler-agent/main.cc"}},
+      {"XNNPACK", {"xnnpack.h", "pthreadpool.h"}, {"profiler-agent/runtime/xnnpack"}},
+      {"cpuinfo", {"cpuinfo.h"}, {"profiler-agent/device", "profiler-agent/runtime/xnnpack"}},
+      {"ONNX Runtime", {"onnxruntime_c_api.h", "onnxruntime_cxx_api.h", "onnxruntime/"}, {"profiler-agent/runtime/onnxruntime"}},
       {"ONNX", {"onnx/"}, {"export"}},
       {"yaml-cpp", {"yaml-cpp/"}, {"config"}},
       {"prometheus-cpp", {"prometheus/"}, {"telemetry"}},
       {"Eigen", {"Eigen/"}, {"coordinator/surrogate", "coordinator/calibration"}},
       {"CLI11", {"CLI/"}, {"cli", "coordinator/main.cc", "worker/main.cc", "profiler-agent/main.cc"}},
+      {"TurboJPEG", {"turbojpeg.h"}, {"dataset"}},
       {"libcurl", {"curl/"}, {"cli"}},
       {"GoogleTest", {"gtest/", "gmock/", "absl/status/status_matchers.h"}, {}},
       {"Google Benchmark", {"benchmark/"}, {}},
