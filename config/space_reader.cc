@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/space_reader.h"
+
+#include <algorithm>
+
+namespace hanas::config {
+namespace {
+
+// More than core accepts, so that core's own message is what the user reads.
+constexpr int kMaxExpandedDepth = 1024;
+
+/// Choices and the path in the file that they were written at; empty when they are a default.
+template <typename T>
+struct Choices {
+  std::vector<T> values;
+  std::string origin;
+};
+using PrecisionChoices = Choices<Precision>;
+
+struct BlockChoices {
+  Choices<int> kernels;
+  Choices<double> expansions;
+  Choices<bool> squeeze_excite;
+  Choices<Activation> activations;
+  PrecisionChoices expand;
+  PrecisionChoices depthwise;
+  PrecisionChoices project;
+};
+
+BlockChoices DefaultBlock(const PrecisionChoices& precisions) {
+  const BlockSpec spec;
+  return {.kernels = {spec.kernels, ""},
+          .expansions = {spec.expansions, ""},
+          .squeeze_excite = {spec.squeeze_excite, ""},
+          .activations = {spec.activations, ""},
+          .expand = precisions,
+          .depthwise = precisions,
+          .project = precisions};
+}
+
+template <typename T>
+void ReadChoices(MapReader& reader, absl::string_view key, Choices<T>& choices) {
+  if (reader.ReadList(key, choices.values)) choices.origin = reader.PathOf(key);
+}
+
+/// What a stage or one entry of its `blocks` says about a block.
+void ReadBlock(MapReader& reader, BlockChoices& block) {
+  ReadChoices(reader, "kernels", block.kernels);
+  ReadChoices(reader, "expansions", block.expansions);
+  ReadChoices(reader, "squeeze_excite", block.squeeze_excite);
+  ReadChoices(reader, "activations", block.activations);
+  PrecisionChoices all;
+  ReadChoices(reader, "precisions", all);
+  if (!all.origin.empty()) block.expand = block.depthwise = block.project = all;
+  ReadChoices(reader, "expand_precisions", block.expand);
+  ReadChoices(reader, "depthwise_precisions", block.depthwise);
+  ReadChoices(reader, "project_precisions", block.project);
+}
+
+template <typename T>
+std::vector<T> Place(const Choices<T>& choices, const std::string& block_path, absl::string_view field, SourceMap& source) {
+  if (!choices.origin.empty()) source.SetOrigin(absl::StrCat(block_path, ".", field), choices.origin);
+  return choices.values;
+}
+
+BlockSpec ToSpec(const BlockChoices& block, const std::string& path, SourceMap& source) {
+  BlockSpec spec;
+  spec.kernels = Place(block.kernels, path, "kernels", source);
+  spec.expansions = Place(block.expansions, path, "expansions", source);
+  spec.squeeze_excite = Place(block.squeeze_excite, path, "squeeze_excite", source);
+  spec.activations = Place(block.activations, path, "activations", source);
+  spec.expand_precisions = Place(block.expand, path, "expand_precisions", source);
+  spec.depthwise_precisions = Place(block.depthwise, path, "depthwise_precisions", source);
+  spec.project_precisions = Place(block.project, path, "project_precisions", source);
+  return spec;
+}
+
+StageSpec ReadStage(const YAML::Node& node, const std::string& path, const PrecisionChoices& precisions, SourceMap& source) {
+  MapReader reader(node, path, source);
+  StageSpec stage;
+  reader.ReadList("widths", stage.widths, Need::kRequired);
+  reader.ReadList("depths", stage.depths, Need::kRequired);
+  reader.Read("stride", stage.stride);
+  BlockChoices common = DefaultBlock(precisions);
+  ReadBlock(reader, common);
+  const auto overrides = reader.ReadMaps("blocks");
+  reader.Finish();
+
+  const int deepest = stage.depths.empty() ? 0 : std::clamp(stage.depths.back(), 0, kMaxExpandedDepth);
+  if (overrides.size() > static_cast<size_t>(deepest) && !stage.depths.empty()) {
+    source.Fail(path + ".blocks",
+                absl::StrCat("expected at most ", deepest, " entries, one for each block of the deepest choice, found ", overrides.size()));
+  }
+  for (size_t i = 0; i < std::max(overrides.size(), static_cast<size_t>(deepest)); ++i) {
+    BlockChoices block = common;
+    const std::string block_path = absl::StrCat(path, ".blocks[", i, "]");
+    if (i < overrides.size() && !overrides[i].second.IsNull()) {
+      MapReader block_reader(overrides[i].second, block_path, source);
+      ReadBlock(block_reader, block);
+      block_reader.Finish();
+    }
+    if (i < static_cast<size_t>(deepest)) stage.blocks.push_back(ToSpec(block, block_path, source));
+  }
+  return stage;
+}
+
+/// The first and the last layer have 8 weight bits or more; the space's common choices are narrowed to those for them.
+std::vector<Precision> AtLeastEightBits(const std::vector<Precision>& precisions) {
+  std::vector<Precision> kept;
+  for (const Precision precision : precisions) {
+    if (precision.weight_bits >= 8) kept.push_back(precision);
+  }
+  return kept.empty() ? std::vector<Precision>{{8, 8}} : kept;
+}
+
+void ReadPrecisions(MapReader& reader, absl::string_view key, const PrecisionChoices& inherited, std::vector<Precision>& out,
+                    SourceMap& source) {
+  if (!inherited.origin.empty()) out = inherited.values;
+  if (!reader.ReadList(key, out) && !inherited.origin.empty()) source.SetOrigin(reader.PathOf(key), inherited.origin);
+}
+
+StemSpec ReadStem(const YAML::Node& node, const std::string& path, const PrecisionChoices& edge, SourceMap& source) {
+  MapReader reader(node, path, source);
+  StemSpec stem;
+  reader.ReadList("widths", stem.widths);
+  reader.Read("kernel", stem.kernel);
+  reader.Read("stride", stem.stride);
+  reader.Read("activation", stem.activation);
+  ReadPrecisions(reader, "precisions", edge, stem.precisions, source);
+  reader.Finish();
+  return stem;
+}
+
+HeadSpec ReadHead(const YAML::Node& node, const std::string& path, const PrecisionChoices& common, const PrecisionChoices& edge,
+                  SourceMap& source) {
+  MapReader reader(node, path, source);
+  HeadSpec head;
+  reader.ReadList("widths", head.widths, Need::kRequired);
+  reader.Read("activation", head.activation);
+  ReadPrecisions(reader, "precisions", common, head.precisions, source);
+  reader.Read("hidden", head.hidden);
+  ReadPrecisions(reader, "hidden_precisions", common, head.hidden_precisions, source);
+  ReadPrecisions(reader, "classifier_precisions", edge, head.classifier_precisions, source);
+  reader.Finish();
+  return head;
+}
+
+}  // namespace
+
+SpaceSpec ReadSpace(const YAML::Node& node, const std::string& path, const std::string& default_name, SourceMap& source) {
+  MapReader reader(node, path, source);
+  SpaceSpec space;
+  space.name = default_name;
+  reader.Read("name", space.name);
+  reader.ReadList("resolutions", space.resolutions, Need::kRequired);
+  reader.Read("input_channels", space.input_channels, Need::kRequired);
+  reader.Read("num_classes", space.num_classes, Need::kRequired);
+  PrecisionChoices common = {BlockSpec{}.expand_precisions, ""};
+  ReadChoices(reader, "precisions", common);
+  const PrecisionChoices edge = {AtLeastEightBits(common.values), common.origin};
+
+  if (const auto stem = reader.Take("stem")) {
+    space.stem = ReadStem(*stem, reader.PathOf("stem"), edge, source);
+  } else if (!edge.origin.empty()) {
+    space.stem.precisions = edge.values;
+  }
+  for (const auto& [stage_path, stage] : reader.ReadMaps("stages", Need::kRequired)) {
+    space.stages.push_back(ReadStage(stage, stage_path, common, source));
+  }
+  if (const auto head = reader.Take("head", Need::kRequired)) space.head = ReadHead(*head, reader.PathOf("head"), common, edge, source);
+  reader.Finish();
+  return space;
+}
+
+}  // namespace hanas::config

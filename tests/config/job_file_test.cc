@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/job_file.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status_matchers.h"
+#include "absl/strings/str_replace.h"
+#include "core/base/counter_random.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace hanas::config {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
+
+constexpr char kJob[] = R"(name: job
+seed: 3
+dataset: {name: digits, directory: d, validation_images: 500}
+space:
+  resolutions: [16, 20]
+  input_channels: 1
+  num_classes: 10
+  precisions: [w4a8, w8a8]
+  stages:
+    - widths: [8]
+      depths: [1, 2]
+      stride: 2
+      kernels: [3, 5]
+      depthwise_precisions: [w16a16]
+      blocks:
+        - {kernels: [3], precisions: [w8a8]}
+    - {widths: [16, 24], depths: [1]}
+  head: {widths: [32]}
+training: {steps: 10}
+sampling: {validation_images: 200}
+target:
+  limits: {latency: 2 ms, size: 20 kB}
+)";
+
+std::string With(absl::string_view from, absl::string_view to) {
+  std::string text = absl::StrReplaceAll(kJob, {{from, to}});
+  EXPECT_NE(text, kJob) << "the text to replace is not in the job: " << from;
+  return text;
+}
+
+TEST(JobFileTest, ReadsEveryLevel) {
+  const absl::StatusOr<JobFile> file = JobFile::Parse(kJob, "job.yaml");
+  ASSERT_THAT(file, IsOk());
+  const SearchJob& job = file->job();
+  EXPECT_EQ(job.name, "job");
+  EXPECT_EQ(job.seed, 3u);
+  EXPECT_EQ(job.dataset.directory, "d");
+  EXPECT_EQ(job.space.name, "job");
+  EXPECT_EQ(job.training.steps, 10);
+  EXPECT_EQ(job.training.batch_size, 128);
+  EXPECT_EQ(job.training.phases.size(), 2u);
+  EXPECT_DOUBLE_EQ(job.target.limits.latency_ms, 2);
+  EXPECT_EQ(job.target.limits.size_bytes, 20000);
+  EXPECT_EQ(job.target.limits.peak_memory_bytes, 0);
+}
+
+TEST(JobFileTest, RepeatsAStagesChoicesForEachBlock) {
+  const SpaceSpec space = JobFile::Parse(kJob, "job.yaml")->job().space;
+  ASSERT_EQ(space.stages[0].blocks.size(), 2u);
+  const BlockSpec& first = space.stages[0].blocks[0];
+  const BlockSpec& second = space.stages[0].blocks[1];
+  EXPECT_THAT(first.kernels, ElementsAre(3));
+  EXPECT_THAT(first.depthwise_precisions, ElementsAre(Precision{8, 8}));
+  EXPECT_THAT(second.kernels, ElementsAre(3, 5));
+  EXPECT_THAT(second.depthwise_precisions, ElementsAre(Precision{16, 16}));
+  EXPECT_THAT(second.expand_precisions, ElementsAre(Precision{4, 8}, Precision{8, 8}));
+  EXPECT_THAT(space.stages[1].blocks[0].project_precisions, ElementsAre(Precision{4, 8}, Precision{8, 8}));
+}
+
+TEST(JobFileTest, TheSpacesPrecisionsAreNarrowedForTheFirstAndLastLayer) {
+  const SpaceSpec space = JobFile::Parse(kJob, "job.yaml")->job().space;
+  EXPECT_THAT(space.stem.precisions, ElementsAre(Precision{8, 8}));
+  EXPECT_THAT(space.head.precisions, ElementsAre(Precision{4, 8}, Precision{8, 8}));
+  EXPECT_THAT(space.head.classifier_precisions, ElementsAre(Precision{8, 8}));
+}
+
+struct Rejection {
+  std::string name;
+  std::string from;
+  std::string to;
+  std::string message;
+};
+
+class JobFileRejectionTest : public testing::TestWithParam<Rejection> {};
+
+TEST_P(JobFileRejectionTest, SaysWhereAndWhat) {
+  const Rejection& row = GetParam();
+  const absl::StatusOr<JobFile> file = JobFile::Parse(With(row.from, row.to), "job.yaml");
+  ASSERT_THAT(file, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(std::string(file.status().message()), row.message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, JobFileRejectionTest,
+    testing::ValuesIn(std::vector<Rejection>{
+        {"UnknownKeyClose", "steps: 10", "stepps: 10", "job.yaml:19:12: training.stepps: unknown key \"stepps\", did you mean \"steps\"?"},
+        {"UnknownKeyFar", "latency: 2 ms", "colour: red",
+         "job.yaml:22:12: target.limits.colour: unknown key \"colour\", expected one of latency, size, peak_memory"},
+        {"UnknownTopLevel", "training:", "trainning:", "job.yaml:19:1: trainning: unknown key \"trainning\", did you mean \"training\"?"},
+        {"WrongType", "steps: 10", "steps: many", "job.yaml:19:19: training.steps: expected a whole number, found \"many\""},
+        {"QuotedNumber", "steps: 10", "steps: \"10\"", "job.yaml:19:19: training.steps: expected a whole number, found the text \"10\""},
+        {"ListForValue", "steps: 10", "steps: [10]", "job.yaml:19:19: training.steps: expected a single value, found a list"},
+        {"ValueForList", "kernels: [3, 5]", "kernels: 3", "job.yaml:13:16: space.stages[0].kernels: expected a list, found \"3\""},
+        {"ValueForMap", "training: {steps: 10}", "training: fast", "job.yaml:19:11: training: expected a map of keys, found \"fast\""},
+        {"NothingForMap", "training: {steps: 10}", "training:", "job.yaml:19:1: training: expected a map of keys, found nothing"},
+        {"MissingKey", "      depths: [1, 2]\n", "",
+         "job.yaml:10:7: space.stages[0].depths: expected this key, which has no default, found none"},
+        {"MissingMap", "  head: {widths: [32]}\n", "", "job.yaml:5:3: space.head: expected this key, which has no default, found none"},
+        {"DuplicateKey", "seed: 3\n", "seed: 3\nseed: 4\n", "job.yaml:3:1: seed: expected each key once, found \"seed\" again"},
+        {"NegativeSeed", "seed: 3", "seed: -3", "job.yaml:2:7: seed: expected a whole number, not negative, found \"-3\""},
+        {"EmptyChoice", "kernels: [3, 5]", "kernels: []",
+         "job.yaml:13:16: space.stages[0].kernels: expected at least one choice, found an empty list"},
+        {"EvenKernel", "kernels: [3, 5]", "kernels: [3, 4]",
+         "job.yaml:13:20: space.stages[0].kernels[1]: expected an odd kernel size, found 4"},
+        {"EvenKernelInBlock", "{kernels: [3]", "{kernels: [4]",
+         "job.yaml:16:22: space.stages[0].blocks[0].kernels[0]: expected an odd kernel size, found 4"},
+        {"UnknownPrecision", "precisions: [w4a8, w8a8]", "precisions: [w4a8, w16a8]",
+         "job.yaml:8:22: space.precisions[1]: expected a precision (one of w16a16, w8a16, w4a16, w2a16, w8a8, w4a8, w2a8), found "
+         "\"w16a8\""},
+        {"Descending", "widths: [16, 24]", "widths: [24, 16]",
+         "job.yaml:17:21: space.stages[1].widths[1]: expected choices in ascending order without repeats, found 16 after 24"},
+        {"StemBelowEightBits", "  stages:\n", "  stem: {precisions: [w4a8]}\n  stages:\n",
+         "job.yaml:9:23: space.stem.precisions[0]: expected at least 8 weight bits in the first and last layer, found w4a8"},
+        {"MoreBlocksThanDepth", "depths: [1]}", "depths: [1], blocks: [{kernels: [3]}, {kernels: [5]}]}",
+         "job.yaml:17:47: space.stages[1].blocks: expected at most 1 entries, one for each block of the deepest choice, found 2"},
+        {"TooDeep", "depths: [1, 2]", "depths: [1, 99]",
+         "job.yaml:11:19: space.stages[0].depths[1]: expected a number from 1 to 16, found 99"},
+        {"StridesAboveResolution", "depths: [1]}", "depths: [1], stride: 4}\n    - {widths: [8], depths: [1], stride: 2}",
+         "job.yaml:5:16: space.resolutions: expected at least 32, the product of all strides, found 16"},
+        {"LatencyWithoutUnit", "latency: 2 ms", "latency: 2",
+         "job.yaml:22:21: target.limits.latency: expected a time such as \"0.4 ms\" (units us, ms, s), found \"2\""},
+        {"LatencyTooLarge", "latency: 2 ms", "latency: 2000 s",
+         "job.yaml:22:21: target.limits.latency: expected a number from 0 to 1e+06, found 2e+06"},
+        {"DirectoryLeaves", "directory: d", "directory: ../d",
+         "job.yaml:3:36: dataset.directory: expected a path below the data directory, without \"..\", found \"../d\""},
+        {"MoreImagesThanThereAre", "validation_images: 200", "validation_images: 600",
+         "job.yaml:20:31: sampling.validation_images: expected a number from 100 to 500, found 600"},
+        {"NoPhases", "{steps: 10}", "{steps: 10, phases: []}", "job.yaml:19:31: training.phases: expected at least one phase, found none"},
+        {"PhaseWithoutSampling", "{steps: 10}", "{steps: 10, phases: [{until: 1}]}",
+         "job.yaml:19:32: training.phases[0].sampling: expected this key, which has no default, found none"},
+        {"NotYaml", "steps: 10}", "steps: 10", "job.yaml:20:9: expected YAML, found a mistake: end of map flow not found"},
+        {"TwoDocuments", "seed: 3\n", "seed: 3\n---\n", "job.yaml:1:1: expected one YAML document, found 2"},
+        {"MapAsKey", "seed: 3\n", "seed: 3\n? {a: b}\n: c\n", "job.yaml:3:3: ?: expected a word as key, found a map"},
+    }),
+    [](const testing::TestParamInfo<Rejection>& row) { return row.param.name; });
+
+TEST(JobFileTest, ReportsEveryMistakeInOrderOfPlace) {
+  std::string text = With("kernels: [3, 5]", "kernels: [4]");
+  text = absl::StrReplaceAll(text, {{"steps: 10", "steps: none"}, {"name: job", "nam: job"}});
+  EXPECT_EQ(JobFile::Parse(text, "j").status().message(),
+            "j:1:1: nam: unknown key \"nam\", did you mean \"name\"?\n"
+            "j:1:1: name: expected this key, which has no default, found none\n"
+            "j:13:17: space.stages[0].kernels[0]: expected an odd kernel size, found 4\n"
+            "j:19:19: training.steps: expected a whole number, found \"none\"");
+}
+
+TEST(JobFileTest, AnEmptyFileIsNotAJob) {
+  EXPECT_EQ(JobFile::Parse("", "j").status().message(), "j:1:1: expected one YAML document, found 0");
+  EXPECT_THAT(JobFile::Parse("just a text", "j").status().message(), StartsWith("j:1:1: expected a map of keys, found \"just a text\""));
+}
+
+TEST(JobFileTest, AMissingFileIsNamed) {
+  EXPECT_THAT(JobFile::Load("/nowhere/job.yaml"),
+              StatusIs(absl::StatusCode::kNotFound, "expected a job file that can be read, found none at /nowhere/job.yaml"));
+}
+
+TEST(JobFileTest, MapsTheServersViolationsToTheFile) {
+  const absl::StatusOr<JobFile> file = JobFile::Parse(kJob, "job.yaml");
+  ASSERT_THAT(file, IsOk());
+  EXPECT_EQ(file->Describe({"target.limits.latency_ms", "no network is that fast"}),
+            "job.yaml:22:21: target.limits.latency: no network is that fast");
+  EXPECT_EQ(file->Describe({"space.stages[0].blocks[1].expand_precisions[0]", "not supported"}),
+            "job.yaml:8:16: space.precisions[0]: not supported");
+}
+
+// Whatever the bytes are, the answer is a job or a list of mistakes.
+TEST(JobFileTest, MutatedFilesNeverCrash) {
+  constexpr uint64_t kSeed = 20;
+  const std::string alphabet = "{}[]:,-?&*!|>'\"%@`#\n\t 09azA.~\xc3\x28";
+  int accepted = 0;
+  for (uint64_t round = 0; round < 3000; ++round) {
+    SCOPED_TRACE(testing::Message() << "seed " << kSeed << ", round " << round);
+    CounterRandom random(kSeed, "test/mutate", round);
+    std::string text = kJob;
+    const uint64_t mutations = 1 + random.UniformInt(6);
+    for (uint64_t i = 0; i < mutations; ++i) {
+      const size_t at = random.UniformInt(text.size());
+      const char c = alphabet[random.UniformInt(alphabet.size())];
+      switch (random.UniformInt(4)) {
+        case 0:
+          text[at] = c;
+          break;
+        case 1:
+          text.insert(at, 1, c);
+          break;
+        case 2:
+          text.erase(at, 1 + random.UniformInt(8));
+          break;
+        default:
+          text.insert(at, text.substr(random.UniformInt(text.size()), random.UniformInt(30)));
+      }
+      if (text.empty()) text = "x";
+    }
+    const absl::StatusOr<JobFile> file = JobFile::Parse(text, "fuzz.yaml");
+    if (file.ok()) {
+      ++accepted;
+    } else {
+      EXPECT_FALSE(file.status().message().empty());
+    }
+  }
+  EXPECT_GT(accepted, 0);
+}
+
+}  // namespace
+}  // namespace hanas::config
