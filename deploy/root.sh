@@ -231,14 +231,16 @@ run_docker() {
   local options=(--rm --init --interactive --network host --user "$(id -u):$(id -g)" --workdir "$repository"
     --volume "$repository:$repository" --volume "$CCACHE_DIR:$CCACHE_DIR" --volume "$cache/home:$cache/home" --env "HOME=$cache/home")
   if [ -t 0 ] && [ -t 1 ]; then options+=(--tty); fi
-  if [ -n "${HANAS_DATA_DIR:-}" ]; then options+=(--volume "$HANAS_DATA_DIR:$HANAS_DATA_DIR:ro"); fi
+  if [ -n "${HANAS_DATA_DIR:-}" ]; then options+=(--volume "$HANAS_DATA_DIR:$HANAS_DATA_DIR"); fi
   local word
   for word in "${environment[@]}"; do options+=(--env "$word"); done
   exec docker run "${options[@]}" "$(image_name)" "$@"
 }
 
 ensure() {
-  case $(mode) in
+  local chosen
+  chosen=$(mode)
+  case $chosen in
     native) ensure_native ;;
     docker) ensure_docker ;;
     chroot) ensure_chroot ;;
@@ -246,7 +248,9 @@ ensure() {
 }
 
 where() {
-  case $(mode) in
+  local chosen
+  chosen=$(mode)
+  case $chosen in
     native) echo "this Debian 13 host" ;;
     docker) echo "Docker image $(image_name)" ;;
     chroot) echo "$(root_path)" ;;
