@@ -15,25 +15,30 @@ namespace hanas {
 
 /// Serialised forms of a BoundModel and of a Graph: what a worker stores, and what an agent or a verifier reads back.
 ///
-/// Layout: 8 bytes of magic, a little-endian 32-bit version, the 128-bit Digest of the payload, the payload (export/bound_model.proto).
-/// Weights are packed at their stored width (8-bit one, 4-bit two, 2-bit four to a byte; half floats two bytes each), so that a file is
-/// Cost::size_bytes plus the description of the graph.
+/// Layout, all integers little-endian: 8 bytes of magic; version (4); Digest of all that follows (16); length of the header (4); the header
+/// (export/bound_model.proto); then, in a model, the tensors of each operator that has weights, in order, without padding between them:
+///   weights  packed at their stored width: 8 bits one to a byte, 4 bits two and 2 bits four with the first in the low bits (the last byte
+///            filled up with zeros), half floats two bytes each
+///   scales   float32, one for each output channel; absent for float weights
+///   bias     float32, one for each output channel
+/// Their sizes follow from the graph, so the tensors take exactly Cost::size_bytes and a file is that plus its header.
 ///
-/// Laws: Parse(Serialize(x)) == x; equal models have equal bytes. Readers never crash on hostile bytes, and allocate no more than a small
-/// multiple of the size of their input.
+/// Laws: Parse(Serialize(x)) == x; equal models have equal bytes; every changed bit is refused. Readers never crash on hostile bytes: the
+/// header is bounded, and tensors are sized by what is there before anything is allocated.
 ///
 /// Thread-safe: free functions without state.
 
 inline constexpr uint32_t kBoundModelFileVersion = 1;
 /// Larger inputs are refused unread.
-inline constexpr size_t kMaxBoundModelFileBytes = size_t{1} << 28;
+inline constexpr size_t kMaxBoundModelFileBytes = size_t{1} << 30;
+inline constexpr size_t kMaxBoundModelHeaderBytes = size_t{1} << 22;
 
-/// Requires CheckBoundModel(model).
+/// Requires CheckBoundModel(model), and 16-bit weights that are representable in IEEE half (others are rounded to even).
 std::string SerializeBoundModel(const BoundModel& model);
 
-/// Returns, in this order, INVALID_ARGUMENT if `bytes` is too large, does not begin with the magic, or is cut short; FAILED_PRECONDITION if
-/// it has a newer version; DATA_LOSS if the payload does not have the digest it was written with; INVALID_ARGUMENT naming the field if the
-/// content breaks an invariant of Graph or BoundModel.
+/// Returns, in this order, INVALID_ARGUMENT if `bytes` is too large, does not begin with the magic, or is shorter than its fixed part;
+/// FAILED_PRECONDITION if it has another version; DATA_LOSS if the rest does not have the digest it was written with; INVALID_ARGUMENT
+/// naming what is wrong if the content breaks an invariant of Graph or BoundModel.
 absl::StatusOr<BoundModel> ParseBoundModel(absl::string_view bytes);
 
 /// The graph alone, in the same container with a magic of its own. Requires CheckGraph(graph).

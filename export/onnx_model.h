@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_EXPORT_ONNX_MODEL_H_
+#define HANAS_EXPORT_ONNX_MODEL_H_
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/graph/element_type.h"
+#include "onnx/onnx_pb.h"
+
+namespace hanas {
+
+/// Appends nodes, initialisers, inputs and outputs to an ONNX model; knows the protobuf and nothing of networks. Tensors are named by the
+/// caller; every Add returns the name of the tensor it made, so that calls nest.
+///
+/// Internal to export/. Thread-compatible.
+class OnnxModel {
+ public:
+  OnnxModel(int64_t opset, int64_t ir_version);
+
+  /// One node with one output, named after it.
+  std::string AddNode(absl::string_view type, std::initializer_list<absl::string_view> inputs, absl::string_view output);
+  // Attributes of the node added last.
+  void SetInt(absl::string_view name, int64_t value);
+  void SetFloat(absl::string_view name, float value);
+  void SetInts(absl::string_view name, absl::Span<const int64_t> values);
+
+  /// kFloat32 or kFloat16.
+  std::string AddFloats(absl::string_view name, absl::Span<const float> values, absl::Span<const int64_t> dims, ElementType type);
+  /// kInt8, kInt4, or kInt2.
+  std::string AddIntegers(absl::string_view name, absl::Span<const int8_t> values, absl::Span<const int64_t> dims, ElementType type);
+  std::string AddInt32s(absl::string_view name, absl::Span<const int32_t> values);
+  std::string AddInt64s(absl::string_view name, absl::Span<const int64_t> values);
+  std::string AddFloatScalar(absl::string_view name, float value);
+  std::string AddInt8Scalar(absl::string_view name, int8_t value);
+
+  /// A first extent of 0 is the symbol "N". kFloat32 or kInt8.
+  void AddInput(absl::string_view name, ElementType type, absl::Span<const int64_t> dims);
+  void AddOutput(absl::string_view name, ElementType type, absl::Span<const int64_t> dims);
+  void AddMetadata(absl::string_view key, absl::string_view value);
+
+  void SetProducer(absl::string_view name, absl::string_view version, absl::string_view graph_name);
+  std::string Serialize() const { return model_.SerializeAsString(); }
+
+ private:
+  onnx::TensorProto& AddTensor(absl::string_view name, int data_type, absl::Span<const int64_t> dims);
+  onnx::AttributeProto& AddAttribute(absl::string_view name, onnx::AttributeProto::AttributeType type);
+
+  onnx::ModelProto model_;
+};
+
+}  // namespace hanas
+
+#endif  // HANAS_EXPORT_ONNX_MODEL_H_

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "export/onnx_writer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "export/onnx_model.h"
+
+namespace hanas {
+namespace {
+
+constexpr int64_t kOpset = 21;  // the first with INT4; ONNX Runtime 1.18 and later
+constexpr int64_t kIrVersion = 10;
+constexpr int64_t kInt2Opset = 25;
+constexpr int64_t kInt2IrVersion = 13;
+constexpr float kLargestHalf = 65504.0F;
+
+std::string JsonString(absl::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      absl::StrAppendFormat(&out, "\\u%04x", c);
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string JsonNumbers(const std::vector<float>& values) {
+  return absl::StrCat("[", absl::StrJoin(values, ",", [](std::string* out, float v) { absl::StrAppendFormat(out, "%.9g", v); }), "]");
+}
+
+std::string PreprocessingJson(const Preprocessing& preprocessing) {
+  return absl::StrCat("{\"height\":", preprocessing.input_height, ",\"width\":", preprocessing.input_width, ",\"mean\":",
+                      JsonNumbers(preprocessing.mean), ",\"stddev\":", JsonNumbers(preprocessing.stddev),
+                      ",\"resize\":\"bilinear, half-pixel centres, no antialiasing\",\"scale\":\"byte/255\"}");
+}
+
+absl::Status CheckNames(const Graph& graph) {
+  absl::flat_hash_set<std::string> names;
+  for (const Value& value : graph.values) {
+    if (!names.insert(SiteName(value.producer)).second) {
+      return absl::InvalidArgumentError(absl::StrCat("model: expected values with names of their own, found two at ", SiteName(value.producer)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckHalves(const BoundModel& model) {
+  for (size_t i = 0; i < model.weights.size(); ++i) {
+    for (const float weight : model.weights[i].floats) {
+      if (std::fabs(weight) <= kLargestHalf) continue;
+      return absl::InvalidArgumentError(absl::StrCat("model: expected weights within the range of a half, found ", weight, " at ",
+                                                     SiteName(model.graph.operators[i].provenance)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+/// Walks the graph once. For each value it knows up to three tensors: its real numbers, its int8 form, and that form dequantised.
+class Writer {
+ public:
+  Writer(const BoundModel& model, const OnnxOptions& options)
+      : model_(model), graph_(model.graph), options_(options),
+        onnx_(options.native_int2 ? kInt2Opset : kOpset, options.native_int2 ? kInt2IrVersion : kIrVersion) {}
+
+  std::string Write() && {
+    onnx_.SetProducer("hanas", HANAS_VERSION, absl::StrCat(model_.space_name, "/", model_.architecture_digest));
+    onnx_.AddInput(kOnnxInputName, ElementType::kFloat32, Dims(graph_.input));
+    real_[graph_.input] = kOnnxInputName;
+    for (size_t i = 0; i < graph_.operators.size(); ++i) Operate(graph_.operators[i], model_.weights[i]);
+    onnx_.AddOutput(kOnnxOutputName, ElementType::kFloat32, Dims(graph_.output));
+    if (options_.expose_values) ExposeValues();
+    AddMetadata();
+    return onnx_.Serialize();
+  }
+
+ private:
+  static std::string Site(const Operator& op) { return SiteName(op.provenance); }
+  std::string Site(ValueId id) const { return SiteName(graph_.value(id).producer); }
+  bool IsInt8(ValueId id) const { return graph_.value(id).type == ElementType::kInt8; }
+
+  /// Channels first; 0 stands for the symbolic batch.
+  std::vector<int64_t> Dims(ValueId id) const {
+    const Shape& shape = graph_.value(id).shape;
+    const int64_t batch = options_.dynamic_batch ? 0 : shape[0];
+    if (shape.size() == 4) return {batch, shape[3], shape[1], shape[2]};
+    return {batch, shape[1]};
+  }
+
+  // Quantisers. A value's scale and zero point are initialisers shared by its quantise and dequantise nodes.
+
+  std::string ScaleOf(ValueId id) {
+    const std::string name = Site(id) + ".scale";
+    if (scales_.insert(name).second) {
+      const Quantizer& quantizer = model_.quantizers[static_cast<size_t>(id)];
+      onnx_.AddFloatScalar(name, quantizer.scale);
+      onnx_.AddInt8Scalar(Site(id) + ".zero_point", static_cast<int8_t>(quantizer.zero_point));
+    }
+    return name;
+  }
+  std::string ZeroPointOf(ValueId id) const { return Site(id) + ".zero_point"; }
+
+  std::string Quantize(ValueId id, const std::string& real, const std::string& output) {
+    const std::string scale = ScaleOf(id);
+    return onnx_.AddNode("QuantizeLinear", {real, scale, ZeroPointOf(id)}, output);
+  }
+  std::string Dequantize(ValueId id, const std::string& quantised, const std::string& output) {
+    const std::string scale = ScaleOf(id);
+    return onnx_.AddNode("DequantizeLinear", {quantised, scale, ZeroPointOf(id)}, output);
+  }
+
+  /// The int8 form of a value, made once if its native type is wider.
+  std::string Quantised(ValueId id) {
+    std::string& name = quantised_[id];
+    if (name.empty()) name = Quantize(id, real_.at(id), Site(id) + ".as_int8");
+    return name;
+  }
+
+  /// The value as an operator that computes in `compute` reads it.
+  std::string Read(ValueId id, ElementType compute) {
+    if (compute != ElementType::kInt8 && !IsInt8(id)) return real_.at(id);
+    std::string& name = dequantised_[id];
+    if (name.empty()) name = Dequantize(id, Quantised(id), id == graph_.output ? std::string(kOnnxOutputName) : Site(id) + ".dq");
+    return name;
+  }
+
+  /// The name under which an operator writes its real result.
+  std::string ResultName(const Operator& op) const { return IsInt8(op.output) ? Site(op) + ".real" : OnnxValueName(graph_, op.output); }
+
+  /// Takes what an operator wrote as the value of its output.
+  void Define(const Operator& op, const std::string& result) {
+    if (IsInt8(op.output)) {
+      quantised_[op.output] = Quantize(op.output, result, OnnxValueName(graph_, op.output));
+    } else {
+      real_[op.output] = result;
+    }
+    if (op.output == graph_.output) Read(op.output, ElementType::kFloat32);
+  }
+
+  // Weights.
+
+  std::string Weight(const Operator& op, const BoundWeights& weights, absl::Span<const int64_t> dims) {
+    const std::string name = Site(op) + ".weight";
+    if (!weights.floats.empty()) {
+      if (!options_.half_weights) return onnx_.AddFloats(name, weights.floats, dims, ElementType::kFloat32);
+      const std::string half = onnx_.AddFloats(name + ".half", weights.floats, dims, ElementType::kFloat16);
+      const std::string cast = onnx_.AddNode("Cast", {half}, name);
+      onnx_.SetInt("to", onnx::TensorProto::FLOAT);
+      return cast;
+    }
+    const bool widen = op.weight_type == ElementType::kInt2 && !options_.native_int2;
+    const ElementType stored = widen ? ElementType::kInt4 : op.weight_type;
+    const std::string integers = onnx_.AddIntegers(name + ".integers", weights.integers, dims, stored);
+    return DequantizePerChannel(integers, onnx_.AddFloats(name + ".scales", weights.scales, Vector(weights.scales.size()), ElementType::kFloat32), name);
+  }
+
+  std::string DequantizePerChannel(const std::string& integers, const std::string& scales, const std::string& output) {
+    onnx_.AddNode("DequantizeLinear", {integers, scales}, output);
+    onnx_.SetInt("axis", 0);
+    return output;
+  }
+
+  /// An int8 layer adds its bias to the integer sum, hence at the scale of that sum.
+  std::string Bias(const Operator& op, const BoundWeights& weights) {
+    const std::string name = Site(op) + ".bias";
+    if (op.compute != ElementType::kInt8) return onnx_.AddFloats(name, weights.bias, Vector(weights.bias.size()), ElementType::kFloat32);
+    const double input_scale = model_.quantizers[static_cast<size_t>(op.inputs[0])].scale;
+    std::vector<int32_t> integers;
+    std::vector<float> scales;
+    for (size_t c = 0; c < weights.bias.size(); ++c) {
+      const double scale = input_scale * static_cast<double>(weights.scales[c]);
+      constexpr double kMost = std::numeric_limits<int32_t>::max();
+      integers.push_back(static_cast<int32_t>(std::clamp(std::nearbyint(static_cast<double>(weights.bias[c]) / scale), -kMost, kMost)));
+      scales.push_back(static_cast<float>(scale));
+    }
+    const std::string stored = onnx_.AddInt32s(name + ".integers", integers);
+    return DequantizePerChannel(stored, onnx_.AddFloats(name + ".scales", scales, Vector(scales.size()), ElementType::kFloat32), name);
+  }
+
+  static std::vector<int64_t> Vector(size_t size) { return {static_cast<int64_t>(size)}; }
+
+  // Operators.
+
+  void Operate(const Operator& op, const BoundWeights& weights) {
+    switch (op.kind) {
+      case OpKind::kConv2d:
+        return Define(op, Activate(op, Convolve(op, weights)));
+      case OpKind::kFullyConnected:
+        return Define(op, Activate(op, Multiply(op, weights)));
+      case OpKind::kGlobalAveragePool:
+        return Pool(op);
+      case OpKind::kAdd:
+        return Define(op, onnx_.AddNode("Add", {Read(op.inputs[0], op.compute), Read(op.inputs[1], op.compute)}, ResultName(op)));
+      case OpKind::kMultiply:
+        return Define(op, onnx_.AddNode("Mul", {Read(op.inputs[0], op.compute), Spread(op)}, ResultName(op)));
+      case OpKind::kHardSwish:
+        return Define(op, onnx_.AddNode("HardSwish", {Read(op.inputs[0], op.compute)}, ResultName(op)));
+      case OpKind::kConvert:
+        return;  // CheckOperators refuses it
+    }
+  }
+
+  /// The name of a layer's result before its fused activation.
+  std::string BeforeActivation(const Operator& op) const {
+    return op.activation == FusedActivation::kNone ? ResultName(op) : Site(op) + ".sum";
+  }
+
+  std::string Convolve(const Operator& op, const BoundWeights& weights) {
+    const int64_t inputs = graph_.value(op.inputs[0]).shape.back() / op.groups;
+    const std::string image = Read(op.inputs[0], op.compute);
+    const std::string weight = Weight(op, weights, {graph_.value(op.output).shape.back(), inputs, op.kernel, op.kernel});
+    const std::string result = onnx_.AddNode("Conv", {image, weight, Bias(op, weights)}, BeforeActivation(op));
+    onnx_.SetInts("kernel_shape", {op.kernel, op.kernel});
+    onnx_.SetInts("strides", {op.stride, op.stride});
+    onnx_.SetInts("pads", {op.padding, op.padding, op.padding, op.padding});
+    onnx_.SetInts("dilations", {op.dilation, op.dilation});
+    onnx_.SetInt("group", op.groups);
+    return result;
+  }
+
+  std::string Multiply(const Operator& op, const BoundWeights& weights) {
+    const std::string features = Read(op.inputs[0], op.compute);
+    const std::string weight = Weight(op, weights, {graph_.value(op.output).shape.back(), graph_.value(op.inputs[0]).shape.back()});
+    const std::string result = onnx_.AddNode("Gemm", {features, weight, Bias(op, weights)}, BeforeActivation(op));
+    onnx_.SetInt("transB", 1);
+    return result;
+  }
+
+  std::string Activate(const Operator& op, const std::string& sum) {
+    if (op.activation == FusedActivation::kNone) return sum;
+    if (op.activation == FusedActivation::kRelu) return onnx_.AddNode("Relu", {sum}, ResultName(op));
+    const std::string result = onnx_.AddNode("HardSigmoid", {sum}, ResultName(op));
+    onnx_.SetFloat("alpha", 1.0F / 6.0F);
+    onnx_.SetFloat("beta", 0.5F);
+    return result;
+  }
+
+  /// [N, C, 1, 1] becomes [N, C] after quantisation, so that a runtime sees dequantise, pool, quantise next to each other.
+  void Pool(const Operator& op) {
+    const std::string pooled = onnx_.AddNode("GlobalAveragePool", {Read(op.inputs[0], op.compute)}, Site(op) + ".image");
+    if (!IsInt8(op.output)) {
+      real_[op.output] = Flatten(pooled, ResultName(op));
+    } else {
+      quantised_[op.output] = Flatten(Quantize(op.output, pooled, Site(op) + ".image.q"), OnnxValueName(graph_, op.output));
+    }
+    if (op.output == graph_.output) Read(op.output, ElementType::kFloat32);
+  }
+
+  std::string Flatten(const std::string& image, const std::string& output) {
+    onnx_.AddNode("Flatten", {image}, output);
+    onnx_.SetInt("axis", 1);
+    return output;
+  }
+
+  /// The second operand of a channel-wise product, [N, C] as [N, C, 1, 1]; an int8 one before it is dequantised (see Pool).
+  std::string Spread(const Operator& op) {
+    const ValueId id = op.inputs[1];
+    const std::string name = Site(op) + ".factor";
+    const std::string axes = onnx_.AddInt64s(name + ".axes", {2, 3});
+    if (op.compute != ElementType::kInt8) return onnx_.AddNode("Unsqueeze", {Read(id, op.compute), axes}, name);
+    return Dequantize(id, onnx_.AddNode("Unsqueeze", {Quantised(id), axes}, name + ".q"), name);
+  }
+
+  void ExposeValues() {
+    for (const Operator& op : graph_.operators) {
+      const std::string name = OnnxValueName(graph_, op.output);
+      if (name != kOnnxOutputName) onnx_.AddOutput(name, IsInt8(op.output) ? ElementType::kInt8 : ElementType::kFloat32, Dims(op.output));
+    }
+  }
+
+  void AddMetadata() {
+    std::vector<std::string> labels;
+    for (const std::string& label : model_.labels) labels.push_back(JsonString(label));
+    onnx_.AddMetadata("hanas.preprocessing", PreprocessingJson(model_.preprocessing));
+    onnx_.AddMetadata("hanas.labels", absl::StrCat("[", absl::StrJoin(labels, ","), "]"));
+    onnx_.AddMetadata("hanas.space", model_.space_name);
+    onnx_.AddMetadata("hanas.architecture", model_.architecture_json);
+    onnx_.AddMetadata("hanas.architecture_digest", model_.architecture_digest);
+    onnx_.AddMetadata("hanas.graph_digest", GraphDigest(graph_).ToHex());
+    onnx_.AddMetadata("hanas.checkpoint_sha256", model_.checkpoint_sha256);
+  }
+
+  const BoundModel& model_;
+  const Graph& graph_;
+  const OnnxOptions& options_;
+  OnnxModel onnx_;
+  std::map<ValueId, std::string> real_;
+  std::map<ValueId, std::string> quantised_;
+  std::map<ValueId, std::string> dequantised_;
+  absl::flat_hash_set<std::string> scales_;
+};
+
+absl::Status CheckOperators(const Graph& graph) {
+  for (const Operator& op : graph.operators) {
+    const auto bad = [&](absl::string_view what) {
+      return absl::InvalidArgumentError(absl::StrCat("model: ", what, " at ", SiteName(op.provenance)));
+    };
+    if (op.kind == OpKind::kConvert) return bad("expected a graph, found an operator of an execution plan");
+    if (op.compute == ElementType::kInt8 && op.has_weights() && BitWidth(op.weight_type) > 8) {
+      return bad("expected integer weights in an int8 layer, found floats");
+    }
+    if ((op.compute == ElementType::kInt8) != (graph.value(op.output).type == ElementType::kInt8)) {
+      return bad("expected the output to have the operator's compute type, found another");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> WriteOnnx(const BoundModel& model, const OnnxOptions& options) {
+  if (absl::Status status = CheckBoundModel(model); !status.ok()) return status;
+  if (absl::Status status = CheckOperators(model.graph); !status.ok()) return status;
+  if (absl::Status status = CheckNames(model.graph); !status.ok()) return status;
+  if (options.half_weights) {
+    if (absl::Status status = CheckHalves(model); !status.ok()) return status;
+  }
+  return Writer(model, options).Write();
+}
+
+std::string OnnxValueName(const Graph& graph, ValueId value) {
+  if (value == graph.input) return kOnnxInputName;
+  const Value& v = graph.value(value);
+  if (v.type == ElementType::kInt8) return SiteName(v.producer) + ".q";
+  return value == graph.output ? std::string(kOnnxOutputName) : SiteName(v.producer);
+}
+
+}  // namespace hanas
