@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiler-agent/runtime/runtime.h"
+
+namespace hanas {
+namespace {
+
+absl::Status WholeOnly() { return absl::UnimplementedError("runtime: this network executes only as a whole, it has no steps"); }
+
+}  // namespace
+
+absl::Status NetworkInstance::RunSteps(absl::Span<const float>, absl::FunctionRef<void(int)>) { return WholeOnly(); }
+absl::Status NetworkInstance::WriteValue(int, absl::Span<const float>) { return WholeOnly(); }
+absl::Status NetworkInstance::RunStep(int) { return WholeOnly(); }
+absl::StatusOr<std::vector<float>> NetworkInstance::ReadValue(int) const { return WholeOnly(); }
+
+absl::StatusOr<std::unique_ptr<NetworkInstance>> DeviceRuntime::PrepareBoundModel(const BoundModel& model, const NetworkOptions& options) {
+  if (absl::Status status = CheckBoundModel(model); !status.ok()) return status;
+  return PrepareNetwork(model.graph, MakePlan(model.graph, caps()), &model, options);
+}
+
+}  // namespace hanas

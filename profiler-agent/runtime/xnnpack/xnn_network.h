@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_PROFILER_AGENT_RUNTIME_XNNPACK_XNN_NETWORK_H_
+#define HANAS_PROFILER_AGENT_RUNTIME_XNNPACK_XNN_NETWORK_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "profiler-agent/runtime/runtime.h"
+
+namespace hanas {
+
+/// A plan as a list of XnnOperators over one arena. See DeviceRuntime::PrepareNetwork for arguments and statuses.
+absl::StatusOr<std::unique_ptr<NetworkInstance>> CreateXnnNetwork(const Graph& graph, const ExecPlan& plan, const BoundModel* model,
+                                                                  const NetworkOptions& options);
+
+}  // namespace hanas
+
+#endif  // HANAS_PROFILER_AGENT_RUNTIME_XNNPACK_XNN_NETWORK_H_

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every operator kind against the reference, over random shapes, quantisers and weights.
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status_matchers.h"
+#include "core/base/counter_random.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "profiler-agent/runtime/arena.h"
+#include "profiler-agent/runtime/op_limits.h"
+#include "profiler-agent/runtime/xnnpack/xnn_operator.h"
+#include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
+#include "tests/agent/reference_operator.h"
+
+namespace hanas {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr uint64_t kSeed = 20261120;
+constexpr int kCasesPerKind = 60;
+constexpr ElementType kFloat = ElementType::kFloat32;
+constexpr ElementType kInt8 = ElementType::kInt8;
+
+DeviceRuntime& Runtime() {
+  static DeviceRuntime* const kRuntime = CreateXnnpackRuntime().value().release();
+  return *kRuntime;
+}
+
+int64_t Between(CounterRandom& random, int64_t low, int64_t high) { return low + static_cast<int64_t>(random.UniformInt(static_cast<uint64_t>(high - low + 1))); }
+
+float Uniform(CounterRandom& random, double low, double high) { return static_cast<float>(low + (high - low) * random.UniformDouble()); }
+
+Quantizer RandomQuantizer(CounterRandom& random) {
+  return {.scale = Uniform(random, 0.02, 0.09), .zero_point = static_cast<int32_t>(Between(random, -60, 60))};
+}
+
+std::vector<float> RandomTensor(CounterRandom& random, int64_t elements, ElementType type, const Quantizer& q) {
+  std::vector<float> values(static_cast<size_t>(elements));
+  for (float& value : values) {
+    value = type == kInt8 ? q.scale * static_cast<float>(Between(random, -128, 127) - q.zero_point) : Uniform(random, -4, 4);
+  }
+  return values;
+}
+
+BoundWeights WeightsFor(CounterRandom& random, const OpKey& key) {
+  BoundWeights weights;
+  const int64_t count = NumWeights(key);
+  if (count == 0) return weights;
+  const double reach = std::sqrt(3.0 * static_cast<double>(key.output_channels) / static_cast<double>(count));
+  const bool integers = BitWidth(key.weight_type) <= 8;
+  const int limit = integers ? NarrowRangeLimit(key.weight_type) : 0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (integers) {
+      weights.integers.push_back(static_cast<int8_t>(Between(random, -limit, limit)));
+    } else {
+      weights.floats.push_back(Uniform(random, -reach, reach));
+    }
+  }
+  for (int64_t o = 0; o < key.output_channels; ++o) {
+    if (integers) weights.scales.push_back(Uniform(random, 0.3, 1) * static_cast<float>(reach / limit));
+    weights.bias.push_back(Uniform(random, -1, 1));
+  }
+  return weights;
+}
+
+ReferenceCase MakeCase(CounterRandom& random, const OpKey& key) {
+  ReferenceCase c{.key = key, .input_quantizers = {RandomQuantizer(random), RandomQuantizer(random)}, .output_quantizer = RandomQuantizer(random)};
+  c.weights = WeightsFor(random, key);
+  c.inputs[0] = RandomTensor(random, NumElements(key.input), key.input_type, c.input_quantizers[0]);
+  const int64_t second = key.kind == OpKind::kAdd ? NumElements(key.input) : key.kind == OpKind::kMultiply ? key.input[0] * key.input[3] : 0;
+  c.inputs[1] = RandomTensor(random, second, key.input_type, c.input_quantizers[1]);
+  return c;
+}
+
+void Store(const std::vector<float>& values, ElementType type, const Quantizer& q, AlignedBuffer& buffer) {
+  buffer = AlignedBuffer(values.size() * 4);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (type == kInt8) {
+      reinterpret_cast<int8_t*>(buffer.data())[i] = static_cast<int8_t>(std::lround(values[i] / q.scale) + q.zero_point);
+    } else if (type == kFloat) {
+      reinterpret_cast<float*>(buffer.data())[i] = values[i];
+    } else {
+      reinterpret_cast<_Float16*>(buffer.data())[i] = static_cast<_Float16>(values[i]);
+    }
+  }
+}
+
+std::vector<double> Load(const AlignedBuffer& buffer, size_t count, ElementType type, const Quantizer& q) {
+  std::vector<double> values(count);
+  for (size_t i = 0; i < count; ++i) {
+    if (type == kInt8) {
+      values[i] = (reinterpret_cast<const int8_t*>(buffer.data())[i] - q.zero_point) * static_cast<double>(q.scale);
+    } else if (type == kFloat) {
+      values[i] = reinterpret_cast<const float*>(buffer.data())[i];
+    } else {
+      values[i] = static_cast<float>(reinterpret_cast<const _Float16*>(buffer.data())[i]);
+    }
+  }
+  return values;
+}
+
+/// Largest difference from the reference: in quantiser steps for int8 outputs, else relative to the largest value.
+double WorstDifference(const ReferenceCase& c) {
+  auto op = XnnOperator::Create({.key = c.key, .inputs = c.input_quantizers, .output = c.output_quantizer, .weights = &c.weights});
+  EXPECT_THAT(op, IsOk()) << ToString(c.key);
+  if (!op.ok()) return 1e9;
+  std::array<AlignedBuffer, 2> inputs;
+  for (size_t i = 0; i < 2; ++i) Store(c.inputs[i], c.key.input_type, c.input_quantizers[i], inputs[i]);
+  const auto count = static_cast<size_t>(NumElements(OutputShape(c.key)));
+  AlignedBuffer output(count * 4);
+  EXPECT_THAT((*op)->Bind(inputs[0].data(), inputs[1].data(), output.data()), IsOk());
+  EXPECT_THAT((*op)->Run(), IsOk());
+  const std::vector<double> found = Load(output, count, c.key.output_type, c.output_quantizer);
+  const std::vector<double> expected = ReferenceOutput(c);
+  double worst = 0;
+  double largest = 1;
+  for (size_t i = 0; i < count; ++i) {
+    worst = std::max(worst, std::abs(found[i] - expected[i]));
+    largest = std::max(largest, std::abs(expected[i]));
+  }
+  return c.key.output_type == kInt8 ? worst / c.output_quantizer.scale : worst / largest;
+}
+
+void ExpectAgrees(const ReferenceCase& c) {
+  const bool half = c.key.input_type == ElementType::kFloat16 || c.key.output_type == ElementType::kFloat16;
+  const double tolerance = c.key.output_type == kInt8 ? 1.001 : half ? 1e-2 : 1e-5;
+  EXPECT_LE(WorstDifference(c), tolerance) << ToString(c.key) << " seed " << kSeed;
+}
+
+FusedActivation RandomActivation(CounterRandom& random) { return static_cast<FusedActivation>(random.UniformInt(3)); }
+
+/// Channels around every tile size, odd ones included.
+int64_t RandomChannels(CounterRandom& random) { return Between(random, 1, 70); }
+
+OpKey RandomConvolution(CounterRandom& random, ElementType type, bool depthwise) {
+  const int kernel = static_cast<int>(1 + 2 * random.UniformInt(depthwise ? 4 : 3));
+  const int64_t channels = RandomChannels(random);
+  OpKey key{.kind = OpKind::kConv2d,
+            .input = {Between(random, 1, 2), Between(random, 1, 15), Between(random, 1, 15), channels},
+            .output_channels = depthwise ? channels : RandomChannels(random),
+            .kernel = kernel,
+            .stride = static_cast<int>(Between(random, 1, 2)),
+            .padding = kernel / 2,
+            .dilation = 1,
+            .groups = depthwise ? channels : 1,
+            .activation = RandomActivation(random),
+            .input_type = type,
+            .weight_type = type,
+            .output_type = type};
+  return key;
+}
+
+OpKey RandomFullyConnected(CounterRandom& random, ElementType type, ElementType weights) {
+  return {.kind = OpKind::kFullyConnected,
+          .input = {Between(random, 1, 3), RandomChannels(random)},
+          .output_channels = RandomChannels(random),
+          .activation = RandomActivation(random),
+          .input_type = type,
+          .weight_type = weights,
+          .output_type = type};
+}
+
+OpKey RandomElementwise(CounterRandom& random, OpKind kind, ElementType from, ElementType to) {
+  const int64_t channels = RandomChannels(random);
+  OpKey key{.kind = kind, .input = {Between(random, 1, 2), Between(random, 1, 9), Between(random, 1, 9), channels}, .output_channels = channels, .input_type = from, .weight_type = from, .output_type = to};
+  if ((kind == OpKind::kHardSwish || kind == OpKind::kConvert) && random.Bernoulli(0.3)) key.input = {key.input[0], channels};
+  return key;
+}
+
+template <typename MakeKey>
+void CheckMany(absl::string_view purpose, MakeKey make_key) {
+  ASSERT_THAT(Runtime().caps().name, "xnnpack");
+  for (int i = 0; i < kCasesPerKind && !testing::Test::HasFailure(); ++i) {
+    CounterRandom random(kSeed, purpose, static_cast<uint64_t>(i));
+    const OpKey key = make_key(random);
+    ASSERT_THAT(CheckOpKey(key), IsOk());
+    ExpectAgrees(MakeCase(random, key));
+  }
+}
+
+TEST(XnnpackOperatorTest, Float32Convolution) {
+  CheckMany("conv f32", [](CounterRandom& r) { return RandomConvolution(r, kFloat, false); });
+}
+TEST(XnnpackOperatorTest, Float32Depthwise) {
+  CheckMany("dw f32", [](CounterRandom& r) { return RandomConvolution(r, kFloat, true); });
+}
+TEST(XnnpackOperatorTest, Int8Convolution) {
+  CheckMany("conv i8", [](CounterRandom& r) { return RandomConvolution(r, kInt8, false); });
+}
+TEST(XnnpackOperatorTest, Int8Depthwise) {
+  CheckMany("dw i8", [](CounterRandom& r) { return RandomConvolution(r, kInt8, true); });
+}
+TEST(XnnpackOperatorTest, GroupedAndDilatedConvolution) {
+  CheckMany("grouped", [](CounterRandom& r) {
+    OpKey key = RandomConvolution(r, r.Bernoulli(0.5) ? kFloat : kInt8, false);
+    const int64_t groups = Between(r, 1, 4);
+    key.groups = groups;
+    key.input[3] = groups * Between(r, 1, 9);
+    key.output_channels = groups * Between(r, 1, 9);
+    key.dilation = static_cast<int>(Between(r, 1, 2));
+    key.padding = key.dilation * (key.kernel - 1) / 2;
+    return key;
+  });
+}
+TEST(XnnpackOperatorTest, FullyConnected) {
+  CheckMany("fc f32", [](CounterRandom& r) { return RandomFullyConnected(r, kFloat, kFloat); });
+  CheckMany("fc i8", [](CounterRandom& r) { return RandomFullyConnected(r, kInt8, kInt8); });
+}
+TEST(XnnpackOperatorTest, FullyConnectedWithPackedWeights) {
+  if (!Runtime().caps().int4_fully_connected) GTEST_SKIP() << "no 4-bit kernel here";
+  CheckMany("fc i4", [](CounterRandom& r) { return RandomFullyConnected(r, kInt8, ElementType::kInt4); });
+}
+TEST(XnnpackOperatorTest, GlobalAveragePool) {
+  CheckMany("gap f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kGlobalAveragePool, kFloat, kFloat); });
+  CheckMany("gap i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kGlobalAveragePool, kInt8, kInt8); });
+}
+TEST(XnnpackOperatorTest, Add) {
+  CheckMany("add f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kAdd, kFloat, kFloat); });
+  CheckMany("add i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kAdd, kInt8, kInt8); });
+}
+TEST(XnnpackOperatorTest, MultiplyBroadcasts) {
+  CheckMany("mul f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kMultiply, kFloat, kFloat); });
+  CheckMany("mul i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kMultiply, kInt8, kInt8); });
+}
+TEST(XnnpackOperatorTest, HardSwish) {
+  CheckMany("hs f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kHardSwish, kFloat, kFloat); });
+  if (Runtime().caps().int8_hard_swish) CheckMany("hs i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kHardSwish, kInt8, kInt8); });
+}
+TEST(XnnpackOperatorTest, Convert) {
+  CheckMany("quantize", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kConvert, kFloat, kInt8); });
+  CheckMany("dequantize", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kConvert, kInt8, kFloat); });
+  CheckMany("requantize", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kConvert, kInt8, kInt8); });
+}
+TEST(XnnpackOperatorTest, Float16WhereNative) {
+  if (!Runtime().caps().native_float16) GTEST_SKIP() << "half is not native here";
+  constexpr ElementType kHalf = ElementType::kFloat16;
+  CheckMany("conv f16", [](CounterRandom& r) { return RandomConvolution(r, kHalf, r.Bernoulli(0.5)); });
+  CheckMany("fc f16", [](CounterRandom& r) { return RandomFullyConnected(r, kHalf, kHalf); });
+  CheckMany("add f16", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kAdd, kHalf, kHalf); });
+  CheckMany("to f16", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kConvert, kFloat, kHalf); });
+}
+
+TEST(XnnpackOperatorTest, IntegersOfAFloatLayerAreScaled) {
+  CounterRandom random(kSeed, "scaled");
+  OpKey key = RandomConvolution(random, kFloat, false);
+  ReferenceCase c = MakeCase(random, key);
+  key.weight_type = kInt8;
+  c.weights = WeightsFor(random, key);
+  EXPECT_LE(WorstDifference(c), 1e-5);
+}
+
+TEST(XnnpackOperatorTest, RefusesHostileKeys) {
+  OpKey valid{.kind = OpKind::kConv2d, .input = {1, 8, 8, 16}, .output_channels = 16, .kernel = 3, .padding = 1};
+  ASSERT_THAT(Runtime().PrepareOperator(valid), IsOk());
+  const auto refused = [&](absl::string_view why, auto change) {
+    OpKey key = valid;
+    change(key);
+    EXPECT_THAT(Runtime().PrepareOperator(key), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(why)));
+  };
+  refused("unknown enumerator", [](OpKey& k) { k.kind = static_cast<OpKind>(77); });
+  refused("unknown enumerator", [](OpKey& k) { k.input_type = static_cast<ElementType>(99); });
+  refused("unknown enumerator", [](OpKey& k) { k.activation = static_cast<FusedActivation>(9); });
+  refused("rank 2 or 4", [](OpKey& k) { k.input = {}; });
+  refused("an image", [](OpKey& k) { k.input = {1, 16}; });
+  refused("extents", [](OpKey& k) { k.input = {1, 8, -8, 16}; });
+  refused("2^26 elements", [](OpKey& k) { k.input = {1, 1 << 19, 1 << 19, 16}; });
+  refused("output channels", [](OpKey& k) { k.output_channels = 0; });
+  refused("groups", [](OpKey& k) { k.groups = 0; });
+  refused("divide", [](OpKey& k) { k.groups = 3; });
+  refused("kernel", [](OpKey& k) { k.kernel = 1 << 20; });
+  refused("kernel", [](OpKey& k) { k.kernel = 0; });
+  refused("stride", [](OpKey& k) { k.stride = 0; });
+  refused("dilation", [](OpKey& k) { k.dilation = 1 << 20; });
+  refused("padding", [](OpKey& k) { k.padding = 3; });
+  refused("fits", [](OpKey& k) { k.kernel = 11; });
+  refused("f32, f16 or i8", [](OpKey& k) { k.input_type = ElementType::kInt4; });
+  refused("one type", [](OpKey& k) { k.output_type = kInt8; });
+  refused("i4 for", [](OpKey& k) { k.weight_type = ElementType::kInt4; });
+  refused("2^26 weights", [](OpKey& k) {
+    k.input = {1, 8, 8, 1 << 14};
+    k.output_channels = 1 << 14;
+  });
+  refused("no activation", [](OpKey& k) {
+    k = {.kind = OpKind::kAdd, .input = {1, 8, 8, 16}, .output_channels = 16, .activation = FusedActivation::kRelu};
+  });
+  refused("as many output", [](OpKey& k) { k = {.kind = OpKind::kAdd, .input = {1, 8, 8, 16}, .output_channels = 8}; });
+}
+
+TEST(XnnpackOperatorTest, RefusesWhatTheDeviceDoesNotHave) {
+  BackendCaps caps = Runtime().caps();
+  caps.native_float16 = caps.int8_hard_swish = caps.int4_fully_connected = false;
+  const std::unique_ptr<DeviceRuntime> poor = CreateXnnpackRuntime(caps).value();
+  const auto status = StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not have"));
+  CounterRandom random(kSeed, "poor");
+  EXPECT_THAT(poor->PrepareOperator(RandomElementwise(random, OpKind::kHardSwish, kInt8, kInt8)), status);
+  EXPECT_THAT(poor->PrepareOperator(RandomFullyConnected(random, kInt8, ElementType::kInt4)), status);
+  EXPECT_THAT(poor->PrepareOperator(RandomConvolution(random, ElementType::kFloat16, false)), status);
+}
+
+TEST(XnnpackOperatorTest, RefusesWeightsThatDoNotFit) {
+  const OpKey key{.kind = OpKind::kFullyConnected, .input = {1, 8}, .output_channels = 4};
+  BoundWeights weights{.floats = std::vector<float>(31), .bias = std::vector<float>(4)};
+  EXPECT_THAT(XnnOperator::Create({.key = key, .weights = &weights}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("do not fit")));
+  EXPECT_THAT(XnnOperator::Create({.key = key}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("do not fit")));
+}
+
+TEST(XnnpackOperatorTest, CapabilitiesNameTheLibrary) {
+  const BackendCaps& caps = Runtime().caps();
+  RecordProperty("caps", caps.version);
+  std::printf("xnnpack: %s, isa %s, half %d, int8 hard-swish %d, int4 fully connected %d\n", caps.version.c_str(), caps.isa.c_str(), caps.native_float16,
+              caps.int8_hard_swish, caps.int4_fully_connected);
+  EXPECT_THAT(caps.version, HasSubstr("libXNNPACK.so"));
+  EXPECT_FALSE(caps.isa.empty());
+}
+
+}  // namespace
+}  // namespace hanas
