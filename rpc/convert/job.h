@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_RPC_CONVERT_JOB_H_
+#define HANAS_RPC_CONVERT_JOB_H_
+
+#include "absl/status/statusor.h"
+#include "core/job/search_job.h"
+#include "proto/hanas/v1/search.pb.h"
+
+namespace hanas::rpc {
+
+// Wire <-> core for jobs and their parts. XFromProto returns INVALID_ARGUMENT with field violations, whose paths are those of the protos and of
+// core's validator; unspecified and unknown enumerators are refused. Law: XFromProto(ToProto(x)) == x for valid x.
+// Thread-safe: free functions without state.
+
+v1::SearchSpec ToProto(const SearchJob& job);
+/// Converted and validated (ValidateSearchJob).
+absl::StatusOr<SearchJob> SearchJobFromProto(const v1::SearchSpec& proto);
+
+v1::DatasetSpec ToProto(const DatasetSpec& dataset);
+/// Validated; paths begin with "dataset.".
+absl::StatusOr<DatasetSpec> DatasetSpecFromProto(const v1::DatasetSpec& proto);
+
+v1::TrainingSpec ToProto(const TrainingSpec& training);
+/// Validated; paths begin with "training.".
+absl::StatusOr<TrainingSpec> TrainingSpecFromProto(const v1::TrainingSpec& proto);
+
+v1::SamplingSpec ToProto(const SamplingSpec& sampling);
+v1::EvolutionSpec ToProto(const EvolutionSpec& evolution);
+v1::FineTuneSpec ToProto(const FineTuneSpec& fine_tune);
+v1::MeasureSpec ToProto(const MeasureSpec& measure);
+v1::TargetSpec ToProto(const TargetSpec& target);
+
+v1::Limits ToProto(const Limits& limits);
+/// Refuses negative and not finite numbers; paths begin with "limits.".
+absl::StatusOr<Limits> LimitsFromProto(const v1::Limits& proto);
+
+v1::LatencyStatistic ToProto(LatencyStatistic statistic);
+absl::StatusOr<LatencyStatistic> LatencyStatisticFromProto(v1::LatencyStatistic proto);
+
+}  // namespace hanas::rpc
+
+#endif  // HANAS_RPC_CONVERT_JOB_H_

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_RPC_CONVERT_SPACE_H_
+#define HANAS_RPC_CONVERT_SPACE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/space/search_space.h"
+#include "core/space/space_spec.h"
+#include "proto/hanas/v1/search.pb.h"
+#include "rpc/convert/violations.h"
+
+namespace hanas::rpc {
+
+// Wire <-> core for search spaces. XFromProto returns INVALID_ARGUMENT with field violations (paths as in the protos); ToProto cannot fail.
+// Law: XFromProto(ToProto(x)) == x for valid x. Thread-safe: free functions without state.
+
+v1::Precision ToProto(Precision precision);
+/// Refuses what is not one of the legal precisions.
+absl::StatusOr<Precision> PrecisionFromProto(const v1::Precision& proto, absl::string_view path = "precision");
+
+v1::Activation ToProto(Activation activation);
+absl::StatusOr<Activation> ActivationFromProto(v1::Activation proto, absl::string_view path = "activation");
+
+v1::SpaceSpec ToProto(const SpaceSpec& spec);
+/// Converted and validated (ValidateSpaceSpec).
+absl::StatusOr<SpaceSpec> SpaceSpecFromProto(const v1::SpaceSpec& proto, absl::string_view path = "space");
+/// The step before validation, for messages that contain a space: adds what cannot be converted to `violations`.
+SpaceSpec ReadSpaceSpec(const v1::SpaceSpec& proto, absl::string_view path, ConversionViolations& violations);
+
+v1::Architecture ToProto(const Architecture& architecture);
+/// One choice for each gene of `space`, each in range; the result is canonical.
+absl::StatusOr<Architecture> ArchitectureFromProto(const v1::Architecture& proto, const SearchSpace& space, absl::string_view path = "architecture");
+
+}  // namespace hanas::rpc
+
+#endif  // HANAS_RPC_CONVERT_SPACE_H_

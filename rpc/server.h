@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_RPC_SERVER_H_
+#define HANAS_RPC_SERVER_H_
+
+#include <grpcpp/server.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "rpc/address.h"
+
+namespace hanas::rpc {
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1:0";  // loopback only; port 0: the system chooses
+  std::string port_file;               // receives the port, complete or not at all, once the server answers; empty: none
+  int max_poll_threads = 2;            // that wait for new calls; each call in progress has a thread of its own besides
+};
+
+/// A gRPC server with our limits, grpc.health.v1 and reflection. Stops when destroyed.
+///
+/// Thread-safe.
+class Server {
+ public:
+  /// `services` are borrowed and must outlive the server. Returns INVALID_ARGUMENT for a bad address, UNAVAILABLE when it cannot listen there
+  /// (the message says where), and the errno's status when the port file cannot be written.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, const std::vector<grpc::Service*>& services);
+  ~Server();
+
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Where it listens, with the real port.
+  const Address& address() const { return address_; }
+
+  /// A channel that stays in this process, for tests.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
+  /// Health answers NOT_SERVING and no new call is accepted; calls in progress are cancelled after `grace`. Idempotent. Blocks.
+  void Shutdown(absl::Duration grace = absl::Seconds(2));
+
+ private:
+  Server(std::unique_ptr<grpc::Server> server, Address address);
+
+  std::unique_ptr<grpc::Server> server_;
+  Address address_;
+};
+
+/// Writes `text` to `path` through a temporary file beside it, synced and renamed: readers see all of it or the old file. Returns the errno's
+/// status naming the path.
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view text);
+
+}  // namespace hanas::rpc
+
+#endif  // HANAS_RPC_SERVER_H_
