@@ -282,6 +282,7 @@ void Lowering::ForEachReachableUnit(
       ContextSet entering = contexts;
       for (int b = 0; b < space_.max_depth(s); ++b) {
         std::vector<int> sizes;
+        sizes.reserve(7);
         for (int i = 0; i < 7; ++i) sizes.push_back(space_.genes()[static_cast<size_t>(space_.block_gene(s, b) + i)].num_choices);
         const BlockSpec& block = stage.blocks[static_cast<size_t>(b)];
         ContextSet next;

@@ -21,7 +21,10 @@ int64_t MiddleChannels(int64_t input_channels, double expansion) {
   return expansion == 1.0 ? input_channels : MakeDivisible(static_cast<double>(input_channels) * expansion, 8);
 }
 
-int64_t SqueezeChannels(int64_t middle_channels) { return MakeDivisible(static_cast<double>(middle_channels / 4), 8); }
+int64_t SqueezeChannels(int64_t middle_channels) {
+  const int64_t quarter = middle_channels / 4;  // rounded down, as the MobileNetV3 implementations do
+  return MakeDivisible(static_cast<double>(quarter), 8);
+}
 
 int SlotTable::AddGroup(std::string name, int64_t size, int64_t granularity) {
   groups_.push_back({std::move(name), size, granularity});
