@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/engine/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+// One copy of each hot function for every x86-64 level, chosen when the program is loaded. Elsewhere the baseline has vectors already.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define HANAS_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define HANAS_CLONES
+#endif
+#define HANAS_INLINE inline __attribute__((always_inline))
+
+namespace hanas::kernels {
+namespace {
+
+constexpr int64_t kLanes = 16;
+
+/// A run of channels held in registers. `kWidth` is a compile-time constant, so the loops become vector instructions.
+template <int64_t kWidth>
+struct Lanes {
+  float v[kWidth];
+  HANAS_INLINE void Clear() {
+    for (int64_t i = 0; i < kWidth; ++i) v[i] = 0;
+  }
+  HANAS_INLINE void Load(const float* p) {
+    for (int64_t i = 0; i < kWidth; ++i) v[i] = p[i];
+  }
+  HANAS_INLINE void MultiplyAdd(const float* a, const float* b) {
+    for (int64_t i = 0; i < kWidth; ++i) v[i] += a[i] * b[i];
+  }
+  HANAS_INLINE void Store(float* p) const {
+    for (int64_t i = 0; i < kWidth; ++i) p[i] = v[i];
+  }
+};
+
+/// Calls body.template operator()<width>(first_channel) so that all channels are covered by runs of 16, 8 and 1.
+template <typename Body>
+HANAS_INLINE void ForChannels(int64_t channels, const Body& body) {
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= channels; c += 2 * kLanes) body.template operator()<2 * kLanes>(c);
+  for (; c + kLanes <= channels; c += kLanes) body.template operator()<kLanes>(c);
+  for (; c + 8 <= channels; c += 8) body.template operator()<8>(c);
+  for (; c < channels; ++c) body.template operator()<1>(c);
+}
+
+/// The taps of one axis that fall inside [0, size) when the first is at `start`.
+struct TapRange {
+  int64_t begin;
+  int64_t end;
+};
+HANAS_INLINE TapRange Clip(int64_t start, int64_t kernel, int64_t size) { return {std::max<int64_t>(0, -start), std::min(kernel, size - start)}; }
+
+template <int64_t kWidth>
+HANAS_INLINE void AccumulateTaps(const DepthwiseShape& s, const float* image, const float* weights, int64_t y0, int64_t x0, TapRange ys, TapRange xs,
+                                 int64_t c, Lanes<kWidth>& sum) {
+  for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
+    const float* row = image + ((y0 + ky) * s.width + x0) * s.channels + c;
+    const float* taps = weights + ky * s.kernel * s.channels + c;
+    for (int64_t kx = xs.begin; kx < xs.end; ++kx) sum.MultiplyAdd(row + kx * s.channels, taps + kx * s.channels);
+  }
+}
+
+/// The input gradient at a pixel gathers from the outputs that read it.
+template <int64_t kWidth>
+HANAS_INLINE void GatherGradient(const DepthwiseShape& s, const float* gradient, const float* weights, int64_t y, int64_t x, int64_t c, Lanes<kWidth>& sum) {
+  const int64_t out_height = s.out_height();
+  const int64_t out_width = s.out_width();
+  for (int64_t ky = 0; ky < s.kernel; ++ky) {
+    const int64_t ny = y + s.padding - ky;
+    if (ny < 0 || ny % s.stride != 0 || ny / s.stride >= out_height) continue;
+    const float* row = gradient + ny / s.stride * out_width * s.channels + c;
+    for (int64_t kx = 0; kx < s.kernel; ++kx) {
+      const int64_t nx = x + s.padding - kx;
+      if (nx < 0 || nx % s.stride != 0 || nx / s.stride >= out_width) continue;
+      sum.MultiplyAdd(row + nx / s.stride * s.channels, weights + (ky * s.kernel + kx) * s.channels + c);
+    }
+  }
+}
+
+/// Per-channel vectors repeated until their length is a multiple of the vector width, so that rows of any width become one flat loop.
+class Tile {
+ public:
+  explicit Tile(int64_t channels) : channels_(channels), rows_(1) {
+    while (channels_ * rows_ % kLanes != 0 || channels_ * rows_ < 4 * kLanes) ++rows_;
+  }
+  int64_t rows() const { return rows_; }
+  int64_t size() const { return rows_ * channels_; }
+  std::vector<float> Repeat(const float* values) const {
+    std::vector<float> out;
+    out.reserve(static_cast<size_t>(size()));
+    for (int64_t r = 0; r < rows_; ++r) out.insert(out.end(), values, values + channels_);
+    return out;
+  }
+  /// Sums the repetitions into doubles.
+  void Fold(const std::vector<float>& tile, std::vector<double>& out) const {
+    for (int64_t i = 0; i < size(); ++i) out[static_cast<size_t>(i % channels_)] += static_cast<double>(tile[static_cast<size_t>(i)]);
+  }
+
+ private:
+  int64_t channels_;
+  int64_t rows_;
+};
+
+/// How many tiles are summed in single precision before they go to a double.
+constexpr int64_t kTilesPerFold = 32;
+
+struct QuantizerTerms {
+  float inverse = 1;
+  float scale = 1;
+  float low = 0;
+  float high = 0;
+  explicit QuantizerTerms(const FakeQuantizer& q)
+      : inverse(1.0F / q.scale), scale(q.scale), low(static_cast<float>(-128 - q.zero_point)), high(static_cast<float>(127 - q.zero_point)) {}
+  HANAS_INLINE float operator()(float x) const { return std::min(std::max(__builtin_rintf(x * inverse), low), high) * scale; }
+};
+
+HANAS_INLINE float HardSwish(float x) { return x * std::min(std::max(x + 3.0F, 0.0F), 6.0F) * (1.0F / 6.0F); }
+
+/// Derivative of the nonlinearity at `x`.
+template <Nonlinearity kKind>
+HANAS_INLINE float Slope(float x) {
+  if constexpr (kKind == Nonlinearity::kNone) return 1.0F;
+  if constexpr (kKind == Nonlinearity::kRelu) return x > 0.0F ? 1.0F : 0.0F;
+  const float middle = (2.0F * x + 3.0F) * (1.0F / 6.0F);
+  return x <= -3.0F ? 0.0F : (x >= 3.0F ? 1.0F : middle);
+}
+
+template <Nonlinearity kKind, bool kFirst, bool kSecond>
+HANAS_INLINE void AffineLoop(const float* a, const float* b, const QuantizerTerms& first, const QuantizerTerms& second, const float* x, int64_t count,
+                             float* y) {
+  for (int64_t i = 0; i < count; ++i) {
+    float t = a[i] * x[i] + b[i];
+    if constexpr (kKind == Nonlinearity::kRelu) t = std::max(t, 0.0F);
+    if constexpr (kFirst) t = first(t);
+    if constexpr (kKind == Nonlinearity::kHardSwish) t = HardSwish(t);
+    if constexpr (kSecond) t = second(t);
+    y[i] = t;
+  }
+}
+
+template <Nonlinearity kKind>
+HANAS_INLINE void AffineTiles(const AffineActivation& what, const Tile& tile, const std::vector<float>& a, const std::vector<float>& b, const float* x,
+                              int64_t total, float* y) {
+  const QuantizerTerms first(what.first);
+  const QuantizerTerms second(what.second);
+  for (int64_t at = 0; at < total; at += tile.size()) {
+    const int64_t count = std::min(tile.size(), total - at);
+    if (what.first.enabled) {
+      if (what.second.enabled && kKind == Nonlinearity::kHardSwish) {
+        AffineLoop<kKind, true, true>(a.data(), b.data(), first, second, x + at, count, y + at);
+      } else {
+        AffineLoop<kKind, true, false>(a.data(), b.data(), first, second, x + at, count, y + at);
+      }
+    } else {
+      AffineLoop<kKind, false, false>(a.data(), b.data(), first, second, x + at, count, y + at);
+    }
+  }
+}
+
+/// Sums of g' and g' * x over a tile, where g' is the gradient behind the nonlinearity.
+template <Nonlinearity kKind>
+HANAS_INLINE void GradientSums(const float* a, const float* b, const float* x, const float* g, int64_t count, float* sum, float* product) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float t = g[i] * Slope<kKind>(a[i] * x[i] + b[i]);
+    sum[i] += t;
+    product[i] += t * x[i];
+  }
+}
+
+template <Nonlinearity kKind>
+HANAS_INLINE void GradientApply(const float* a, const float* b, const float* p, const float* q, const float* r, const float* x, const float* g, int64_t count,
+                                float* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float t = g[i] * Slope<kKind>(a[i] * x[i] + b[i]);
+    out[i] = p[i] * t + q[i] * x[i] + r[i];
+  }
+}
+
+template <Nonlinearity kKind>
+HANAS_INLINE void SumTiles(const Tile& tile, const float* a, const float* b, const float* x, const float* g, int64_t total, std::vector<double>& sum,
+                           std::vector<double>& product) {
+  std::vector<float> tile_sum(static_cast<size_t>(tile.size()));
+  std::vector<float> tile_product(static_cast<size_t>(tile.size()));
+  for (int64_t at = 0; at < total;) {
+    std::fill(tile_sum.begin(), tile_sum.end(), 0.0F);
+    std::fill(tile_product.begin(), tile_product.end(), 0.0F);
+    for (int64_t k = 0; k < kTilesPerFold && at < total; ++k, at += tile.size()) {
+      GradientSums<kKind>(a, b, x + at, g + at, std::min(tile.size(), total - at), tile_sum.data(), tile_product.data());
+    }
+    tile.Fold(tile_sum, sum);
+    tile.Fold(tile_product, product);
+  }
+}
+
+HANAS_INLINE void MomentLoop(const float* x, int64_t count, const float* shift, float* sum, float* squares, float* low, float* high) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float t = x[i] - shift[i];
+    sum[i] += t;
+    squares[i] += t * t;
+    low[i] = std::min(low[i], x[i]);
+    high[i] = std::max(high[i], x[i]);
+  }
+}
+
+HANAS_CLONES void AffineDispatch(const AffineActivation& what, const Tile& tile, const std::vector<float>& a, const std::vector<float>& b, const float* x,
+                                 int64_t total, float* y) {
+  switch (what.nonlinearity) {
+    case Nonlinearity::kNone:
+      return AffineTiles<Nonlinearity::kNone>(what, tile, a, b, x, total, y);
+    case Nonlinearity::kRelu:
+      return AffineTiles<Nonlinearity::kRelu>(what, tile, a, b, x, total, y);
+    case Nonlinearity::kHardSwish:
+      return AffineTiles<Nonlinearity::kHardSwish>(what, tile, a, b, x, total, y);
+  }
+}
+
+HANAS_CLONES void SumDispatch(Nonlinearity kind, const Tile& tile, const float* a, const float* b, const float* x, const float* g, int64_t total,
+                              std::vector<double>& sum, std::vector<double>& product) {
+  switch (kind) {
+    case Nonlinearity::kNone:
+      return SumTiles<Nonlinearity::kNone>(tile, a, b, x, g, total, sum, product);
+    case Nonlinearity::kRelu:
+      return SumTiles<Nonlinearity::kRelu>(tile, a, b, x, g, total, sum, product);
+    case Nonlinearity::kHardSwish:
+      return SumTiles<Nonlinearity::kHardSwish>(tile, a, b, x, g, total, sum, product);
+  }
+}
+
+struct GradientTerms {
+  std::vector<float> a, b, p, q, r;
+};
+
+HANAS_CLONES void ApplyDispatch(Nonlinearity kind, int64_t tile, const GradientTerms& terms, const float* x, const float* g, int64_t total, float* out) {
+  for (int64_t at = 0; at < total; at += tile) {
+    const int64_t count = std::min(tile, total - at);
+    const float* const a = terms.a.data();
+    const float* const b = terms.b.data();
+    const float* const p = terms.p.data();
+    const float* const q = terms.q.data();
+    const float* const r = terms.r.data();
+    switch (kind) {
+      case Nonlinearity::kNone:
+        GradientApply<Nonlinearity::kNone>(a, b, p, q, r, x + at, g + at, count, out + at);
+        break;
+      case Nonlinearity::kRelu:
+        GradientApply<Nonlinearity::kRelu>(a, b, p, q, r, x + at, g + at, count, out + at);
+        break;
+      case Nonlinearity::kHardSwish:
+        GradientApply<Nonlinearity::kHardSwish>(a, b, p, q, r, x + at, g + at, count, out + at);
+        break;
+    }
+  }
+}
+
+/// Running sums of the tiles; doubles hold what was folded.
+struct MomentSums {
+  explicit MomentSums(int64_t channels) : sum(static_cast<size_t>(channels), 0), squares(static_cast<size_t>(channels), 0) {}
+  std::vector<double> sum;
+  std::vector<double> squares;
+  std::vector<float> low;
+  std::vector<float> high;
+};
+
+HANAS_CLONES void MomentTiles(const Tile& tile, const float* x, int64_t total, const std::vector<float>& shift, MomentSums& out) {
+  const auto size = static_cast<size_t>(tile.size());
+  std::vector<float> sum(size);
+  std::vector<float> squares(size);
+  for (int64_t at = 0; at < total;) {
+    std::fill(sum.begin(), sum.end(), 0.0F);
+    std::fill(squares.begin(), squares.end(), 0.0F);
+    for (int64_t k = 0; k < kTilesPerFold && at < total; ++k, at += tile.size()) {
+      MomentLoop(x + at, std::min(tile.size(), total - at), shift.data(), sum.data(), squares.data(), out.low.data(), out.high.data());
+    }
+    tile.Fold(sum, out.sum);
+    tile.Fold(squares, out.squares);
+  }
+}
+
+}  // namespace
+
+HANAS_CLONES void DepthwiseForward(const DepthwiseShape& s, const float* input, const float* weights, float* output) {
+  const int64_t out_height = s.out_height();
+  const int64_t out_width = s.out_width();
+  for (int64_t n = 0; n < s.batch; ++n) {
+    const float* const image = input + n * s.height * s.width * s.channels;
+    for (int64_t oy = 0; oy < out_height; ++oy) {
+      const int64_t y0 = oy * s.stride - s.padding;
+      const TapRange ys = Clip(y0, s.kernel, s.height);
+      for (int64_t ox = 0; ox < out_width; ++ox) {
+        const int64_t x0 = ox * s.stride - s.padding;
+        const TapRange xs = Clip(x0, s.kernel, s.width);
+        float* const out = output + ((n * out_height + oy) * out_width + ox) * s.channels;
+        ForChannels(s.channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
+          Lanes<kWidth> sum;
+          sum.Clear();
+          AccumulateTaps<kWidth>(s, image, weights, y0, x0, ys, xs, c, sum);
+          sum.Store(out + c);
+        });
+      }
+    }
+  }
+}
+
+namespace {
+
+HANAS_CLONES void GatherAll(const DepthwiseShape& s, const float* output_gradient, const float* weights, float* input_gradient) {
+  const int64_t out_pixels = s.out_height() * s.out_width();
+  for (int64_t n = 0; n < s.batch; ++n) {
+    const float* const gradient = output_gradient + n * out_pixels * s.channels;
+    for (int64_t y = 0; y < s.height; ++y) {
+      for (int64_t x = 0; x < s.width; ++x) {
+        float* const out = input_gradient + ((n * s.height + y) * s.width + x) * s.channels;
+        ForChannels(s.channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
+          Lanes<kWidth> sum;
+          sum.Clear();
+          GatherGradient<kWidth>(s, gradient, weights, y, x, c, sum);
+          sum.Store(out + c);
+        });
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void DepthwiseBackwardInput(const DepthwiseShape& s, const float* output_gradient, const float* weights, float* input_gradient) {
+  if (s.stride != 1) return GatherAll(s, output_gradient, weights, input_gradient);
+  // With stride 1 it is a forward convolution with the taps turned round.
+  const int64_t taps = s.kernel * s.kernel;
+  std::vector<float> turned(static_cast<size_t>(taps * s.channels));
+  for (int64_t t = 0; t < taps; ++t) std::copy_n(weights + (taps - 1 - t) * s.channels, s.channels, turned.data() + t * s.channels);
+  const DepthwiseShape back = {s.batch, s.out_height(), s.out_width(), s.channels, s.kernel, 1, s.kernel - 1 - s.padding};
+  DepthwiseForward(back, output_gradient, turned.data(), input_gradient);
+}
+
+HANAS_CLONES void DepthwiseBackwardWeights(const DepthwiseShape& s, const float* input, const float* output_gradient, float* weight_gradient) {
+  const int64_t out_height = s.out_height();
+  const int64_t out_width = s.out_width();
+  std::memset(weight_gradient, 0, sizeof(float) * static_cast<size_t>(s.kernel * s.kernel * s.channels));
+  for (int64_t n = 0; n < s.batch; ++n) {
+    const float* const image = input + n * s.height * s.width * s.channels;
+    const float* const gradient = output_gradient + n * out_height * out_width * s.channels;
+    for (int64_t ky = 0; ky < s.kernel; ++ky) {
+      for (int64_t kx = 0; kx < s.kernel; ++kx) {
+        float* const out = weight_gradient + (ky * s.kernel + kx) * s.channels;
+        ForChannels(s.channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
+          Lanes<kWidth> sum;
+          sum.Load(out + c);
+          for (int64_t oy = 0; oy < out_height; ++oy) {
+            const int64_t y = oy * s.stride - s.padding + ky;
+            if (y < 0 || y >= s.height) continue;
+            const float* row = image + y * s.width * s.channels + c;
+            const float* g = gradient + oy * out_width * s.channels + c;
+            for (int64_t ox = 0; ox < out_width; ++ox) {
+              const int64_t x = ox * s.stride - s.padding + kx;
+              if (x < 0 || x >= s.width) continue;
+              sum.MultiplyAdd(row + x * s.channels, g + ox * s.channels);
+            }
+          }
+          sum.Store(out + c);
+        });
+      }
+    }
+  }
+}
+
+void Im2Col(const DepthwiseShape& s, const float* input, float* columns) {
+  for (int64_t n = 0; n < s.batch; ++n) {
+    for (int64_t oy = 0; oy < s.out_height(); ++oy) {
+      for (int64_t ox = 0; ox < s.out_width(); ++ox) {
+        for (int64_t ky = 0; ky < s.kernel; ++ky) {
+          const int64_t y = oy * s.stride - s.padding + ky;
+          for (int64_t kx = 0; kx < s.kernel; ++kx, columns += s.channels) {
+            const int64_t x = ox * s.stride - s.padding + kx;
+            const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
+            const float* const pixel = input + ((n * s.height + y) * s.width + x) * s.channels;
+            for (int64_t c = 0; c < s.channels; ++c) columns[c] = inside ? pixel[c] : 0.0F;
+          }
+        }
+      }
+    }
+  }
+}
+
+Moments ComputeMoments(const float* data, int64_t rows, int64_t channels) {
+  const Tile tile(channels);
+  MomentSums sums(channels);
+  // Shifted by the first row, so that squares do not cancel when the mean is large.
+  const std::vector<float> shift = tile.Repeat(data);
+  sums.low.assign(static_cast<size_t>(tile.size()), std::numeric_limits<float>::max());
+  sums.high.assign(static_cast<size_t>(tile.size()), std::numeric_limits<float>::lowest());
+  MomentTiles(tile, data, rows * channels, shift, sums);
+  Moments moments;
+  for (int64_t c = 0; c < channels; ++c) {
+    const auto k = static_cast<size_t>(c);
+    const double mean = sums.sum[k] / static_cast<double>(rows);
+    moments.mean.push_back(static_cast<float>(mean + static_cast<double>(data[c])));
+    moments.variance.push_back(static_cast<float>(std::max(0.0, sums.squares[k] / static_cast<double>(rows) - mean * mean)));
+    float low = sums.low[k];
+    float high = sums.high[k];
+    for (int64_t r = 1; r < tile.rows(); ++r) {
+      low = std::min(low, sums.low[static_cast<size_t>(r * channels + c)]);
+      high = std::max(high, sums.high[static_cast<size_t>(r * channels + c)]);
+    }
+    moments.minimum.push_back(low);
+    moments.maximum.push_back(high);
+  }
+  return moments;
+}
+
+void AffineForward(const AffineActivation& what, const float* input, int64_t rows, int64_t channels, float* output) {
+  const Tile tile(channels);
+  AffineDispatch(what, tile, tile.Repeat(what.scale), tile.Repeat(what.shift), input, rows * channels, output);
+}
+
+NormGradients NormBackward(const AffineActivation& what, const float* mean, const float* inverse_stddev, const float* input,
+                           const float* output_gradient, int64_t rows, int64_t channels, float* input_gradient) {
+  const Tile tile(channels);
+  const auto count = static_cast<size_t>(channels);
+  GradientTerms terms = {.a = tile.Repeat(what.scale), .b = tile.Repeat(what.shift), .p = {}, .q = {}, .r = {}};
+  std::vector<double> sum(count, 0);
+  std::vector<double> product(count, 0);
+  SumDispatch(what.nonlinearity, tile, terms.a.data(), terms.b.data(), input, output_gradient, rows * channels, sum, product);
+  // dx = a (g - mean(g) - xhat mean(g xhat)), with a = gamma / sigma: affine in g and x for each channel.
+  NormGradients gradients;
+  std::vector<float> p(count);
+  std::vector<float> q(count);
+  std::vector<float> r(count);
+  const double inverse_rows = 1.0 / static_cast<double>(rows);
+  for (size_t c = 0; c < count; ++c) {
+    const auto sigma = static_cast<double>(inverse_stddev[c]);
+    const auto m = static_cast<double>(mean[c]);
+    const double dot = (product[c] - m * sum[c]) * sigma;  // sum of g * xhat
+    gradients.gamma.push_back(static_cast<float>(dot));
+    gradients.beta.push_back(static_cast<float>(sum[c]));
+    const auto a = static_cast<double>(what.scale[c]);
+    p[c] = what.scale[c];
+    q[c] = static_cast<float>(-a * sigma * dot * inverse_rows);
+    r[c] = static_cast<float>(-a * inverse_rows * (sum[c] - sigma * m * dot));
+  }
+  terms.p = tile.Repeat(p.data());
+  terms.q = tile.Repeat(q.data());
+  terms.r = tile.Repeat(r.data());
+  ApplyDispatch(what.nonlinearity, tile.size(), terms, input, output_gradient, rows * channels, input_gradient);
+  return gradients;
+}
+
+HANAS_CLONES Range FindRange(const float* data, int64_t count) {
+  if (count == 0) return {};
+  float low[kLanes];
+  float high[kLanes];
+  for (int64_t i = 0; i < kLanes; ++i) low[i] = high[i] = data[0];
+  int64_t at = 0;
+  for (; at + kLanes <= count; at += kLanes) {
+    for (int64_t i = 0; i < kLanes; ++i) {
+      low[i] = std::min(low[i], data[at + i]);
+      high[i] = std::max(high[i], data[at + i]);
+    }
+  }
+  Range range = {low[0], high[0]};
+  for (int64_t i = 1; i < kLanes; ++i) range = {std::min(range.low, low[i]), std::max(range.high, high[i])};
+  for (; at < count; ++at) range = {std::min(range.low, data[at]), std::max(range.high, data[at])};
+  return range;
+}
+
+HANAS_CLONES void QuantizeForward(const FakeQuantizer& quantizer, const float* input, int64_t count, float* output) {
+  const QuantizerTerms terms(quantizer);
+  for (int64_t i = 0; i < count; ++i) output[i] = terms(input[i]);
+}
+
+HANAS_CLONES void ScaleForward(const float* left, const float* right, int64_t batch, int64_t pixels, int64_t channels, float* output) {
+  for (int64_t n = 0; n < batch; ++n) {
+    const float* const factor = right + n * channels;
+    for (int64_t p = 0; p < pixels; ++p) {
+      const int64_t at = (n * pixels + p) * channels;
+      for (int64_t c = 0; c < channels; ++c) output[at + c] = left[at + c] * factor[c];
+    }
+  }
+}
+
+HANAS_CLONES void ScaleBackward(const float* left, const float* right, const float* output_gradient, int64_t batch, int64_t pixels, int64_t channels,
+                                float* left_gradient, float* right_gradient) {
+  std::memset(right_gradient, 0, sizeof(float) * static_cast<size_t>(batch * channels));
+  for (int64_t n = 0; n < batch; ++n) {
+    const float* const factor = right + n * channels;
+    float* const sum = right_gradient + n * channels;
+    for (int64_t p = 0; p < pixels; ++p) {
+      const int64_t at = (n * pixels + p) * channels;
+      for (int64_t c = 0; c < channels; ++c) {
+        left_gradient[at + c] = output_gradient[at + c] * factor[c];
+        sum[c] += output_gradient[at + c] * left[at + c];
+      }
+    }
+  }
+}
+
+HANAS_CLONES void PoolForward(const float* input, int64_t batch, int64_t pixels, int64_t channels, float* output) {
+  std::memset(output, 0, sizeof(float) * static_cast<size_t>(batch * channels));
+  const float inverse = 1.0F / static_cast<float>(pixels);
+  for (int64_t n = 0; n < batch; ++n) {
+    float* const sum = output + n * channels;
+    for (int64_t p = 0; p < pixels; ++p) {
+      const float* const row = input + (n * pixels + p) * channels;
+      for (int64_t c = 0; c < channels; ++c) sum[c] += row[c];
+    }
+    for (int64_t c = 0; c < channels; ++c) sum[c] *= inverse;
+  }
+}
+
+HANAS_CLONES void PoolBackward(const float* output_gradient, int64_t batch, int64_t pixels, int64_t channels, float* input_gradient) {
+  const float inverse = 1.0F / static_cast<float>(pixels);
+  for (int64_t n = 0; n < batch; ++n) {
+    const float* const gradient = output_gradient + n * channels;
+    for (int64_t p = 0; p < pixels; ++p) {
+      float* const row = input_gradient + (n * pixels + p) * channels;
+      for (int64_t c = 0; c < channels; ++c) row[c] = gradient[c] * inverse;
+    }
+  }
+}
+
+}  // namespace hanas::kernels

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/engine/schedule.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "core/base/counter_random.h"
+#include "core/base/field_violation.h"
+
+namespace hanas {
+namespace {
+
+int64_t Bits(double value) { return std::bit_cast<int64_t>(value); }
+
+}  // namespace
+
+absl::Status CheckTraining(const TrainingSpec& training) {
+  FieldViolations violations;
+  const auto check = [&](bool ok, absl::string_view field, absl::string_view expected, double found) {
+    if (!ok) violations.Add(absl::StrCat("training.", field), absl::StrCat("expected ", expected, ", found ", found));
+  };
+  check(training.steps >= 1, "steps", "1 or more", static_cast<double>(training.steps));
+  check(training.batch_size >= 2 && training.batch_size <= 4096, "batch_size", "2 to 4096", training.batch_size);
+  check(training.learning_rate > 0 && training.learning_rate <= 10, "learning_rate", "above 0, at most 10", training.learning_rate);
+  check(training.weight_decay >= 0 && training.weight_decay < 1, "weight_decay", "0 or more, below 1", training.weight_decay);
+  check(training.label_smoothing >= 0 && training.label_smoothing < 1, "label_smoothing", "0 or more, below 1", training.label_smoothing);
+  check(training.warmup >= 0 && training.warmup < 1, "warmup", "0 or more, below 1", training.warmup);
+  check(training.clip_norm >= 0, "clip_norm", "0 or more", training.clip_norm);
+  double last = 0;
+  for (size_t i = 0; i < training.phases.size(); ++i) {
+    check(training.phases[i].until > last, absl::StrCat("phases[", i, "].until"), absl::StrCat("more than ", last), training.phases[i].until);
+    last = training.phases[i].until;
+  }
+  check(!training.phases.empty() && last == 1.0, "phases", "a last phase that ends at 1", last);
+  return violations.ToStatus();
+}
+
+Digest TrainingDigest(const TrainingSpec& training, const Augmentation& augmentation) {
+  DigestBuilder digest;
+  digest.Add("training/1").Add(training.steps).Add(training.batch_size).Add(Bits(training.learning_rate)).Add(Bits(training.weight_decay));
+  digest.Add(Bits(training.label_smoothing)).Add(Bits(training.warmup)).Add(Bits(training.clip_norm));
+  digest.Add(static_cast<int64_t>(training.phases.size()));
+  for (const TrainingPhase& phase : training.phases) digest.Add(Bits(phase.until)).Add(static_cast<int64_t>(phase.sampling));
+  return digest.Add(augmentation.shift_pixels).Add(int64_t{augmentation.flip}).Build();
+}
+
+double LearningRate(const TrainingSpec& training, int64_t step) {
+  const double warm = training.warmup * static_cast<double>(training.steps);
+  const double at = static_cast<double>(step) + 1;
+  if (at < warm) return training.learning_rate * at / warm;
+  const double rest = std::max(1.0, static_cast<double>(training.steps) + 1 - warm);
+  return training.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * std::clamp((at - warm) / rest, 0.0, 1.0)));
+}
+
+SamplingKind SamplingAt(const TrainingSpec& training, int64_t step) {
+  const double fraction = (static_cast<double>(step) + 0.5) / static_cast<double>(training.steps);
+  for (const TrainingPhase& phase : training.phases) {
+    if (fraction < phase.until) return phase.sampling;
+  }
+  return training.phases.back().sampling;
+}
+
+std::vector<int64_t> BatchOrder::Batch(int64_t step) {
+  std::vector<int64_t> batch;
+  for (int64_t i = step * batch_size_; i < (step + 1) * batch_size_; ++i) {
+    const int64_t epoch = i / num_images_;
+    if (epoch != epoch_) {
+      order_.resize(static_cast<size_t>(num_images_));
+      std::iota(order_.begin(), order_.end(), 0);
+      CounterRandom random(seed_, "worker/epoch", static_cast<uint64_t>(epoch));
+      random.Shuffle(absl::MakeSpan(order_));
+      epoch_ = epoch;
+    }
+    batch.push_back(order_[static_cast<size_t>(i % num_images_)]);
+  }
+  return batch;
+}
+
+}  // namespace hanas
