@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/store/record_codec.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "coordinator/store/work_codec.h"
+#include "proto/hanas/store/v1/records.pb.h"
+
+namespace hanas::coordinator {
+namespace {
+
+namespace pb = store::v1;
+
+absl::Status OutOfEnum(absl::string_view what, int value) {
+  return absl::DataLossError(absl::StrCat("expected a known ", what, " in a stored record, found ", value));
+}
+
+void Put(const DeviceDescription& in, pb::Device& out) {
+  out.set_device(in.device);
+  out.set_host(in.host);
+  out.set_cpu(in.cpu);
+  out.set_isa(in.isa);
+  out.set_backend(in.backend);
+  out.set_backend_version(in.backend_version);
+  out.set_threads(in.threads);
+  out.set_governor(in.governor);
+}
+DeviceDescription Get(const pb::Device& in) {
+  return {.device = in.device(),
+          .host = in.host(),
+          .cpu = in.cpu(),
+          .isa = in.isa(),
+          .backend = in.backend(),
+          .backend_version = in.backend_version(),
+          .threads = in.threads(),
+          .governor = in.governor()};
+}
+
+void Put(const BackendCaps& in, pb::Caps& out) {
+  out.set_name(in.name);
+  out.set_version(in.version);
+  out.set_isa(in.isa);
+  out.set_native_float16(in.native_float16);
+  out.set_int8_hard_swish(in.int8_hard_swish);
+  out.set_int4_fully_connected(in.int4_fully_connected);
+}
+BackendCaps Get(const pb::Caps& in) {
+  return {.name = in.name(),
+          .version = in.version(),
+          .isa = in.isa(),
+          .native_float16 = in.native_float16(),
+          .int8_hard_swish = in.int8_hard_swish(),
+          .int4_fully_connected = in.int4_fully_connected()};
+}
+
+void Put(const TaskRecord& in, pb::Task& out) {
+  out.set_id(in.id);
+  out.set_search(in.search);
+  out.set_key(in.key);
+  WorkToStored(in.work, *out.mutable_work());
+  out.set_state(static_cast<int>(in.state));
+  out.set_attempt(in.attempt);
+  out.set_fencing_token(in.fencing_token);
+  out.set_party(in.party);
+  out.set_instance(in.instance);
+  out.set_failures(in.failures);
+  out.set_fenced_without_progress(in.fenced_without_progress);
+  out.set_error(in.error);
+  out.set_error_code(in.error_code);
+  for (const RecordedRound& round : in.rounds) RoundToStored(round, *out.add_rounds());
+  if (in.outcome.has_value()) OutcomeToStored(*in.outcome, *out.mutable_outcome());
+  out.set_partial_seconds(in.partial_seconds);
+}
+
+absl::StatusOr<TaskRecord> Get(const pb::Task& in) {
+  if (in.state() < 0 || in.state() > static_cast<int>(TaskState::kCancelled)) return OutOfEnum("task state", in.state());
+  absl::StatusOr<Work> work = WorkFromStored(in.work());
+  if (!work.ok()) return work.status();
+  TaskRecord out = {.id = in.id(), .search = in.search(), .key = in.key(), .work = *std::move(work), .state = static_cast<TaskState>(in.state())};
+  out.attempt = in.attempt();
+  out.fencing_token = in.fencing_token();
+  out.party = in.party();
+  out.instance = in.instance();
+  out.failures = in.failures();
+  out.fenced_without_progress = in.fenced_without_progress();
+  out.error = in.error();
+  out.error_code = in.error_code();
+  for (const pb::RecordedRound& round : in.rounds()) out.rounds.push_back(RoundFromStored(round));
+  if (in.has_outcome()) {
+    absl::StatusOr<Outcome> outcome = OutcomeFromStored(in.outcome());
+    if (!outcome.ok()) return outcome.status();
+    out.outcome = *std::move(outcome);
+  }
+  out.partial_seconds = in.partial_seconds();
+  return out;
+}
+
+void Put(const ProfileRecord& in, pb::Profile& out) {
+  out.set_operator_keys(in.operator_keys);
+  out.set_operator_cv_median(in.operator_cv_median);
+  for (const RangeRecord& range : in.ranges) {
+    pb::RangeEntry& stored = *out.add_ranges();
+    stored.set_metric(range.metric);
+    stored.set_low(range.low);
+    stored.set_high(range.high);
+  }
+  out.set_share_within_limits(in.share_within_limits);
+  out.set_share_samples(in.share_samples);
+}
+ProfileRecord Get(const pb::Profile& in) {
+  ProfileRecord out = {.operator_keys = in.operator_keys(), .operator_cv_median = in.operator_cv_median()};
+  for (const pb::RangeEntry& range : in.ranges()) out.ranges.push_back({range.metric(), range.low(), range.high()});
+  out.share_within_limits = in.share_within_limits();
+  out.share_samples = in.share_samples();
+  return out;
+}
+
+void PutPhases(const SearchRecord& in, pb::Search& out) {
+  for (const PhaseRecord& phase : in.phases) {
+    pb::PhaseEntry& stored = *out.add_phases();
+    stored.set_phase(static_cast<int>(phase.phase));
+    stored.set_seconds(phase.seconds);
+    stored.set_done(phase.done);
+    stored.set_total(phase.total);
+    stored.set_unit(phase.unit);
+  }
+}
+
+void PutResults(const SearchRecord& in, pb::Search& out) {
+  if (in.profile.has_value()) Put(*in.profile, *out.mutable_profile());
+  for (const RoundRecord& round : in.rounds) {
+    pb::Round& stored = *out.add_rounds();
+    stored.set_round(round.round);
+    stored.set_evaluations(round.evaluations);
+    stored.set_held_out_tau(round.held_out_tau);
+    stored.set_hypervolume(round.hypervolume);
+    stored.set_latency_mape(round.latency_mape);
+    stored.set_front_size(round.front_size);
+    stored.set_candidates_scored(round.candidates_scored);
+  }
+  for (const MemberRecord& member : in.members) {
+    pb::Member& stored = *out.add_members();
+    stored.set_id(member.id);
+    stored.set_reference(member.reference);
+    stored.set_training(static_cast<int>(member.training));
+    stored.set_steps(member.steps);
+    stored.set_architecture(GenesToStored(member.architecture));
+    ScoreToStored(member.shared, *stored.mutable_shared());
+    stored.set_predicted_us(member.predicted_us);
+  }
+}
+
+void Put(const SearchRecord& in, pb::Search& out) {
+  out.set_id(in.id);
+  out.set_request_id(in.request_id);
+  out.set_spec(in.spec);
+  out.set_job_digest(in.job_digest.ToHex());
+  out.set_phase(static_cast<int>(in.phase));
+  PutPhases(in, out);
+  out.set_error(in.error);
+  out.set_error_code(in.error_code);
+  out.set_num_events(in.num_events);
+  out.set_dataset_digest(in.dataset_digest);
+  out.set_agent(in.agent);
+  Put(in.device, *out.mutable_device());
+  Put(in.caps, *out.mutable_caps());
+  PutResults(in, out);
+}
+
+bool IsPhase(int value) { return value >= static_cast<int>(SearchPhase::kPending) && value <= static_cast<int>(SearchPhase::kCancelled); }
+
+void GetResults(const pb::Search& in, SearchRecord& out) {
+  if (in.has_profile()) out.profile = Get(in.profile());
+  for (const pb::Round& round : in.rounds()) {
+    out.rounds.push_back({round.round(), round.evaluations(), round.held_out_tau(), round.hypervolume(), round.latency_mape(), round.front_size(),
+                          round.candidates_scored()});
+  }
+  for (const pb::Member& member : in.members()) {
+    out.members.push_back({.id = member.id(),
+                           .reference = member.reference(),
+                           .training = static_cast<TrainingKind>(member.training()),
+                           .steps = member.steps(),
+                           .architecture = GenesFromStored(member.architecture()),
+                           .shared = ScoreFromStored(member.shared()),
+                           .predicted_us = member.predicted_us()});
+  }
+}
+
+absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
+  const absl::StatusOr<Digest> digest = Digest::FromHex(in.job_digest());
+  if (!digest.ok()) return absl::DataLossError(absl::StrCat("a stored search: ", digest.status().message()));
+  if (!IsPhase(in.phase())) return OutOfEnum("phase", in.phase());
+  SearchRecord out = {.id = in.id(), .request_id = in.request_id(), .spec = in.spec(), .job_digest = *digest};
+  out.phase = static_cast<SearchPhase>(in.phase());
+  for (const pb::PhaseEntry& phase : in.phases()) {
+    if (!IsPhase(phase.phase())) return OutOfEnum("phase", phase.phase());
+    out.phases.push_back({static_cast<SearchPhase>(phase.phase()), phase.seconds(), phase.done(), phase.total(), phase.unit()});
+  }
+  out.error = in.error();
+  out.error_code = in.error_code();
+  out.num_events = in.num_events();
+  out.dataset_digest = in.dataset_digest();
+  out.agent = in.agent();
+  out.device = Get(in.device());
+  out.caps = Get(in.caps());
+  GetResults(in, out);
+  return out;
+}
+
+void Put(const EventRecord& in, pb::Event& out) {
+  out.set_search(in.search);
+  out.set_sequence(in.sequence);
+  out.set_phase(static_cast<int>(in.phase));
+  out.set_kind(in.kind);
+  out.set_text(in.text);
+}
+absl::StatusOr<EventRecord> Get(const pb::Event& in) {
+  if (!IsPhase(in.phase())) return OutOfEnum("phase", in.phase());
+  return EventRecord{in.search(), in.sequence(), static_cast<SearchPhase>(in.phase()), in.kind(), in.text()};
+}
+
+void Put(const PartyRecord& in, pb::Party& out) {
+  out.set_id(in.id);
+  out.set_agent(in.agent);
+  out.set_name(in.name);
+  out.set_instance(in.instance);
+  out.set_host(in.host);
+  out.set_version(in.version);
+  out.set_threads(in.threads);
+  for (const std::string& dataset : in.datasets) out.add_datasets(dataset);
+  Put(in.device, *out.mutable_device());
+  Put(in.caps, *out.mutable_caps());
+}
+PartyRecord Get(const pb::Party& in) {
+  return {.id = in.id(),
+          .agent = in.agent(),
+          .name = in.name(),
+          .instance = in.instance(),
+          .host = in.host(),
+          .version = in.version(),
+          .threads = in.threads(),
+          .datasets = {in.datasets().begin(), in.datasets().end()},
+          .device = Get(in.device()),
+          .caps = Get(in.caps())};
+}
+
+void Put(const LatencyRecord& in, pb::LatencyRow& out) {
+  out.set_key(in.key);
+  out.set_flushed_us(in.row.flushed_us);
+  out.set_hot_us(in.row.hot_us);
+  out.set_cv(in.row.cv);
+  out.set_rounds(in.row.num_rounds);
+  out.set_noisy(in.row.noisy);
+}
+LatencyRecord Get(const pb::LatencyRow& in) { return {in.key(), {in.flushed_us(), in.hot_us(), in.cv(), in.rounds(), in.noisy()}}; }
+
+struct Writer {
+  pb::Record& out;
+  void operator()(const CounterRecord& r) const { out.set_counter(r.last); }
+  void operator()(const SearchRecord& r) const { Put(r, *out.mutable_search()); }
+  void operator()(const TaskRecord& r) const { Put(r, *out.mutable_task()); }
+  void operator()(const EventRecord& r) const { Put(r, *out.mutable_event()); }
+  void operator()(const PartyRecord& r) const { Put(r, *out.mutable_party()); }
+  void operator()(const LatencyRecord& r) const { Put(r, *out.mutable_latency()); }
+};
+
+template <typename T>
+absl::StatusOr<AnyRecord> Widen(absl::StatusOr<T> record) {
+  if (!record.ok()) return record.status();
+  return AnyRecord(*std::move(record));
+}
+
+}  // namespace
+
+std::string SerialiseRecord(const AnyRecord& record) {
+  pb::Record stored;
+  stored.set_version(kRecordVersion);
+  std::visit(Writer{stored}, record);
+  return stored.SerializeAsString();
+}
+
+absl::StatusOr<AnyRecord> ParseRecord(absl::string_view bytes) {
+  pb::Record stored;
+  if (!stored.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::DataLossError(absl::StrCat("expected a stored record, found ", bytes.size(), " bytes that are none"));
+  }
+  if (stored.version() > kRecordVersion) {
+    return absl::FailedPreconditionError(absl::StrCat("expected records of version ", kRecordVersion, " or older, found ", stored.version(),
+                                                      ": install the newer HA-NAS that wrote them, or use a new directory"));
+  }
+  switch (stored.record_case()) {
+    case pb::Record::kCounter: return AnyRecord(CounterRecord{stored.counter()});
+    case pb::Record::kSearch: return Widen(Get(stored.search()));
+    case pb::Record::kTask: return Widen(Get(stored.task()));
+    case pb::Record::kEvent: return Widen(Get(stored.event()));
+    case pb::Record::kParty: return AnyRecord(Get(stored.party()));
+    case pb::Record::kLatency: return AnyRecord(Get(stored.latency()));
+    case pb::Record::RECORD_NOT_SET: break;
+  }
+  return absl::DataLossError("expected a stored record to say what it is, found nothing");
+}
+
+}  // namespace hanas::coordinator

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_STORE_RECORDS_H_
+#define HANAS_COORDINATOR_STORE_RECORDS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "coordinator/store/artifact_store.h"
+#include "core/base/digest.h"
+#include "core/latency/latency_model.h"
+#include "core/plan/exec_plan.h"
+#include "core/space/search_space.h"
+
+namespace hanas::coordinator {
+
+// What the coordinator remembers, as plain data. record_codec.h writes and reads the bytes. Everything else that the coordinator knows is a
+// function of these records.
+
+// ---- work: what a task asks for. The job of its search has the rest. ----
+
+/// Which schedule a training task belongs to.
+enum class TrainingKind : uint8_t {
+  kSupernet = 0,  // the whole space, with the job's schedule
+  kFineTune = 1,  // one network from the supernet's weights
+  kAlone = 2,     // one network from fresh weights
+};
+
+/// Steps [from_step, to_step) of a chain of `total_steps`.
+struct TrainWork {
+  TrainingKind kind = TrainingKind::kSupernet;
+  Architecture slice;  // empty genes: the whole space
+  ArtifactRef initial; // empty: fresh weights
+  int64_t from_step = 0;
+  int64_t to_step = 0;
+  int64_t total_steps = 0;
+  friend bool operator==(const TrainWork&, const TrainWork&) = default;
+};
+
+struct EvaluateWork {
+  ArtifactRef checkpoint;
+  std::vector<Architecture> architectures;
+  std::vector<std::string> graph_digests;
+  friend bool operator==(const EvaluateWork&, const EvaluateWork&) = default;
+};
+
+/// On the first `num_evaluations` networks of the search, in the order in which they were asked.
+struct FitWork {
+  int64_t num_evaluations = 0;
+  friend bool operator==(const FitWork&, const FitWork&) = default;
+};
+
+struct BindWork {
+  ArtifactRef checkpoint;
+  Architecture architecture;
+  std::string graph_digest;
+  friend bool operator==(const BindWork&, const BindWork&) = default;
+};
+
+struct PackWork {
+  friend bool operator==(const PackWork&, const PackWork&) = default;
+};
+
+struct MeasureOperatorsWork {
+  std::vector<std::string> keys;
+  friend bool operator==(const MeasureOperatorsWork&, const MeasureOperatorsWork&) = default;
+};
+
+struct MeasureNetworksWork {
+  std::vector<Architecture> architectures;
+  std::vector<std::string> plan_digests;
+  friend bool operator==(const MeasureNetworksWork&, const MeasureNetworksWork&) = default;
+};
+
+struct VerifyWork {
+  ArtifactRef bound_model;
+  ArtifactRef onnx;
+  ArtifactRef images;
+  friend bool operator==(const VerifyWork&, const VerifyWork&) = default;
+};
+
+using Work = std::variant<TrainWork, EvaluateWork, FitWork, BindWork, PackWork, MeasureOperatorsWork, MeasureNetworksWork, VerifyWork>;
+
+/// Measuring is an agent's work, the rest a worker's.
+inline bool IsMeasuring(const Work& work) {
+  return std::holds_alternative<MeasureOperatorsWork>(work) || std::holds_alternative<MeasureNetworksWork>(work) ||
+         std::holds_alternative<VerifyWork>(work);
+}
+
+// ---- outcomes: what a completed task brought, one alternative for each kind of work, in the same order. ----
+
+struct Score {
+  int64_t correct = 0;
+  int64_t images = 0;
+  double loss = 0;
+  double fraction() const { return images > 0 ? static_cast<double>(correct) / static_cast<double>(images) : 0; }
+  friend bool operator==(const Score&, const Score&) = default;
+};
+
+struct TrainOutcome {
+  ArtifactRef checkpoint;
+  int64_t step = 0;
+  double loss = 0;
+  double images_per_second = 0;
+  double seconds = 0;
+  std::string dataset_digest;
+  bool reached_end = true;  // false: handed back early, resumable from `checkpoint`
+  friend bool operator==(const TrainOutcome&, const TrainOutcome&) = default;
+};
+
+struct EvaluateOutcome {
+  std::vector<Score> scores;
+  double seconds = 0;
+  friend bool operator==(const EvaluateOutcome&, const EvaluateOutcome&) = default;
+};
+
+struct FitOutcome {
+  std::string predictor;  // core/predictor serialisation
+  double held_out_tau = 0;
+  double held_out_rmse = 0;
+  std::string kind;
+  friend bool operator==(const FitOutcome&, const FitOutcome&) = default;
+};
+
+struct BindOutcome {
+  ArtifactRef bound_model;
+  ArtifactRef onnx;
+  Score test;
+  double seconds = 0;
+  friend bool operator==(const BindOutcome&, const BindOutcome&) = default;
+};
+
+struct PackOutcome {
+  ArtifactRef images;
+  int64_t num_images = 0;
+  friend bool operator==(const PackOutcome&, const PackOutcome&) = default;
+};
+
+/// Fields are absent when the host cannot tell.
+struct HostObservation {
+  std::optional<double> load_average;
+  std::optional<double> steal_percent;
+  std::optional<double> temperature_celsius;
+  std::optional<double> frequency_mhz;
+  double canary_ratio = 0;
+  int rejected_rounds = 0;
+  friend bool operator==(const HostObservation&, const HostObservation&) = default;
+};
+
+struct OperatorMeasurement {
+  std::string key;
+  double flushed_us = 0;
+  double hot_us = 0;
+  double cv = 0;
+  int rounds = 0;
+  bool noisy = false;
+  friend bool operator==(const OperatorMeasurement&, const OperatorMeasurement&) = default;
+};
+
+struct MeasureOperatorsOutcome {
+  std::vector<OperatorMeasurement> rows;
+  HostObservation host;
+  double seconds = 0;
+  friend bool operator==(const MeasureOperatorsOutcome&, const MeasureOperatorsOutcome&) = default;
+};
+
+struct NetworkMeasurement {
+  double p50_us = 0;
+  double p90_us = 0;
+  double p99_us = 0;
+  double cv = 0;
+  int rounds = 0;
+  bool noisy = false;
+  int64_t samples = 0;
+  friend bool operator==(const NetworkMeasurement&, const NetworkMeasurement&) = default;
+};
+
+struct MeasureNetworksOutcome {
+  std::vector<NetworkMeasurement> rows;
+  HostObservation host;
+  double seconds = 0;
+  friend bool operator==(const MeasureNetworksOutcome&, const MeasureNetworksOutcome&) = default;
+};
+
+struct VerifyOutcome {
+  NetworkMeasurement device;
+  Score exported;
+  NetworkMeasurement exported_latency;
+  std::string exported_runtime;
+  int64_t agreeing = 0;
+  int64_t compared = 0;
+  double max_logit_difference = 0;
+  HostObservation host;
+  double seconds = 0;
+  friend bool operator==(const VerifyOutcome&, const VerifyOutcome&) = default;
+};
+
+using Outcome = std::variant<TrainOutcome, EvaluateOutcome, FitOutcome, BindOutcome, PackOutcome, MeasureOperatorsOutcome, MeasureNetworksOutcome,
+                             VerifyOutcome>;
+
+/// One row of a round that a measuring task streamed.
+struct RoundMeasurement {
+  int index = 0;
+  double flushed_us = 0;
+  double hot_us = 0;
+  double p99_us = 0;
+  int64_t samples = 0;
+  bool disturbed = false;
+  friend bool operator==(const RoundMeasurement&, const RoundMeasurement&) = default;
+};
+struct RecordedRound {
+  int round = 0;
+  std::vector<RoundMeasurement> rows;
+  friend bool operator==(const RecordedRound&, const RecordedRound&) = default;
+};
+
+// ---- records ----
+
+enum class TaskState : uint8_t { kReady = 0, kLeased = 1, kDone = 2, kFailed = 3, kCancelled = 4 };
+
+/// A task of a search under a key that is unique in it ("round/1/evaluate/0").
+struct TaskRecord {
+  uint64_t id = 0;
+  uint64_t search = 0;
+  std::string key;
+  Work work;
+  TaskState state = TaskState::kReady;
+  // Of the current lease, or of the last one.
+  int attempt = 0;             // leases granted so far
+  uint64_t fencing_token = 0;  // 0: never leased
+  uint64_t party = 0;
+  std::string instance;
+  // What counts against the task.
+  int failures = 0;  // reported by holders, and leases that expired without progress
+  int fenced_without_progress = 0;  // the holder's process was replaced before it got anywhere
+  std::string error;                // of the last failure
+  std::string error_code;
+  std::vector<RecordedRound> rounds;
+  std::optional<Outcome> outcome;  // iff kDone
+  double partial_seconds = 0;      // spent by leases that handed back
+  friend bool operator==(const TaskRecord&, const TaskRecord&) = default;
+};
+
+enum class SearchPhase : uint8_t {
+  kPending = 1,
+  kProfiling = 2,
+  kTraining = 3,
+  kSampling = 4,
+  kSearching = 5,
+  kVerifying = 6,
+  kSucceeded = 7,
+  kFailed = 8,
+  kCancelled = 9,
+};
+
+struct PhaseRecord {
+  SearchPhase phase = SearchPhase::kPending;
+  double seconds = 0;  // accumulated while a coordinator was up; of the current phase, up to the last record
+  int64_t done = 0;
+  int64_t total = 0;
+  std::string unit;
+  friend bool operator==(const PhaseRecord&, const PhaseRecord&) = default;
+};
+
+struct DeviceDescription {
+  std::string device;
+  std::string host;
+  std::string cpu;
+  std::string isa;
+  std::string backend;
+  std::string backend_version;
+  int threads = 0;
+  std::string governor;
+  friend bool operator==(const DeviceDescription&, const DeviceDescription&) = default;
+};
+
+struct RangeRecord {
+  std::string metric;
+  double low = 0;
+  double high = 0;
+  friend bool operator==(const RangeRecord&, const RangeRecord&) = default;
+};
+
+/// What profiling found out.
+struct ProfileRecord {
+  int64_t operator_keys = 0;
+  double operator_cv_median = 0;
+  std::vector<RangeRecord> ranges;
+  double share_within_limits = 0;
+  int64_t share_samples = 0;
+  friend bool operator==(const ProfileRecord&, const ProfileRecord&) = default;
+};
+
+struct RoundRecord {
+  int round = 0;
+  int64_t evaluations = 0;
+  double held_out_tau = 0;
+  double hypervolume = 0;
+  double latency_mape = 0;
+  int64_t front_size = 0;
+  int64_t candidates_scored = 0;
+  friend bool operator==(const RoundRecord&, const RoundRecord&) = default;
+};
+
+/// A network of the report: chosen at the beginning of verification.
+struct MemberRecord {
+  std::string id;
+  bool reference = false;
+  TrainingKind training = TrainingKind::kFineTune;
+  int64_t steps = 0;
+  Architecture architecture;
+  Score shared;               // validation, with shared weights; of members
+  double predicted_us = 0;    // with the calibration of that moment
+  friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
+};
+
+struct SearchRecord {
+  uint64_t id = 0;
+  std::string request_id;
+  std::string spec;  // the submitted bytes
+  Digest job_digest;
+  SearchPhase phase = SearchPhase::kPending;
+  std::vector<PhaseRecord> phases;
+  std::string error;
+  std::string error_code;
+  int64_t num_events = 0;
+  std::string dataset_digest;
+  // Set when profiling begins.
+  std::string agent;
+  DeviceDescription device;
+  BackendCaps caps;
+  // Set as the search goes on.
+  std::optional<ProfileRecord> profile;
+  std::vector<RoundRecord> rounds;
+  std::vector<MemberRecord> members;
+  friend bool operator==(const SearchRecord&, const SearchRecord&) = default;
+};
+
+struct EventRecord {
+  uint64_t search = 0;
+  int64_t sequence = 0;
+  SearchPhase phase = SearchPhase::kPending;
+  std::string kind;
+  std::string text;
+  friend bool operator==(const EventRecord&, const EventRecord&) = default;
+};
+
+struct PartyRecord {
+  uint64_t id = 0;
+  bool agent = false;
+  std::string name;
+  std::string instance;
+  std::string host;
+  std::string version;
+  int threads = 0;                    // of a worker
+  std::vector<std::string> datasets;  // of a worker
+  DeviceDescription device;           // of an agent
+  BackendCaps caps;                   // of an agent
+  friend bool operator==(const PartyRecord&, const PartyRecord&) = default;
+};
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_STORE_RECORDS_H_
