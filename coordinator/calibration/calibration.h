@@ -12,11 +12,10 @@
 
 namespace hanas {
 
-/// One whole network: the sum of its operators' times, and what it took on the device. `relative_spread` is the CV of the measurement, 0 when unknown.
+/// One whole network: the sum of its operators' times, and what it took on the device.
 struct CalibrationPair {
   double sum_us = 0;
   double measured_us = 0;
-  double relative_spread = 0;
 };
 
 struct CalibrationOptions {
@@ -36,8 +35,9 @@ struct CalibrationFit {
   std::vector<double> residuals;     // (measured - predicted) / measured of every pair given, in order
 };
 
-/// Fits T = scale * sum + offset by least squares on relative errors: each pair weighs 1 / measured^2, so that small networks count as much as large ones. The
-/// calibration's relative_error is the root mean square of leave-one-out residuals (below 3 pairs, of the residuals), which is what to expect of a network not used here.
+/// Fits T = scale * sum + offset by least squares on relative errors: each pair weighs 1 / measured^2, so that small networks count as much as
+/// large ones. The calibration's relative_error is the root mean square of leave-one-out residuals, which is what to expect of a network not used
+/// here; below 3 pairs nothing can be left out, and it is the largest residual, at least 10 %.
 /// Returns INVALID_ARGUMENT for bad options, no pairs, or a time that is not finite and above 0 (naming the pair).
 absl::StatusOr<CalibrationFit> FitCalibration(absl::Span<const CalibrationPair> pairs, const CalibrationOptions& options = {});
 
@@ -60,7 +60,8 @@ struct CalibrationQuality {
 };
 CalibrationQuality EvaluateCalibration(const LatencyCalibration& calibration, absl::Span<const CalibrationPair> held_out);
 
-/// P(latency <= limit) when the latency is normal around `predicted_us` with relative standard deviation `relative_error`. 0 or 1 when that is 0; 0 for NaN.
+/// P(latency <= limit) when the latency is normal around `predicted_us` with relative standard deviation `relative_error`. 0 or 1 when that is 0;
+/// 0 for NaN.
 double ProbabilityWithin(double predicted_us, double relative_error, double limit_us);
 /// The largest prediction for which ProbabilityWithin is at least `probability`: what to search under to keep a limit with confidence.
 /// Requires 0 < probability < 1.
@@ -71,9 +72,9 @@ struct CalibrationCandidate {
   double predicted_us = 0;
   ExecPlan plan;
 };
-/// Which candidates to measure: `count` of them (all, when there are fewer), spread over the quantiles of predicted latency, the smallest and the largest
-/// included; in each quantile the one that adds most operator classes not yet covered (kind, kernel, depthwise or not, element type, activation). Indices in ascending
-/// order of latency. Deterministic.
+/// Which candidates to measure: `count` of them (all, when there are fewer), spread over the quantiles of predicted latency, the fastest and the
+/// slowest included; in each quantile the one that adds most operator classes not yet covered (kind, kernel, depthwise or not, element types,
+/// activation). Indices in ascending order of latency. Deterministic.
 std::vector<int> ChooseCalibrationNetworks(absl::Span<const CalibrationCandidate> candidates, int count);
 
 }  // namespace hanas

@@ -29,7 +29,8 @@ struct Nsga2Options {
 /// Returns Nsga2Options::Validate's statuses, and INVALID_ARGUMENT for an initial architecture that is not of the space.
 absl::StatusOr<std::unique_ptr<SearchAlgorithm>> CreateNsga2(const SearchSpace& space, Nsga2Options options);
 
-/// The `count` best of `individuals`: whole fronts in order, the last one by descending crowding distance (ties: lower index). Best first.
+/// The `count` best of `individuals`, best first: front after front, each by descending crowding distance (ties: lower index). All must have the same
+/// number of objectives.
 std::vector<Individual> SelectSurvivors(absl::Span<const Individual> individuals, int count);
 
 }  // namespace hanas

@@ -2,14 +2,23 @@
 #ifndef HANAS_COORDINATOR_SEARCH_VARIATION_H_
 #define HANAS_COORDINATOR_SEARCH_VARIATION_H_
 
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
+#include "coordinator/search/evaluation.h"
 #include "core/base/counter_random.h"
 #include "core/space/search_space.h"
 
 namespace hanas {
+
+/// How children are made.
+struct VariationRates {
+  double crossover_probability = 0.9;
+  double mutation_probability = 0;  // of each active gene; 0: one over the number of free genes
+};
 
 /// The genetic operators over a space. Children are canonical.
 ///
@@ -19,23 +28,35 @@ class Variation {
   explicit Variation(const SearchSpace& space);
 
   const SearchSpace& space() const { return space_; }
-  /// Genes with a choice at all.
-  int num_free_genes() const { return static_cast<int>(free_genes_.size()); }
+  /// Genes with more than one choice, in order.
+  const std::vector<int>& free_genes() const { return free_genes_; }
 
-  /// Uniform crossover of gene blocks: the genes of one network block, of one stage's shape, of the stem and of the head are inherited together, each group
-  /// from either parent with probability one half.
+  /// Uniform crossover of gene blocks: the genes of one network block, of one stage's shape, of the stem and of the head are inherited together,
+  /// each group from either parent with probability one half; a block that only one parent has comes from that parent.
   Architecture Crossover(const Architecture& a, const Architecture& b, CounterRandom& random) const;
-  /// Redraws each active free gene with probability `gene_probability` among its other choices, and at least one: the result differs
-  /// from the argument unless the space has a single network.
+
+  /// Redraws each active free gene with probability `gene_probability` among its other choices, and at least one: the result differs from the
+  /// argument unless no gene is free. Genes that thereby become active are drawn too.
   Architecture Mutate(Architecture architecture, double gene_probability, CounterRandom& random) const;
+
+  /// A child of `best_first`: binary tournaments (the lower index wins) choose the parents. Requires at least one individual.
+  Architecture Breed(absl::Span<const Individual> best_first, const VariationRates& rates, CounterRandom& random) const;
+
+  /// A network outside `known`: up to `max_attempts` calls of `make`, then as many random networks, then, where the space has no more than
+  /// 2^15 combinations, all of them from a random one on. Nothing when all that fails: for a small space, it is exhausted.
+  std::optional<Architecture> FindNew(const absl::flat_hash_set<Architecture>& known, int max_attempts, CounterRandom& random,
+                                      const std::function<Architecture(CounterRandom&)>& make) const;
 
  private:
   void Redraw(Architecture& architecture, int gene, CounterRandom& random) const;
+  std::optional<Architecture> Enumerate(const absl::flat_hash_set<Architecture>& known, CounterRandom& random) const;
+  bool Activates(const Architecture& before, const Architecture& after, int gene) const;
 
   const SearchSpace& space_;
   std::vector<int> free_genes_;
   std::vector<int> group_of_gene_;
-  int num_groups_ = 0;
+  std::vector<int> group_gene_;  // a gene that is active iff the group is
+  double num_combinations_ = 1;
 };
 
 }  // namespace hanas
