@@ -5,7 +5,7 @@
 #   hanas_library(<name> SOURCES ... [HEADERS ...] [PUBLIC deps...] [PRIVATE deps...])
 #   hanas_proto_library(<name> PROTOS ... [PUBLIC deps...] [GRPC])
 #   hanas_binary(<output-name> SOURCES ... [DEPS ...])
-#   hanas_test(<name> SOURCES ... [DEPS ...] LABELS ... [TIMEOUT seconds] [DATA])
+#   hanas_test(<name> SOURCES ... [DEPS ...] LABELS ... [TIMEOUT seconds] [DATA] [SERIAL])
 #   hanas_benchmark(<name> SOURCES ... [DEPS ...])
 #
 # Includes are relative to the repository root: #include "core/base/digest.h". A dependency is PRIVATE unless the library's own headers include
@@ -116,9 +116,10 @@ function(hanas_binary output_name)
 endfunction()
 
 # One GoogleTest executable, registered as one ctest test. Its main (tests/support/test_main.cc) reports "skipped" to ctest when every case was
-# skipped and none failed. DATA marks a test that reads HANAS_DATA_DIR and skips itself without it.
+# skipped and none failed. DATA marks a test that reads HANAS_DATA_DIR and skips itself without it;
+# SERIAL one that measures time and therefore runs alone.
 function(hanas_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "DATA" "TIMEOUT" "SOURCES;DEPS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "DATA;SERIAL" "TIMEOUT" "SOURCES;DEPS;LABELS")
   _hanas_check_arguments("hanas_test(${name})" arg)
   set(allowed unit contract integration parity fault architecture)
   foreach(label IN LISTS arg_LABELS)
@@ -147,7 +148,7 @@ function(hanas_test name)
       "UBSAN_OPTIONS=print_stacktrace=1")
   endif()
   set_tests_properties(${name} PROPERTIES
-    LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 ENVIRONMENT "${environment}")
+    LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 RUN_SERIAL ${arg_SERIAL} ENVIRONMENT "${environment}")
 endfunction()
 
 # A Google Benchmark executable <build>/benchmarks/<name>; nothing without HANAS_BUILD_BENCHMARKS.

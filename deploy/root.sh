@@ -222,8 +222,8 @@ run_chroot() {
   local privilege=() who
   who="$(id -u):$(id -g)"
   if ! is_root; then privilege=(sudo); fi
-  # sudo drops the environment, so what the script reads is passed as words.
-  exec "${privilege[@]}" env HANAS_ENTER_BIND="$CCACHE_DIR $cache/home ${HANAS_DATA_DIR:-}" HANAS_ENTER_USER="$who" \
+  # sudo drops the environment, so what the script reads is passed as words. The host's library and temporary paths mean nothing inside.
+  exec "${privilege[@]}" env -u LD_LIBRARY_PATH -u LD_PRELOAD -u TMPDIR HANAS_ENTER_BIND="$CCACHE_DIR $cache/home ${HANAS_DATA_DIR:-}" HANAS_ENTER_USER="$who" \
     "$here/enter-root.sh" "$(root_path)" "$repository" env HOME="$cache/home" "${environment[@]}" "$@"
 }
 
