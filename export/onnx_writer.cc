@@ -164,13 +164,13 @@ class Writer {
     const bool widen = op.weight_type == ElementType::kInt2 && !options_.native_int2;
     const ElementType stored = widen ? ElementType::kInt4 : op.weight_type;
     const std::string integers = onnx_.AddIntegers(name + ".integers", weights.integers, dims, stored);
-    return DequantizePerChannel(integers, onnx_.AddFloats(name + ".scales", weights.scales, Vector(weights.scales.size()), ElementType::kFloat32), name);
-  }
-
-  std::string DequantizePerChannel(const std::string& integers, const std::string& scales, const std::string& output) {
-    onnx_.AddNode("DequantizeLinear", {integers, scales}, output);
+    const std::vector<int64_t> channels = Vector(weights.scales.size());
+    const std::string scales = onnx_.AddFloats(name + ".scales", weights.scales, channels, ElementType::kFloat32);
+    // All zero, and optional; but ONNX Runtime's fused matrix product insists on one for each scale.
+    const std::string zero_points = onnx_.AddIntegers(name + ".zero_points", std::vector<int8_t>(weights.scales.size(), 0), channels, stored);
+    onnx_.AddNode("DequantizeLinear", {integers, scales, zero_points}, name);
     onnx_.SetInt("axis", 0);
-    return output;
+    return name;
   }
 
   /// An int8 layer adds its bias to the integer sum, hence at the scale of that sum.
@@ -187,7 +187,9 @@ class Writer {
       scales.push_back(static_cast<float>(scale));
     }
     const std::string stored = onnx_.AddInt32s(name + ".integers", integers);
-    return DequantizePerChannel(stored, onnx_.AddFloats(name + ".scales", scales, Vector(scales.size()), ElementType::kFloat32), name);
+    onnx_.AddNode("DequantizeLinear", {stored, onnx_.AddFloats(name + ".scales", scales, Vector(scales.size()), ElementType::kFloat32)}, name);
+    onnx_.SetInt("axis", 0);
+    return name;
   }
 
   static std::vector<int64_t> Vector(size_t size) { return {static_cast<int64_t>(size)}; }

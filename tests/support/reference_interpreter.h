@@ -38,8 +38,13 @@ class ReferenceInterpreter {
   std::vector<float> Reals(ValueId value, const ReferenceTensor& tensor) const;
 
  private:
-  /// An operand the way `op` reads it: quantised and dequantised again for an int8 operator, in units of scale for integer kernels.
-  std::vector<int32_t> ReadIntegers(ValueId value, const ReferenceTensor& tensor) const;
+  /// Quantised levels less the zero point; a value that is not int8 is quantised first.
+  std::vector<int64_t> ReadLevels(ValueId value, const ReferenceTensor& tensor) const;
+  /// An operand as real numbers the way `op` reads it: an int8 operator sees what the quantiser leaves of a wider value.
+  std::vector<double> ReadReals(const Operator& op, size_t input, const std::vector<ReferenceTensor>& values) const;
+  std::vector<double> RunLayer(int op_index, const std::vector<ReferenceTensor>& values) const;
+  /// The operator's result before its output is quantised or rounded.
+  std::vector<double> RunReal(int op_index, const std::vector<ReferenceTensor>& values) const;
 
   const BoundModel& model_;
 };

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "export/onnx_writer.h"
+
+#include <map>
+#include <string>
+
+#include "absl/status/status_matchers.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/cost/cost.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "onnx/checker.h"
+#include "onnx/onnx_pb.h"
+#include "tests/core/small_space.h"
+#include "tests/export/random_bound_model.h"
+
+namespace hanas {
+namespace {
+
+using ::absl_testing::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr int kOnnxInt2 = 26;
+
+BoundModel ModelOf(Precision precision, bool largest = true) {
+  SpaceSpec spec = SmallSpaceSpec();
+  for (StageSpec& stage : spec.stages) {
+    for (BlockSpec& block : stage.blocks) block.expand_precisions = block.depthwise_precisions = block.project_precisions = {precision};
+  }
+  spec.head.precisions = {precision};
+  const Lowering lowering(SearchSpace::Create(spec).value());
+  return RandomBoundModel(lowering, largest ? lowering.space().Largest(precision) : lowering.space().Smallest(precision), 1);
+}
+
+onnx::ModelProto Decode(const absl::StatusOr<std::string>& file) {
+  onnx::ModelProto proto;
+  EXPECT_TRUE(file.ok() && proto.ParseFromString(*file)) << file.status();
+  return proto;
+}
+
+std::map<int, int> InitializerTypes(const onnx::ModelProto& proto) {
+  std::map<int, int> types;
+  for (const onnx::TensorProto& tensor : proto.graph().initializer()) {
+    if (absl::EndsWith(tensor.name(), ".weight.integers") || absl::EndsWith(tensor.name(), ".half")) ++types[tensor.data_type()];
+  }
+  return types;
+}
+
+TEST(OnnxWriterTest, EveryFilePassesOnnxsOwnChecker) {
+  const Lowering lowering(SmallSpace());
+  for (uint64_t i = 0; i < 40; ++i) {
+    CounterRandom random(3, "onnx-writer", i);
+    const BoundModel model = RandomBoundModel(lowering, lowering.space().Random(random), i);
+    for (const bool flag : {false, true}) {
+      const onnx::ModelProto proto = Decode(WriteOnnx(model, {.dynamic_batch = flag, .half_weights = flag, .expose_values = flag}));
+      EXPECT_NO_THROW(onnx::checker::check_model(proto, /*full_check=*/true)) << model.architecture_json;
+      EXPECT_EQ(proto.ir_version(), 10);
+      EXPECT_EQ(proto.opset_import(0).version(), 21);
+    }
+  }
+}
+
+TEST(OnnxWriterTest, WeightsKeepTheirStoredWidth) {
+  EXPECT_THAT(InitializerTypes(Decode(WriteOnnx(ModelOf({4, 16})))), testing::Contains(testing::Key(onnx::TensorProto::INT4)));
+  EXPECT_THAT(InitializerTypes(Decode(WriteOnnx(ModelOf({2, 8})))), testing::Contains(testing::Key(onnx::TensorProto::INT4)));
+  EXPECT_THAT(InitializerTypes(Decode(WriteOnnx(ModelOf({16, 16})))), testing::Contains(testing::Key(onnx::TensorProto::FLOAT16)));
+}
+
+TEST(OnnxWriterTest, NativeInt2IsAnOptionOfNewerRuntimes) {
+  const BoundModel model = ModelOf({2, 8});
+  const std::string narrow = WriteOnnx(model, {.native_int2 = true}).value();
+  const onnx::ModelProto proto = Decode(narrow);
+  EXPECT_EQ(proto.opset_import(0).version(), 25);
+  EXPECT_EQ(proto.ir_version(), 13);
+  EXPECT_THAT(InitializerTypes(proto), testing::Contains(testing::Key(kOnnxInt2)));
+  EXPECT_LT(narrow.size(), WriteOnnx(model)->size());
+}
+
+TEST(OnnxWriterTest, TheFileIsTheWeightsPlusAHeaderThatDoesNotGrowWithThem) {
+  for (const Precision precision : {Precision{8, 8}, Precision{4, 8}, Precision{16, 16}}) {
+    const BoundModel small = ModelOf(precision, /*largest=*/false);
+    const BoundModel large = ModelOf(precision);
+    for (const BoundModel* model : {&small, &large}) {
+      const auto bytes = static_cast<int64_t>(WriteOnnx(*model)->size());
+      const int64_t promised = GraphCost(model->graph).size_bytes;
+      const auto operators = static_cast<int64_t>(model->graph.operators.size());
+      RecordProperty(absl::StrCat("bytes_", ToString(precision), "_", operators), absl::StrCat(bytes, " of which promised ", promised));
+      EXPECT_GT(bytes, promised);
+      // Names and attributes of an operator's handful of nodes, and the scales of its bias.
+      EXPECT_LT(bytes, promised + 4096 + operators * 1400);
+    }
+  }
+}
+
+TEST(OnnxWriterTest, MetadataSaysWhatTheModelIsAndHowToFeedIt) {
+  BoundModel model = ModelOf({8, 8});
+  model.labels[0] = "T-shirt \"top\"\n";
+  std::map<std::string, std::string> metadata;
+  const onnx::ModelProto proto = Decode(WriteOnnx(model));
+  for (const onnx::StringStringEntryProto& entry : proto.metadata_props()) metadata[entry.key()] = entry.value();
+  EXPECT_EQ(metadata["hanas.preprocessing"],
+            "{\"height\":24,\"width\":24,\"mean\":[0.25],\"stddev\":[0.5],\"resize\":\"bilinear, half-pixel centres, no antialiasing\",\"scale\":\"byte/255\"}");
+  EXPECT_THAT(metadata["hanas.labels"], testing::StartsWith("[\"T-shirt \\\"top\\\"\\u000a\",\"class 1\""));
+  EXPECT_EQ(metadata["hanas.space"], "small");
+  EXPECT_EQ(metadata["hanas.architecture"], model.architecture_json);
+  EXPECT_EQ(metadata["hanas.architecture_digest"], model.architecture_digest);
+  EXPECT_EQ(metadata["hanas.graph_digest"], GraphDigest(model.graph).ToHex());
+  EXPECT_EQ(metadata["hanas.checkpoint_sha256"], model.checkpoint_sha256);
+}
+
+TEST(OnnxWriterTest, EqualModelsGiveEqualBytes) { EXPECT_EQ(*WriteOnnx(ModelOf({4, 8})), *WriteOnnx(ModelOf({4, 8}))); }
+
+TEST(OnnxWriterTest, RefusesWhatItCannotWrite) {
+  BoundModel broken = ModelOf({8, 8});
+  broken.weights[0].bias.pop_back();
+  EXPECT_THAT(WriteOnnx(broken), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("biases, found")));
+
+  BoundModel twice = ModelOf({8, 8});
+  twice.graph.values[2].producer = twice.graph.values[1].producer;
+  EXPECT_THAT(WriteOnnx(twice), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected values with names of their own, found two at stem")));
+
+  BoundModel large = ModelOf({16, 16});
+  for (BoundWeights& weights : large.weights) {
+    if (!weights.floats.empty()) weights.floats[0] = 1e6F;
+  }
+  EXPECT_THAT(WriteOnnx(large), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("within the range of a half, found 1")));
+  EXPECT_THAT(WriteOnnx(large, {.half_weights = false}), absl_testing::IsOk());
+}
+
+}  // namespace
+}  // namespace hanas
