@@ -108,6 +108,7 @@ std::vector<double> Load(const AlignedBuffer& buffer, size_t count, ElementType 
 
 /// Largest difference from the reference: in quantiser steps for int8 outputs, else relative to the largest value.
 double WorstDifference(const ReferenceCase& c) {
+  Runtime();  // starts XNNPACK
   auto op = XnnOperator::Create({.key = c.key, .inputs = c.input_quantizers, .output = c.output_quantizer, .weights = &c.weights});
   EXPECT_THAT(op, IsOk()) << ToString(c.key);
   if (!op.ok()) return 1e9;
@@ -305,6 +306,7 @@ TEST(XnnpackOperatorTest, RefusesWhatTheDeviceDoesNotHave) {
 }
 
 TEST(XnnpackOperatorTest, RefusesWeightsThatDoNotFit) {
+  Runtime();
   const OpKey key{.kind = OpKind::kFullyConnected, .input = {1, 8}, .output_channels = 4};
   BoundWeights weights{.floats = std::vector<float>(31), .bias = std::vector<float>(4)};
   EXPECT_THAT(XnnOperator::Create({.key = key, .weights = &weights}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("do not fit")));

@@ -219,7 +219,8 @@ class Reduction : public SingleOperator {
     size_t alignment = 0;
     const xnn_status status = xnn_reshape_reduce_nd(op_.get(), axes.size(), axes.data(), shape.size(), shape.data(), &bytes, &alignment, kCallingThread);
     if (status != xnn_status_success) return ToStatus(status, "xnn_reshape_reduce_nd", key_);
-    return AllocateWorkspace(bytes);
+    // float32 sums straight into its output; given a workspace, XNNPACK would call a conversion that this operator does not have.
+    return key_.input_type == ElementType::kFloat32 ? absl::OkStatus() : AllocateWorkspace(bytes);
   }
 
   absl::Status Bind(const void* first, const void*, void* output) override {
