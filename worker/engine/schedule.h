@@ -15,7 +15,7 @@ inline constexpr double kMomentum = 0.9;  // Nesterov
 
 /// Random changes of a training image, counter-based.
 struct Augmentation {
-  int shift_pixels = 2;  // moved by at most this, zero filled; 0: none
+  int shift_pixels = 2;  // moved by at most this, the edge repeated; 0: none
   bool flip = true;      // left and right exchanged half of the time
 };
 

@@ -1,1 +1,352 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "worker/torch/network.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "core/base/counter_random.h"
+#include "worker/engine/quantize.h"
+#include "worker/torch/fused_ops.h"
+
+namespace hanas {
+namespace {
+
+size_t At(int64_t index) { return static_cast<size_t>(index); }
+
+/// Runs a graph operator by operator. With a calibration it evaluates, without one it uses the batch's own statistics.
+class Interpreter {
+ public:
+  Interpreter(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration* calibration, CalibrationSums* sums)
+      : graph_(graph), tensors_(tensors), calibration_(calibration), sums_(sums), native_(graph.values.size()), as_int8_(graph.values.size()), uses_(graph.values.size(), 0) {
+    for (const Operator& op : graph.operators) {
+      for (const ValueId id : op.inputs) ++uses_[At(id)];
+    }
+    ++uses_[At(graph.output)];
+  }
+
+  torch::Tensor Run(const torch::Tensor& input) {
+    native_[At(graph_.input)] = input;
+    for (size_t i = 0; i < graph_.operators.size(); ++i) {
+      const Operator& op = graph_.operators[i];
+      if (op.kind == OpKind::kConv2d) {
+        i += RunConv(i) ? 1 : 0;
+      } else {
+        native_[At(op.output)] = RunPlain(i);
+      }
+      Release(op);
+    }
+    return native_[At(graph_.output)];
+  }
+
+  std::vector<torch::Tensor> TakeValues() { return std::move(native_); }
+  void KeepValues() { keep_ = true; }
+
+ private:
+  bool Int8(const Operator& op) const { return op.compute == ElementType::kInt8; }
+
+  /// The input as the operator reads it.
+  torch::Tensor Read(const Operator& op, size_t which) {
+    const ValueId id = op.inputs[which];
+    if (!Int8(op) || graph_.value(id).type == ElementType::kInt8) return native_[At(id)];
+    torch::Tensor& cached = as_int8_[At(id)];
+    if (!cached.defined()) cached = Quantize(id, native_[At(id)]);
+    return cached;
+  }
+
+  torch::Tensor Quantize(ValueId id, const torch::Tensor& value) {
+    Quantizer quantizer;
+    if (calibration_ != nullptr) {
+      quantizer = calibration_->quantizers[At(id)];
+    } else if (IsHardSigmoidOutput(graph_, id)) {
+      quantizer = HardSigmoidQuantizer();
+    } else {
+      const torch::Tensor flat = value.detach().contiguous();
+      const kernels::Range range = kernels::FindRange(flat.const_data_ptr<float>(), flat.numel());
+      if (sums_ != nullptr) sums_->AddRange(id, range);
+      quantizer = QuantizerForRange(range.low, range.high);
+    }
+    return QuantizeStraightThrough(value, ToFakeQuantizer(quantizer));
+  }
+
+  /// The hard swish that follows operator `i` alone and can be computed with it.
+  const Operator* SwishAfter(size_t i) const {
+    const Operator& op = graph_.operators[i];
+    if (keep_ || i + 1 == graph_.operators.size() || op.activation != FusedActivation::kNone || uses_[At(op.output)] != 1) return nullptr;
+    const Operator& next = graph_.operators[i + 1];
+    return next.kind == OpKind::kHardSwish && next.inputs[0] == op.output && next.compute == op.compute ? &next : nullptr;
+  }
+
+  /// Returns whether the next operator was done too.
+  bool RunConv(size_t i) {
+    const Operator& op = graph_.operators[i];
+    TORCH_CHECK(op.has_norm() && op.activation != FusedActivation::kHardSigmoid, "a convolution needs a normalisation and no hard sigmoid: ", SiteName(op.provenance));
+    const Operator* const swish = SwishAfter(i);
+    ConvTail tail = {.nonlinearity = kernels::Nonlinearity::kNone, .quantize_first = Int8(op), .quantize_second = swish != nullptr && Int8(op)};
+    if (op.activation == FusedActivation::kRelu) tail.nonlinearity = kernels::Nonlinearity::kRelu;
+    if (swish != nullptr) tail.nonlinearity = kernels::Nonlinearity::kHardSwish;
+    const ValueId output = swish != nullptr ? swish->output : op.output;
+    native_[At(output)] = calibration_ != nullptr ? EvaluateConv(i, tail, output) : TrainConvolution(i, tail, output);
+    return swish != nullptr;
+  }
+
+  torch::Tensor TrainConvolution(size_t i, const ConvTail& tail, ValueId output) {
+    const Operator& op = graph_.operators[i];
+    const OperatorTensors& t = tensors_[i];
+    ConvObservation observation;
+    torch::Tensor result = TrainConv(Read(op, 0), t.weight, t.gamma, t.beta, GeometryOf(op), tail, observation);
+    if (sums_ != nullptr) {
+      sums_->AddMoments(i, observation.moments);
+      if (tail.quantize_first) sums_->AddRange(op.output, observation.first);
+      if (tail.quantize_second) sums_->AddRange(output, observation.second);
+    }
+    return result;
+  }
+
+  torch::Tensor EvaluateConv(size_t i, const ConvTail& tail, ValueId output) {
+    const Operator& op = graph_.operators[i];
+    const OperatorTensors& t = tensors_[i];
+    const torch::Tensor sums = Convolve(Read(op, 0), t.weight, GeometryOf(op));
+    const int64_t channels = sums.size(3);
+    std::vector<float> scale(At(channels));
+    std::vector<float> shift(At(channels));
+    for (size_t c = 0; c < scale.size(); ++c) {
+      scale[c] = t.gamma.const_data_ptr<float>()[c] / std::sqrt(calibration_->variance[i][c] + kNormEpsilon);
+      shift[c] = t.beta.const_data_ptr<float>()[c] - scale[c] * calibration_->mean[i][c];
+    }
+    kernels::AffineActivation what = {scale.data(), shift.data(), tail.nonlinearity, {}, {}};
+    if (tail.quantize_first) what.first = ToFakeQuantizer(calibration_->quantizers[At(op.output)]);
+    if (tail.quantize_second) what.second = ToFakeQuantizer(calibration_->quantizers[At(output)]);
+    float* const data = sums.mutable_data_ptr<float>();
+    kernels::AffineForward(what, data, sums.numel() / channels, channels, data);
+    return sums;
+  }
+
+  torch::Tensor RunPlain(size_t i) {
+    const Operator& op = graph_.operators[i];
+    torch::Tensor result;
+    switch (op.kind) {
+      case OpKind::kFullyConnected: {
+        const OperatorTensors& t = tensors_[i];
+        result = torch::linear(Read(op, 0), t.weight, t.bias);
+        if (op.activation == FusedActivation::kRelu) result = torch::relu(result);
+        if (op.activation == FusedActivation::kHardSigmoid) result = torch::clamp(result + 3.0, 0.0, 6.0) / 6.0;
+        break;
+      }
+      case OpKind::kGlobalAveragePool:
+        result = PoolImages(Read(op, 0));
+        break;
+      case OpKind::kAdd:
+        result = Read(op, 0) + Read(op, 1);
+        break;
+      case OpKind::kMultiply:
+        result = ScaleChannels(Read(op, 0), Read(op, 1));
+        break;
+      case OpKind::kHardSwish:
+        result = HardSwish(Read(op, 0));
+        break;
+      case OpKind::kConv2d:
+      case OpKind::kConvert:
+        TORCH_CHECK(false, "unexpected operator ", SiteName(op.provenance));
+    }
+    return Int8(op) ? Quantize(op.output, result) : result;
+  }
+
+  /// Drops values that nothing reads any more, so that evaluation does not hold a network of activations.
+  void Release(const Operator& op) {
+    for (const ValueId id : op.inputs) {
+      if (--uses_[At(id)] > 0 || keep_) continue;
+      native_[At(id)] = torch::Tensor();
+      as_int8_[At(id)] = torch::Tensor();
+    }
+  }
+
+  const Graph& graph_;
+  const std::vector<OperatorTensors>& tensors_;
+  const Calibration* calibration_;
+  CalibrationSums* sums_;
+  std::vector<torch::Tensor> native_;
+  std::vector<torch::Tensor> as_int8_;
+  std::vector<int> uses_;
+  bool keep_ = false;
+};
+
+torch::Tensor ApplyTransforms(torch::Tensor weight, const WeightView& view, const std::vector<torch::Tensor>& slots) {
+  for (const KernelTransform& step : view.transforms) {
+    const int64_t margin = (step.from - step.to) / 2;
+    const torch::Tensor crop = weight.narrow(2, margin, step.to).narrow(3, margin, step.to);
+    const int64_t taps = int64_t{step.to} * step.to;
+    weight = crop.reshape({-1, taps}).mm(slots[At(step.matrix)]).view({weight.size(0), weight.size(1), step.to, step.to});
+  }
+  return weight;
+}
+
+}  // namespace
+
+SlotTensors::SlotTensors(const std::vector<Slot>& slots, const std::vector<std::vector<float>>& weights, bool requires_grad) {
+  for (size_t i = 0; i < slots.size(); ++i) {
+    torch::Tensor tensor = torch::empty(std::vector<int64_t>(slots[i].shape.begin(), slots[i].shape.end()));
+    std::copy(weights[i].begin(), weights[i].end(), tensor.mutable_data_ptr<float>());
+    tensors_.push_back(tensor.set_requires_grad(requires_grad));
+  }
+}
+
+torch::Tensor SlotTensors::View(const WeightView& view) const {
+  torch::Tensor tensor = tensors_[At(view.slot)];
+  for (size_t axis = 0; axis < view.slices.size(); ++axis) {
+    const AxisSlice& slice = view.slices[axis];
+    if (slice.begin == 0 && slice.count == tensor.size(static_cast<int64_t>(axis))) continue;
+    tensor = tensor.narrow(static_cast<int64_t>(axis), slice.begin, slice.count);
+  }
+  return ApplyTransforms(std::move(tensor), view, tensors_);
+}
+
+std::vector<OperatorTensors> Materialise(const Graph& graph, const SlotTensors& slots) {
+  std::vector<OperatorTensors> tensors(graph.operators.size());
+  for (size_t i = 0; i < graph.operators.size(); ++i) {
+    const Operator& op = graph.operators[i];
+    if (!op.has_weights()) continue;
+    tensors[i].weight = QuantizeWeightsStraightThrough(slots.View(op.weight), op.weight_type);
+    if (op.bias.present()) tensors[i].bias = slots.View(op.bias);
+    if (!op.has_norm()) continue;
+    tensors[i].gamma = slots.View(op.norm.gamma).contiguous();
+    tensors[i].beta = slots.View(op.norm.beta).contiguous();
+  }
+  return tensors;
+}
+
+std::vector<bool> ValuesReadAsInt8(const Graph& graph) {
+  std::vector<bool> result(graph.values.size(), false);
+  for (const Operator& op : graph.operators) {
+    if (op.compute != ElementType::kInt8) continue;
+    for (const ValueId id : op.inputs) result[At(id)] = true;
+    result[At(op.output)] = true;
+  }
+  return result;
+}
+
+bool IsHardSigmoidOutput(const Graph& graph, ValueId value) {
+  return std::any_of(graph.operators.begin(), graph.operators.end(),
+                     [&](const Operator& op) { return op.output == value && op.activation == FusedActivation::kHardSigmoid; });
+}
+
+void CalibrationSums::AddMoments(size_t op, const kernels::Moments& moments) {
+  counts_.resize(mean_.size(), 0);
+  if (++counts_[op] == 1) {
+    mean_[op].assign(moments.mean.size(), 0);
+    variance_[op].assign(moments.mean.size(), 0);
+  }
+  for (size_t c = 0; c < moments.mean.size(); ++c) {
+    mean_[op][c] += static_cast<double>(moments.mean[c]);
+    variance_[op][c] += static_cast<double>(moments.variance[c]);
+  }
+}
+
+void CalibrationSums::AddRange(ValueId value, const kernels::Range& range) {
+  RangeSum& sum = ranges_[At(value)];
+  sum.low += static_cast<double>(range.low);
+  sum.high += static_cast<double>(range.high);
+  ++sum.count;
+}
+
+Calibration CalibrationSums::Average(const Graph& graph) const {
+  Calibration calibration = {std::vector<std::vector<float>>(mean_.size()), std::vector<std::vector<float>>(mean_.size()), std::vector<Quantizer>(ranges_.size())};
+  for (size_t op = 0; op < mean_.size(); ++op) {
+    for (size_t c = 0; c < mean_[op].size(); ++c) {
+      calibration.mean[op].push_back(static_cast<float>(mean_[op][c] / counts_[op]));
+      calibration.variance[op].push_back(static_cast<float>(variance_[op][c] / counts_[op]));
+    }
+  }
+  for (size_t v = 0; v < ranges_.size(); ++v) {
+    const RangeSum& sum = ranges_[v];
+    if (sum.count > 0) calibration.quantizers[v] = QuantizerForRange(static_cast<float>(sum.low / sum.count), static_cast<float>(sum.high / sum.count));
+  }
+  const std::vector<bool> needed = ValuesReadAsInt8(graph);
+  for (size_t v = 0; v < needed.size(); ++v) {
+    if (needed[v] && IsHardSigmoidOutput(graph, static_cast<ValueId>(v))) calibration.quantizers[v] = HardSigmoidQuantizer();
+  }
+  return calibration;
+}
+
+torch::Tensor ForwardBatch(const Graph& graph, const std::vector<OperatorTensors>& tensors, const torch::Tensor& input, CalibrationSums* sums,
+                           std::vector<torch::Tensor>* values) {
+  Interpreter interpreter(graph, tensors, nullptr, sums);
+  if (values != nullptr) interpreter.KeepValues();
+  torch::Tensor logits = interpreter.Run(input);
+  if (values != nullptr) *values = interpreter.TakeValues();
+  return logits;
+}
+
+torch::Tensor ForwardCalibrated(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration& calibration, const torch::Tensor& input) {
+  const torch::NoGradGuard no_grad;
+  return Interpreter(graph, tensors, &calibration, nullptr).Run(input);
+}
+
+Batch LoadBatch(const Dataset& dataset, Split split, absl::Span<const int64_t> indices) {
+  const auto count = static_cast<int64_t>(indices.size());
+  Batch batch = {torch::empty({count, dataset.height(), dataset.width(), dataset.channels()}), torch::empty({count}, torch::kInt64)};
+  const auto channels = At(dataset.channels());
+  std::vector<std::array<float, 256>> table(channels);
+  for (size_t c = 0; c < channels; ++c) {
+    for (size_t v = 0; v < 256; ++v) table[c][v] = (static_cast<float>(v) / 255.0F - dataset.mean()[c]) / dataset.stddev()[c];
+  }
+  float* out = batch.images.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < count; ++i) {
+    const absl::Span<const uint8_t> pixels = dataset.image(split, indices[At(i)]);
+    for (size_t p = 0; p < pixels.size(); p += channels) {
+      for (size_t c = 0; c < channels; ++c) *out++ = table[c][pixels[p + c]];
+    }
+    batch.labels.mutable_data_ptr<int64_t>()[i] = dataset.label(split, indices[At(i)]);
+  }
+  return batch;
+}
+
+void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torch::Tensor& images) {
+  const int64_t reach = augmentation.shift_pixels;
+  if (reach == 0 && !augmentation.flip) return;
+  CounterRandom random(seed, "worker/augment", static_cast<uint64_t>(step));
+  const int64_t height = images.size(1);
+  const int64_t width = images.size(2);
+  const int64_t channels = images.size(3);
+  std::vector<float> source(At(height * width * channels));
+  for (int64_t n = 0; n < images.size(0); ++n) {
+    float* const image = images.mutable_data_ptr<float>() + n * height * width * channels;
+    const auto span = static_cast<uint64_t>(2 * reach + 1);
+    const int64_t dy = static_cast<int64_t>(random.UniformInt(span)) - reach;
+    const int64_t dx = static_cast<int64_t>(random.UniformInt(span)) - reach;
+    const bool flip = random.Bernoulli(0.5) && augmentation.flip;
+    std::copy_n(image, source.size(), source.begin());
+    for (int64_t y = 0; y < height; ++y) {
+      const int64_t from_y = std::clamp<int64_t>(y + dy, 0, height - 1);
+      for (int64_t x = 0; x < width; ++x) {
+        const int64_t moved = std::clamp<int64_t>(x + dx, 0, width - 1);
+        const int64_t from_x = flip ? width - 1 - moved : moved;
+        for (int64_t c = 0; c < channels; ++c) image[(y * width + x) * channels + c] = source[At((from_y * width + from_x) * channels + c)];
+      }
+    }
+  }
+}
+
+torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t width) {
+  if (images.size(1) == height && images.size(2) == width) return images;
+  return at::upsample_bilinear2d(images.permute({0, 3, 1, 2}), {height, width}, /*align_corners=*/false).permute({0, 2, 3, 1}).contiguous();
+}
+
+Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset, const CalibrationOptions& options) {
+  const torch::NoGradGuard no_grad;
+  const Shape& input = graph.value(graph.input).shape;
+  const int64_t images = std::min(options.images, dataset.size(Split::kTrain));
+  const int64_t size = std::min(options.batch_size, images);
+  CalibrationSums sums(graph);
+  // Batches of one size only: a shorter last one would weigh its images more.
+  for (int64_t begin = 0; begin + size <= images; begin += size) {
+    std::vector<int64_t> indices(At(size));
+    std::iota(indices.begin(), indices.end(), begin);
+    ForwardBatch(graph, tensors, ResizeTo(LoadBatch(dataset, Split::kTrain, indices).images, input[1], input[2]), &sums);
+  }
+  return sums.Average(graph);
+}
+
+}  // namespace hanas

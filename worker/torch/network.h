@@ -1,1 +1,103 @@
 // SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_WORKER_TORCH_NETWORK_H_
+#define HANAS_WORKER_TORCH_NETWORK_H_
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "core/bound/bound_model.h"
+#include "core/lowering/lowering.h"
+#include "dataset/dataset.h"
+#include "worker/engine/engine.h"
+#include "worker/engine/kernels.h"
+
+namespace hanas {
+
+// The supernet: it interprets the core Graph over shared slot tensors. There are no layer objects; a network is its graph. Functions throw
+// c10::Error; the engine turns that into a Status. Thread-compatible.
+
+/// The slots of a space as tensors, leaves of the gradient when training.
+class SlotTensors {
+ public:
+  /// Copies `weights`, one vector for each slot.
+  SlotTensors(const std::vector<Slot>& slots, const std::vector<std::vector<float>>& weights, bool requires_grad);
+
+  /// Slices every axis, then applies the kernel transform chain.
+  torch::Tensor View(const WeightView& view) const;
+  std::vector<torch::Tensor>& tensors() { return tensors_; }
+
+ private:
+  std::vector<torch::Tensor> tensors_;
+};
+
+/// What one operator reads, weights already on their grid.
+struct OperatorTensors {
+  torch::Tensor weight;
+  torch::Tensor bias;
+  torch::Tensor gamma;
+  torch::Tensor beta;
+};
+std::vector<OperatorTensors> Materialise(const Graph& graph, const SlotTensors& slots);
+
+/// Whether the value exists as int8 anywhere, for each value.
+std::vector<bool> ValuesReadAsInt8(const Graph& graph);
+
+/// Batch-normalisation statistics for each operator and quantisers for each value.
+struct Calibration {
+  std::vector<std::vector<float>> mean;
+  std::vector<std::vector<float>> variance;
+  std::vector<Quantizer> quantizers;
+};
+
+/// Averages what the batches of a calibration saw.
+class CalibrationSums {
+ public:
+  explicit CalibrationSums(const Graph& graph) : mean_(graph.operators.size()), variance_(graph.operators.size()), ranges_(graph.values.size()) {}
+  void AddMoments(size_t op, const kernels::Moments& moments);
+  void AddRange(ValueId value, const kernels::Range& range);
+  /// Quantisers are from the average of the batches' smallest and largest values.
+  Calibration Average(const Graph& graph) const;
+
+ private:
+  struct RangeSum {
+    double low = 0;
+    double high = 0;
+    int count = 0;
+  };
+  std::vector<std::vector<double>> mean_;
+  std::vector<std::vector<double>> variance_;
+  std::vector<RangeSum> ranges_;
+  std::vector<int> counts_;
+};
+
+/// Logits with the statistics and ranges of the batch itself; differentiable. `sums` may be null. `values`, when not null, receives every
+/// value (for tests).
+torch::Tensor ForwardBatch(const Graph& graph, const std::vector<OperatorTensors>& tensors, const torch::Tensor& input, CalibrationSums* sums,
+                           std::vector<torch::Tensor>* values = nullptr);
+
+/// Logits with fixed statistics and ranges. No gradient.
+torch::Tensor ForwardCalibrated(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration& calibration, const torch::Tensor& input);
+
+/// The quantiser site of a value behind a hard sigmoid is fixed.
+bool IsHardSigmoidOutput(const Graph& graph, ValueId value);
+
+/// Normalised images [N, H, W, C] at the data set's size, and their labels.
+struct Batch {
+  torch::Tensor images;
+  torch::Tensor labels;
+};
+Batch LoadBatch(const Dataset& dataset, Split split, absl::Span<const int64_t> indices);
+/// Changes images in place: shifts and flips, drawn for (seed, step).
+void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torch::Tensor& images);
+/// Bilinear, half-pixel centres, no antialiasing; the same tensor when it has the size.
+torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t width);
+
+/// One pass over the first images of the TRAIN split. Requires a non-empty calibration set.
+Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset, const CalibrationOptions& options);
+
+}  // namespace hanas
+
+#endif  // HANAS_WORKER_TORCH_NETWORK_H_

@@ -1,1 +1,275 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <torch/torch.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <exception>
+#include <memory>
+#include <new>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "worker/torch/bound_runner.h"
+#include "worker/torch/create_engine.h"
+#include "worker/torch/network.h"
+#include "worker/torch/trainer.h"
+
+namespace hanas {
+namespace {
+
+constexpr int64_t kEvaluationBatch = 250;
+constexpr size_t kLossWindow = 20;
+
+/// Runs `body` and turns what the tensor library throws into a Status: nothing above this file sees an exception.
+template <typename Body>
+auto Guarded(const char* what, const Body& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat(what, ": out of memory; a smaller batch or evaluation needs less"));
+  } catch (const c10::Error& error) {
+    return absl::InternalError(absl::StrCat(what, ": the tensor library failed: ", error.what_without_backtrace()));
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat(what, ": the tensor library failed: ", error.what()));
+  }
+}
+
+double Seconds(std::chrono::steady_clock::time_point since) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+}
+
+absl::Status CheckFits(const Lowering& lowering, const Dataset& dataset) {
+  const SpaceSpec& spec = lowering.space().spec();
+  if (spec.input_channels != dataset.channels()) {
+    return absl::InvalidArgumentError(absl::StrCat("space.input_channels: expected ", dataset.channels(), " as in the data set, found ", spec.input_channels, ": ", dataset.name()));
+  }
+  if (spec.num_classes != dataset.num_classes()) {
+    return absl::InvalidArgumentError(absl::StrCat("space.num_classes: expected ", dataset.num_classes(), " as in the data set, found ", spec.num_classes, ": ", dataset.name()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCalibration(const CalibrationOptions& options) {
+  if (options.images >= 2 && options.batch_size >= 2) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("calibration: expected at least 2 images and a batch of at least 2, found ", options.images, " and ", options.batch_size));
+}
+
+absl::Status CheckRequest(const TrainRequest& request) {
+  if (absl::Status status = CheckTraining(request.training); !status.ok()) return status;
+  if (absl::Status status = CheckFits(*request.lowering, *request.dataset); !status.ok()) return status;
+  if (request.from_step < 0 || request.to_step <= request.from_step || request.to_step > request.training.steps) {
+    return absl::InvalidArgumentError(absl::StrCat("training: expected 0 <= from_step < to_step <= ", request.training.steps, ", found ", request.from_step, " and ", request.to_step));
+  }
+  if (!request.architecture.has_value()) return absl::OkStatus();
+  return request.lowering->space().CheckArchitecture(*request.architecture);
+}
+
+/// The state that the first step of a request starts from.
+absl::StatusOr<Checkpoint> StartingState(const TrainRequest& request) {
+  if (request.checkpoint.empty()) {
+    if (request.from_step == 0) return InitialCheckpoint(*request.lowering, request.seed);
+    return absl::InvalidArgumentError(absl::StrCat("training: expected a checkpoint to continue from step ", request.from_step, ", found none"));
+  }
+  absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
+  if (!state.ok()) return state;
+  if (request.from_step == 0) {
+    state->momentum.clear();
+    state->step = 0;
+    return state;
+  }
+  if (state->step != request.from_step || state->chain != ChainDigest(request) || state->momentum.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("checkpoint: expected step ", request.from_step, " of the same training (recipe, seed, slice, data), found step ", state->step,
+                                                      state->chain == ChainDigest(request) ? "" : " of another"));
+  }
+  return state;
+}
+
+class Batches {
+ public:
+  Batches(const Dataset& dataset, Split split, int64_t max_images) : dataset_(dataset), split_(split), total_(dataset.size(split)) {
+    if (max_images > 0) total_ = std::min(total_, max_images);
+  }
+  int64_t total() const { return total_; }
+  /// Calls `visit(batch)` for all images in order until it returns false.
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    for (int64_t begin = 0; begin < total_; begin += kEvaluationBatch) {
+      std::vector<int64_t> indices(static_cast<size_t>(std::min(kEvaluationBatch, total_ - begin)));
+      std::iota(indices.begin(), indices.end(), begin);
+      if (!visit(LoadBatch(dataset_, split_, indices))) return;
+    }
+  }
+
+ private:
+  const Dataset& dataset_;
+  Split split_;
+  int64_t total_;
+};
+
+/// Adds a batch's logits to the score; the loss is summed until Finish.
+void Score(const torch::Tensor& logits, const torch::Tensor& labels, Evaluation& evaluation) {
+  evaluation.correct += logits.argmax(1).eq(labels).sum().item<int64_t>();
+  evaluation.total += labels.size(0);
+  evaluation.loss += torch::nn::functional::cross_entropy(logits, labels, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum)).item<double>();
+}
+
+class TorchEngine final : public TrainingEngine {
+ public:
+  absl::StatusOr<TrainResult> Train(const TrainRequest& request, const std::function<Continue(const TrainProgress&)>& progress) override {
+    if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+    return Guarded("training", [&]() -> absl::StatusOr<TrainResult> { return RunTraining(request, progress); });
+  }
+
+  absl::StatusOr<std::vector<Evaluation>> Evaluate(const EvaluateRequest& request, absl::Span<const Architecture> architectures,
+                                                   const EvaluateProgress& progress) override {
+    if (absl::Status status = CheckFits(*request.lowering, *request.dataset); !status.ok()) return status;
+    if (absl::Status status = CheckCalibration(request.calibration); !status.ok()) return status;
+    for (const Architecture& architecture : architectures) {
+      if (absl::Status status = request.lowering->space().CheckArchitecture(architecture); !status.ok()) return status;
+    }
+    return Guarded("evaluation", [&]() -> absl::StatusOr<std::vector<Evaluation>> { return RunEvaluations(request, architectures, progress); });
+  }
+
+  absl::StatusOr<BoundModel> Bind(const BindRequest& request) override {
+    if (absl::Status status = CheckFits(*request.lowering, *request.dataset); !status.ok()) return status;
+    if (absl::Status status = CheckCalibration(request.calibration); !status.ok()) return status;
+    if (absl::Status status = request.lowering->space().CheckArchitecture(request.architecture); !status.ok()) return status;
+    return Guarded("binding", [&]() -> absl::StatusOr<BoundModel> { return RunBind(request); });
+  }
+
+  absl::StatusOr<BoundEvaluation> EvaluateBound(const EvaluateBoundRequest& request, const std::function<Continue(int64_t)>& progress) override {
+    if (absl::Status status = CheckBoundModel(*request.model); !status.ok()) return status;
+    return Guarded("evaluation of a bound model", [&]() -> absl::StatusOr<BoundEvaluation> { return RunBound(request, progress); });
+  }
+
+  absl::StatusOr<BoundTrace> TraceBound(const BoundModel& model, const Dataset& dataset, Split split, int64_t index) override {
+    if (absl::Status status = CheckBoundModel(model); !status.ok()) return status;
+    if (index < 0 || index >= dataset.size(split)) {
+      return absl::InvalidArgumentError(absl::StrCat("trace: expected an image of 0 to ", dataset.size(split) - 1, ", found ", index));
+    }
+    return Guarded("trace of a bound model", [&]() -> absl::StatusOr<BoundTrace> {
+      const Batch batch = LoadBatch(dataset, split, {index});
+      std::vector<torch::Tensor> values;
+      BoundRunner(model).Run(Resized(model, batch), &values);
+      BoundTrace trace;
+      for (const torch::Tensor& value : values) {
+        const torch::Tensor flat = value.contiguous();
+        trace.values.emplace_back(flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel());
+      }
+      return trace;
+    });
+  }
+
+ private:
+  static torch::Tensor Resized(const BoundModel& model, const Batch& batch) {
+    return ResizeTo(batch.images, model.preprocessing.input_height, model.preprocessing.input_width);
+  }
+
+  static absl::StatusOr<TrainResult> RunTraining(const TrainRequest& request, const std::function<Continue(const TrainProgress&)>& progress) {
+    absl::StatusOr<Checkpoint> state = StartingState(request);
+    if (!state.ok()) return state.status();
+    Trainer trainer(request, *std::move(state));
+    TrainResult result = {.checkpoint = {}, .step = request.from_step};
+    std::vector<double> losses;
+    int64_t images = 0;
+    const auto start = std::chrono::steady_clock::now();
+    while (result.step < request.to_step && !result.stopped) {
+      const Trainer::StepResult step = trainer.Step(result.step);
+      if (!std::isfinite(step.loss)) {
+        return absl::OutOfRangeError(absl::StrCat("training: expected a finite loss, found ", step.loss, " at step ", result.step, "; lower training.learning_rate (",
+                                                  request.training.learning_rate, ")"));
+      }
+      ++result.step;
+      losses.push_back(step.loss);
+      images += step.images;
+      result.images_per_second = static_cast<double>(images) / std::max(Seconds(start), 1e-9);
+      if (progress) result.stopped = progress({result.step, step.loss, result.images_per_second}) == Continue::kNo;
+    }
+    const size_t window = std::min(kLossWindow, losses.size());
+    result.loss = std::accumulate(losses.end() - static_cast<std::ptrdiff_t>(window), losses.end(), 0.0) / static_cast<double>(window);
+    result.checkpoint = SerializeCheckpoint(trainer.Snapshot(result.step, result.step < request.training.steps), request.lowering->slots().slots());
+    return result;
+  }
+
+  static absl::StatusOr<std::vector<Evaluation>> RunEvaluations(const EvaluateRequest& request, absl::Span<const Architecture> architectures,
+                                                                const EvaluateProgress& progress) {
+    absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
+    if (!state.ok()) return state.status();
+    const torch::NoGradGuard no_grad;
+    const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false);
+    const Batches batches(*request.dataset, request.split, request.max_images);
+    std::vector<Evaluation> evaluations;
+    for (size_t i = 0; i < architectures.size(); ++i) {
+      const Graph graph = request.lowering->Lower(architectures[i]);
+      const std::vector<OperatorTensors> tensors = Materialise(graph, slots);
+      const Calibration calibration = Calibrate(graph, tensors, *request.dataset, request.calibration);
+      const Shape& input = graph.value(graph.input).shape;
+      Evaluation evaluation;
+      batches.ForEach([&](const Batch& batch) {
+        Score(ForwardCalibrated(graph, tensors, calibration, ResizeTo(batch.images, input[1], input[2])), batch.labels, evaluation);
+        return true;
+      });
+      evaluation.loss /= static_cast<double>(std::max<int64_t>(evaluation.total, 1));
+      evaluations.push_back(evaluation);
+      if (progress && progress(i, evaluation) == Continue::kNo) return absl::CancelledError(absl::StrCat("evaluation: stopped after ", i + 1, " networks"));
+    }
+    return evaluations;
+  }
+
+  static absl::StatusOr<BoundModel> RunBind(const BindRequest& request) {
+    absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
+    if (!state.ok()) return state.status();
+    const torch::NoGradGuard no_grad;
+    const SearchSpace& space = request.lowering->space();
+    const Graph graph = request.lowering->Lower(request.architecture);
+    const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false);
+    const std::vector<OperatorTensors> tensors = Materialise(graph, slots);
+    BoundModel model;
+    std::vector<OperatorTensors> unquantized = tensors;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      if (graph.operators[i].has_weights()) unquantized[i].weight = slots.View(graph.operators[i].weight);
+    }
+    BindTensors(graph, unquantized, Calibrate(graph, tensors, *request.dataset, request.calibration), model);
+    const Shape& input = graph.value(graph.input).shape;
+    model.preprocessing = {.input_height = input[1], .input_width = input[2], .mean = request.dataset->mean(), .stddev = request.dataset->stddev()};
+    model.labels = request.dataset->class_names();
+    model.space_name = space.spec().name;
+    model.architecture_json = space.ToJson(request.architecture);
+    model.architecture_digest = space.ArchitectureDigest(request.architecture).ToHex();
+    model.checkpoint_sha256 = request.checkpoint_sha256;
+    if (absl::Status status = CheckBoundModel(model); !status.ok()) return absl::InternalError(absl::StrCat("binding: ", status.message()));
+    return model;
+  }
+
+  static absl::StatusOr<BoundEvaluation> RunBound(const EvaluateBoundRequest& request, const std::function<Continue(int64_t)>& progress) {
+    const torch::NoGradGuard no_grad;
+    const BoundRunner runner(*request.model);
+    BoundEvaluation result;
+    bool stopped = false;
+    Batches(*request.dataset, request.split, request.max_images).ForEach([&](const Batch& batch) {
+      const torch::Tensor logits = runner.Run(Resized(*request.model, batch)).contiguous();
+      Score(logits, batch.labels, result.evaluation);
+      if (request.keep_logits) result.logits.insert(result.logits.end(), logits.const_data_ptr<float>(), logits.const_data_ptr<float>() + logits.numel());
+      stopped = progress && progress(result.evaluation.total) == Continue::kNo;
+      return !stopped;
+    });
+    if (stopped) return absl::CancelledError(absl::StrCat("evaluation of a bound model: stopped after ", result.evaluation.total, " images"));
+    result.evaluation.loss /= static_cast<double>(std::max<int64_t>(result.evaluation.total, 1));
+    return result;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<TrainingEngine> CreateTorchEngine(const TorchEngineOptions& options) {
+  at::set_num_threads(std::max(options.num_threads, 1));
+  return std::make_unique<TorchEngine>();
+}
+
+std::string TorchVersion() { return absl::StrCat(TORCH_VERSION_MAJOR, ".", TORCH_VERSION_MINOR, ".", TORCH_VERSION_PATCH); }
+
+}  // namespace hanas
