@@ -18,6 +18,10 @@ include_guard(GLOBAL)
 add_library(hanas_warnings INTERFACE)
 # Designated initialisers leave the other members at their defaults on purpose.
 target_compile_options(hanas_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND HANAS_SANITIZE)
+  # GCC loses track of initialisation in instrumented code and warns about Abseil's containers.
+  target_compile_options(hanas_warnings INTERFACE -Wno-maybe-uninitialized)
+endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND HANAS_THREAD_SAFETY_ANALYSIS)
   target_compile_options(hanas_warnings INTERFACE -Wthread-safety -Wthread-safety-beta)
 endif()
