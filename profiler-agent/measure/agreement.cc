@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiler-agent/measure/agreement.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace hanas {
+namespace {
+
+int ArgMax(absl::Span<const float> logits) { return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()); }
+
+absl::Status CheckImages(const ImageSet& images) {
+  if (images.height < 1 || images.width < 1 || images.channels < 1 || images.height > 1 << 14 || images.width > 1 << 14 || images.channels > 1 << 10) {
+    return absl::InvalidArgumentError(absl::StrCat("images: expected positive extents, found ", images.height, "x", images.width, "x", images.channels));
+  }
+  if (images.pixels.size() % static_cast<size_t>(images.image_bytes()) != 0) return absl::InvalidArgumentError("images: the last one is cut short");
+  if (!images.labels.empty() && static_cast<int64_t>(images.labels.size()) != images.count()) {
+    return absl::InvalidArgumentError(absl::StrCat("images: expected ", images.count(), " labels, found ", images.labels.size()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<float>> Prepare(const ImageSet& images, int64_t index, const Preprocessing& preprocessing) {
+  const auto bytes = static_cast<size_t>(images.image_bytes());
+  return PreprocessImage(images.pixels.subspan(static_cast<size_t>(index) * bytes, bytes), images.height, images.width, images.channels, preprocessing);
+}
+
+/// Position in the stored axis of an output sample, half-pixel centres.
+struct Tap {
+  int64_t low = 0;
+  int64_t high = 0;
+  float weight = 0;  // of high
+};
+Tap TapAt(int64_t output, int64_t output_extent, int64_t stored_extent) {
+  const float position =
+      std::max(0.0F, (static_cast<float>(output) + 0.5F) * static_cast<float>(stored_extent) / static_cast<float>(output_extent) - 0.5F);
+  const auto low = std::min(static_cast<int64_t>(position), stored_extent - 1);
+  return {low, std::min(low + 1, stored_extent - 1), position - static_cast<float>(low)};
+}
+
+/// NCHW (or [N, C]) as a reference holds it -> channel-last, dequantised.
+std::vector<float> FromReference(const OnnxTensor& tensor, const Quantizer& quantizer) {
+  std::vector<float> real = tensor.values;
+  if (tensor.is_int8) {
+    for (float& value : real) value = quantizer.scale * (value - static_cast<float>(quantizer.zero_point));
+  }
+  if (tensor.shape.size() != 4) return real;
+  const auto channels = static_cast<size_t>(tensor.shape[1]);
+  const auto pixels = static_cast<size_t>(tensor.shape[2] * tensor.shape[3]);
+  std::vector<float> result(real.size());
+  for (size_t c = 0; c < channels; ++c) {
+    for (size_t p = 0; p < pixels; ++p) result[p * channels + c] = real[c * pixels + p];
+  }
+  return result;
+}
+
+/// The difference between a step's output and the reference's, which are in the same order.
+OperatorDisagreement Compare(int step, const OpKey& key, const std::vector<float>& found, const std::vector<float>& expected, const Quantizer& quantizer) {
+  OperatorDisagreement result{.step = step, .key = ToString(key)};
+  double worst = 0;
+  for (size_t i = 0; i < found.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(found[i]) - expected[i]));
+  if (key.output_type == ElementType::kInt8) {
+    result.max_steps = worst / quantizer.scale;
+  } else {
+    result.max_absolute = worst;
+  }
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<float>> PreprocessImage(absl::Span<const uint8_t> image, int64_t height, int64_t width, int64_t channels,
+                                                   const Preprocessing& pre) {
+  const auto count = static_cast<size_t>(channels);
+  if (height < 1 || width < 1 || channels < 1 || image.size() != static_cast<size_t>(height * width * channels) || pre.mean.size() != count ||
+      pre.stddev.size() != count || pre.input_height < 1 || pre.input_width < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("image: expected ", height, "x", width, "x", pre.mean.size(), " bytes for this network, found ",
+                                                   image.size(), " with ", channels, " channels"));
+  }
+  std::vector<float> result;
+  result.reserve(static_cast<size_t>(pre.input_height * pre.input_width * channels));
+  const auto at = [&](int64_t y, int64_t x, int64_t c) { return static_cast<float>(image[static_cast<size_t>((y * width + x) * channels + c)]); };
+  for (int64_t y = 0; y < pre.input_height; ++y) {
+    const Tap row = TapAt(y, pre.input_height, height);
+    for (int64_t x = 0; x < pre.input_width; ++x) {
+      const Tap column = TapAt(x, pre.input_width, width);
+      for (int64_t c = 0; c < channels; ++c) {
+        const float top = at(row.low, column.low, c) * (1 - column.weight) + at(row.low, column.high, c) * column.weight;
+        const float bottom = at(row.high, column.low, c) * (1 - column.weight) + at(row.high, column.high, c) * column.weight;
+        const float byte = top * (1 - row.weight) + bottom * row.weight;
+        result.push_back((byte / 255 - pre.mean[static_cast<size_t>(c)]) / pre.stddev[static_cast<size_t>(c)]);
+      }
+    }
+  }
+  return result;
+}
+
+absl::StatusOr<Score> ScoreImages(NetworkInstance& network, const Preprocessing& preprocessing, const ImageSet& images,
+                                  const std::function<bool(int64_t done)>& progress) {
+  if (absl::Status status = CheckImages(images); !status.ok()) return status;
+  Score score{.images = images.count()};
+  for (int64_t i = 0; i < images.count(); ++i) {
+    const absl::StatusOr<std::vector<float>> image = Prepare(images, i, preprocessing);
+    if (!image.ok()) return image.status();
+    const absl::StatusOr<std::vector<float>> logits = network.Infer(*image);
+    if (!logits.ok()) return logits.status();
+    score.top1.push_back(ArgMax(*logits));
+    if (!images.labels.empty() && images.labels[static_cast<size_t>(i)] == score.top1.back()) ++score.correct;
+    if (progress && !progress(i + 1)) return absl::CancelledError("scoring: cancelled");
+  }
+  return score;
+}
+
+absl::StatusOr<Agreement> CompareNetworks(NetworkInstance& a, NetworkInstance& b, const Preprocessing& preprocessing, const ImageSet& images,
+                                          int64_t max_images) {
+  if (absl::Status status = CheckImages(images); !status.ok()) return status;
+  Agreement agreement{.compared = std::min(images.count(), max_images)};
+  for (int64_t i = 0; i < agreement.compared; ++i) {
+    const absl::StatusOr<std::vector<float>> image = Prepare(images, i, preprocessing);
+    if (!image.ok()) return image.status();
+    const absl::StatusOr<std::vector<float>> first = a.Infer(*image);
+    const absl::StatusOr<std::vector<float>> second = b.Infer(*image);
+    if (!first.ok()) return first.status();
+    if (!second.ok()) return second.status();
+    if (first->size() != second->size()) {
+      return absl::InvalidArgumentError(absl::StrCat("agreement: expected networks with equal outputs, found ", first->size(), " and ", second->size()));
+    }
+    agreement.agreeing += ArgMax(*first) == ArgMax(*second) ? 1 : 0;
+    for (size_t c = 0; c < first->size(); ++c) {
+      agreement.max_logit_difference = std::max(agreement.max_logit_difference, std::abs(static_cast<double>((*first)[c]) - (*second)[c]));
+    }
+  }
+  return agreement;
+}
+
+absl::StatusOr<std::vector<OperatorDisagreement>> CompareOperators(NetworkInstance& network, const ExecPlan& plan, const BoundModel& model,
+                                                                   OnnxNetwork& reference, absl::Span<const std::string> names,
+                                                                   absl::Span<const float> image) {
+  if (names.size() != model.graph.values.size()) return absl::InvalidArgumentError("agreement: expected a name for each value of the graph");
+  const absl::StatusOr<std::map<std::string, OnnxTensor>> outputs = reference.InferAll(image);
+  if (!outputs.ok()) return outputs.status();
+  std::map<ValueId, std::vector<float>> known;
+  known[model.graph.input] = std::vector<float>(image.begin(), image.end());
+  for (size_t v = 0; v < names.size(); ++v) {
+    const auto id = static_cast<ValueId>(v);
+    if (id == model.graph.input) continue;
+    const auto output = outputs->find(names[v]);
+    if (output == outputs->end()) return absl::NotFoundError(absl::StrCat("agreement: the reference has no output \"", names[v], "\""));
+    known[id] = FromReference(output->second, model.quantizers[v]);
+  }
+
+  std::vector<bool> held(plan.values.size(), true);  // false: a value inside an expanded operator, taken from the network itself
+  std::vector<OperatorDisagreement> result;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const ExecStep& step = plan.steps[i];
+    for (const int input : step.inputs) {
+      if (!held[static_cast<size_t>(input)]) continue;
+      if (absl::Status status = network.WriteValue(input, known.at(plan.values[static_cast<size_t>(input)].source)); !status.ok()) return status;
+    }
+    if (absl::Status status = network.RunStep(static_cast<int>(i)); !status.ok()) return status;
+    const ExecValue& output = plan.values[static_cast<size_t>(step.output)];
+    const ElementType native = model.graph.value(output.source).type;
+    const bool native_int8 = native == ElementType::kInt8;
+    // A float32 result of an int8 value: the half of an expanded operator when an operator of the graph made it, else a dequantisation.
+    if (native_int8 && output.type != ElementType::kInt8 && step.op >= 0) {
+      held[static_cast<size_t>(step.output)] = false;
+      continue;
+    }
+    const absl::StatusOr<std::vector<float>> found = network.ReadValue(step.output);
+    if (!found.ok()) return found.status();
+    const std::vector<float>& expected = known.at(output.source);
+    if (found->size() != expected.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("agreement: expected ", expected.size(), " elements of ", names[static_cast<size_t>(output.source)],
+                                                     ", found ", found->size()));
+    }
+    // Quantising a wider value is checked against its own rounding.
+    std::vector<float> rounded = expected;
+    const Quantizer& q = model.quantizers[static_cast<size_t>(output.source)];
+    if (output.type == ElementType::kInt8 && !native_int8) {
+      for (float& value : rounded) {
+        const float integer = std::clamp(std::nearbyint(value / q.scale) + static_cast<float>(q.zero_point), -128.0F, 127.0F);
+        value = q.scale * (integer - static_cast<float>(q.zero_point));
+      }
+    }
+    result.push_back(Compare(static_cast<int>(i), step.key, *found, rounded, q));
+  }
+  return result;
+}
+
+}  // namespace hanas
