@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/bound/bound_model.h"
+#include "core/bound/preprocess.h"
 #include "profiler-agent/runtime/onnxruntime/onnx_network.h"
 #include "profiler-agent/runtime/runtime.h"
 
@@ -26,10 +27,6 @@ struct ImageSet {
   int64_t image_bytes() const { return height * width * channels; }
   int64_t count() const { return image_bytes() == 0 ? 0 : static_cast<int64_t>(pixels.size()) / image_bytes(); }
 };
-
-/// One image as the network's input, channel-last: what Preprocessing defines. Returns INVALID_ARGUMENT when sizes do not fit.
-absl::StatusOr<std::vector<float>> PreprocessImage(absl::Span<const uint8_t> image, int64_t height, int64_t width, int64_t channels,
-                                                   const Preprocessing& preprocessing);
 
 struct Score {
   std::vector<int> top1;  // of each image; the lowest class among equals

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "export/image_pack.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "export/tensor_packing.h"
+
+namespace hanas {
+namespace {
+
+constexpr absl::string_view kMagic = "HANASIMG";
+constexpr size_t kHeaderBytes = 8 + 4 + 4 * 4;
+
+uint32_t TakeUint32(absl::string_view& bytes) {
+  const uint32_t value = ReadUint32(bytes);
+  bytes.remove_prefix(4);
+  return value;
+}
+
+absl::Status CheckExtents(int64_t count, int64_t height, int64_t width, int64_t channels) {
+  const auto bad = [](int64_t extent) { return extent < 1 || extent > kMaxPackedExtent; };
+  if (count < 1 || count > kMaxPackedImages || bad(height) || bad(width) || bad(channels)) {
+    return absl::InvalidArgumentError(absl::StrCat("image pack: expected 1 to ", kMaxPackedImages, " images with extents from 1 to ", kMaxPackedExtent, ", found ",
+                                                   count, " of ", height, "x", width, "x", channels));
+  }
+  // At most 2^24 * 2^36 elements: no overflow.
+  if (count * (4 + height * width * channels) > static_cast<int64_t>(kMaxImagePackBytes)) {
+    return absl::InvalidArgumentError(absl::StrCat("image pack: expected at most ", kMaxImagePackBytes, " bytes, found ", count, " images of ", height, "x", width,
+                                                   "x", channels));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckImagePack(const ImagePack& pack) {
+  if (absl::Status status = CheckExtents(pack.count(), pack.height, pack.width, pack.channels); !status.ok()) return status;
+  const auto expected = static_cast<size_t>(pack.count() * pack.height * pack.width * pack.channels);
+  if (pack.pixels.size() != expected) {
+    return absl::InvalidArgumentError(absl::StrCat("image pack: expected ", expected, " bytes of pixels, found ", pack.pixels.size()));
+  }
+  const auto negative = std::find_if(pack.labels.begin(), pack.labels.end(), [](int32_t label) { return label < 0; });
+  if (negative == pack.labels.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("image pack: expected labels of 0 or more, found ", *negative, " at image ", negative - pack.labels.begin()));
+}
+
+std::string SerializeImagePack(const ImagePack& pack) {
+  std::string bytes(kMagic.data(), kMagic.size());
+  bytes.reserve(kHeaderBytes + 4 * pack.labels.size() + pack.pixels.size());
+  AppendUint32(kImagePackVersion, bytes);
+  for (const int64_t extent : {pack.count(), pack.height, pack.width, pack.channels}) AppendUint32(static_cast<uint32_t>(extent), bytes);
+  for (const int32_t label : pack.labels) AppendUint32(static_cast<uint32_t>(label), bytes);
+  bytes.append(reinterpret_cast<const char*>(pack.pixels.data()), pack.pixels.size());
+  return bytes;
+}
+
+absl::StatusOr<ImagePack> ParseImagePack(absl::string_view bytes) {
+  if (bytes.size() > kMaxImagePackBytes + kHeaderBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("image pack: expected at most ", kMaxImagePackBytes + kHeaderBytes, " bytes, found ", bytes.size()));
+  }
+  if (!absl::ConsumePrefix(&bytes, kMagic)) return absl::InvalidArgumentError("image pack: expected a file that begins with HANASIMG, found another kind");
+  if (bytes.size() < kHeaderBytes - kMagic.size()) return absl::InvalidArgumentError("image pack: cut short within its header");
+  if (const uint32_t version = TakeUint32(bytes); version != kImagePackVersion) {
+    return absl::FailedPreconditionError(absl::StrCat("image pack: expected version ", kImagePackVersion, ", found ", version));
+  }
+  const int64_t count = TakeUint32(bytes);
+  ImagePack pack;
+  pack.height = TakeUint32(bytes);
+  pack.width = TakeUint32(bytes);
+  pack.channels = TakeUint32(bytes);
+  if (absl::Status status = CheckExtents(count, pack.height, pack.width, pack.channels); !status.ok()) return status;
+  const int64_t expected = count * (4 + pack.height * pack.width * pack.channels);
+  if (static_cast<int64_t>(bytes.size()) != expected) {
+    return absl::InvalidArgumentError(absl::StrCat("image pack: expected ", expected, " bytes after the header, found ", bytes.size()));
+  }
+  pack.labels.reserve(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) pack.labels.push_back(static_cast<int32_t>(TakeUint32(bytes)));
+  pack.pixels.assign(bytes.begin(), bytes.end());
+  if (absl::Status status = CheckImagePack(pack); !status.ok()) return status;
+  return pack;
+}
+
+}  // namespace hanas
