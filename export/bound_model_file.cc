@@ -49,13 +49,15 @@ struct Container {
 };
 
 absl::StatusOr<Container> OpenContainer(absl::string_view magic, absl::string_view bytes) {
-  if (bytes.size() > kMaxBoundModelFileBytes) return Bad(absl::StrCat("expected at most ", kMaxBoundModelFileBytes, " bytes, found ", bytes.size()));
+  if (bytes.size() > kMaxBoundModelFileBytes)
+    return Bad(absl::StrCat("expected at most ", kMaxBoundModelFileBytes, " bytes, found ", bytes.size()));
   if (bytes.substr(0, kMagicBytes) != magic) return Bad("it does not begin as one; was another file given?");
   if (bytes.size() < kFixedBytes) return Bad(absl::StrCat("cut short: expected at least ", kFixedBytes, " bytes, found ", bytes.size()));
   const uint32_t version = ReadUint32(bytes.substr(kMagicBytes));
   if (version != kBoundModelFileVersion) {
-    return absl::FailedPreconditionError(absl::StrCat("bound model file: this program reads version ", kBoundModelFileVersion, ", the file has version ",
-                                                      version, "; use the release that wrote it, or a newer one"));
+    return absl::FailedPreconditionError(absl::StrCat("bound model file: this program reads version ", kBoundModelFileVersion,
+                                                      ", the file has version ", version,
+                                                      "; use the release that wrote it, or a newer one"));
   }
   absl::string_view content = bytes.substr(kMagicBytes + sizeof(uint32_t) + kDigestBytes);
   if (bytes.substr(kMagicBytes + sizeof(uint32_t), kDigestBytes) != DigestBytes(content)) {
@@ -140,14 +142,15 @@ std::string PackTensors(const BoundModel& model) {
 absl::Status ReadQuantizers(const model::v1::Quantizers& proto, BoundModel& model) {
   const int expected = static_cast<int>(model.graph.values.size());
   if (proto.scales_size() != expected || proto.zero_points_size() != expected) {
-    return Bad(absl::StrCat("expected ", expected, " quantisers, found ", proto.scales_size(), " scales and ", proto.zero_points_size(), " zero points"));
+    return Bad(absl::StrCat("expected ", expected, " quantisers, found ", proto.scales_size(), " scales and ", proto.zero_points_size(),
+                            " zero points"));
   }
   for (int i = 0; i < expected; ++i) {
     const Quantizer quantizer = {proto.scales(i), proto.zero_points(i)};
     const bool in_range = quantizer.zero_point >= -128 && quantizer.zero_point <= 127;
     if (!std::isfinite(quantizer.scale) || quantizer.scale < 0 || !in_range) {
-      return Bad(absl::StrCat("expected a quantiser with a scale of 0 or more and a zero point in [-128, 127], found ", quantizer.scale, " and ",
-                              quantizer.zero_point, " at ", SiteName(model.graph.values[static_cast<size_t>(i)].producer)));
+      return Bad(absl::StrCat("expected a quantiser with a scale of 0 or more and a zero point in [-128, 127], found ", quantizer.scale,
+                              " and ", quantizer.zero_point, " at ", SiteName(model.graph.values[static_cast<size_t>(i)].producer)));
     }
     model.quantizers.push_back(quantizer);
   }
@@ -169,7 +172,8 @@ absl::Status ReadPreprocessing(const model::v1::Preprocessing& proto, BoundModel
     if (!std::isfinite(mean)) return Bad("expected finite means in the preprocessing");
   }
   for (const float stddev : out.stddev) {
-    if (!std::isfinite(stddev) || !(stddev > 0)) return Bad(absl::StrCat("expected positive standard deviations in the preprocessing, found ", stddev));
+    if (!std::isfinite(stddev) || !(stddev > 0))
+      return Bad(absl::StrCat("expected positive standard deviations in the preprocessing, found ", stddev));
   }
   return absl::OkStatus();
 }

@@ -98,7 +98,9 @@ void OperatorToProto(const Operator& op, wire::Operator* proto) {
 
 // Reading. `where` is the path of the message in the file: "values[3]", "operators[7].weight".
 
-absl::Status Bad(absl::string_view where, absl::string_view what) { return absl::InvalidArgumentError(absl::StrCat("graph.", where, ": ", what)); }
+absl::Status Bad(absl::string_view where, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("graph.", where, ": ", what));
+}
 
 absl::Status CheckRange(absl::string_view where, absl::string_view field, int64_t found, int64_t least, int64_t most) {
   if (found >= least && found <= most) return absl::OkStatus();
@@ -134,7 +136,8 @@ absl::Status ReadProvenance(absl::string_view where, const wire::Provenance& pro
 }
 
 absl::Status ReadValue(absl::string_view where, const wire::Value& proto, Value& out) {
-  if (proto.shape_size() != 2 && proto.shape_size() != 4) return Bad(where, absl::StrCat("expected 2 or 4 extents, found ", proto.shape_size()));
+  if (proto.shape_size() != 2 && proto.shape_size() != 4)
+    return Bad(where, absl::StrCat("expected 2 or 4 extents, found ", proto.shape_size()));
   int64_t elements = 1;
   for (const int64_t extent : proto.shape()) {
     if (absl::Status s = CheckRange(where, "extent", extent, 1, kMaxExtent); !s.ok()) return s;
@@ -149,7 +152,8 @@ absl::Status ReadValue(absl::string_view where, const wire::Value& proto, Value&
 absl::Status ReadView(absl::string_view where, const wire::WeightView& proto, int rank, WeightView& out) {
   if (absl::Status s = CheckRange(where, "slot", proto.slot(), 0, std::numeric_limits<SlotId>::max()); !s.ok()) return s;
   if (proto.begin_size() != rank || proto.count_size() != rank) {
-    return Bad(where, absl::StrCat("expected ", rank, " slices, found ", proto.begin_size(), " begins and ", proto.count_size(), " counts"));
+    return Bad(where,
+               absl::StrCat("expected ", rank, " slices, found ", proto.begin_size(), " begins and ", proto.count_size(), " counts"));
   }
   out.slot = proto.slot();
   for (int axis = 0; axis < rank; ++axis) {
@@ -199,7 +203,8 @@ absl::Status ReadOperator(const std::string& where, const wire::Operator& proto,
   if (absl::Status s = ReadEnum(where, "compute", proto.compute(), ElementType::kInt8, out.compute); !s.ok()) return s;
   if (absl::Status s = ReadEnum(where, "weight_type", proto.weight_type(), ElementType::kInt2, out.weight_type); !s.ok()) return s;
   if (absl::Status s = ReadEnum(where, "activation", proto.activation(), FusedActivation::kHardSigmoid, out.activation); !s.ok()) return s;
-  if (absl::Status s = ReadEnum(where, "train_only", proto.train_only(), TrainOnlySite::kDistillationTap, out.train_only); !s.ok()) return s;
+  if (absl::Status s = ReadEnum(where, "train_only", proto.train_only(), TrainOnlySite::kDistillationTap, out.train_only); !s.ok())
+    return s;
   if (absl::Status s = ReadProvenance(where + ".provenance", proto.provenance(), out.provenance); !s.ok()) return s;
   if (absl::Status s = CheckRange(where, "number of inputs", proto.inputs_size(), 1, 2); !s.ok()) return s;
   for (const int32_t id : proto.inputs()) out.inputs.push_back(id);
@@ -222,11 +227,15 @@ absl::Status CheckOperandShapes(const std::string& where, const Graph& graph, co
   if (op.kind == OpKind::kMultiply && op.inputs.size() == 2 && graph.value(op.inputs[1]).shape.size() != 2) {
     return Bad(where, "expected a second input of 2 extents, found 4");
   }
-  if (graph.value(op.output).type != op.compute) return Bad(where, "expected the output to have the operator's compute type, found another");
+  if (graph.value(op.output).type != op.compute)
+    return Bad(where, "expected the output to have the operator's compute type, found another");
   if (!op.has_weights()) return absl::OkStatus();
-  if (op.compute == ElementType::kInt8 && BitWidth(op.weight_type) > 8) return Bad(where, "expected integer weights in an int8 layer, found floats");
-  if (op.kind == OpKind::kFullyConnected && (op.groups != 1 || op.kernel != 1)) return Bad(where, "expected kernel 1 and groups 1 in a linear layer");
-  if (in.back() % op.groups != 0) return Bad(where, absl::StrCat("expected groups that divide ", in.back(), " channels, found ", op.groups));
+  if (op.compute == ElementType::kInt8 && BitWidth(op.weight_type) > 8)
+    return Bad(where, "expected integer weights in an int8 layer, found floats");
+  if (op.kind == OpKind::kFullyConnected && (op.groups != 1 || op.kernel != 1))
+    return Bad(where, "expected kernel 1 and groups 1 in a linear layer");
+  if (in.back() % op.groups != 0)
+    return Bad(where, absl::StrCat("expected groups that divide ", in.back(), " channels, found ", op.groups));
   if (graph.value(op.output).shape.back() % op.groups != 0) return Bad(where, "expected groups that divide the output channels");
   const int64_t matrix = graph.value(op.output).shape.back() * (in.back() / op.groups);
   if (absl::Status s = CheckRange(where, "output times input channels", matrix, 1, kMaxElements); !s.ok()) return s;
@@ -258,7 +267,8 @@ absl::StatusOr<Graph> GraphFromProto(const wire::Graph& proto) {
   graph.values.resize(static_cast<size_t>(proto.values_size()));
   graph.operators.resize(static_cast<size_t>(proto.operators_size()));
   for (int i = 0; i < proto.values_size(); ++i) {
-    if (absl::Status s = ReadValue(absl::StrCat("values[", i, "]"), proto.values(i), graph.values[static_cast<size_t>(i)]); !s.ok()) return s;
+    if (absl::Status s = ReadValue(absl::StrCat("values[", i, "]"), proto.values(i), graph.values[static_cast<size_t>(i)]); !s.ok())
+      return s;
   }
   for (int i = 0; i < proto.operators_size(); ++i) {
     const std::string where = absl::StrCat("operators[", i, "]");

@@ -90,7 +90,8 @@ std::string OnnxModel::AddFloats(absl::string_view name, absl::Span<const float>
   return Text(name);
 }
 
-std::string OnnxModel::AddIntegers(absl::string_view name, absl::Span<const int8_t> values, absl::Span<const int64_t> dims, ElementType type) {
+std::string OnnxModel::AddIntegers(absl::string_view name, absl::Span<const int8_t> values, absl::Span<const int64_t> dims,
+                                   ElementType type) {
   AppendIntegers(values, type, *AddTensor(name, DataType(type), dims).mutable_raw_data());
   return Text(name);
 }

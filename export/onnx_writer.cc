@@ -43,8 +43,8 @@ std::string JsonNumbers(const std::vector<float>& values) {
 }
 
 std::string PreprocessingJson(const Preprocessing& preprocessing) {
-  return absl::StrCat("{\"height\":", preprocessing.input_height, ",\"width\":", preprocessing.input_width, ",\"mean\":",
-                      JsonNumbers(preprocessing.mean), ",\"stddev\":", JsonNumbers(preprocessing.stddev),
+  return absl::StrCat("{\"height\":", preprocessing.input_height, ",\"width\":", preprocessing.input_width,
+                      ",\"mean\":", JsonNumbers(preprocessing.mean), ",\"stddev\":", JsonNumbers(preprocessing.stddev),
                       ",\"resize\":\"bilinear, half-pixel centres, no antialiasing\",\"scale\":\"byte/255\"}");
 }
 
@@ -52,7 +52,8 @@ absl::Status CheckNames(const Graph& graph) {
   absl::flat_hash_set<std::string> names;
   for (const Value& value : graph.values) {
     if (!names.insert(SiteName(value.producer)).second) {
-      return absl::InvalidArgumentError(absl::StrCat("model: expected values with names of their own, found two at ", SiteName(value.producer)));
+      return absl::InvalidArgumentError(
+          absl::StrCat("model: expected values with names of their own, found two at ", SiteName(value.producer)));
     }
   }
   return absl::OkStatus();
@@ -73,7 +74,9 @@ absl::Status CheckHalves(const BoundModel& model) {
 class Writer {
  public:
   Writer(const BoundModel& model, const OnnxOptions& options)
-      : model_(model), graph_(model.graph), options_(options),
+      : model_(model),
+        graph_(model.graph),
+        options_(options),
         onnx_(options.native_int2 ? kInt2Opset : kOpset, options.native_int2 ? kInt2IrVersion : kIrVersion) {}
 
   std::string Write() && {
@@ -167,7 +170,8 @@ class Writer {
     const std::vector<int64_t> channels = Vector(weights.scales.size());
     const std::string scales = onnx_.AddFloats(name + ".scales", weights.scales, channels, ElementType::kFloat32);
     // All zero, and optional; but ONNX Runtime's fused matrix product insists on one for each scale.
-    const std::string zero_points = onnx_.AddIntegers(name + ".zero_points", std::vector<int8_t>(weights.scales.size(), 0), channels, stored);
+    const std::string zero_points =
+        onnx_.AddIntegers(name + ".zero_points", std::vector<int8_t>(weights.scales.size(), 0), channels, stored);
     onnx_.AddNode("DequantizeLinear", {integers, scales, zero_points}, name);
     onnx_.SetInt("axis", 0);
     return name;
@@ -187,7 +191,8 @@ class Writer {
       scales.push_back(static_cast<float>(scale));
     }
     const std::string stored = onnx_.AddInt32s(name + ".integers", integers);
-    onnx_.AddNode("DequantizeLinear", {stored, onnx_.AddFloats(name + ".scales", scales, Vector(scales.size()), ElementType::kFloat32)}, name);
+    onnx_.AddNode("DequantizeLinear", {stored, onnx_.AddFloats(name + ".scales", scales, Vector(scales.size()), ElementType::kFloat32)},
+                  name);
     onnx_.SetInt("axis", 0);
     return name;
   }

@@ -13,8 +13,8 @@ namespace hanas {
 struct OnnxOptions {
   /// The first axis of input and output is the symbol "N"; false: 1.
   bool dynamic_batch = true;
-  /// 2-bit weights as INT2 (type code 26; the file then has opset 25 and IR 13), for runtimes that know it; false: as INT4, twice the bytes,
-  /// the same integers, read by every runtime with opset 21.
+  /// 2-bit weights as INT2 (type code 26; the file then has opset 25 and IR 13), for runtimes that know it; false: as INT4, twice the
+  /// bytes, the same integers, read by every runtime with opset 21.
   bool native_int2 = false;
   /// Weights of 16 bits as FLOAT16 initialisers behind a Cast, which a runtime folds when it loads; false: as FLOAT.
   bool half_weights = true;

@@ -197,11 +197,14 @@ TEST(BoundModelFileTest, OtherContainersAreToldApart) {
   const std::string bytes = SerializeBoundModel(SmallModel());
   EXPECT_THAT(ParseBoundModel("GIF89a, not a model at all, but long enough to be one"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not begin as one")));
-  EXPECT_THAT(ParseBoundModel(SerializeGraph(SmallModel().graph)), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not begin as one")));
-  EXPECT_THAT(ParseBoundModel(bytes.substr(0, 20)), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected at least 32 bytes, found 20")));
+  EXPECT_THAT(ParseBoundModel(SerializeGraph(SmallModel().graph)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not begin as one")));
+  EXPECT_THAT(ParseBoundModel(bytes.substr(0, 20)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected at least 32 bytes, found 20")));
   std::string newer = bytes;
   newer[8] = 9;
-  EXPECT_THAT(ParseBoundModel(newer), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("reads version 1, the file has version 9")));
+  EXPECT_THAT(ParseBoundModel(newer),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("reads version 1, the file has version 9")));
   std::string damaged = bytes;
   damaged.back() = static_cast<char>(damaged.back() ^ 1);
   EXPECT_THAT(ParseBoundModel(damaged), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("damaged or cut short")));
@@ -239,7 +242,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "graph.operators[0]: expected kind in [1, 6], found 77"},
         Rejection{"PlannedConversion", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_kind(model::v1::CONVERT); },
                   "expected kind in [1, 6], found 7"},
-        Rejection{"MissingType", [](Header& h) { h.mutable_graph()->mutable_values(1)->clear_type(); }, "graph.values[1]: expected type in [1, 3], found 0"},
+        Rejection{"MissingType", [](Header& h) { h.mutable_graph()->mutable_values(1)->clear_type(); },
+                  "graph.values[1]: expected type in [1, 3], found 0"},
         Rejection{"NegativeExtent", [](Header& h) { h.mutable_graph()->mutable_values(1)->set_shape(1, -4); }, "found -4"},
         Rejection{"HugeValue",
                   [](Header& h) {
@@ -247,37 +251,44 @@ INSTANTIATE_TEST_SUITE_P(
                   },
                   "expected number of elements in [1, 268435456]"},
         Rejection{"Rank", [](Header& h) { h.mutable_graph()->mutable_values(1)->add_shape(1); }, "expected 2 or 4 extents, found 5"},
-        Rejection{"InputOutOfRange", [](Header& h) { h.mutable_graph()->mutable_operators(1)->set_inputs(0, 4000); }, "operators[1]: expected input in"},
+        Rejection{"InputOutOfRange", [](Header& h) { h.mutable_graph()->mutable_operators(1)->set_inputs(0, 4000); },
+                  "operators[1]: expected input in"},
         Rejection{"InputNotYetProduced", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_inputs(0, 2); }, "graph"},
-        Rejection{"OutputOutOfRange", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_output(-1); }, "operators[0]: expected output in"},
-        Rejection{"GraphOutputOutOfRange", [](Header& h) { h.mutable_graph()->set_output(1 << 20); }, "input or output is not one of its values"},
+        Rejection{"OutputOutOfRange", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_output(-1); },
+                  "operators[0]: expected output in"},
+        Rejection{"GraphOutputOutOfRange", [](Header& h) { h.mutable_graph()->set_output(1 << 20); },
+                  "input or output is not one of its values"},
         Rejection{"ThreeInputs",
                   [](Header& h) {
                     h.mutable_graph()->mutable_operators(0)->add_inputs(0);
                     h.mutable_graph()->mutable_operators(0)->add_inputs(0);
                   },
                   "expected number of inputs in [1, 2], found 3"},
-        Rejection{"NoStride", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_stride(0); }, "expected stride in [1, 255], found 0"},
+        Rejection{"NoStride", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_stride(0); },
+                  "expected stride in [1, 255], found 0"},
         Rejection{"HugeKernel", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_kernel(1 << 30); }, "expected kernel in"},
-        Rejection{"WindowBeyondTheImage", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_dilation(99); }, "no larger than the padded input"},
-        Rejection{"IndivisibleGroups", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_groups(3); }, "expected groups that divide 1 channels"},
+        Rejection{"WindowBeyondTheImage", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_dilation(99); },
+                  "no larger than the padded input"},
+        Rejection{"IndivisibleGroups", [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_groups(3); },
+                  "expected groups that divide 1 channels"},
         Rejection{"MissingSlices", [](Header& h) { h.mutable_graph()->mutable_operators(0)->mutable_weight()->clear_count(); },
                   "operators[0].weight: expected 4 slices"},
-        Rejection{"HalfANorm", [](Header& h) { h.mutable_graph()->mutable_operators(0)->clear_norm_beta(); }, "both or none of norm_gamma and norm_beta"},
+        Rejection{"HalfANorm", [](Header& h) { h.mutable_graph()->mutable_operators(0)->clear_norm_beta(); },
+                  "both or none of norm_gamma and norm_beta"},
         Rejection{"FloatWeightsInAnInt8Layer",
                   [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_weight_type(model::v1::FLOAT16); },
                   "expected integer weights in an int8 layer"},
         Rejection{"OutputOfAnotherType", [](Header& h) { h.mutable_graph()->mutable_values(1)->set_type(model::v1::FLOAT16); },
                   "expected the output to have the operator's compute type"},
-        Rejection{"StageOutOfRange",
-                  [](Header& h) { h.mutable_graph()->mutable_values(1)->mutable_producer()->set_stage(40000); },
+        Rejection{"StageOutOfRange", [](Header& h) { h.mutable_graph()->mutable_values(1)->mutable_producer()->set_stage(40000); },
                   "values[1].producer: expected stage in [-1, 32767], found 40000"},
         Rejection{"TooFewQuantizers", [](Header& h) { h.mutable_quantizers()->mutable_scales()->RemoveLast(); }, "quantisers, found"},
         Rejection{"InfiniteScale", [](Header& h) { h.mutable_quantizers()->set_scales(1, std::numeric_limits<float>::infinity()); },
                   "a scale of 0 or more"},
         Rejection{"ScaleOfAnInt8Value", [](Header& h) { h.mutable_quantizers()->set_scales(1, 0); }, "expected a positive scale"},
         Rejection{"ZeroPoint", [](Header& h) { h.mutable_quantizers()->set_zero_points(1, 128); }, "and 128 at stem"},
-        Rejection{"OtherInputSize", [](Header& h) { h.mutable_preprocessing()->set_input_width(7); }, "expected preprocessing to the network's input"},
+        Rejection{"OtherInputSize", [](Header& h) { h.mutable_preprocessing()->set_input_width(7); },
+                  "expected preprocessing to the network's input"},
         Rejection{"NoMean", [](Header& h) { h.mutable_preprocessing()->clear_mean(); }, "means and standard deviations"},
         Rejection{"ZeroDeviation", [](Header& h) { h.mutable_preprocessing()->set_stddev(0, 0); }, "expected positive standard deviations"},
         Rejection{"TooManyLabels", [](Header& h) { h.add_labels("eleven"); }, "expected at most 10 labels, found 11"}),

@@ -9,6 +9,7 @@
 
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
+#include "export/bound_model_file.h"
 #include "export/onnx_writer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -57,7 +58,8 @@ std::set<std::string> Features(const std::vector<BoundModel>& models) {
       features.insert(feature + "/" + std::string(Name(op.compute)));
       for (const ValueId id : op.inputs) {
         const ElementType native = model.graph.value(id).type;
-        if ((native == ElementType::kInt8) != (op.compute == ElementType::kInt8)) features.insert(op.compute == ElementType::kInt8 ? "narrowing read" : "widening read");
+        if ((native == ElementType::kInt8) != (op.compute == ElementType::kInt8))
+          features.insert(op.compute == ElementType::kInt8 ? "narrowing read" : "widening read");
       }
     }
   }
@@ -66,9 +68,10 @@ std::set<std::string> Features(const std::vector<BoundModel>& models) {
 
 TEST(OnnxParityTest, TheModelsBelowCoverEveryOperatorAndBoundary) {
   EXPECT_THAT(Features(Models(FourBitSpec(), kArchitectures)),
-              testing::IsSupersetOf({"conv2d/i8/i8", "conv2d/i4/i8", "conv2d/i2/i8", "conv2d/f16/f16", "conv2d/i8/f16", "conv2d/i4/f16", "conv2d/i2/f16",
-                                     "fc/i8/i8", "fc/i4/i8", "fc/i2/i8", "fc/f16/f16", "gap/i8", "gap/f16", "add/i8", "add/f16", "mul/i8", "mul/f16",
-                                     "hswish/i8", "hswish/f16", "narrowing read", "widening read"}));
+              testing::IsSupersetOf({"conv2d/i8/i8",  "conv2d/i4/i8",   "conv2d/i2/i8", "conv2d/f16/f16", "conv2d/i8/f16", "conv2d/i4/f16",
+                                     "conv2d/i2/f16", "fc/i8/i8",       "fc/i4/i8",     "fc/i2/i8",       "fc/f16/f16",    "gap/i8",
+                                     "gap/f16",       "add/i8",         "add/f16",      "mul/i8",         "mul/f16",       "hswish/i8",
+                                     "hswish/f16",    "narrowing read", "widening read"}));
 }
 
 TEST(OnnxParityTest, EveryOperatorIsWithinOneStepOnTheSameInput) {
@@ -96,7 +99,8 @@ TEST(OnnxParityTest, EveryOperatorIsWithinOneStepOnTheSameInput) {
 TEST(OnnxParityTest, Float32NetworksHaveTheReferencesLogits) {
   SpaceSpec spec = SmallSpaceSpec();
   for (StageSpec& stage : spec.stages) {
-    for (BlockSpec& block : stage.blocks) block.expand_precisions = block.depthwise_precisions = block.project_precisions = {{16, 16}, {4, 16}};
+    for (BlockSpec& block : stage.blocks)
+      block.expand_precisions = block.depthwise_precisions = block.project_precisions = {{16, 16}, {4, 16}};
   }
   spec.stem.precisions = spec.head.precisions = spec.head.classifier_precisions = {{16, 16}};
   double worst = 0;
@@ -142,8 +146,7 @@ TEST(OnnxParityTest, OptionsOfTheFileChangeNothingThatIsComputed) {
     const std::vector<float> image = RandomImage(model, 7);
     OnnxSession plain(WriteOnnx(model).value(), /*optimise=*/false);
     OnnxSession fixed(WriteOnnx(model, {.dynamic_batch = false, .half_weights = false}).value(), /*optimise=*/false);
-    EXPECT_THAT(OnnxLogits(model, plain, image),
-                testing::Pointwise(testing::FloatNear(1e-5F), OnnxLogits(model, fixed, image)));
+    EXPECT_THAT(OnnxLogits(model, plain, image), testing::Pointwise(testing::FloatNear(1e-5F), OnnxLogits(model, fixed, image)));
   }
 }
 
@@ -160,6 +163,37 @@ TEST(OnnxParityTest, ABatchIsItsImagesOneByOne) {
     }
     EXPECT_THAT(OnnxLogits(model, session, batch), testing::Pointwise(testing::FloatNear(1e-3F), expected));
   }
+}
+
+/// MobileNetV3-Large on small images: real depth and width, fifteen blocks of quantised layers one after another.
+TEST(OnnxParityTest, MobileNetV3LargeAgrees) {
+  SpaceSpec spec = MobileNetV3Large();
+  spec.resolutions = {48};
+  for (StageSpec& stage : spec.stages) {
+    for (BlockSpec& block : stage.blocks) {
+      block.expand_precisions = block.project_precisions = {{4, 8}};
+      block.depthwise_precisions = {{16, 16}};
+    }
+  }
+  spec.stem.precisions = spec.head.precisions = spec.head.hidden_precisions = spec.head.classifier_precisions = {{8, 8}};
+  const BoundModel model = Models(spec, 1)[0];
+  const std::string file = WriteOnnx(model, {.expose_values = true}).value();
+  RecordProperty("onnx_bytes", static_cast<int>(file.size()));
+  RecordProperty("bound_model_bytes", static_cast<int>(SerializeBoundModel(model).size()));
+  OnnxSession session(file, /*optimise=*/false);
+  const ReferenceInterpreter reference(&model);
+  const std::vector<float> image = RandomImage(model, 5);
+  const std::vector<ReferenceTensor> values = OnnxValues(model, session, image);
+  Deviation worst;
+  for (size_t i = 0; i < model.graph.operators.size(); ++i) {
+    const Operator& op = model.graph.operators[i];
+    worst.Include(Compare(reference.RunOperator(static_cast<int>(i), values), values[static_cast<size_t>(op.output)]));
+  }
+  RecordProperty("largest_share_off_by_one", absl::StrCat(worst.share));
+  EXPECT_LE(worst.steps, 1);
+  EXPECT_LE(worst.relative, 1e-5);
+  const std::vector<float> expected = reference.Logits(reference.Run(image));
+  EXPECT_EQ(expected[Top1(reference.Logits(values))], expected[Top1(expected)]);
 }
 
 /// With its optimiser on the runtime fuses to integer kernels, which round the rescaling in other places: a step here and there.

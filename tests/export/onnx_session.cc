@@ -51,7 +51,8 @@ std::map<std::string, OnnxOutput> OnnxSession::Run(absl::Span<const float> image
   Ort::AllocatorWithDefaultOptions allocator;
   const std::string input = impl_->session.GetInputNameAllocated(0, allocator).get();
   std::vector<std::string> output_names;
-  for (size_t i = 0; i < impl_->session.GetOutputCount(); ++i) output_names.emplace_back(impl_->session.GetOutputNameAllocated(i, allocator).get());
+  for (size_t i = 0; i < impl_->session.GetOutputCount(); ++i)
+    output_names.emplace_back(impl_->session.GetOutputNameAllocated(i, allocator).get());
   std::vector<const char*> wanted;
   for (const std::string& name : output_names) wanted.push_back(name.c_str());
   const char* input_name = input.c_str();

@@ -100,7 +100,8 @@ TEST(OnnxWriterTest, MetadataSaysWhatTheModelIsAndHowToFeedIt) {
   const onnx::ModelProto proto = Decode(WriteOnnx(model));
   for (const onnx::StringStringEntryProto& entry : proto.metadata_props()) metadata[entry.key()] = entry.value();
   EXPECT_EQ(metadata["hanas.preprocessing"],
-            "{\"height\":24,\"width\":24,\"mean\":[0.25],\"stddev\":[0.5],\"resize\":\"bilinear, half-pixel centres, no antialiasing\",\"scale\":\"byte/255\"}");
+            "{\"height\":24,\"width\":24,\"mean\":[0.25],\"stddev\":[0.5],\"resize\":\"bilinear, half-pixel centres, no "
+            "antialiasing\",\"scale\":\"byte/255\"}");
   EXPECT_THAT(metadata["hanas.labels"], testing::StartsWith("[\"T-shirt \\\"top\\\"\\u000a\",\"class 1\""));
   EXPECT_EQ(metadata["hanas.space"], "small");
   EXPECT_EQ(metadata["hanas.architecture"], model.architecture_json);
@@ -118,7 +119,8 @@ TEST(OnnxWriterTest, RefusesWhatItCannotWrite) {
 
   BoundModel twice = ModelOf({8, 8});
   twice.graph.values[2].producer = twice.graph.values[1].producer;
-  EXPECT_THAT(WriteOnnx(twice), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected values with names of their own, found two at stem")));
+  EXPECT_THAT(WriteOnnx(twice),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected values with names of their own, found two at stem")));
 
   BoundModel large = ModelOf({16, 16});
   for (BoundWeights& weights : large.weights) {

@@ -115,7 +115,8 @@ std::vector<float> RandomImage(const BoundModel& model, uint64_t seed) {
     const size_t pixel = i / static_cast<size_t>(shape[3]);
     const double row = static_cast<double>(pixel / static_cast<size_t>(shape[2])) / static_cast<double>(shape[1]);
     const double column = static_cast<double>(pixel % static_cast<size_t>(shape[2])) / static_cast<double>(shape[2]);
-    const double wave = std::sin(6.28 * (row_frequency * row + column_frequency * column) + phase + static_cast<double>(i % static_cast<size_t>(shape[3])));
+    const double wave =
+        std::sin(6.28 * (row_frequency * row + column_frequency * column) + phase + static_cast<double>(i % static_cast<size_t>(shape[3])));
     image[i] = static_cast<float>(1.2 * wave + 0.5 * random.Normal());
   }
   return image;

@@ -53,7 +53,8 @@ SpaceSpec EveryPrecision() {
 SpaceSpec OnlySixteenBits() {
   SpaceSpec spec = SmallSpaceSpec();
   for (StageSpec& stage : spec.stages) {
-    for (BlockSpec& block : stage.blocks) block.expand_precisions = block.depthwise_precisions = block.project_precisions = {{16, 16}, {4, 16}};
+    for (BlockSpec& block : stage.blocks)
+      block.expand_precisions = block.depthwise_precisions = block.project_precisions = {{16, 16}, {4, 16}};
   }
   spec.stem.precisions = spec.head.precisions = spec.head.classifier_precisions = {{16, 16}};
   return spec;
@@ -70,7 +71,8 @@ BoundModel ModelAt(const SpaceSpec& spec, uint64_t index) {
 class StepParity {
  public:
   StepParity(const BoundModel& model, DeviceRuntime& runtime)
-      : model_(model), plan_(MakePlan(model.graph, runtime.caps())),
+      : model_(model),
+        plan_(MakePlan(model.graph, runtime.caps())),
         network_(runtime.PrepareNetwork(model.graph, plan_, &model, {.keep_values = true}).value()) {}
 
   Deviation Run(const std::vector<ReferenceTensor>& onnx_values) {
@@ -152,11 +154,24 @@ TEST(AgentVersusOnnxRuntimeTest, Float32NetworksHaveTheSameLogits) {
       const std::vector<float> expected = OnnxLogits(model, session, image);
       const std::vector<float> found = network->Infer(image).value();
       ASSERT_EQ(found.size(), expected.size());
-      for (size_t c = 0; c < found.size(); ++c) worst = std::max(worst, std::fabs(static_cast<double>(found[c]) - static_cast<double>(expected[c])));
+      for (size_t c = 0; c < found.size(); ++c)
+        worst = std::max(worst, std::fabs(static_cast<double>(found[c]) - static_cast<double>(expected[c])));
     }
   }
   RecordProperty("largest_logit_difference", absl::StrCat(worst));
   EXPECT_LE(worst, 1e-4);
+}
+
+TEST(AgentVersusOnnxRuntimeTest, AnotherWeightIsNoticed) {
+  const BoundModel model = ModelAt(EveryPrecision(), 0);
+  BoundModel other = model;
+  for (int8_t& weight : other.weights.back().integers) weight = static_cast<int8_t>(-weight);
+  for (float& weight : other.weights.back().floats) weight = -weight;
+  OnnxSession session(WriteOnnx(model).value(), /*optimise=*/false);
+  const std::vector<float> image = RandomImage(model, 1);
+  const std::vector<float> expected = OnnxLogits(model, session, image);
+  const std::vector<float> found = Runtime()->PrepareBoundModel(other).value()->Infer(image).value();
+  EXPECT_THAT(found, testing::Not(testing::Pointwise(testing::FloatNear(0.1F), expected)));
 }
 
 TEST(AgentVersusOnnxRuntimeTest, WholeNetworksAgreeOnTheClass) {

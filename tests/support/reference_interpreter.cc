@@ -10,7 +10,8 @@
 namespace hanas {
 namespace {
 
-/// `Number` is int64 for integers (exact) and double for floats. The plain convolution of channel-last `input` (zero outside the image) with OIHW weights; output channel-last.
+/// `Number` is int64 for integers (exact) and double for floats. The plain convolution of channel-last `input` (zero outside the image)
+/// with OIHW weights; output channel-last.
 template <typename Number>
 std::vector<Number> Convolve(const Operator& op, const Shape& in, const Shape& out, const std::vector<Number>& input,
                              const std::vector<Number>& weights) {
@@ -116,7 +117,8 @@ std::vector<double> ReferenceInterpreter::RunLayer(int op_index, const std::vect
   if (op.compute == ElementType::kInt8) {
     const auto input_scale = static_cast<double>(model_.quantizers[static_cast<size_t>(op.inputs[0])].scale);
     const std::vector<int64_t> integers(weights.integers.begin(), weights.integers.end());
-    const std::vector<int64_t> sums = Layer(op, model_.graph, ReadLevels(op.inputs[0], values[static_cast<size_t>(op.inputs[0])]), integers);
+    const std::vector<int64_t> sums =
+        Layer(op, model_.graph, ReadLevels(op.inputs[0], values[static_cast<size_t>(op.inputs[0])]), integers);
     for (size_t i = 0; i < sums.size(); ++i) {
       const size_t c = i % channels;
       const double scale = input_scale * static_cast<double>(weights.scales[c]);
@@ -126,7 +128,8 @@ std::vector<double> ReferenceInterpreter::RunLayer(int op_index, const std::vect
   } else {
     std::vector<double> reals(weights.floats.begin(), weights.floats.end());
     const size_t per_channel = (reals.size() + weights.integers.size()) / channels;
-    for (size_t i = 0; i < weights.integers.size(); ++i) reals.push_back(static_cast<double>(weights.scales[i / per_channel]) * weights.integers[i]);
+    for (size_t i = 0; i < weights.integers.size(); ++i)
+      reals.push_back(static_cast<double>(weights.scales[i / per_channel]) * weights.integers[i]);
     results = Layer(op, model_.graph, ReadReals(op, 0, values), reals);
     for (size_t i = 0; i < results.size(); ++i) results[i] += static_cast<double>(weights.bias[i % channels]);
   }
