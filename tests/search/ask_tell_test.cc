@@ -123,6 +123,7 @@ TEST_P(SearchAlgorithmTest, SaysWhenTheSpaceIsExhausted) {
   SpaceSpec spec = TableSpaceSpec();
   spec.resolutions = {16};
   spec.stages[0].depths = {1};
+  spec.stages[0].blocks.resize(1);
   const SearchSpace tiny = SearchSpace::Create(spec).value();  // 128 networks
   const std::unique_ptr<SearchAlgorithm> search = GetParam().create(tiny, 5);
   absl::flat_hash_set<Architecture> seen;
