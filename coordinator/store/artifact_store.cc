@@ -199,17 +199,11 @@ absl::StatusOr<std::string> ArtifactStore::Read(absl::string_view sha256, int64_
   return data;
 }
 
-absl::StatusOr<int> ArtifactStore::Collect(const std::set<std::string>& keep) {
-  int removed = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(absl::StrCat(directory_, "/complete"), error)) {
-    if (keep.contains(entry.path().filename().string())) continue;
-    std::error_code remove_error;
-    if (std::filesystem::remove(entry.path(), remove_error)) ++removed;
-    if (remove_error) return FromErrno(remove_error.value(), "removing", entry.path().string());
-  }
-  if (error) return FromErrno(error.value(), "listing", absl::StrCat(directory_, "/complete"));
-  return removed;
+absl::Status ArtifactStore::Remove(absl::string_view sha256) {
+  if (absl::Status status = CheckSha256(sha256); !status.ok()) return status;
+  const std::string path = CompletePath(sha256);
+  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return FromErrno(errno, "removing", path);
 }
 
 }  // namespace hanas::coordinator

@@ -4,13 +4,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "core/base/digest.h"
 
 namespace hanas::coordinator {
 
@@ -56,8 +54,8 @@ class ArtifactStore {
   /// At most `max_bytes` from `offset`; empty at the end. Returns NOT_FOUND, or OUT_OF_RANGE beyond the end.
   absl::StatusOr<std::string> Read(absl::string_view sha256, int64_t offset, int64_t max_bytes) const;
 
-  /// Removes every complete artifact that is not in `keep`; returns how many.
-  absl::StatusOr<int> Collect(const std::set<std::string>& keep);
+  /// Removes a complete artifact; fine when there is none. Who references what is the caller's to know. Returns INVALID_ARGUMENT for a bad digest.
+  absl::Status Remove(absl::string_view sha256);
 
  private:
   explicit ArtifactStore(std::string directory) : directory_(std::move(directory)) {}

@@ -138,7 +138,6 @@ void PutResults(const SearchRecord& in, pb::Search& out) {
     stored.set_hypervolume(round.hypervolume);
     stored.set_latency_mape(round.latency_mape);
     stored.set_front_size(round.front_size);
-    stored.set_candidates_scored(round.candidates_scored);
   }
   for (const MemberRecord& member : in.members) {
     pb::Member& stored = *out.add_members();
@@ -167,6 +166,8 @@ void Put(const SearchRecord& in, pb::Search& out) {
   Put(in.device, *out.mutable_device());
   Put(in.caps, *out.mutable_caps());
   PutResults(in, out);
+  out.set_candidates_scored(in.candidates_scored);
+  out.set_scoring_seconds(in.scoring_seconds);
 }
 
 bool IsPhase(int value) { return value >= static_cast<int>(SearchPhase::kPending) && value <= static_cast<int>(SearchPhase::kCancelled); }
@@ -174,8 +175,7 @@ bool IsPhase(int value) { return value >= static_cast<int>(SearchPhase::kPending
 void GetResults(const pb::Search& in, SearchRecord& out) {
   if (in.has_profile()) out.profile = Get(in.profile());
   for (const pb::Round& round : in.rounds()) {
-    out.rounds.push_back({round.round(), round.evaluations(), round.held_out_tau(), round.hypervolume(), round.latency_mape(), round.front_size(),
-                          round.candidates_scored()});
+    out.rounds.push_back({round.round(), round.evaluations(), round.held_out_tau(), round.hypervolume(), round.latency_mape(), round.front_size()});
   }
   for (const pb::Member& member : in.members()) {
     out.members.push_back({.id = member.id(),
@@ -206,6 +206,8 @@ absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
   out.device = Get(in.device());
   out.caps = Get(in.caps());
   GetResults(in, out);
+  out.candidates_scored = in.candidates_scored();
+  out.scoring_seconds = in.scoring_seconds();
   return out;
 }
 

@@ -300,7 +300,6 @@ struct RoundRecord {
   double hypervolume = 0;
   double latency_mape = 0;
   int64_t front_size = 0;
-  int64_t candidates_scored = 0;
   friend bool operator==(const RoundRecord&, const RoundRecord&) = default;
 };
 
@@ -335,6 +334,8 @@ struct SearchRecord {
   std::optional<ProfileRecord> profile;
   std::vector<RoundRecord> rounds;
   std::vector<MemberRecord> members;
+  int64_t candidates_scored = 0;      // on surrogates
+  double scoring_seconds = 0;         // what that took
   friend bool operator==(const SearchRecord&, const SearchRecord&) = default;
 };
 

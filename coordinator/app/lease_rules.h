@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_APP_LEASE_RULES_H_
+#define HANAS_COORDINATOR_APP_LEASE_RULES_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "coordinator/app/state.h"
+
+namespace hanas::coordinator {
+
+/// What is known of a live lease and not worth a write: lost with the process, when every live lease gets one fresh ttl.
+struct LiveLease {
+  absl::Duration deadline;  // of the monotonic clock
+  bool progressed = false;
+  bool paused = false;      // the holder says that it stopped at a step boundary
+  int64_t done = 0;
+  int64_t total = 0;
+  std::string note;
+};
+
+/// By task, and when a party was last heard of.
+struct LiveState {
+  std::map<uint64_t, LiveLease> leases;
+  std::map<uint64_t, absl::Duration> parties;
+};
+
+/// A party that was silent for so long holds up nobody: its host is not kept free for it.
+inline constexpr absl::Duration kAbsentAfter = absl::Seconds(60);
+
+enum class LeaseInstruction : uint8_t { kContinue = 0, kPause = 1, kHandBack = 2, kAbandon = 3 };
+
+// Who may work on what, and when. Measuring is exclusive per host: it is granted when every compute lease there is paused or over, and while it
+// runs or waits, computing there pauses at its next step boundary and none is granted. Pure.
+
+/// Whether `task`, which is ready, may be granted to `party` now.
+bool MayGrant(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task, const PartyRecord& party);
+
+/// What the holder of a live lease is told at renewal.
+LeaseInstruction InstructionFor(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_APP_LEASE_RULES_H_

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/outcome_check.h"
+
+#include <cmath>
+#include <string>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "core/predictor/predictor_weights.h"
+#include "core/space/search_space.h"
+
+namespace hanas::coordinator {
+namespace {
+
+constexpr int kMaxRound = 1'000'000;
+
+absl::Status Expected(const TaskRecord& task, absl::string_view what, absl::string_view found) {
+  return absl::InvalidArgumentError(absl::StrCat("expected ", what, ", found ", found, " for ", task.key, " (tasks/", task.id, ")"));
+}
+
+bool IsTime(double us) { return std::isfinite(us) && us > 0; }
+
+absl::Status CheckScore(const TaskRecord& task, const Score& score) {
+  if (score.images > 0 && score.correct >= 0 && score.correct <= score.images && std::isfinite(score.loss)) return absl::OkStatus();
+  return Expected(task, "a finite loss and correct images among some", absl::StrCat(score.correct, " of ", score.images, ", loss ", score.loss));
+}
+
+absl::Status CheckNetwork(const TaskRecord& task, const NetworkMeasurement& row) {
+  if (IsTime(row.p50_us) && IsTime(row.p90_us) && IsTime(row.p99_us) && row.p50_us <= row.p90_us && row.p90_us <= row.p99_us && std::isfinite(row.cv)) {
+    return absl::OkStatus();
+  }
+  return Expected(task, "finite times above 0 with p50 <= p90 <= p99", absl::StrCat(row.p50_us, ", ", row.p90_us, ", ", row.p99_us, " us, CV ", row.cv));
+}
+
+struct Checker {
+  const State& state;
+  const TaskRecord& task;
+  const Outcome& outcome;
+
+  template <typename T>
+  const T& Of() const {
+    return std::get<T>(outcome);
+  }
+
+  absl::Status operator()(const TrainWork& work) const {
+    const auto& o = Of<TrainOutcome>();
+    if (o.step < work.from_step || o.step > work.to_step || o.reached_end != (o.step == work.to_step)) {
+      return Expected(task, absl::StrCat("a step from ", work.from_step, " to ", work.to_step, ", the last one when the end was reached"),
+                      absl::StrCat(o.step, o.reached_end ? " at the end" : " before the end"));
+    }
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const EvaluateWork& work) const {
+    const auto& o = Of<EvaluateOutcome>();
+    if (o.scores.size() != work.architectures.size()) return Expected(task, absl::StrCat(work.architectures.size(), " accuracies"), absl::StrCat(o.scores.size()));
+    for (const Score& score : o.scores) {
+      if (absl::Status status = CheckScore(task, score); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const FitWork&) const {
+    const absl::StatusOr<PredictorWeights> weights = ParsePredictor(Of<FitOutcome>().predictor);
+    if (!weights.ok()) return Expected(task, "a predictor", weights.status().message());
+    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(state.searches.at(task.search).job->space);
+    if (space.ok() && weights->space_digest == space->digest()) return absl::OkStatus();
+    return Expected(task, "a predictor of the search's space", weights->space_digest.ToHex());
+  }
+  absl::Status operator()(const BindWork&) const { return CheckScore(task, Of<BindOutcome>().test); }
+  absl::Status operator()(const PackWork&) const {
+    return Of<PackOutcome>().num_images > 0 ? absl::OkStatus() : Expected(task, "packed images", "none");
+  }
+  absl::Status operator()(const MeasureOperatorsWork& work) const {
+    const auto& o = Of<MeasureOperatorsOutcome>();
+    if (o.rows.size() != work.keys.size()) return Expected(task, absl::StrCat(work.keys.size(), " rows"), absl::StrCat(o.rows.size()));
+    for (size_t i = 0; i < o.rows.size(); ++i) {
+      if (o.rows[i].key != work.keys[i]) return Expected(task, absl::StrCat("row ", i, " for \"", work.keys[i], "\""), o.rows[i].key);
+      if (!IsTime(o.rows[i].flushed_us) || !IsTime(o.rows[i].hot_us) || !std::isfinite(o.rows[i].cv)) {
+        return Expected(task, absl::StrCat("finite times above 0 for \"", work.keys[i], "\""), absl::StrCat(o.rows[i].flushed_us, ", ", o.rows[i].hot_us));
+      }
+    }
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const MeasureNetworksWork& work) const {
+    const auto& o = Of<MeasureNetworksOutcome>();
+    if (o.rows.size() != work.architectures.size()) return Expected(task, absl::StrCat(work.architectures.size(), " rows"), absl::StrCat(o.rows.size()));
+    for (const NetworkMeasurement& row : o.rows) {
+      if (absl::Status status = CheckNetwork(task, row); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const VerifyWork&) const {
+    const auto& o = Of<VerifyOutcome>();
+    if (absl::Status status = CheckNetwork(task, o.device); !status.ok()) return status;
+    if (absl::Status status = CheckNetwork(task, o.exported_latency); !status.ok()) return status;
+    if (o.agreeing < 0 || o.agreeing > o.compared) return Expected(task, "agreeing images among those compared", absl::StrCat(o.agreeing, " of ", o.compared));
+    return CheckScore(task, o.exported);
+  }
+};
+
+}  // namespace
+
+absl::Status CheckOutcome(const State& state, const TaskRecord& task, const Outcome& outcome) {
+  if (outcome.index() != task.work.index()) return Expected(task, "the outcome of its own kind of work", "another kind");
+  return std::visit(Checker{state, task, outcome}, task.work);
+}
+
+absl::Status CheckRound(const TaskRecord& task, const RecordedRound& round) {
+  size_t asked = 0;
+  if (const auto* operators = std::get_if<MeasureOperatorsWork>(&task.work)) asked = operators->keys.size();
+  if (const auto* networks = std::get_if<MeasureNetworksWork>(&task.work)) asked = networks->architectures.size();
+  if (asked == 0) return Expected(task, "a task that measures operators or networks", "another kind");
+  if (round.round < 0 || round.round > kMaxRound || round.rows.size() > asked) {
+    return Expected(task, absl::StrCat("a round of at most ", asked, " rows"), absl::StrCat("round ", round.round, " of ", round.rows.size()));
+  }
+  for (const RoundMeasurement& row : round.rows) {
+    if (row.index < 0 || row.index >= static_cast<int>(asked) || !IsTime(row.flushed_us) || !IsTime(row.hot_us)) {
+      return Expected(task, absl::StrCat("finite times above 0 for an index below ", asked), absl::StrCat(row.flushed_us, " us for ", row.index));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace hanas::coordinator

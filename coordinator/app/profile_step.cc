@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/profile_step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "coordinator/app/step_builder.h"
+#include "core/base/counter_random.h"
+#include "core/statistics/statistics.h"
+
+namespace hanas::coordinator {
+namespace {
+
+using MaybeStep = std::optional<AdvanceSearchUpdate>;
+
+constexpr size_t kKeysPerTask = 96;
+constexpr int kCalibrationCandidates = 200;
+constexpr int kShareSamples = 2000;
+constexpr int kProbeEvaluations = 4000;
+
+void AddOperators(const std::vector<OpKey>& keys, AdvanceSearchUpdate& step) {
+  for (size_t begin = 0; begin < keys.size(); begin += kKeysPerTask) {
+    MeasureOperatorsWork work;
+    for (size_t i = begin; i < std::min(keys.size(), begin + kKeysPerTask); ++i) work.keys.push_back(ToString(keys[i]));
+    step.tasks.emplace_back(absl::StrCat("profile/operators/", begin / kKeysPerTask), std::move(work));
+  }
+}
+
+/// Spread over predicted latency, among corners and random networks.
+absl::StatusOr<std::vector<Architecture>> ChooseNetworks(const SearchView& view, SearchContext& context) {
+  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const SearchSpace& space = context.space();
+  std::vector<Architecture> architectures;
+  absl::flat_hash_set<Architecture> seen;
+  const auto add = [&](Architecture architecture) {
+    space.Canonicalise(architecture);
+    if (seen.insert(architecture).second) architectures.push_back(std::move(architecture));
+  };
+  for (const Precision precision : {Precision{8, 8}, Precision{16, 16}}) {
+    add(space.Smallest(precision));
+    add(space.Largest(precision));
+  }
+  for (uint64_t i = 0; i < kCalibrationCandidates; ++i) {
+    CounterRandom random(view.job().seed, "calibrate", i);
+    add(space.Random(random));
+  }
+  std::vector<CalibrationCandidate> candidates;
+  for (const Architecture& architecture : architectures) {
+    candidates.push_back({(*scorer)->ScoreOne(architecture).sum_us, MakePlan(context.lowering().Lower(architecture), view.record().caps)});
+  }
+  const MeasureSpec& measure = view.job().measure;
+  std::vector<Architecture> chosen;
+  for (const int index : ChooseCalibrationNetworks(candidates, measure.calibration_networks + measure.held_out_networks)) {
+    chosen.push_back(architectures[static_cast<size_t>(index)]);
+  }
+  return chosen;
+}
+
+double MedianSpread(const SearchView& view, const std::vector<OpKey>& keys) {
+  std::vector<double> spreads;
+  for (const OpKey& key : keys) {
+    if (const LatencyRow* row = view.Table()->Find(key)) spreads.push_back(row->cv);
+  }
+  return spreads.empty() ? 0 : Median(spreads);
+}
+
+absl::StatusOr<ProfileRecord> MakeProfile(const SearchView& view, SearchContext& context, const CandidateScorer& scorer,
+                                          const LatencyCalibration& calibration) {
+  const BatchCostScorer costs = CostScorer(scorer, calibration);
+  const absl::StatusOr<std::vector<ReachableRange>> ranges =
+      ReachableRanges(context.space(), costs, {.seed = view.job().seed, .max_evaluations = kProbeEvaluations, .num_starts = 2});
+  if (!ranges.ok()) return ranges.status();
+  const std::vector<OpKey>& keys = context.Keys(view.record().caps);
+  ProfileRecord profile = {.operator_keys = static_cast<int64_t>(keys.size()), .operator_cv_median = MedianSpread(view, keys)};
+  static constexpr const char* kNames[] = {"latency_us", "size_bytes", "peak_memory_bytes", "macs"};
+  for (size_t i = 0; i < ranges->size(); ++i) profile.ranges.push_back({kNames[i], (*ranges)[i].min, (*ranges)[i].max});
+  const Limits& limits = view.job().target.limits;
+  const std::vector<CostLimit> all = LimitsOf(limits, limits.latency_ms * 1000);
+  const ShareKept share = EstimateShareKept(context.space(), costs, all, view.job().seed, kShareSamples);
+  profile.share_within_limits = all.empty() ? 1 : share.fraction();
+  profile.share_samples = share.sampled;
+  return profile;
+}
+
+std::string RangesLine(const ProfileRecord& profile) {
+  std::vector<std::string> parts;
+  for (const RangeRecord& range : profile.ranges) parts.push_back(absl::StrFormat("%s %.6g to %.6g", range.metric, range.low, range.high));
+  return absl::StrFormat("reachable: %s; the limits keep %.1f %% of random networks (%d drawn)", absl::StrJoin(parts, ", "),
+                         100 * profile.share_within_limits, profile.share_samples);
+}
+
+/// Budgets, and what the networks still to be measured cost the device at the pace seen so far.
+std::string ForecastLine(const SearchView& view) {
+  const SearchJob& job = view.job();
+  double seconds = 0;
+  int64_t networks = 0;
+  for (const TaskRecord* task : view.Numbered("profile/networks/")) {
+    const auto& outcome = std::get<MeasureNetworksOutcome>(*task->outcome);
+    seconds += outcome.seconds;
+    networks += static_cast<int64_t>(outcome.rows.size());
+  }
+  const int64_t evaluations = static_cast<int64_t>(job.evolution.rounds) * job.evolution.evaluations_per_round;
+  const int64_t finalists = job.fine_tune.members + (job.references ? 3 : 0);
+  const int64_t reference_steps = job.references ? 3 * job.fine_tune.steps + job.training.steps : 0;
+  const double device_seconds = networks > 0 ? seconds / static_cast<double>(networks) * static_cast<double>(evaluations + finalists) : 0;
+  return absl::StrFormat("to come: %d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s, about %.0f s of measuring",
+                         job.training.steps, job.sampling.networks + evaluations, job.fine_tune.members, job.fine_tune.steps,
+                         reference_steps > 0 ? absl::StrFormat(", %d steps of reference training", reference_steps) : "", device_seconds);
+}
+
+std::string CalibrationLine(const FittedLatency& latency) {
+  const LatencyCalibration& calibration = latency.fit.calibration;
+  return absl::StrFormat("latency = %.3f x sum of operators %+.0f us, from %d networks; error on %d others %.1f %% (at most %.1f %%), of the plain sum %.1f %%",
+                         calibration.scale, calibration.offset_us, latency.num_fitted, latency.held_out.num_pairs, 100 * latency.held_out.mape,
+                         100 * latency.held_out.max_relative_error, 100 * latency.uncalibrated.mape);
+}
+
+std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& report) {
+  std::vector<std::string> advice;
+  for (const LimitFinding& finding : report.findings) {
+    if (finding.nearest_feasible <= finding.limit.limit) continue;
+    if (finding.limit.name == "latency_us") {
+      advice.push_back(absl::StrFormat("target.limits.latency_ms: %.4g ms cannot be met, the nearest feasible value is %.4g ms",
+                                       finding.limit.limit / 1000, std::ceil(finding.nearest_feasible) / 1000));
+    } else {
+      advice.push_back(absl::StrFormat("target.limits.%s: %.0f cannot be met, the nearest feasible value is %.0f", finding.limit.name, finding.limit.limit,
+                                       std::ceil(finding.nearest_feasible)));
+    }
+  }
+  if (advice.empty()) advice.push_back(report.ToString());
+  return absl::StrCat("no network of the space \"", view.job().space.name, "\" keeps the limits on ", view.record().device.device, ". ",
+                      absl::StrJoin(advice, "; "), ". Raise the limit or add smaller choices to the space; nothing was trained");
+}
+
+absl::StatusOr<FeasibilityReport> Probe(const SearchView& view, SearchContext& context, const CandidateScorer& scorer,
+                                        const LatencyCalibration& calibration) {
+  const Limits& limits = view.job().target.limits;
+  return FindFeasibility(context.space(), CostScorer(scorer, calibration), LimitsOf(limits, limits.latency_ms * 1000),
+                         {.seed = view.job().seed, .max_evaluations = kProbeEvaluations, .num_starts = 2});
+}
+
+absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& context) {
+  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, 0);
+  if (!latency.ok()) return FailStep(view, "CALIBRATION_FAILED", absl::StrCat("fitting the latency model: ", latency.status().message()));
+  const LatencyCalibration& calibration = latency->fit.calibration;
+  const absl::StatusOr<ProfileRecord> profile = MakeProfile(view, context, **scorer, calibration);
+  if (!profile.ok()) return profile.status();
+  const absl::StatusOr<FeasibilityReport> report = Probe(view, context, **scorer, calibration);
+  if (!report.ok()) return report.status();
+  AdvanceSearchUpdate step = report->feasible ? StepOf(view) : FailStep(view, "INFEASIBLE_LIMITS", InfeasibleMessage(view, *report));
+  step.profile = *profile;
+  step.events = {{"calibration", CalibrationLine(*latency)}, {"ranges", RangesLine(*profile)}};
+  if (report->feasible) {
+    step.events.push_back({"forecast", ForecastLine(view)});
+    step.next = SearchPhase::kTraining;
+  }
+  return step;
+}
+
+}  // namespace
+
+absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& context) {
+  AdvanceSearchUpdate step = StepOf(view);
+  const std::vector<OpKey>& keys = context.Keys(view.record().caps);
+  const bool asked = view.Has("profile/operators/0");
+  if (asked && !view.AllDone("profile/operators/")) return std::nullopt;
+  const std::vector<OpKey> missing = view.Table() == nullptr ? keys : view.Table()->Missing(keys);
+  if (!missing.empty()) {
+    if (asked) return FailStep(view, "PROFILE_INCOMPLETE", absl::StrCat("the device left ", missing.size(), " operators without a latency, the first is \"", ToString(missing[0]), "\""));
+    AddOperators(missing, step);
+    return step;
+  }
+  if (!view.Has("profile/networks/0")) {
+    const absl::StatusOr<std::vector<Architecture>> networks = ChooseNetworks(view, context);
+    if (!networks.ok()) return networks.status();
+    AddMeasurements(view, context, "profile/networks/", *networks, step);
+    return step;
+  }
+  if (!view.AllDone("profile/networks/")) return std::nullopt;
+  return Conclude(view, context);
+}
+
+std::vector<Architecture> FeasibleNetworks(const SearchView& view, SearchContext& context) {
+  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
+  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, 0);
+  if (!scorer.ok() || !latency.ok()) return {};
+  const absl::StatusOr<FeasibilityReport> report = Probe(view, context, **scorer, latency->fit.calibration);
+  if (!report.ok() || report->findings.empty()) return {};
+  return {report->witness};
+}
+
+}  // namespace hanas::coordinator

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_APP_PROFILE_STEP_H_
+#define HANAS_COORDINATOR_APP_PROFILE_STEP_H_
+
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/app/search_context.h"
+#include "coordinator/app/search_view.h"
+#include "coordinator/app/updates.h"
+
+namespace hanas::coordinator {
+
+/// The next step of PROFILING: operators without a row, whole networks to calibrate and to test the calibration, then the reachable ranges and
+/// whether the limits can be met. Pure.
+absl::StatusOr<std::optional<AdvanceSearchUpdate>> ProfileStep(const SearchView& view, SearchContext& context);
+
+/// Networks that keep the limits as far as costs are known after profiling (or come closest), cheapest first; few. Pure.
+std::vector<Architecture> FeasibleNetworks(const SearchView& view, SearchContext& context);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_APP_PROFILE_STEP_H_

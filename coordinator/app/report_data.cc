@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/report_data.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/app/round_step.h"
+
+namespace hanas::coordinator {
+namespace {
+
+double ChainSeconds(const SearchView& view, const std::string& prefix) {
+  double seconds = 0;
+  for (const TaskRecord* task : view.Numbered(prefix)) {
+    seconds += task->partial_seconds;
+    if (task->outcome.has_value()) seconds += std::get<TrainOutcome>(*task->outcome).seconds;
+  }
+  return seconds;
+}
+
+absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchContext& context, const CandidateScorer& scorer, const MemberRecord& record) {
+  const std::string prefix = MemberPrefix(record);
+  const auto* bound = view.Done<BindOutcome>(prefix + "bind");
+  const auto* verified = view.Done<VerifyOutcome>(prefix + "verify");
+  if (bound == nullptr || verified == nullptr) return absl::InternalError(absl::StrCat("expected ", record.id, " to be bound and verified, found it is not"));
+  const SearchSpace& space = context.space();
+  ReportMember member = {.record = record, .text = space.ToReadable(record.architecture), .json = space.ToJson(record.architecture)};
+  member.precision = space.PrecisionSummary(record.architecture);
+  member.cost = scorer.ScoreOne(record.architecture);
+  member.bound = *bound;
+  member.verified = *verified;
+  member.training_seconds = ChainSeconds(view, prefix + "train/");
+  member.measured_us = StatisticUs(verified->device, view.job().target.statistic);
+  const Limits& limits = view.job().target.limits;
+  CostVector costs = CostsOf(member.cost, LatencyCalibration{});
+  costs[kLatencyCost] = member.measured_us;
+  member.within_limits = TotalViolation(costs, LimitsOf(limits, limits.latency_ms * 1000)) <= 0;
+  return member;
+}
+
+std::string ClassOf(const OpKey& key) {
+  switch (key.kind) {
+    case OpKind::kConv2d:
+      if (key.kernel == 1) return "pointwise convolution";
+      return key.groups > 1 ? absl::StrCat("depthwise ", key.kernel, "x", key.kernel) : absl::StrCat("convolution ", key.kernel, "x", key.kernel);
+    case OpKind::kFullyConnected: return "fully connected";
+    case OpKind::kHardSwish: return "hard-swish";
+    default: return "";
+  }
+}
+
+/// Shapes that the table has in both types, summed by class.
+std::vector<OperatorComparison> CompareTypes(const LatencyTable& table, const std::vector<OpKey>& keys) {
+  std::map<std::string, OperatorComparison> classes;
+  for (const OpKey& key : keys) {
+    const std::string name = ClassOf(key);
+    if (name.empty() || key.input_type != ElementType::kInt8 || key.weight_type != ElementType::kInt8) continue;
+    OpKey as_float = key;
+    as_float.input_type = as_float.weight_type = as_float.output_type = ElementType::kFloat32;
+    const LatencyRow* eight = table.Find(key);
+    const LatencyRow* full = table.Find(as_float);
+    if (eight == nullptr || full == nullptr) continue;
+    OperatorComparison& comparison = classes[name];
+    comparison.operator_text = name;
+    ++comparison.num_shapes;
+    comparison.int8_us += eight->flushed_us;
+    comparison.float_us += full->flushed_us;
+  }
+  std::vector<OperatorComparison> result;
+  for (auto& [name, comparison] : classes) result.push_back(std::move(comparison));
+  return result;
+}
+
+}  // namespace
+
+double ReportMember::accuracy_stddev() const {
+  const double p = accuracy();
+  return bound.test.images > 0 ? std::sqrt(p * (1 - p) / static_cast<double>(bound.test.images)) : 0;
+}
+
+absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext& context) {
+  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const auto rounds = static_cast<int>(view.record().rounds.size());
+  absl::StatusOr<FittedLatency> latency = context.FitLatency(view, rounds);
+  if (!latency.ok()) return latency.status();
+  ReportData data = {.record = view.record(), .job = view.job(), .log10_networks = context.space().Log10Size()};
+  data.latency = *std::move(latency);
+  for (const MemberRecord& record : view.record().members) {
+    absl::StatusOr<ReportMember> member = MakeMember(view, context, **scorer, record);
+    if (!member.ok()) return member.status();
+    data.test_images = std::max(data.test_images, member->bound.test.images);
+    (record.reference ? data.references : data.front).push_back(*std::move(member));
+  }
+  std::stable_sort(data.front.begin(), data.front.end(), [](const ReportMember& a, const ReportMember& b) { return a.measured_us < b.measured_us; });
+  for (const MeasuredNetwork& network : view.Measurements(rounds)) {
+    const double sum_us = (*scorer)->ScoreOne(network.architecture).sum_us;
+    data.pairs.push_back({context.space().ToReadable(network.architecture), sum_us, ApplyCalibration(sum_us, data.latency.fit.calibration),
+                          StatisticUs(network.measurement, view.job().target.statistic), network.measurement.cv, network.held_out});
+  }
+  if (const auto* fit = view.Done<FitOutcome>(PredictorKey(rounds)); fit != nullptr) data.predictor = *fit;
+  data.predictor_networks = static_cast<int64_t>(view.Evaluations(rounds).size());
+  if (view.Table() != nullptr) data.comparisons = CompareTypes(*view.Table(), context.Keys(view.record().caps));
+  return data;
+}
+
+}  // namespace hanas::coordinator

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/round_step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "coordinator/app/step_builder.h"
+#include "coordinator/search/hypervolume.h"
+#include "coordinator/search/nsga2.h"
+#include "coordinator/search/surrogate_search.h"
+#include "core/statistics/statistics.h"
+
+namespace hanas::coordinator {
+namespace {
+
+using MaybeStep = std::optional<AdvanceSearchUpdate>;
+
+constexpr double kConfidence = 0.95;
+constexpr double kExplore = 0.25;  // share of a round that goes to the networks the predictor is least sure of
+
+/// The latency that a prediction must stay under to keep the limit with confidence; 0 without a limit.
+double LatencyBound(const SearchView& view, const LatencyCalibration& calibration) {
+  const double limit_us = view.job().target.limits.latency_ms * 1000;
+  return limit_us > 0 ? PredictionFor(limit_us, calibration.relative_error, kConfidence) : 0;
+}
+
+/// What proposing a round needs. All of it follows from the rounds before.
+struct Surrogates {
+  const CandidateScorer* scorer = nullptr;
+  LatencyCalibration calibration;
+  AccuracyPredictor predictor;
+};
+
+absl::StatusOr<Surrogates> SurrogatesOf(const SearchView& view, SearchContext& context, int round) {
+  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, round);
+  if (!latency.ok()) return latency.status();
+  absl::StatusOr<AccuracyPredictor> predictor = context.Predictor(view, PredictorKey(round));
+  if (!predictor.ok()) return predictor.status();
+  return Surrogates{*scorer, latency->fit.calibration, *std::move(predictor)};
+}
+
+BatchScorer SurrogateScorer(const Surrogates& surrogates, std::vector<CostLimit> limits) {
+  return [&surrogates, limits = std::move(limits)](absl::Span<const Architecture> architectures, absl::Span<Evaluation> evaluations) {
+    std::vector<CandidateCost> costs(architectures.size());
+    std::vector<AccuracyPrediction> accuracies(architectures.size());
+    surrogates.scorer->Score(architectures, absl::MakeSpan(costs));
+    surrogates.predictor.Predict(architectures, absl::MakeSpan(accuracies));
+    for (size_t i = 0; i < costs.size(); ++i) {
+      const CostVector vector = CostsOf(costs[i], surrogates.calibration);
+      evaluations[i] = {.objectives = {1 - accuracies[i].mean, vector[kLatencyCost]}, .violation = TotalViolation(vector, limits)};
+    }
+  };
+}
+
+struct RoundProposal {
+  std::vector<Architecture> architectures;
+  int64_t candidates_scored = 0;
+};
+
+absl::StatusOr<RoundProposal> ProposeRound(const SearchView& view, SearchContext& context, int round) {
+  const absl::StatusOr<Surrogates> surrogates = SurrogatesOf(view, context, round);
+  if (!surrogates.ok()) return surrogates.status();
+  const std::vector<EvaluatedNetwork> evaluated = view.Evaluations(round);
+  const EvolutionSpec& evolution = view.job().evolution;
+  std::vector<Architecture> initial;
+  for (const Individual& survivor :
+       SelectSurvivors(TrueIndividuals(view, evaluated, *surrogates->scorer, surrogates->calibration), std::max(2, evolution.population / 2))) {
+    initial.push_back(survivor.architecture);
+  }
+  const BatchScorer scorer =
+      SurrogateScorer(*surrogates, LimitsOf(view.job().target.limits, LatencyBound(view, surrogates->calibration)));
+  const absl::StatusOr<SurrogateSearchResult> found = RunSurrogateSearch(context.space(), scorer, initial,
+                                                                         {.seed = view.job().seed,
+                                                                          .round = static_cast<uint64_t>(round),
+                                                                          .population = evolution.population,
+                                                                          .evaluations = std::max(evolution.population, evolution.surrogate_evaluations)});
+  if (!found.ok()) return found.status();
+  std::vector<Candidate> candidates;
+  for (const std::vector<Individual>* group : {&found->front, &found->population}) {
+    for (const Individual& individual : *group) {
+      candidates.push_back({individual, surrogates->predictor.PredictOne(individual.architecture).uncertainty});
+    }
+  }
+  absl::flat_hash_set<Architecture> seen;
+  for (const EvaluatedNetwork& network : evaluated) seen.insert(network.architecture);
+  return RoundProposal{SelectForEvaluation(candidates, seen, evolution.evaluations_per_round, kExplore), found->evaluations};
+}
+
+/// How the surrogates that proposed a round did on it.
+absl::StatusOr<RoundRecord> LogRound(const SearchView& view, SearchContext& context, int round) {
+  const absl::StatusOr<Surrogates> before = SurrogatesOf(view, context, round);
+  if (!before.ok()) return before.status();
+  const std::vector<EvaluatedNetwork> all = view.Evaluations(round + 1);
+  const size_t first_new = view.Evaluations(round).size();
+  RoundRecord log = {.round = round + 1, .evaluations = static_cast<int64_t>(all.size())};
+  std::vector<double> predicted;
+  std::vector<double> found;
+  double errors = 0;
+  for (size_t i = first_new; i < all.size(); ++i) {
+    predicted.push_back(before->predictor.PredictOne(all[i].architecture).mean);
+    found.push_back(all[i].score.fraction());
+    const double measured_us = StatisticUs(*all[i].measured, view.job().target.statistic);
+    errors += std::abs(ApplyCalibration(before->scorer->ScoreOne(all[i].architecture).sum_us, before->calibration) - measured_us) / measured_us;
+  }
+  const double tau = KendallTauB(predicted, found);
+  log.held_out_tau = std::isnan(tau) ? 0 : tau;  // not defined when all are equal
+  log.latency_mape = errors / static_cast<double>(std::max<size_t>(1, all.size() - first_new));
+  // A fixed reference makes the rounds comparable: no accuracy at all, at the latency of the slowest network.
+  const std::vector<Individual> individuals = TrueIndividuals(view, all, *before->scorer, before->calibration);
+  ParetoFront front;
+  for (const Individual& individual : individuals) front.Insert(individual);
+  log.front_size = static_cast<int64_t>(front.members().size());
+  const double slowest_us = view.record().profile->ranges[kLatencyCost].high * 1.1;
+  const absl::StatusOr<double> volume = Hypervolume(front.members(), {1.0, slowest_us});
+  log.hypervolume = volume.ok() ? *volume / slowest_us : 0;
+  return log;
+}
+
+AdvanceSearchUpdate::Event RoundEvent(const RoundRecord& log) {
+  return {"round", absl::StrFormat("round %d: %d networks evaluated, held-out tau %.2f, latency error %.1f %%, hypervolume %.4f, front of %d", log.round,
+                                   log.evaluations, log.held_out_tau, 100 * log.latency_mape, log.hypervolume, log.front_size)};
+}
+
+}  // namespace
+
+std::string PredictorKey(int round) { return round == 0 ? "sample/predictor" : absl::StrCat("round/", round - 1, "/predictor"); }
+
+std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vector<EvaluatedNetwork>& networks, const CandidateScorer& scorer,
+                                        const LatencyCalibration& calibration) {
+  const Limits& limits = view.job().target.limits;
+  const std::vector<CostLimit> measured_limits = LimitsOf(limits, limits.latency_ms * 1000);
+  const std::vector<CostLimit> predicted_limits = LimitsOf(limits, LatencyBound(view, calibration));
+  std::vector<Individual> individuals;
+  for (const EvaluatedNetwork& network : networks) {
+    CostVector costs = CostsOf(scorer.ScoreOne(network.architecture), calibration);
+    if (network.measured.has_value()) costs[kLatencyCost] = StatisticUs(*network.measured, view.job().target.statistic);
+    const double violation = TotalViolation(costs, network.measured.has_value() ? measured_limits : predicted_limits);
+    individuals.push_back({network.architecture, {.objectives = {1 - network.score.fraction(), costs[kLatencyCost]}, .violation = violation}});
+  }
+  return individuals;
+}
+
+absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& context) {
+  AdvanceSearchUpdate step = StepOf(view);
+  const auto round = static_cast<int>(view.record().rounds.size());
+  const std::string prefix = absl::StrCat("round/", round, "/");
+  if (round >= view.job().evolution.rounds) {
+    step.next = SearchPhase::kVerifying;
+    return step;
+  }
+  if (!view.Has(prefix + "evaluate/0")) {
+    const absl::StatusOr<RoundProposal> proposal = ProposeRound(view, context, round);
+    if (!proposal.ok()) return FailStep(view, "SEARCH_FAILED", absl::StrCat("proposing round ", round + 1, ": ", proposal.status().message()));
+    if (proposal->architectures.empty()) {
+      step.events.push_back({"warning", absl::StrCat("the space has no network left that was not evaluated; ", round, " rounds were enough")});
+      step.next = SearchPhase::kVerifying;
+      return step;
+    }
+    AddMeasurements(view, context, prefix + "measure/", proposal->architectures, step);
+    AddEvaluations(view, context, prefix + "evaluate/", proposal->architectures, step);
+    step.candidates_scored = proposal->candidates_scored;
+    return step;
+  }
+  if (!view.AllDone(prefix + "evaluate/") || !view.AllDone(prefix + "measure/")) return std::nullopt;
+  if (!view.Has(prefix + "predictor")) {
+    step.tasks.emplace_back(prefix + "predictor", FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(round + 1).size())});
+    return step;
+  }
+  if (view.Done<FitOutcome>(prefix + "predictor") == nullptr) return std::nullopt;
+  const absl::StatusOr<RoundRecord> log = LogRound(view, context, round);
+  if (!log.ok()) return FailStep(view, "SEARCH_FAILED", absl::StrCat("concluding round ", round + 1, ": ", log.status().message()));
+  step.round = *log;
+  step.events.push_back(RoundEvent(*log));
+  return step;
+}
+
+}  // namespace hanas::coordinator

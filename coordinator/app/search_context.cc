@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/search_context.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/graph/graph.h"
+#include "core/predictor/predictor_weights.h"
+
+namespace hanas::coordinator {
+
+absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const SearchJob& job) {
+  absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+  if (!space.ok()) return space.status();
+  return std::unique_ptr<SearchContext>(new SearchContext(*std::move(space)));
+}
+
+const std::vector<OpKey>& SearchContext::Keys(const BackendCaps& caps) {
+  if (!keys_.has_value()) keys_ = EnumerateOpKeys(lowering_, caps);
+  return *keys_;
+}
+
+absl::StatusOr<const CandidateScorer*> SearchContext::Scorer(const SearchView& view) {
+  if (!scorer_.has_value()) {
+    absl::StatusOr<CandidateScorer> scorer = CandidateScorer::Create(lowering_, view.record().caps, view.Table(), LatencyCalibration{});
+    if (!scorer.ok()) return scorer.status();
+    scorer_.emplace(*std::move(scorer));
+  }
+  return &*scorer_;
+}
+
+std::string SearchContext::GraphDigestOf(const Architecture& architecture) const { return GraphDigest(lowering_.Lower(architecture)).ToHex(); }
+
+std::string SearchContext::PlanDigestOf(const Architecture& architecture, const BackendCaps& caps) const {
+  return PlanDigest(MakePlan(lowering_.Lower(architecture), caps)).ToHex();
+}
+
+absl::StatusOr<FittedLatency> SearchContext::FitLatency(const SearchView& view, int num_rounds) {
+  const absl::StatusOr<const CandidateScorer*> scorer = Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  std::vector<CalibrationPair> fitted;
+  std::vector<CalibrationPair> held_out;
+  for (const MeasuredNetwork& network : view.Measurements(num_rounds)) {
+    const CalibrationPair pair = {.sum_us = (*scorer)->ScoreOne(network.architecture).sum_us,
+                                  .measured_us = StatisticUs(network.measurement, view.job().target.statistic)};
+    (network.held_out ? held_out : fitted).push_back(pair);
+  }
+  absl::StatusOr<CalibrationFit> fit = FitCalibration(fitted);
+  if (!fit.ok()) return fit.status();
+  FittedLatency result = {.fit = *std::move(fit), .num_fitted = static_cast<int>(fitted.size())};
+  result.held_out = EvaluateCalibration(result.fit.calibration, held_out);
+  result.uncalibrated = EvaluateCalibration(LatencyCalibration{}, held_out);
+  return result;
+}
+
+absl::StatusOr<AccuracyPredictor> SearchContext::Predictor(const SearchView& view, const std::string& key) const {
+  const auto* outcome = view.Done<FitOutcome>(key);
+  if (outcome == nullptr) return absl::NotFoundError(absl::StrCat("expected the predictor of ", key, ", found none yet"));
+  const absl::StatusOr<PredictorWeights> weights = ParsePredictor(outcome->predictor);
+  if (!weights.ok()) return weights.status();
+  return AccuracyPredictor::Create(space(), *weights);
+}
+
+CostVector CostsOf(const CandidateCost& cost, const LatencyCalibration& calibration) {
+  return {ApplyCalibration(cost.sum_us, calibration), static_cast<double>(cost.size_bytes), static_cast<double>(cost.peak_memory_bytes),
+          static_cast<double>(cost.macs)};
+}
+
+BatchCostScorer CostScorer(const CandidateScorer& scorer, const LatencyCalibration& calibration) {
+  return [&scorer, calibration](absl::Span<const Architecture> architectures, absl::Span<CostVector> costs) {
+    std::vector<CandidateCost> scored(architectures.size());
+    scorer.Score(architectures, absl::MakeSpan(scored));
+    for (size_t i = 0; i < scored.size(); ++i) costs[i] = CostsOf(scored[i], calibration);
+  };
+}
+
+std::vector<CostLimit> LimitsOf(const Limits& limits, double latency_us) {
+  std::vector<CostLimit> result;
+  if (latency_us > 0) result.push_back({"latency_us", kLatencyCost, latency_us});
+  if (limits.size_bytes > 0) result.push_back({"size_bytes", kSizeCost, static_cast<double>(limits.size_bytes)});
+  if (limits.peak_memory_bytes > 0) result.push_back({"peak_memory_bytes", kMemoryCost, static_cast<double>(limits.peak_memory_bytes)});
+  return result;
+}
+
+}  // namespace hanas::coordinator

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_APP_SEARCH_CONTEXT_H_
+#define HANAS_COORDINATOR_APP_SEARCH_CONTEXT_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "coordinator/app/search_view.h"
+#include "coordinator/calibration/calibration.h"
+#include "coordinator/search/evaluation.h"
+#include "coordinator/search/feasibility.h"
+#include "coordinator/surrogate/accuracy_predictor.h"
+#include "coordinator/surrogate/candidate_scorer.h"
+#include "core/lowering/lowering.h"
+
+namespace hanas::coordinator {
+
+/// A calibration with what it was fitted and tested on.
+struct FittedLatency {
+  CalibrationFit fit;
+  CalibrationQuality held_out;
+  CalibrationQuality uncalibrated;  // of the plain sum, on the same held-out networks
+  int num_fitted = 0;
+};
+
+/// What is expensive to derive from a search's state, kept while the process lives. Holds nothing that is not recomputed from the state, so losing it
+/// costs time only.
+///
+/// Confined to the holder of the application's lock.
+class SearchContext {
+ public:
+  /// Returns INVALID_ARGUMENT for a space that is not valid.
+  static absl::StatusOr<std::unique_ptr<SearchContext>> Create(const SearchJob& job);
+
+  const SearchSpace& space() const { return lowering_.space(); }
+  const Lowering& lowering() const { return lowering_; }
+  /// Every operator key of the space on the search's device.
+  const std::vector<OpKey>& Keys(const BackendCaps& caps);
+  /// Requires a complete table. Returns CandidateScorer::Create's statuses.
+  absl::StatusOr<const CandidateScorer*> Scorer(const SearchView& view);
+
+  std::string GraphDigestOf(const Architecture& architecture) const;
+  std::string PlanDigestOf(const Architecture& architecture, const BackendCaps& caps) const;
+
+  /// Fitted on the calibration networks and the first `num_rounds` rounds.
+  absl::StatusOr<FittedLatency> FitLatency(const SearchView& view, int num_rounds);
+  /// The predictor that a FitPredictor task brought. Returns NOT_FOUND before it is done.
+  absl::StatusOr<AccuracyPredictor> Predictor(const SearchView& view, const std::string& key) const;
+
+ private:
+  explicit SearchContext(SearchSpace space) : lowering_(std::move(space)) {}
+
+  const Lowering lowering_;
+  std::optional<std::vector<OpKey>> keys_;
+  std::optional<CandidateScorer> scorer_;
+};
+
+/// Costs in the order of limits: latency (microseconds, with `calibration`), size, peak memory, MACs.
+inline constexpr int kLatencyCost = 0;
+inline constexpr int kSizeCost = 1;
+inline constexpr int kMemoryCost = 2;
+inline constexpr int kMacsCost = 3;
+CostVector CostsOf(const CandidateCost& cost, const LatencyCalibration& calibration);
+BatchCostScorer CostScorer(const CandidateScorer& scorer, const LatencyCalibration& calibration);
+
+/// The job's limits; the latency's is `latency_us` (0: none).
+std::vector<CostLimit> LimitsOf(const Limits& limits, double latency_us);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_APP_SEARCH_CONTEXT_H_

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/search_driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "coordinator/app/choose_members.h"
+#include "coordinator/app/profile_step.h"
+#include "coordinator/app/round_step.h"
+#include "coordinator/app/step_builder.h"
+#include "core/base/counter_random.h"
+
+namespace hanas::coordinator {
+namespace {
+
+using MaybeStep = std::optional<AdvanceSearchUpdate>;
+
+constexpr int kMinSamples = 10;  // what fitting a predictor takes
+
+/// The first agent that the target names, with its capabilities.
+MaybeStep BindAgent(const SearchView& view) {
+  const std::string& wanted = view.job().target.device;
+  for (const auto& [id, party] : view.state().parties) {
+    if (!party.agent || party.name != wanted) continue;
+    AdvanceSearchUpdate step = StepOf(view);
+    step.binding = {.agent = party.name, .device = party.device, .caps = party.caps};
+    step.next = SearchPhase::kProfiling;
+    return step;
+  }
+  return std::nullopt;
+}
+
+/// The next task of a chain of training, none while one is under way or all are done.
+std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, const std::string& prefix, const TrainWork& first, int64_t chunk_steps) {
+  const std::vector<const TaskRecord*> tasks = view.Numbered(prefix);
+  TrainWork work = first;
+  if (!tasks.empty()) {
+    if (tasks.back()->state != TaskState::kDone) return std::nullopt;
+    work.from_step = std::get<TrainWork>(tasks.back()->work).to_step;
+    if (work.from_step >= first.total_steps) return std::nullopt;
+    work.initial = std::get<TrainOutcome>(*tasks.back()->outcome).checkpoint;
+  }
+  work.to_step = std::min(first.total_steps, work.from_step + chunk_steps);
+  return std::pair(absl::StrCat(prefix, tasks.size()), Work(work));
+}
+
+int64_t ChunkSteps(int64_t steps) { return std::max<int64_t>(1, (steps + 19) / 20); }
+
+MaybeStep Train(const SearchView& view) {
+  const TrainWork first = {.kind = TrainingKind::kSupernet, .total_steps = view.job().training.steps};
+  AdvanceSearchUpdate step = StepOf(view);
+  if (view.ChainEnd("train/") != nullptr) {
+    step.next = SearchPhase::kSampling;
+    return step;
+  }
+  auto chunk = NextChunk(view, "train/", first, ChunkSteps(first.total_steps));
+  if (!chunk.has_value()) return std::nullopt;
+  step.tasks.push_back(*std::move(chunk));
+  return step;
+}
+
+/// Corners at 8 and 16 bits, networks known to keep the limits, then random ones; all distinct.
+std::vector<Architecture> ChooseSamples(const SearchView& view, SearchContext& context) {
+  const SearchSpace& space = context.space();
+  const auto wanted = static_cast<size_t>(std::max(kMinSamples, view.job().sampling.networks));
+  std::vector<Architecture> samples;
+  absl::flat_hash_set<Architecture> seen;
+  const auto add = [&](Architecture architecture) {
+    space.Canonicalise(architecture);
+    if (samples.size() < wanted && seen.insert(architecture).second) samples.push_back(std::move(architecture));
+  };
+  for (const Precision precision : {Precision{8, 8}, Precision{16, 16}}) {
+    add(space.Largest(precision));
+    add(space.Middle(precision));
+    add(space.Smallest(precision));
+  }
+  for (Architecture& architecture : FeasibleNetworks(view, context)) add(std::move(architecture));
+  for (uint64_t i = 0; samples.size() < wanted && i < 50 * wanted; ++i) {
+    CounterRandom random(view.job().seed, "sample", i);
+    add(space.Random(random));
+  }
+  return samples;
+}
+
+absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context) {
+  AdvanceSearchUpdate step = StepOf(view);
+  if (!view.Has("sample/0")) {
+    AddEvaluations(view, context, "sample/", ChooseSamples(view, context), step);
+    return step;
+  }
+  if (!view.AllDone("sample/")) return std::nullopt;
+  if (!view.Has("sample/predictor")) {
+    step.tasks.emplace_back("sample/predictor", FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(0).size())});
+    return step;
+  }
+  const auto* fit = view.Done<FitOutcome>("sample/predictor");
+  if (fit == nullptr) return std::nullopt;
+  step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks", fit->kind,
+                                                      fit->held_out_tau, 100 * fit->held_out_rmse, view.Evaluations(0).size())});
+  step.next = SearchPhase::kSearching;
+  return step;
+}
+
+TrainWork FirstChunk(const SearchView& view, const MemberRecord& member) {
+  TrainWork work = {.kind = member.training, .slice = member.architecture, .total_steps = member.steps};
+  if (member.training == TrainingKind::kFineTune) work.initial = view.ChainEnd("train/")->checkpoint;
+  return work;
+}
+
+/// "member-1: 88.1 % ± 0.3, 812 us p50".
+std::string MemberLine(const SearchView& view, const MemberRecord& member) {
+  const std::string prefix = MemberPrefix(member);
+  const auto* bound = view.Done<BindOutcome>(prefix + "bind");
+  const auto* verified = view.Done<VerifyOutcome>(prefix + "verify");
+  return absl::StrFormat("%s: %.1f %% on %d test images, %.0f us p50 on the device", member.id, 100 * bound->test.fraction(), bound->test.images,
+                         verified->device.p50_us);
+}
+
+/// Training chunks and bindings that are due. True when every network is bound.
+bool TrainAndBind(const SearchView& view, SearchContext& context, AdvanceSearchUpdate& step) {
+  bool all_bound = true;
+  for (const MemberRecord& member : view.record().members) {
+    const std::string prefix = MemberPrefix(member);
+    if (view.Done<BindOutcome>(prefix + "bind") != nullptr) continue;
+    all_bound = false;
+    if (const TrainOutcome* end = view.ChainEnd(prefix + "train/"); end != nullptr) {
+      if (view.Has(prefix + "bind")) continue;
+      step.tasks.emplace_back(prefix + "bind", BindWork{end->checkpoint, member.architecture, context.GraphDigestOf(member.architecture)});
+      continue;
+    }
+    // Not in smaller pieces than the supernet's: a piece has a fixed cost.
+    const int64_t chunk_steps = std::max(ChunkSteps(member.steps), ChunkSteps(view.job().training.steps));
+    if (auto chunk = NextChunk(view, prefix + "train/", FirstChunk(view, member), chunk_steps)) step.tasks.push_back(*std::move(chunk));
+  }
+  return all_bound;
+}
+
+absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context) {
+  AdvanceSearchUpdate step = StepOf(view);
+  if (view.record().members.empty()) {
+    absl::StatusOr<std::vector<MemberRecord>> members = ChooseMembers(view, context);
+    if (!members.ok()) return members.status();
+    step.members = *std::move(members);
+    step.tasks.emplace_back("verify/images", PackWork{});
+    return step;
+  }
+  const bool all_bound = TrainAndBind(view, context, step);
+  const auto* images = view.Done<PackOutcome>("verify/images");
+  bool all_verified = all_bound && images != nullptr;
+  for (const MemberRecord& member : view.record().members) {
+    if (!all_bound || images == nullptr) break;  // measured when nothing else is left to compute
+    const std::string prefix = MemberPrefix(member);
+    const auto* bound = view.Done<BindOutcome>(prefix + "bind");
+    if (!view.Has(prefix + "verify")) step.tasks.emplace_back(prefix + "verify", VerifyWork{bound->bound_model, bound->onnx, images->images});
+    all_verified = all_verified && view.Done<VerifyOutcome>(prefix + "verify") != nullptr;
+  }
+  if (all_verified) {
+    for (const MemberRecord& member : view.record().members) step.events.push_back({"member", MemberLine(view, member)});
+    step.next = SearchPhase::kSucceeded;
+    return step;
+  }
+  if (step.tasks.empty()) return std::nullopt;
+  return step;
+}
+
+absl::StatusOr<MaybeStep> PhaseStep(const SearchView& view, SearchContext& context) {
+  switch (view.record().phase) {
+    case SearchPhase::kPending: return BindAgent(view);
+    case SearchPhase::kProfiling: return ProfileStep(view, context);
+    case SearchPhase::kTraining: return Train(view);
+    case SearchPhase::kSampling: return Sample(view, context);
+    case SearchPhase::kSearching: return RoundStep(view, context);
+    case SearchPhase::kVerifying: return Verify(view, context);
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<MaybeStep> NextStep(const SearchView& view, SearchContext& context) {
+  if (IsTerminal(view.record().phase)) return std::nullopt;
+  if (const TaskRecord* failed = view.FirstFailed(); failed != nullptr) {
+    return FailStep(view, failed->error_code.empty() ? "WORKER_FAILED" : failed->error_code,
+                    absl::StrCat(failed->key, " failed after ", failed->attempt, " attempts: ", failed->error));
+  }
+  return PhaseStep(view, context);
+}
+
+std::string BlockedOn(const SearchView& view) {
+  if (IsTerminal(view.record().phase)) return "";
+  const std::string& device = view.job().target.device;
+  if (view.record().phase == SearchPhase::kPending) return absl::StrCat("waiting for the profiler-agent of \"", device, "\" to connect");
+  bool worker_wanted = false;
+  bool agent_wanted = false;
+  for (const auto& [id, task] : view.state().tasks) {
+    if (task.search != view.record().id) continue;
+    if (task.state == TaskState::kLeased) return "";
+    if (task.state == TaskState::kReady) (IsMeasuring(task.work) ? agent_wanted : worker_wanted) = true;
+  }
+  if (agent_wanted) return absl::StrCat("waiting for the profiler-agent of \"", device, "\"");
+  return worker_wanted ? "waiting for a worker" : "";
+}
+
+}  // namespace hanas::coordinator

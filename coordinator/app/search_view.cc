@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/search_view.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace hanas::coordinator {
+namespace {
+
+/// Which of `count` measured networks are held out: `held_out` of them, evenly spread, never the two ends.
+bool IsHeldOut(int index, int count, int held_out) {
+  for (int j = 0; j < held_out; ++j) {
+    const int position = static_cast<int>((2LL * j + 1) * count / (2LL * held_out));
+    if (position == index) return true;
+  }
+  return false;
+}
+
+int64_t LiveDone(const std::map<uint64_t, int64_t>& live_done, const TaskRecord& task) {
+  const auto found = live_done.find(task.id);
+  return found == live_done.end() || task.state != TaskState::kLeased ? 0 : found->second;
+}
+
+/// Units done of a task and units in it.
+std::pair<int64_t, int64_t> UnitsOf(const TaskRecord& task, const std::map<uint64_t, int64_t>& live_done) {
+  int64_t total = 1;
+  if (const auto* operators = std::get_if<MeasureOperatorsWork>(&task.work)) total = static_cast<int64_t>(operators->keys.size());
+  if (const auto* networks = std::get_if<MeasureNetworksWork>(&task.work)) total = static_cast<int64_t>(networks->architectures.size());
+  if (const auto* evaluate = std::get_if<EvaluateWork>(&task.work)) total = static_cast<int64_t>(evaluate->architectures.size());
+  if (task.state == TaskState::kDone) return {total, total};
+  return {std::min(total, LiveDone(live_done, task)), total};
+}
+
+/// The step that a chain of training tasks has reached.
+int64_t StepsOf(const SearchView& view, const std::string& prefix, const std::map<uint64_t, int64_t>& live_done) {
+  int64_t step = 0;
+  for (const TaskRecord* task : view.Numbered(prefix)) {
+    const auto& work = std::get<TrainWork>(task->work);
+    step = task->state == TaskState::kDone ? work.to_step : work.from_step + std::min(work.to_step - work.from_step, LiveDone(live_done, *task));
+  }
+  return step;
+}
+
+PhaseRecord CountUnits(const SearchView& view, const std::vector<std::string>& prefixes, std::string unit, const std::map<uint64_t, int64_t>& live_done) {
+  PhaseRecord progress = {.unit = std::move(unit)};
+  for (const std::string& prefix : prefixes) {
+    for (const TaskRecord* task : view.Numbered(prefix)) {
+      const auto [done, total] = UnitsOf(*task, live_done);
+      progress.done += done;
+      progress.total += total;
+    }
+  }
+  return progress;
+}
+
+PhaseRecord CountMembers(const SearchView& view, const std::map<uint64_t, int64_t>& live_done) {
+  // Steps of training, one for binding and one for verifying each.
+  PhaseRecord progress = {.unit = "steps"};
+  for (const MemberRecord& member : view.record().members) {
+    const std::string prefix = MemberPrefix(member);
+    progress.total += member.steps + 2;
+    progress.done += StepsOf(view, prefix + "train/", live_done);
+    if (view.Done<BindOutcome>(prefix + "bind") != nullptr) ++progress.done;
+    if (view.Done<VerifyOutcome>(prefix + "verify") != nullptr) ++progress.done;
+  }
+  return progress;
+}
+
+}  // namespace
+
+std::vector<const TaskRecord*> SearchView::Numbered(const std::string& prefix) const {
+  std::vector<const TaskRecord*> tasks;
+  while (const TaskRecord* task = Task(absl::StrCat(prefix, tasks.size()))) tasks.push_back(task);
+  return tasks;
+}
+
+bool SearchView::AllDone(const std::string& prefix) const {
+  const std::vector<const TaskRecord*> tasks = Numbered(prefix);
+  return !tasks.empty() && std::all_of(tasks.begin(), tasks.end(), [](const TaskRecord* task) { return task->state == TaskState::kDone; });
+}
+
+const TaskRecord* SearchView::FirstFailed() const {
+  for (const auto& [key, id] : search_.tasks) {
+    const TaskRecord* task = state_.FindTask(id);
+    if (task->state == TaskState::kFailed) return task;
+  }
+  return nullptr;
+}
+
+std::vector<EvaluatedNetwork> SearchView::Evaluations(int num_rounds) const {
+  std::vector<EvaluatedNetwork> networks;
+  const auto add = [&](const std::string& prefix) {
+    for (const TaskRecord* task : Numbered(prefix)) {
+      const auto& work = std::get<EvaluateWork>(task->work);
+      const auto* outcome = task->outcome.has_value() ? std::get_if<EvaluateOutcome>(&*task->outcome) : nullptr;
+      if (outcome == nullptr) return;
+      for (size_t i = 0; i < work.architectures.size(); ++i) networks.push_back({work.architectures[i], outcome->scores[i], std::nullopt});
+    }
+  };
+  add("sample/");
+  for (int round = 0; round < num_rounds; ++round) {
+    size_t next = networks.size();
+    add(absl::StrCat("round/", round, "/evaluate/"));
+    for (const TaskRecord* task : Numbered(absl::StrCat("round/", round, "/measure/"))) {
+      const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
+      if (outcome == nullptr) break;
+      for (const NetworkMeasurement& row : outcome->rows) {
+        if (next < networks.size()) networks[next++].measured = row;
+      }
+    }
+  }
+  return networks;
+}
+
+std::vector<MeasuredNetwork> SearchView::Measurements(int num_rounds) const {
+  std::vector<MeasuredNetwork> networks;
+  const auto add = [&](const std::string& prefix) {
+    for (const TaskRecord* task : Numbered(prefix)) {
+      const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
+      if (outcome == nullptr) return;
+      const auto& work = std::get<MeasureNetworksWork>(task->work);
+      for (size_t i = 0; i < work.architectures.size(); ++i) networks.push_back({work.architectures[i], outcome->rows[i]});
+    }
+  };
+  add("profile/networks/");
+  const auto count = static_cast<int>(networks.size());
+  const int held_out = std::min(job().measure.held_out_networks, count / 2);
+  for (int i = 0; i < count; ++i) networks[static_cast<size_t>(i)].held_out = IsHeldOut(i, count, held_out);
+  for (int round = 0; round < num_rounds; ++round) add(absl::StrCat("round/", round, "/measure/"));
+  return networks;
+}
+
+const TrainOutcome* SearchView::ChainEnd(const std::string& prefix) const {
+  const std::vector<const TaskRecord*> tasks = Numbered(prefix);
+  if (tasks.empty() || !tasks.back()->outcome.has_value()) return nullptr;
+  const auto& work = std::get<TrainWork>(tasks.back()->work);
+  return work.to_step == work.total_steps ? std::get_if<TrainOutcome>(&*tasks.back()->outcome) : nullptr;
+}
+
+const LatencyTable* SearchView::Table() const {
+  const auto found = state_.tables.find(ContextDigest(record().device, record().caps));
+  return found == state_.tables.end() ? nullptr : &found->second;
+}
+
+double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic statistic) {
+  switch (statistic) {
+    case LatencyStatistic::kP50: return measurement.p50_us;
+    case LatencyStatistic::kP90: return measurement.p90_us;
+    case LatencyStatistic::kP99: return measurement.p99_us;
+  }
+  return measurement.p50_us;
+}
+
+std::string MemberPrefix(const MemberRecord& member) { return absl::StrCat("members/", member.id, "/"); }
+
+PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>& live_done) {
+  const SearchPhase phase = view.record().phase;
+  PhaseRecord progress;
+  switch (phase) {
+    case SearchPhase::kProfiling:
+      // Whole networks are counted with the operators.
+      progress = CountUnits(view, {"profile/operators/", "profile/networks/"}, "measurements", live_done);
+      break;
+    case SearchPhase::kTraining:
+      progress = {.done = StepsOf(view, "train/", live_done), .total = view.job().training.steps, .unit = "steps"};
+      break;
+    case SearchPhase::kSampling:
+      progress = CountUnits(view, {"sample/"}, "networks", live_done);
+      break;
+    case SearchPhase::kSearching: {
+      progress = {.total = static_cast<int64_t>(view.job().evolution.rounds) * view.job().evolution.evaluations_per_round, .unit = "networks"};
+      for (int round = 0; round < view.job().evolution.rounds; ++round) {
+        progress.done += CountUnits(view, {absl::StrCat("round/", round, "/evaluate/")}, "", live_done).done;
+      }
+      break;
+    }
+    case SearchPhase::kVerifying:
+      progress = CountMembers(view, live_done);
+      break;
+    default:
+      break;
+  }
+  progress.phase = phase;
+  return progress;
+}
+
+}  // namespace hanas::coordinator

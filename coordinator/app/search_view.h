@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_APP_SEARCH_VIEW_H_
+#define HANAS_COORDINATOR_APP_SEARCH_VIEW_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "coordinator/app/state.h"
+#include "coordinator/calibration/calibration.h"
+
+namespace hanas::coordinator {
+
+// Readings of a search's tasks and their outcomes. Everything here is a pure function of the state.
+
+/// A network as truly evaluated. `measured` is of the networks of search rounds.
+struct EvaluatedNetwork {
+  Architecture architecture;
+  Score score;
+  std::optional<NetworkMeasurement> measured;
+};
+
+/// A whole network that calibrates: measured, with random weights.
+struct MeasuredNetwork {
+  Architecture architecture;
+  NetworkMeasurement measurement;
+  bool held_out = false;  // never used to fit
+};
+
+/// Borrows the state; use at once.
+class SearchView {
+ public:
+  SearchView(const State& state, const SearchState& search) : state_(state), search_(search) {}
+
+  const SearchRecord& record() const { return search_.record; }
+  const SearchJob& job() const { return *search_.job; }
+  const State& state() const { return state_; }
+
+  const TaskRecord* Task(const std::string& key) const { return state_.FindTask(search_, key); }
+  bool Has(const std::string& key) const { return Task(key) != nullptr; }
+  /// The outcome of a task that is done, else null.
+  template <typename T>
+  const T* Done(const std::string& key) const {
+    const TaskRecord* task = Task(key);
+    return task != nullptr && task->outcome.has_value() ? std::get_if<T>(&*task->outcome) : nullptr;
+  }
+  /// The tasks "<prefix>0", "<prefix>1", … that exist.
+  std::vector<const TaskRecord*> Numbered(const std::string& prefix) const;
+  /// All of them exist (at least one) and are done.
+  bool AllDone(const std::string& prefix) const;
+  const TaskRecord* FirstFailed() const;
+
+  /// Networks evaluated with shared weights, in the order in which they were asked: samples, then `num_rounds` rounds.
+  std::vector<EvaluatedNetwork> Evaluations(int num_rounds) const;
+  /// Measured for calibration, then in the first `num_rounds` rounds.
+  std::vector<MeasuredNetwork> Measurements(int num_rounds) const;
+  /// The last checkpoint of a chain of training tasks, or null while it goes on.
+  const TrainOutcome* ChainEnd(const std::string& prefix) const;
+
+  const LatencyTable* Table() const;
+
+ private:
+  const State& state_;
+  const SearchState& search_;
+};
+
+/// The named statistic of a measurement.
+double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic statistic);
+
+// Keys of tasks.
+std::string MemberPrefix(const MemberRecord& member);  // "members/member-1/"
+
+/// How far the phase has come. `live_done` is the progress that the holders of leased tasks last reported, by task.
+PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>& live_done);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_APP_SEARCH_VIEW_H_

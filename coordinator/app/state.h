@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_APP_STATE_H_
+#define HANAS_COORDINATOR_APP_STATE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "coordinator/store/records.h"
+#include "coordinator/store/store.h"
+#include "core/job/search_job.h"
+#include "core/latency/latency_model.h"
+
+namespace hanas::coordinator {
+
+/// Reads the bytes of a submitted specification. Given to the application, which knows no wire format.
+using SpecParser = std::function<absl::StatusOr<SearchJob>(absl::string_view)>;
+
+/// A search with what is rebuilt at load.
+struct SearchState {
+  SearchRecord record;
+  std::shared_ptr<const SearchJob> job;
+  std::map<std::string, uint64_t> tasks;  // by key
+  std::vector<EventRecord> events;        // by sequence, from 1
+};
+
+inline bool IsTerminal(SearchPhase phase) { return phase >= SearchPhase::kSucceeded; }
+absl::string_view Name(SearchPhase phase);  // "PROFILING"
+
+/// What a latency row means nothing without: equal contexts share one table. The device's name and host do not matter, its kind does.
+Digest ContextDigest(const DeviceDescription& device, const BackendCaps& caps);
+
+/// All that the coordinator remembers, in memory.
+///
+/// Thread-compatible.
+struct State {
+  uint64_t counter = 0;  // the last id or fencing token handed out
+  std::map<uint64_t, SearchState> searches;
+  std::map<uint64_t, TaskRecord> tasks;
+  std::map<uint64_t, PartyRecord> parties;
+  std::map<Digest, LatencyTable> tables;  // by context
+
+  const SearchState* FindSearch(uint64_t id) const;
+  const TaskRecord* FindTask(uint64_t id) const;
+  const PartyRecord* FindParty(uint64_t id) const;
+  /// The task of a search with this key, or null.
+  const TaskRecord* FindTask(const SearchState& search, const std::string& key) const;
+};
+
+/// Which records an update touched.
+struct Changes {
+  bool counter = false;
+  std::set<uint64_t> searches;
+  std::set<uint64_t> tasks;
+  std::set<uint64_t> parties;
+  std::set<std::pair<uint64_t, int64_t>> events;  // (search, sequence)
+  std::vector<std::pair<Digest, OpKey>> rows;
+};
+
+/// The touched records as one batch for the store.
+std::vector<StoreChange> BatchOf(const State& state, const Changes& changes);
+
+/// The state from records, with the invariants checked: every task has its search, keys are unique, states and outcomes agree, no id or token
+/// is above the counter. Returns DATA_LOSS naming the broken one, FAILED_PRECONDITION for records of a newer version.
+absl::StatusOr<State> LoadState(const std::vector<StoreRecord>& records, const SpecParser& parse_spec);
+
+/// The invariants alone.
+absl::Status CheckInvariants(const State& state);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_APP_STATE_H_

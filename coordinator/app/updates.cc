@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/updates.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/app/outcome_check.h"
+#include "core/base/error_reason.h"
+
+namespace hanas::coordinator {
+namespace {
+
+uint64_t NextNumber(State& state, Changes& changes) {
+  changes.counter = true;
+  return ++state.counter;
+}
+
+void AddEvent(SearchState& search, std::string kind, std::string text, Changes& changes) {
+  const int64_t sequence = ++search.record.num_events;
+  search.events.push_back({search.record.id, sequence, search.record.phase, std::move(kind), std::move(text)});
+  changes.searches.insert(search.record.id);
+  changes.events.insert({search.record.id, sequence});
+}
+
+void EnterPhase(SearchState& search, SearchPhase phase, Changes& changes) {
+  search.record.phase = phase;
+  if (!IsTerminal(phase)) search.record.phases.push_back({.phase = phase});
+  AddEvent(search, IsTerminal(phase) ? "done" : "phase", std::string(Name(phase)), changes);
+}
+
+void CancelOpenTasks(State& state, const SearchState& search, Changes& changes) {
+  for (const auto& [key, id] : search.tasks) {
+    TaskRecord& task = state.tasks.at(id);
+    if (task.state != TaskState::kReady && task.state != TaskState::kLeased) continue;
+    task.state = TaskState::kCancelled;
+    changes.tasks.insert(id);
+  }
+}
+
+void CountFailure(TaskRecord& task, std::string code, std::string message) {
+  ++task.failures;
+  task.error_code = std::move(code);
+  task.error = std::move(message);
+  task.state = task.failures >= kMaxFailures ? TaskState::kFailed : TaskState::kReady;
+}
+
+absl::Status NoTask(uint64_t task) { return absl::NotFoundError(absl::StrCat("expected a task that exists, found tasks/", task)); }
+
+absl::Status Stale(const TaskRecord& task, const Holder& holder) {
+  return WithReason(absl::FailedPreconditionError(absl::StrCat("expected the live lease of the task, with token ", task.fencing_token, ", found token ",
+                                                               holder.fencing_token, ": the lease was replaced, ran out or is over; drop the work on tasks/",
+                                                               task.id)),
+                    "STALE_LEASE");
+}
+
+void TakeRows(State& state, const TaskRecord& task, const MeasureOperatorsOutcome& outcome, Changes& changes) {
+  const SearchRecord& search = state.searches.at(task.search).record;
+  const Digest context = ContextDigest(search.device, search.caps);
+  for (const OperatorMeasurement& row : outcome.rows) {
+    const absl::StatusOr<OpKey> key = OpKeyFromString(row.key);
+    if (!key.ok()) continue;  // CheckOutcome refused it
+    state.tables[context].Insert(*key, {row.flushed_us, row.hot_us, row.cv, row.rounds, row.noisy}).IgnoreError();
+    changes.rows.emplace_back(context, *key);
+  }
+}
+
+}  // namespace
+
+absl::Status CreateSearchUpdate::Check(const State& state) const {
+  if (job == nullptr) return absl::InvalidArgumentError("expected a job, found none");
+  for (const auto& [id, search] : state.searches) {
+    if (!request_id.empty() && search.record.request_id == request_id) {
+      return absl::AlreadyExistsError(absl::StrCat("request ", request_id, " made searches/", id));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void CreateSearchUpdate::Apply(State& state, Changes& changes) const {
+  const uint64_t id = NextNumber(state, changes);
+  SearchState& search = state.searches[id];
+  search.job = job;
+  search.record = {.id = id, .request_id = request_id, .spec = spec, .job_digest = JobDigest(*job)};
+  EnterPhase(search, SearchPhase::kPending, changes);
+}
+
+absl::Status CancelSearchUpdate::Check(const State& state) const {
+  const SearchState* found = state.FindSearch(search);
+  if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", search));
+  if (IsTerminal(found->record.phase)) {
+    return absl::FailedPreconditionError(absl::StrCat("expected a search that goes on, found it ", Name(found->record.phase), ": searches/", search));
+  }
+  return absl::OkStatus();
+}
+
+void CancelSearchUpdate::Apply(State& state, Changes& changes) const {
+  SearchState& found = state.searches.at(search);
+  CancelOpenTasks(state, found, changes);
+  EnterPhase(found, SearchPhase::kCancelled, changes);
+}
+
+uint64_t FindPartyId(const State& state, bool agent, absl::string_view name) {
+  for (const auto& [id, party] : state.parties) {
+    if (party.agent == agent && party.name == name) return id;
+  }
+  return 0;
+}
+
+absl::Status RegisterPartyUpdate::Check(const State&) const {
+  if (party.name.empty() || party.instance.empty() || party.host.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("expected a party with a name, an instance id and a host id, found \"", party.name, "\", \"",
+                                                   party.instance, "\", \"", party.host, "\""));
+  }
+  return absl::OkStatus();
+}
+
+void RegisterPartyUpdate::Apply(State& state, Changes& changes) const {
+  uint64_t id = FindPartyId(state, party.agent, party.name);
+  if (id == 0) id = NextNumber(state, changes);
+  PartyRecord& record = state.parties[id];
+  if (record.instance != party.instance) {
+    for (auto& [task_id, task] : state.tasks) {
+      if (task.state != TaskState::kLeased || task.party != id) continue;
+      const bool moved = std::find(progressed.begin(), progressed.end(), task_id) != progressed.end();
+      task.state = TaskState::kReady;
+      task.fenced_without_progress = moved ? 0 : task.fenced_without_progress + 1;
+      if (task.fenced_without_progress >= kMaxFencedWithoutProgress) {
+        task.fenced_without_progress = 0;
+        CountFailure(task, "HOLDER_RESTARTED", absl::StrCat("the process of ", party.name, " was replaced ", kMaxFencedWithoutProgress,
+                                                            " times before it made progress on ", task.key));
+      }
+      changes.tasks.insert(task_id);
+    }
+  }
+  record = party;
+  record.id = id;
+  changes.parties.insert(id);
+}
+
+absl::Status GrantLeaseUpdate::Check(const State& state) const {
+  const TaskRecord* found = state.FindTask(task);
+  if (found == nullptr) return NoTask(task);
+  if (found->state != TaskState::kReady) return absl::AbortedError(absl::StrCat("expected a task that is ready, found another state: tasks/", task));
+  if (state.FindParty(party) == nullptr) return absl::NotFoundError(absl::StrCat("expected a registered party, found ", party));
+  return absl::OkStatus();
+}
+
+void GrantLeaseUpdate::Apply(State& state, Changes& changes) const {
+  TaskRecord& found = state.tasks.at(task);
+  found.state = TaskState::kLeased;
+  found.attempt += 1;
+  found.fencing_token = NextNumber(state, changes);
+  found.party = party;
+  found.instance = state.parties.at(party).instance;
+  changes.tasks.insert(task);
+}
+
+absl::Status CheckHolder(const State& state, const Holder& holder) {
+  const TaskRecord* task = state.FindTask(holder.task);
+  if (task == nullptr) return NoTask(holder.task);
+  const bool live = task->state == TaskState::kLeased && task->fencing_token == holder.fencing_token && task->party == holder.party &&
+                    task->instance == holder.instance;
+  return live ? absl::OkStatus() : Stale(*task, holder);
+}
+
+absl::Status ExpireLeaseUpdate::Check(const State& state) const {
+  const TaskRecord* found = state.FindTask(task);
+  if (found == nullptr) return NoTask(task);
+  if (found->state != TaskState::kLeased) return absl::AbortedError(absl::StrCat("expected a leased task, found another state: tasks/", task));
+  return absl::OkStatus();
+}
+
+void ExpireLeaseUpdate::Apply(State& state, Changes& changes) const {
+  TaskRecord& found = state.tasks.at(task);
+  found.state = TaskState::kReady;
+  if (!progressed) {
+    CountFailure(found, "LEASE_EXPIRED", absl::StrCat("the holder of ", found.key, " went silent before it made progress"));
+  }
+  changes.tasks.insert(task);
+}
+
+absl::Status CompleteTaskUpdate::Check(const State& state) const {
+  if (absl::Status status = CheckHolder(state, holder); !status.ok()) return status;
+  return CheckOutcome(state, state.tasks.at(holder.task), outcome);
+}
+
+void CompleteTaskUpdate::Apply(State& state, Changes& changes) const {
+  TaskRecord& task = state.tasks.at(holder.task);
+  SearchState& search = state.searches.at(task.search);
+  changes.tasks.insert(task.id);
+  if (const auto* trained = std::get_if<TrainOutcome>(&outcome); trained != nullptr) {
+    if (search.record.dataset_digest.empty() && !trained->dataset_digest.empty()) {
+      search.record.dataset_digest = trained->dataset_digest;
+      changes.searches.insert(task.search);
+    }
+    if (auto& work = std::get<TrainWork>(task.work); trained->step < work.to_step) {
+      work.initial = trained->checkpoint;
+      work.from_step = trained->step;
+      task.partial_seconds += trained->seconds;
+      task.fenced_without_progress = 0;
+      task.state = TaskState::kReady;
+      return;
+    }
+  }
+  if (const auto* rows = std::get_if<MeasureOperatorsOutcome>(&outcome); rows != nullptr) TakeRows(state, task, *rows, changes);
+  task.state = TaskState::kDone;
+  task.outcome = outcome;
+  task.rounds.clear();  // the outcome has their statistics
+}
+
+std::vector<ArtifactRef> ArtifactsOf(const Outcome& outcome) {
+  if (const auto* train = std::get_if<TrainOutcome>(&outcome)) return {train->checkpoint};
+  if (const auto* bind = std::get_if<BindOutcome>(&outcome)) return {bind->bound_model, bind->onnx};
+  if (const auto* pack = std::get_if<PackOutcome>(&outcome)) return {pack->images};
+  return {};
+}
+
+absl::Status FailTaskUpdate::Check(const State& state) const { return CheckHolder(state, holder); }
+
+void FailTaskUpdate::Apply(State& state, Changes& changes) const {
+  TaskRecord& task = state.tasks.at(holder.task);
+  changes.tasks.insert(task.id);
+  if (!counts) {
+    task.state = TaskState::kReady;
+    return;
+  }
+  CountFailure(task, code, message);
+  if (!retryable) task.state = TaskState::kFailed;
+}
+
+absl::Status RecordRoundUpdate::Check(const State& state) const {
+  if (absl::Status status = CheckHolder(state, holder); !status.ok()) return status;
+  return CheckRound(state.tasks.at(holder.task), round);
+}
+
+void RecordRoundUpdate::Apply(State& state, Changes& changes) const {
+  TaskRecord& task = state.tasks.at(holder.task);
+  const auto same = std::find_if(task.rounds.begin(), task.rounds.end(), [&](const RecordedRound& r) { return r.round == round.round; });
+  if (same != task.rounds.end()) {
+    *same = round;
+  } else {
+    task.rounds.push_back(round);
+  }
+  changes.tasks.insert(task.id);
+}
+
+absl::Status AdvanceSearchUpdate::Check(const State& state) const {
+  const SearchState* found = state.FindSearch(search);
+  if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", search));
+  if (found->record.phase != expected) return absl::AbortedError(absl::StrCat("the search has moved on: searches/", search));
+  for (const auto& [key, work] : tasks) {
+    if (found->tasks.contains(key)) return absl::AbortedError(absl::StrCat("the search has the task ", key, " already: searches/", search));
+  }
+  return absl::OkStatus();
+}
+
+void AdvanceSearchUpdate::Apply(State& state, Changes& changes) const {
+  SearchState& found = state.searches.at(search);
+  changes.searches.insert(search);
+  if (!found.record.phases.empty() && found.record.phases.back().phase == expected) found.record.phases.back() = progress;
+  if (binding.has_value()) {
+    found.record.agent = binding->agent;
+    found.record.device = binding->device;
+    found.record.caps = binding->caps;
+  }
+  if (profile.has_value()) found.record.profile = profile;
+  if (round.has_value()) found.record.rounds.push_back(*round);
+  if (members.has_value()) found.record.members = *members;
+  for (const auto& [key, work] : tasks) {
+    const uint64_t id = NextNumber(state, changes);
+    state.tasks[id] = {.id = id, .search = search, .key = key, .work = work};
+    found.tasks[key] = id;
+    changes.tasks.insert(id);
+  }
+  found.record.candidates_scored += candidates_scored;
+  found.record.scoring_seconds += scoring_seconds;
+  for (const Event& event : events) AddEvent(found, event.kind, event.text, changes);
+  if (!next.has_value()) return;
+  found.record.error = error;
+  found.record.error_code = error_code;
+  if (IsTerminal(*next)) CancelOpenTasks(state, found, changes);
+  EnterPhase(found, *next, changes);
+}
+
+}  // namespace hanas::coordinator

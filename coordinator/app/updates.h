@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_APP_UPDATES_H_
+#define HANAS_COORDINATOR_APP_UPDATES_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "coordinator/app/state.h"
+
+namespace hanas::coordinator {
+
+// Every change of the state is one of these values. Check says whether it may happen and changes nothing; Apply, after a Check that passed, makes it
+// happen and notes the touched records, which the caller writes in one synced batch. All are deterministic: no clock, no randomness.
+//
+// Reasons (core/base/error_reason.h): STALE_LEASE for a fencing token or instance that was replaced.
+
+/// Failures after which a task, and with it its search, has failed.
+inline constexpr int kMaxFailures = 3;
+/// Times that a holder's process may be replaced before the task gets anywhere, until it counts as the task's fault.
+inline constexpr int kMaxFencedWithoutProgress = 10;
+
+struct CreateSearchUpdate {
+  std::string request_id;
+  std::string spec;
+  std::shared_ptr<const SearchJob> job;
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+struct CancelSearchUpdate {
+  uint64_t search = 0;
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+/// `party.id` is ignored: the (kind, name) decides. A new instance fences the leases of the old one: their tasks are ready again.
+struct RegisterPartyUpdate {
+  PartyRecord party;
+  std::vector<uint64_t> progressed;  // tasks whose leases made progress
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+/// The id of a party, 0 when there is none.
+uint64_t FindPartyId(const State& state, bool agent, absl::string_view name);
+
+struct GrantLeaseUpdate {
+  uint64_t task = 0;
+  uint64_t party = 0;
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+/// Who says something about a task.
+struct Holder {
+  uint64_t party = 0;
+  std::string instance;
+  uint64_t task = 0;
+  uint64_t fencing_token = 0;
+};
+/// Returns NOT_FOUND for an unknown task, FAILED_PRECONDITION with STALE_LEASE unless `holder` has its live lease.
+absl::Status CheckHolder(const State& state, const Holder& holder);
+
+/// A lease that ran out.
+struct ExpireLeaseUpdate {
+  uint64_t task = 0;
+  bool progressed = false;
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+/// Training that stopped before its last step is ready again from its checkpoint. Measured operators enter the table of the search's device.
+struct CompleteTaskUpdate {
+  Holder holder;
+  Outcome outcome;
+  /// Returns CheckHolder's statuses, INVALID_ARGUMENT for an outcome that does not fit the work.
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+/// The artifacts that an outcome names.
+std::vector<ArtifactRef> ArtifactsOf(const Outcome& outcome);
+
+struct FailTaskUpdate {
+  Holder holder;
+  std::string code;
+  std::string message;
+  bool retryable = false;
+  bool counts = true;  // false: handed back
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+struct RecordRoundUpdate {
+  Holder holder;
+  RecordedRound round;
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+/// One step in the life of a search, as the driver derives it.
+struct AdvanceSearchUpdate {
+  struct Binding {
+    std::string agent;
+    DeviceDescription device;
+    BackendCaps caps;
+  };
+  struct Event {
+    std::string kind;
+    std::string text;
+  };
+
+  uint64_t search = 0;
+  SearchPhase expected = SearchPhase::kPending;
+  std::optional<SearchPhase> next;
+  std::string error;       // of kFailed
+  std::string error_code;
+  std::vector<std::pair<std::string, Work>> tasks;
+  std::optional<Binding> binding;
+  std::optional<ProfileRecord> profile;
+  std::optional<RoundRecord> round;
+  std::optional<std::vector<MemberRecord>> members;
+  std::vector<Event> events;
+  int64_t candidates_scored = 0;  // on surrogates, for this step
+  double scoring_seconds = 0;     // what that took; data, set by the caller
+  // Of the phase that is current before the step, at the moment of the step.
+  PhaseRecord progress;
+
+  /// ABORTED when the search has moved on or a task is there already.
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_APP_UPDATES_H_
