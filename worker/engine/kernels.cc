@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 // One copy of each hot function for every x86-64 level, chosen when the program is loaded. Elsewhere the baseline has vectors already.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
@@ -18,22 +19,28 @@ namespace hanas::kernels {
 namespace {
 
 constexpr int64_t kLanes = 16;
+/// Rows that are summed in single precision, with the sums in registers, before they go to a double.
+constexpr int64_t kRowsPerFold = 64;
 
-/// A run of channels held in registers. `kWidth` is a compile-time constant, so the loops become vector instructions.
+/// A run of channels held in registers: a vector type of the compiler, because arrays in a loop nest end up in memory.
 template <int64_t kWidth>
 struct Lanes {
-  float v[kWidth];
-  HANAS_INLINE void Clear() {
-    for (int64_t i = 0; i < kWidth; ++i) v[i] = 0;
-  }
-  HANAS_INLINE void Load(const float* p) {
-    for (int64_t i = 0; i < kWidth; ++i) v[i] = p[i];
-  }
+  using Vector __attribute__((vector_size(static_cast<size_t>(kWidth) * sizeof(float)))) = float;
+  Vector v;
+  HANAS_INLINE void Clear() { v = Vector{}; }
+  HANAS_INLINE void Load(const float* p) { __builtin_memcpy(&v, p, sizeof(v)); }
+  HANAS_INLINE void Store(float* p) const { __builtin_memcpy(p, &v, sizeof(v)); }
   HANAS_INLINE void MultiplyAdd(const float* a, const float* b) {
-    for (int64_t i = 0; i < kWidth; ++i) v[i] += a[i] * b[i];
+    Lanes x;
+    Lanes y;
+    x.Load(a);
+    y.Load(b);
+    v += x.v * y.v;
   }
-  HANAS_INLINE void Store(float* p) const {
-    for (int64_t i = 0; i < kWidth; ++i) p[i] = v[i];
+  HANAS_INLINE void MultiplyAdd(const Lanes& x, const float* b) {
+    Lanes y;
+    y.Load(b);
+    v += x.v * y.v;
   }
 };
 
@@ -41,7 +48,6 @@ struct Lanes {
 template <typename Body>
 HANAS_INLINE void ForChannels(int64_t channels, const Body& body) {
   int64_t c = 0;
-  for (; c + 2 * kLanes <= channels; c += 2 * kLanes) body.template operator()<2 * kLanes>(c);
   for (; c + kLanes <= channels; c += kLanes) body.template operator()<kLanes>(c);
   for (; c + 8 <= channels; c += 8) body.template operator()<8>(c);
   for (; c < channels; ++c) body.template operator()<1>(c);
@@ -64,19 +70,83 @@ HANAS_INLINE void AccumulateTaps(const DepthwiseShape& s, const float* image, co
   }
 }
 
-/// The input gradient at a pixel gathers from the outputs that read it.
+/// Adds the gradient of one output pixel to the inputs that it read.
 template <int64_t kWidth>
-HANAS_INLINE void GatherGradient(const DepthwiseShape& s, const float* gradient, const float* weights, int64_t y, int64_t x, int64_t c, Lanes<kWidth>& sum) {
+HANAS_INLINE void ScatterGradient(const DepthwiseShape& s, const float* gradient, const float* weights, int64_t y0, int64_t x0, TapRange ys, TapRange xs,
+                                  int64_t c, float* image) {
+  Lanes<kWidth> go;
+  go.Load(gradient + c);
+  for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
+    float* const row = image + ((y0 + ky) * s.width + x0) * s.channels + c;
+    const float* const taps = weights + ky * s.kernel * s.channels + c;
+    for (int64_t kx = xs.begin; kx < xs.end; ++kx) {
+      Lanes<kWidth> sum;
+      sum.Load(row + kx * s.channels);
+      sum.MultiplyAdd(go, taps + kx * s.channels);
+      sum.Store(row + kx * s.channels);
+    }
+  }
+}
+
+/// Adds the gradients of one row of taps, for one image and a run of channels: all taps of the row stay in registers, so that an output
+/// gradient is loaded once for all of them and their sums do not wait for each other.
+template <int64_t kKernel, int64_t kWidth>
+HANAS_INLINE void AccumulateTapRow(const DepthwiseShape& s, const float* image, const float* gradient, int64_t ky, int64_t c, float* weight_gradient) {
   const int64_t out_height = s.out_height();
   const int64_t out_width = s.out_width();
+  Lanes<kWidth> sums[kKernel];
+#pragma GCC unroll 7
+  for (int64_t kx = 0; kx < kKernel; ++kx) sums[kx].Load(weight_gradient + (ky * kKernel + kx) * s.channels + c);
+  for (int64_t oy = 0; oy < out_height; ++oy) {
+    const int64_t y = oy * s.stride - s.padding + ky;
+    if (y < 0 || y >= s.height) continue;
+    const float* const row = image + y * s.width * s.channels + c;
+    const float* const g = gradient + oy * out_width * s.channels + c;
+    for (int64_t ox = 0; ox < out_width; ++ox) {
+      const int64_t x0 = ox * s.stride - s.padding;
+      const bool inside = x0 >= 0 && x0 + kKernel <= s.width;
+      Lanes<kWidth> go;
+      go.Load(g + ox * s.channels);
+      if (inside) {
+#pragma GCC unroll 7
+        for (int64_t kx = 0; kx < kKernel; ++kx) sums[kx].MultiplyAdd(go, row + (x0 + kx) * s.channels);
+      } else {
+#pragma GCC unroll 7
+        for (int64_t kx = 0; kx < kKernel; ++kx) {
+          if (x0 + kx >= 0 && x0 + kx < s.width) sums[kx].MultiplyAdd(go, row + (x0 + kx) * s.channels);
+        }
+      }
+    }
+  }
+#pragma GCC unroll 7
+  for (int64_t kx = 0; kx < kKernel; ++kx) sums[kx].Store(weight_gradient + (ky * kKernel + kx) * s.channels + c);
+}
+
+template <int64_t kKernel>
+HANAS_INLINE void AccumulateTapRows(const DepthwiseShape& s, const float* image, const float* gradient, float* weight_gradient) {
+  for (int64_t ky = 0; ky < kKernel; ++ky) {
+    int64_t c = 0;
+    for (; c + kLanes <= s.channels; c += kLanes) AccumulateTapRow<kKernel, kLanes>(s, image, gradient, ky, c, weight_gradient);
+    for (; c + 8 <= s.channels; c += 8) AccumulateTapRow<kKernel, 8>(s, image, gradient, ky, c, weight_gradient);
+    for (; c < s.channels; ++c) AccumulateTapRow<kKernel, 1>(s, image, gradient, ky, c, weight_gradient);
+  }
+}
+
+/// Any kernel size, one tap at a time.
+HANAS_INLINE void AccumulateTapsOneByOne(const DepthwiseShape& s, const float* image, const float* gradient, float* weight_gradient) {
   for (int64_t ky = 0; ky < s.kernel; ++ky) {
-    const int64_t ny = y + s.padding - ky;
-    if (ny < 0 || ny % s.stride != 0 || ny / s.stride >= out_height) continue;
-    const float* row = gradient + ny / s.stride * out_width * s.channels + c;
     for (int64_t kx = 0; kx < s.kernel; ++kx) {
-      const int64_t nx = x + s.padding - kx;
-      if (nx < 0 || nx % s.stride != 0 || nx / s.stride >= out_width) continue;
-      sum.MultiplyAdd(row + nx / s.stride * s.channels, weights + (ky * s.kernel + kx) * s.channels + c);
+      float* const out = weight_gradient + (ky * s.kernel + kx) * s.channels;
+      for (int64_t oy = 0; oy < s.out_height(); ++oy) {
+        const int64_t y = oy * s.stride - s.padding + ky;
+        for (int64_t ox = 0; ox < s.out_width(); ++ox) {
+          const int64_t x = ox * s.stride - s.padding + kx;
+          if (y < 0 || y >= s.height || x < 0 || x >= s.width) continue;
+          const float* const pixel = image + (y * s.width + x) * s.channels;
+          const float* const g = gradient + (oy * s.out_width() + ox) * s.channels;
+          for (int64_t c = 0; c < s.channels; ++c) out[c] += pixel[c] * g[c];
+        }
+      }
     }
   }
 }
@@ -95,18 +165,11 @@ class Tile {
     for (int64_t r = 0; r < rows_; ++r) out.insert(out.end(), values, values + channels_);
     return out;
   }
-  /// Sums the repetitions into doubles.
-  void Fold(const std::vector<float>& tile, std::vector<double>& out) const {
-    for (int64_t i = 0; i < size(); ++i) out[static_cast<size_t>(i % channels_)] += static_cast<double>(tile[static_cast<size_t>(i)]);
-  }
 
  private:
   int64_t channels_;
   int64_t rows_;
 };
-
-/// How many tiles are summed in single precision before they go to a double.
-constexpr int64_t kTilesPerFold = 32;
 
 struct QuantizerTerms {
   float inverse = 1;
@@ -161,16 +224,6 @@ HANAS_INLINE void AffineTiles(const AffineActivation& what, const Tile& tile, co
   }
 }
 
-/// Sums of g' and g' * x over a tile, where g' is the gradient behind the nonlinearity.
-template <Nonlinearity kKind>
-HANAS_INLINE void GradientSums(const float* a, const float* b, const float* x, const float* g, int64_t count, float* sum, float* product) {
-  for (int64_t i = 0; i < count; ++i) {
-    const float t = g[i] * Slope<kKind>(a[i] * x[i] + b[i]);
-    sum[i] += t;
-    product[i] += t * x[i];
-  }
-}
-
 template <Nonlinearity kKind>
 HANAS_INLINE void GradientApply(const float* a, const float* b, const float* p, const float* q, const float* r, const float* x, const float* g, int64_t count,
                                 float* out) {
@@ -180,29 +233,50 @@ HANAS_INLINE void GradientApply(const float* a, const float* b, const float* p, 
   }
 }
 
-template <Nonlinearity kKind>
-HANAS_INLINE void SumTiles(const Tile& tile, const float* a, const float* b, const float* x, const float* g, int64_t total, std::vector<double>& sum,
-                           std::vector<double>& product) {
-  std::vector<float> tile_sum(static_cast<size_t>(tile.size()));
-  std::vector<float> tile_product(static_cast<size_t>(tile.size()));
-  for (int64_t at = 0; at < total;) {
-    std::fill(tile_sum.begin(), tile_sum.end(), 0.0F);
-    std::fill(tile_product.begin(), tile_product.end(), 0.0F);
-    for (int64_t k = 0; k < kTilesPerFold && at < total; ++k, at += tile.size()) {
-      GradientSums<kKind>(a, b, x + at, g + at, std::min(tile.size(), total - at), tile_sum.data(), tile_product.data());
+/// Sums of g' and g' * x, where g' is the gradient behind the nonlinearity.
+struct GradientTotals {
+  explicit GradientTotals(int64_t channels) : sum(static_cast<size_t>(channels), 0), product(static_cast<size_t>(channels), 0) {}
+  std::vector<double> sum;
+  std::vector<double> product;
+};
+
+template <Nonlinearity kKind, int64_t kWidth>
+HANAS_INLINE void GradientBlock(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels, int64_t c, GradientTotals& out) {
+  Lanes<kWidth> sum;
+  Lanes<kWidth> product;
+  Lanes<kWidth> scale;
+  Lanes<kWidth> shift;
+  sum.Clear();
+  product.Clear();
+  scale.Load(what.scale + c);
+  shift.Load(what.shift + c);
+  for (int64_t r = 0; r < rows; ++r) {
+    Lanes<kWidth> xs;
+    Lanes<kWidth> gs;
+    xs.Load(x + r * channels + c);
+    gs.Load(g + r * channels + c);
+    const auto before = scale.v * xs.v + shift.v;
+    if constexpr (kKind == Nonlinearity::kRelu) gs.v = before > 0.0F ? gs.v : 0.0F * gs.v;
+    if constexpr (kKind == Nonlinearity::kHardSwish) {
+      const auto middle = (2.0F * before + 3.0F) * (1.0F / 6.0F) * gs.v;
+      gs.v = before <= -3.0F ? 0.0F * gs.v : (before >= 3.0F ? gs.v : middle);
     }
-    tile.Fold(tile_sum, sum);
-    tile.Fold(tile_product, product);
+    sum.v += gs.v;
+    product.v += gs.v * xs.v;
+  }
+  for (int64_t i = 0; i < kWidth; ++i) {
+    out.sum[static_cast<size_t>(c + i)] += static_cast<double>(sum.v[i]);
+    out.product[static_cast<size_t>(c + i)] += static_cast<double>(product.v[i]);
   }
 }
 
-HANAS_INLINE void MomentLoop(const float* x, int64_t count, const float* shift, float* sum, float* squares, float* low, float* high) {
-  for (int64_t i = 0; i < count; ++i) {
-    const float t = x[i] - shift[i];
-    sum[i] += t;
-    squares[i] += t * t;
-    low[i] = std::min(low[i], x[i]);
-    high[i] = std::max(high[i], x[i]);
+template <Nonlinearity kKind>
+HANAS_INLINE void SumGradients(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels, GradientTotals& out) {
+  for (int64_t r = 0; r < rows; r += kRowsPerFold) {
+    const int64_t count = std::min(kRowsPerFold, rows - r);
+    ForChannels(channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
+      GradientBlock<kKind, kWidth>(what, x + r * channels, g + r * channels, count, channels, c, out);
+    });
   }
 }
 
@@ -218,15 +292,14 @@ HANAS_CLONES void AffineDispatch(const AffineActivation& what, const Tile& tile,
   }
 }
 
-HANAS_CLONES void SumDispatch(Nonlinearity kind, const Tile& tile, const float* a, const float* b, const float* x, const float* g, int64_t total,
-                              std::vector<double>& sum, std::vector<double>& product) {
-  switch (kind) {
+HANAS_CLONES void SumDispatch(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels, GradientTotals& out) {
+  switch (what.nonlinearity) {
     case Nonlinearity::kNone:
-      return SumTiles<Nonlinearity::kNone>(tile, a, b, x, g, total, sum, product);
+      return SumGradients<Nonlinearity::kNone>(what, x, g, rows, channels, out);
     case Nonlinearity::kRelu:
-      return SumTiles<Nonlinearity::kRelu>(tile, a, b, x, g, total, sum, product);
+      return SumGradients<Nonlinearity::kRelu>(what, x, g, rows, channels, out);
     case Nonlinearity::kHardSwish:
-      return SumTiles<Nonlinearity::kHardSwish>(tile, a, b, x, g, total, sum, product);
+      return SumGradients<Nonlinearity::kHardSwish>(what, x, g, rows, channels, out);
   }
 }
 
@@ -256,27 +329,54 @@ HANAS_CLONES void ApplyDispatch(Nonlinearity kind, int64_t tile, const GradientT
   }
 }
 
-/// Running sums of the tiles; doubles hold what was folded.
 struct MomentSums {
-  explicit MomentSums(int64_t channels) : sum(static_cast<size_t>(channels), 0), squares(static_cast<size_t>(channels), 0) {}
+  explicit MomentSums(int64_t channels)
+      : sum(static_cast<size_t>(channels), 0),
+        squares(static_cast<size_t>(channels), 0),
+        low(static_cast<size_t>(channels), std::numeric_limits<float>::max()),
+        high(static_cast<size_t>(channels), std::numeric_limits<float>::lowest()) {}
   std::vector<double> sum;
   std::vector<double> squares;
   std::vector<float> low;
   std::vector<float> high;
 };
 
-HANAS_CLONES void MomentTiles(const Tile& tile, const float* x, int64_t total, const std::vector<float>& shift, MomentSums& out) {
-  const auto size = static_cast<size_t>(tile.size());
-  std::vector<float> sum(size);
-  std::vector<float> squares(size);
-  for (int64_t at = 0; at < total;) {
-    std::fill(sum.begin(), sum.end(), 0.0F);
-    std::fill(squares.begin(), squares.end(), 0.0F);
-    for (int64_t k = 0; k < kTilesPerFold && at < total; ++k, at += tile.size()) {
-      MomentLoop(x + at, std::min(tile.size(), total - at), shift.data(), sum.data(), squares.data(), out.low.data(), out.high.data());
-    }
-    tile.Fold(sum, out.sum);
-    tile.Fold(squares, out.squares);
+template <int64_t kWidth>
+HANAS_INLINE void MomentBlock(const float* x, int64_t rows, int64_t channels, const float* shift, int64_t c, MomentSums& out) {
+  Lanes<kWidth> sum;
+  Lanes<kWidth> squares;
+  Lanes<kWidth> low;
+  Lanes<kWidth> high;
+  Lanes<kWidth> base;
+  sum.Clear();
+  squares.Clear();
+  base.Load(shift + c);
+  low.Load(out.low.data() + c);
+  high.Load(out.high.data() + c);
+  for (int64_t r = 0; r < rows; ++r) {
+    Lanes<kWidth> row;
+    row.Load(x + r * channels + c);
+    const auto t = row.v - base.v;
+    sum.v += t;
+    squares.v += t * t;
+    low.v = row.v < low.v ? row.v : low.v;
+    high.v = row.v > high.v ? row.v : high.v;
+  }
+  low.Store(out.low.data() + c);
+  high.Store(out.high.data() + c);
+  for (int64_t i = 0; i < kWidth; ++i) {
+    const auto k = static_cast<size_t>(c + i);
+    out.sum[k] += static_cast<double>(sum.v[i]);
+    out.squares[k] += static_cast<double>(squares.v[i]);
+  }
+}
+
+HANAS_CLONES void SumMoments(const float* x, int64_t rows, int64_t channels, const float* shift, MomentSums& out) {
+  for (int64_t r = 0; r < rows; r += kRowsPerFold) {
+    const int64_t count = std::min(kRowsPerFold, rows - r);
+    ForChannels(channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
+      MomentBlock<kWidth>(x + r * channels, count, channels, shift, c, out);
+    });
   }
 }
 
@@ -307,18 +407,21 @@ HANAS_CLONES void DepthwiseForward(const DepthwiseShape& s, const float* input, 
 
 namespace {
 
-HANAS_CLONES void GatherAll(const DepthwiseShape& s, const float* output_gradient, const float* weights, float* input_gradient) {
-  const int64_t out_pixels = s.out_height() * s.out_width();
+HANAS_CLONES void ScatterAll(const DepthwiseShape& s, const float* output_gradient, const float* weights, float* input_gradient) {
+  const int64_t out_height = s.out_height();
+  const int64_t out_width = s.out_width();
+  std::memset(input_gradient, 0, sizeof(float) * static_cast<size_t>(s.batch * s.height * s.width * s.channels));
   for (int64_t n = 0; n < s.batch; ++n) {
-    const float* const gradient = output_gradient + n * out_pixels * s.channels;
-    for (int64_t y = 0; y < s.height; ++y) {
-      for (int64_t x = 0; x < s.width; ++x) {
-        float* const out = input_gradient + ((n * s.height + y) * s.width + x) * s.channels;
+    float* const image = input_gradient + n * s.height * s.width * s.channels;
+    for (int64_t oy = 0; oy < out_height; ++oy) {
+      const int64_t y0 = oy * s.stride - s.padding;
+      const TapRange ys = Clip(y0, s.kernel, s.height);
+      for (int64_t ox = 0; ox < out_width; ++ox) {
+        const int64_t x0 = ox * s.stride - s.padding;
+        const TapRange xs = Clip(x0, s.kernel, s.width);
+        const float* const gradient = output_gradient + ((n * out_height + oy) * out_width + ox) * s.channels;
         ForChannels(s.channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
-          Lanes<kWidth> sum;
-          sum.Clear();
-          GatherGradient<kWidth>(s, gradient, weights, y, x, c, sum);
-          sum.Store(out + c);
+          ScatterGradient<kWidth>(s, gradient, weights, y0, x0, ys, xs, c, image);
         });
       }
     }
@@ -328,7 +431,7 @@ HANAS_CLONES void GatherAll(const DepthwiseShape& s, const float* output_gradien
 }  // namespace
 
 void DepthwiseBackwardInput(const DepthwiseShape& s, const float* output_gradient, const float* weights, float* input_gradient) {
-  if (s.stride != 1) return GatherAll(s, output_gradient, weights, input_gradient);
+  if (s.stride != 1) return ScatterAll(s, output_gradient, weights, input_gradient);
   // With stride 1 it is a forward convolution with the taps turned round.
   const int64_t taps = s.kernel * s.kernel;
   std::vector<float> turned(static_cast<size_t>(taps * s.channels));
@@ -338,32 +441,22 @@ void DepthwiseBackwardInput(const DepthwiseShape& s, const float* output_gradien
 }
 
 HANAS_CLONES void DepthwiseBackwardWeights(const DepthwiseShape& s, const float* input, const float* output_gradient, float* weight_gradient) {
-  const int64_t out_height = s.out_height();
-  const int64_t out_width = s.out_width();
   std::memset(weight_gradient, 0, sizeof(float) * static_cast<size_t>(s.kernel * s.kernel * s.channels));
   for (int64_t n = 0; n < s.batch; ++n) {
     const float* const image = input + n * s.height * s.width * s.channels;
-    const float* const gradient = output_gradient + n * out_height * out_width * s.channels;
-    for (int64_t ky = 0; ky < s.kernel; ++ky) {
-      for (int64_t kx = 0; kx < s.kernel; ++kx) {
-        float* const out = weight_gradient + (ky * s.kernel + kx) * s.channels;
-        ForChannels(s.channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
-          Lanes<kWidth> sum;
-          sum.Load(out + c);
-          for (int64_t oy = 0; oy < out_height; ++oy) {
-            const int64_t y = oy * s.stride - s.padding + ky;
-            if (y < 0 || y >= s.height) continue;
-            const float* row = image + y * s.width * s.channels + c;
-            const float* g = gradient + oy * out_width * s.channels + c;
-            for (int64_t ox = 0; ox < out_width; ++ox) {
-              const int64_t x = ox * s.stride - s.padding + kx;
-              if (x < 0 || x >= s.width) continue;
-              sum.MultiplyAdd(row + x * s.channels, g + ox * s.channels);
-            }
-          }
-          sum.Store(out + c);
-        });
-      }
+    const float* const gradient = output_gradient + n * s.out_height() * s.out_width() * s.channels;
+    switch (s.kernel) {
+      case 3:
+        AccumulateTapRows<3>(s, image, gradient, weight_gradient);
+        break;
+      case 5:
+        AccumulateTapRows<5>(s, image, gradient, weight_gradient);
+        break;
+      case 7:
+        AccumulateTapRows<7>(s, image, gradient, weight_gradient);
+        break;
+      default:
+        AccumulateTapsOneByOne(s, image, gradient, weight_gradient);
     }
   }
 }
@@ -387,28 +480,18 @@ void Im2Col(const DepthwiseShape& s, const float* input, float* columns) {
 }
 
 Moments ComputeMoments(const float* data, int64_t rows, int64_t channels) {
-  const Tile tile(channels);
   MomentSums sums(channels);
   // Shifted by the first row, so that squares do not cancel when the mean is large.
-  const std::vector<float> shift = tile.Repeat(data);
-  sums.low.assign(static_cast<size_t>(tile.size()), std::numeric_limits<float>::max());
-  sums.high.assign(static_cast<size_t>(tile.size()), std::numeric_limits<float>::lowest());
-  MomentTiles(tile, data, rows * channels, shift, sums);
+  SumMoments(data, rows, channels, data, sums);
   Moments moments;
   for (int64_t c = 0; c < channels; ++c) {
     const auto k = static_cast<size_t>(c);
     const double mean = sums.sum[k] / static_cast<double>(rows);
     moments.mean.push_back(static_cast<float>(mean + static_cast<double>(data[c])));
     moments.variance.push_back(static_cast<float>(std::max(0.0, sums.squares[k] / static_cast<double>(rows) - mean * mean)));
-    float low = sums.low[k];
-    float high = sums.high[k];
-    for (int64_t r = 1; r < tile.rows(); ++r) {
-      low = std::min(low, sums.low[static_cast<size_t>(r * channels + c)]);
-      high = std::max(high, sums.high[static_cast<size_t>(r * channels + c)]);
-    }
-    moments.minimum.push_back(low);
-    moments.maximum.push_back(high);
   }
+  moments.minimum = std::move(sums.low);
+  moments.maximum = std::move(sums.high);
   return moments;
 }
 
@@ -422,9 +505,8 @@ NormGradients NormBackward(const AffineActivation& what, const float* mean, cons
   const Tile tile(channels);
   const auto count = static_cast<size_t>(channels);
   GradientTerms terms = {.a = tile.Repeat(what.scale), .b = tile.Repeat(what.shift), .p = {}, .q = {}, .r = {}};
-  std::vector<double> sum(count, 0);
-  std::vector<double> product(count, 0);
-  SumDispatch(what.nonlinearity, tile, terms.a.data(), terms.b.data(), input, output_gradient, rows * channels, sum, product);
+  GradientTotals totals(channels);
+  SumDispatch(what, input, output_gradient, rows, channels, totals);
   // dx = a (g - mean(g) - xhat mean(g xhat)), with a = gamma / sigma: affine in g and x for each channel.
   NormGradients gradients;
   std::vector<float> p(count);
@@ -434,13 +516,13 @@ NormGradients NormBackward(const AffineActivation& what, const float* mean, cons
   for (size_t c = 0; c < count; ++c) {
     const auto sigma = static_cast<double>(inverse_stddev[c]);
     const auto m = static_cast<double>(mean[c]);
-    const double dot = (product[c] - m * sum[c]) * sigma;  // sum of g * xhat
+    const double dot = (totals.product[c] - m * totals.sum[c]) * sigma;  // sum of g * xhat
     gradients.gamma.push_back(static_cast<float>(dot));
-    gradients.beta.push_back(static_cast<float>(sum[c]));
+    gradients.beta.push_back(static_cast<float>(totals.sum[c]));
     const auto a = static_cast<double>(what.scale[c]);
     p[c] = what.scale[c];
     q[c] = static_cast<float>(-a * sigma * dot * inverse_rows);
-    r[c] = static_cast<float>(-a * inverse_rows * (sum[c] - sigma * m * dot));
+    r[c] = static_cast<float>(-a * inverse_rows * (totals.sum[c] - sigma * m * dot));
   }
   terms.p = tile.Repeat(p.data());
   terms.q = tile.Repeat(q.data());
