@@ -26,7 +26,13 @@ void BM_NonDominatedRanks(benchmark::State& state) {
   const std::vector<double> points = UniformPoints(state.range(0), state.range(1));
   for (auto _ : state) benchmark::DoNotOptimize(NonDominatedRanks(points, static_cast<int>(state.range(1))));
 }
-BENCHMARK(BM_NonDominatedRanks)->Args({2000, 2})->Args({2000, 3})->Args({20'000, 2})->Args({20'000, 3})->Args({20'000, 4})->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_NonDominatedRanks)
+    ->Args({2000, 2})
+    ->Args({2000, 3})
+    ->Args({20'000, 2})
+    ->Args({20'000, 3})
+    ->Args({20'000, 4})
+    ->Unit(benchmark::kMillisecond);
 
 /// Every pair is compared, domination counts are peeled (Deb et al. 2002, section III-A): what pagmo 2 does too.
 std::vector<int> PairwiseRanks(const std::vector<double>& points, size_t m) {

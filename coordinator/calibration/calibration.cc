@@ -27,10 +27,12 @@ struct Line {
   double offset_us = 0;
 };
 
-double Residual(const CalibrationPair& pair, const Line& line) { return (pair.measured_us - (line.scale * pair.sum_us + line.offset_us)) / pair.measured_us; }
+double Residual(const CalibrationPair& pair, const Line& line) {
+  return (pair.measured_us - (line.scale * pair.sum_us + line.offset_us)) / pair.measured_us;
+}
 
-/// Minimises sum of ((measured - scale * sum - offset) / measured)^2 + n * ridge * (offset / typical)^2, where typical is the harmonic-like mean
-/// 1 / sqrt(mean(1 / measured^2)): the penalty is as heavy as the data are on the offset, times `ridge`.
+/// Minimises sum of ((measured - scale * sum - offset) / measured)^2 + n * ridge * (offset / typical)^2, where typical is the harmonic-like
+/// mean 1 / sqrt(mean(1 / measured^2)): the penalty is as heavy as the data are on the offset, times `ridge`.
 Line Solve(absl::Span<const CalibrationPair> pairs, bool with_offset, double ridge) {
   const auto n = static_cast<Eigen::Index>(pairs.size());
   Eigen::ArrayXd x(n);  // sum / measured
@@ -106,8 +108,8 @@ class Fitter {
     return Solve(pairs, static_cast<int>(num_pairs) >= options_.min_pairs_for_offset, options_.offset_ridge);
   }
 
-  /// The line from which outliers are judged, which they must not bend: the median of the slopes through every two pairs, then the median offset
-  /// (Theil 1950, Sen 1968); the median ratio when there is no offset.
+  /// The line from which outliers are judged, which they must not bend: the median of the slopes through every two pairs, then the median
+  /// offset (Theil 1950, Sen 1968); the median ratio when there is no offset.
   Line RobustLine(absl::Span<const CalibrationPair> pairs) const {
     std::vector<double> ratios;
     for (const CalibrationPair& pair : pairs) ratios.push_back(pair.measured_us / pair.sum_us);
@@ -115,7 +117,8 @@ class Fitter {
     std::vector<double> slopes;
     for (size_t i = 0; i < pairs.size(); ++i) {
       for (size_t j = 0; j < i; ++j) {
-        if (pairs[i].sum_us != pairs[j].sum_us) slopes.push_back((pairs[i].measured_us - pairs[j].measured_us) / (pairs[i].sum_us - pairs[j].sum_us));
+        if (pairs[i].sum_us != pairs[j].sum_us)
+          slopes.push_back((pairs[i].measured_us - pairs[j].measured_us) / (pairs[i].sum_us - pairs[j].sum_us));
       }
     }
     const double slope = slopes.empty() ? 0 : Median(slopes);
@@ -140,9 +143,11 @@ absl::Status CalibrationOptions::Validate() const {
   if (min_pairs_for_offset < 2) return Refuse("min_pairs_for_offset", "2 or more", min_pairs_for_offset);
   if (max_pairs < 1) return Refuse("max_pairs", "1 or more", max_pairs);
   if (!(std::isfinite(offset_ridge) && offset_ridge >= 0)) return Refuse("offset_ridge", "a finite number, not negative", offset_ridge);
-  if (!(std::isfinite(rejection_sigmas) && rejection_sigmas >= 0)) return Refuse("rejection_sigmas", "a finite number, not negative", rejection_sigmas);
+  if (!(std::isfinite(rejection_sigmas) && rejection_sigmas >= 0))
+    return Refuse("rejection_sigmas", "a finite number, not negative", rejection_sigmas);
   if (drift_pairs < 1) return Refuse("drift_pairs", "1 or more", drift_pairs);
-  if (!(std::isfinite(drift_threshold) && drift_threshold > 0)) return Refuse("drift_threshold", "a finite number above 0", drift_threshold);
+  if (!(std::isfinite(drift_threshold) && drift_threshold > 0))
+    return Refuse("drift_threshold", "a finite number above 0", drift_threshold);
   return absl::OkStatus();
 }
 
@@ -151,15 +156,18 @@ absl::StatusOr<CalibrationFit> FitCalibration(absl::Span<const CalibrationPair> 
   if (pairs.empty()) return absl::InvalidArgumentError("calibration: expected at least one measured network, found none");
   for (size_t i = 0; i < pairs.size(); ++i) {
     if (!IsTime(pairs[i].sum_us)) return Refuse(absl::StrCat("pairs[", i, "].sum_us"), "a finite time above 0", pairs[i].sum_us);
-    if (!IsTime(pairs[i].measured_us)) return Refuse(absl::StrCat("pairs[", i, "].measured_us"), "a finite time above 0", pairs[i].measured_us);
+    if (!IsTime(pairs[i].measured_us))
+      return Refuse(absl::StrCat("pairs[", i, "].measured_us"), "a finite time above 0", pairs[i].measured_us);
   }
   const size_t num_used = std::min(pairs.size(), static_cast<size_t>(options.max_pairs));
   const Fitter fitter(options);
   const std::vector<CalibrationPair> kept = fitter.WithoutOutliers(pairs.last(num_used));
   const Line line = fitter.Fit(kept);
   CalibrationFit fit;
-  fit.calibration = {
-      .scale = line.scale, .offset_us = line.offset_us, .relative_error = fitter.RelativeError(kept), .num_pairs = static_cast<int>(kept.size())};
+  fit.calibration = {.scale = line.scale,
+                     .offset_us = line.offset_us,
+                     .relative_error = fitter.RelativeError(kept),
+                     .num_pairs = static_cast<int>(kept.size())};
   fit.num_rejected = static_cast<int>(num_used - kept.size());
   for (const CalibrationPair& pair : pairs) fit.residuals.push_back(Residual(pair, line));
   return fit;
@@ -208,7 +216,8 @@ double ProbabilityWithin(double predicted_us, double relative_error, double limi
 }
 
 double PredictionFor(double limit_us, double relative_error, double probability) {
-  // ProbabilityWithin falls in the prediction where it exceeds the limit or the probability is above one half; bisection needs no inverse of erf.
+  // ProbabilityWithin falls in the prediction where it exceeds the limit or the probability is above one half; bisection needs no inverse
+  // of erf.
   double low = 0;
   double high = limit_us;
   while (ProbabilityWithin(high, relative_error, limit_us) >= probability && high < 16 * limit_us) high *= 2;

@@ -30,38 +30,40 @@ struct CalibrationOptions {
 };
 
 struct CalibrationFit {
-  LatencyCalibration calibration;    // num_pairs counts those used
+  LatencyCalibration calibration;  // num_pairs counts those used
   int num_rejected = 0;
-  std::vector<double> residuals;     // (measured - predicted) / measured of every pair given, in order
+  std::vector<double> residuals;  // (measured - predicted) / measured of every pair given, in order
 };
 
-/// Fits T = scale * sum + offset by least squares on relative errors: each pair weighs 1 / measured^2, so that small networks count as much as
-/// large ones. The calibration's relative_error is the root mean square of leave-one-out residuals, which is what to expect of a network not used
-/// here; below 3 pairs nothing can be left out, and it is the largest residual, at least 10 %.
-/// Returns INVALID_ARGUMENT for bad options, no pairs, or a time that is not finite and above 0 (naming the pair).
+/// Fits T = scale * sum + offset by least squares on relative errors: each pair weighs 1 / measured^2, so that small networks count as much
+/// as large ones. The calibration's relative_error is the root mean square of leave-one-out residuals, which is what to expect of a network
+/// not used here; below 3 pairs nothing can be left out, and it is the largest residual, at least 10 %. Returns INVALID_ARGUMENT for bad
+/// options, no pairs, or a time that is not finite and above 0 (naming the pair).
 absl::StatusOr<CalibrationFit> FitCalibration(absl::Span<const CalibrationPair> pairs, const CalibrationOptions& options = {});
 
-/// Do the newest measurements still agree with the calibration in use? `median_residual` is of the last options.drift_pairs pairs; no alarm with fewer than that.
+/// Do the newest measurements still agree with the calibration in use? `median_residual` is of the last options.drift_pairs pairs; no alarm
+/// with fewer than that.
 struct DriftReport {
   bool alarm = false;
   double median_residual = 0;
   int num_pairs = 0;
 };
-DriftReport CheckDrift(const LatencyCalibration& calibration, absl::Span<const CalibrationPair> pairs, const CalibrationOptions& options = {});
+DriftReport CheckDrift(const LatencyCalibration& calibration, absl::Span<const CalibrationPair> pairs,
+                       const CalibrationOptions& options = {});
 
 /// How well a calibration predicts pairs it was not fitted on.
 struct CalibrationQuality {
   int num_pairs = 0;
-  double mape = 0;              // mean of |measured - predicted| / measured; NaN without pairs
+  double mape = 0;  // mean of |measured - predicted| / measured; NaN without pairs
   double max_relative_error = 0;
   double within_5_percent = 0;  // fraction of pairs
   double within_10_percent = 0;
-  double spearman = 0;          // NaN below two pairs
+  double spearman = 0;  // NaN below two pairs
 };
 CalibrationQuality EvaluateCalibration(const LatencyCalibration& calibration, absl::Span<const CalibrationPair> held_out);
 
-/// P(latency <= limit) when the latency is normal around `predicted_us` with relative standard deviation `relative_error`. 0 or 1 when that is 0;
-/// 0 for NaN.
+/// P(latency <= limit) when the latency is normal around `predicted_us` with relative standard deviation `relative_error`. 0 or 1 when that
+/// is 0; 0 for NaN.
 double ProbabilityWithin(double predicted_us, double relative_error, double limit_us);
 /// The largest prediction for which ProbabilityWithin is at least `probability`: what to search under to keep a limit with confidence.
 /// Requires 0 < probability < 1.
@@ -72,9 +74,9 @@ struct CalibrationCandidate {
   double predicted_us = 0;
   ExecPlan plan;
 };
-/// Which candidates to measure: `count` of them (all, when there are fewer), spread over the quantiles of predicted latency, the fastest and the
-/// slowest included; in each quantile the one that adds most operator classes not yet covered (kind, kernel, depthwise or not, element types,
-/// activation). Indices in ascending order of latency. Deterministic.
+/// Which candidates to measure: `count` of them (all, when there are fewer), spread over the quantiles of predicted latency, the fastest
+/// and the slowest included; in each quantile the one that adds most operator classes not yet covered (kind, kernel, depthwise or not,
+/// element types, activation). Indices in ascending order of latency. Deterministic.
 std::vector<int> ChooseCalibrationNetworks(absl::Span<const CalibrationCandidate> candidates, int count);
 
 }  // namespace hanas

@@ -25,18 +25,20 @@ absl::StatusOr<std::vector<Proposal>> RecordedSearch::Ask(int count) {
     batch.push_back({sequence, *std::move(architecture)});
   }
   if (batch.empty() && count > 0 && exhausted_ && evaluations_.size() == proposals_.size()) {
-    return absl::ResourceExhaustedError(absl::StrCat("search: no network is left that was not proposed before; proposed so far: ", proposals_.size()));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("search: no network is left that was not proposed before; proposed so far: ", proposals_.size()));
   }
   return batch;
 }
 
 absl::Status RecordedSearch::CheckResult(const Result& result, uint64_t expected_sequence) const {
   if (result.sequence != expected_sequence) {
-    return absl::InvalidArgumentError(absl::StrCat("search: expected the result of sequence ", expected_sequence, ", found ", result.sequence));
+    return absl::InvalidArgumentError(
+        absl::StrCat("search: expected the result of sequence ", expected_sequence, ", found ", result.sequence));
   }
   if (result.sequence >= proposals_.size()) {
-    return absl::FailedPreconditionError(absl::StrCat("search: a result came for a sequence that was not asked; asked so far: ", proposals_.size(),
-                                                      ", sequence ", result.sequence));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "search: a result came for a sequence that was not asked; asked so far: ", proposals_.size(), ", sequence ", result.sequence));
   }
   if (result.architecture != proposals_[result.sequence]) {
     return absl::DataLossError(
@@ -53,8 +55,8 @@ absl::Status RecordedSearch::Tell(absl::Span<const Result> results) {
     if (absl::Status status = CheckResult(result, expected++); !status.ok()) return status;
     const size_t found = result.evaluation.objectives.size();
     if (found == 0 || found != num_objectives) {
-      return absl::InvalidArgumentError(absl::StrCat("search: expected ", std::max<size_t>(1, num_objectives), " objectives, found ", found, ", sequence ",
-                                                     result.sequence));
+      return absl::InvalidArgumentError(absl::StrCat("search: expected ", std::max<size_t>(1, num_objectives), " objectives, found ", found,
+                                                     ", sequence ", result.sequence));
     }
   }
   for (const Result& result : results) {
@@ -83,7 +85,8 @@ void ResultsInOrder::Add(Result result) {
 
 std::vector<Result> ResultsInOrder::Take() {
   std::vector<Result> ready;
-  for (auto at = waiting_.begin(); at != waiting_.end() && at->first == next_; at = waiting_.erase(at), ++next_) ready.push_back(std::move(at->second));
+  for (auto at = waiting_.begin(); at != waiting_.end() && at->first == next_; at = waiting_.erase(at), ++next_)
+    ready.push_back(std::move(at->second));
   return ready;
 }
 

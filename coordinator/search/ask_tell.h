@@ -28,23 +28,23 @@ struct Result {
 
 /// A search as a pure function of its seed and of the results it is told.
 ///
-/// Window W: proposal n depends only on the results with sequence below n - W + 1, whatever else has been told by then, so W proposals can be
-/// under evaluation at once and the order in which they finish changes nothing. Every draw is counter-based on (seed, purpose, sequence).
-/// There is no state that Replay cannot rebuild: recovery after a crash is a new object, told the recorded results.
+/// Window W: proposal n depends only on the results with sequence below n - W + 1, whatever else has been told by then, so W proposals can
+/// be under evaluation at once and the order in which they finish changes nothing. Every draw is counter-based on (seed, purpose,
+/// sequence). There is no state that Replay cannot rebuild: recovery after a crash is a new object, told the recorded results.
 ///
 /// Thread-compatible. No clock, no I/O.
 class SearchAlgorithm {
  public:
   virtual ~SearchAlgorithm() = default;
 
-  /// The next proposals, at most `count`: fewer when the window is full, none when only results can help. No architecture is proposed twice.
-  /// Returns INVALID_ARGUMENT for a negative count, and RESOURCE_EXHAUSTED when nothing is in flight and the space (or the bounded number of
-  /// attempts at a new network) is exhausted: the search is over.
+  /// The next proposals, at most `count`: fewer when the window is full, none when only results can help. No architecture is proposed
+  /// twice. Returns INVALID_ARGUMENT for a negative count, and RESOURCE_EXHAUSTED when nothing is in flight and the space (or the bounded
+  /// number of attempts at a new network) is exhausted: the search is over.
   virtual absl::StatusOr<std::vector<Proposal>> Ask(int count) = 0;
 
   /// Results in sequence order without gaps. On error nothing is taken.
-  /// Returns INVALID_ARGUMENT for another sequence than num_told() next or another number of objectives than before, FAILED_PRECONDITION for a
-  /// sequence that was not asked, DATA_LOSS when the architecture is not the one proposed under this sequence.
+  /// Returns INVALID_ARGUMENT for another sequence than num_told() next or another number of objectives than before, FAILED_PRECONDITION
+  /// for a sequence that was not asked, DATA_LOSS when the architecture is not the one proposed under this sequence.
   virtual absl::Status Tell(absl::Span<const Result> results) = 0;
 
   virtual uint64_t num_asked() const = 0;

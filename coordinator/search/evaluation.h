@@ -15,8 +15,8 @@ namespace hanas {
 /// What is known of a candidate: objectives, all minimised (accuracy enters as error), and how far it is outside its limits in all: 0 when
 /// feasible, else the sum over limits of (value - limit) / limit.
 ///
-/// NaN policy of this folder: a NaN objective or violation counts as +infinity, so that a candidate whose evaluation failed loses to any other
-/// and needs no special case. A negative violation counts as 0.
+/// NaN policy of this folder: a NaN objective or violation counts as +infinity, so that a candidate whose evaluation failed loses to any
+/// other and needs no special case. A negative violation counts as 0.
 struct Evaluation {
   absl::InlinedVector<double, 4> objectives;
   double violation = 0;

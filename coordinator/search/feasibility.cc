@@ -59,7 +59,8 @@ class Prober {
 
  private:
   void AppendStarts(std::vector<Architecture>& starts) {
-    for (const Precision precision : {Precision{16, 16}, Precision{8, 16}, Precision{2, 16}, Precision{8, 8}, Precision{4, 8}, Precision{2, 8}}) {
+    for (const Precision precision :
+         {Precision{16, 16}, Precision{8, 16}, Precision{2, 16}, Precision{8, 8}, Precision{4, 8}, Precision{2, 8}}) {
       starts.push_back(space_.Smallest(precision));
       starts.push_back(space_.Largest(precision));
       starts.push_back(space_.Middle(precision));
@@ -132,7 +133,8 @@ class Prober {
         Architecture move = from;
         for (const int gene : variation_.free_genes()) {
           const Gene& g = space_.genes()[static_cast<size_t>(gene)];
-          if (g.kind == static_cast<GeneKind>(kind)) move.genes[static_cast<size_t>(gene)] = static_cast<uint8_t>(std::min(choice, g.num_choices - 1));
+          if (g.kind == static_cast<GeneKind>(kind))
+            move.genes[static_cast<size_t>(gene)] = static_cast<uint8_t>(std::min(choice, g.num_choices - 1));
         }
         space_.Canonicalise(move);
         if (move != from) moves.push_back(std::move(move));
@@ -184,7 +186,8 @@ absl::Status CheckLimits(absl::Span<const CostLimit> limits, size_t num_costs) {
       return absl::InvalidArgumentError(absl::StrCat("limits.", limit.name, ": expected a limit above 0, found ", limit.limit));
     }
     if (limit.cost < 0 || static_cast<size_t>(limit.cost) >= num_costs) {
-      return absl::InvalidArgumentError(absl::StrCat("limits.", limit.name, ": expected a cost index below ", num_costs, ", found ", limit.cost));
+      return absl::InvalidArgumentError(
+          absl::StrCat("limits.", limit.name, ": expected a cost index below ", num_costs, ", found ", limit.cost));
     }
   }
   return absl::OkStatus();
@@ -198,7 +201,8 @@ size_t CountCosts(const SearchSpace& space, const BatchCostScorer& scorer) {
 }
 
 /// The smallest value of one cost among networks that keep all the other limits.
-void FindNearest(Prober& prober, absl::Span<const CostLimit> limits, size_t index, const std::vector<Architecture>& starts, FeasibilityReport& report) {
+void FindNearest(Prober& prober, absl::Span<const CostLimit> limits, size_t index, const std::vector<Architecture>& starts,
+                 FeasibilityReport& report) {
   std::vector<CostLimit> others(limits.begin(), limits.end());
   others.erase(others.begin() + static_cast<ptrdiff_t>(index));
   const CostLimit& limit = limits[index];
@@ -216,7 +220,8 @@ void FindNearest(Prober& prober, absl::Span<const CostLimit> limits, size_t inde
 }  // namespace
 
 absl::Status ProbeOptions::Validate() const {
-  if (max_evaluations < 100) return absl::InvalidArgumentError(absl::StrCat("probe: max_evaluations: expected 100 or more, found ", max_evaluations));
+  if (max_evaluations < 100)
+    return absl::InvalidArgumentError(absl::StrCat("probe: max_evaluations: expected 100 or more, found ", max_evaluations));
   if (num_starts < 0) return absl::InvalidArgumentError(absl::StrCat("probe: num_starts: expected 0 or more, found ", num_starts));
   return absl::OkStatus();
 }
@@ -230,8 +235,8 @@ double TotalViolation(const CostVector& costs, absl::Span<const CostLimit> limit
   return total;
 }
 
-absl::StatusOr<FeasibilityReport> FindFeasibility(const SearchSpace& space, const BatchCostScorer& scorer, absl::Span<const CostLimit> limits,
-                                                  const ProbeOptions& options) {
+absl::StatusOr<FeasibilityReport> FindFeasibility(const SearchSpace& space, const BatchCostScorer& scorer,
+                                                  absl::Span<const CostLimit> limits, const ProbeOptions& options) {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
   if (absl::Status status = CheckLimits(limits, CountCosts(space, scorer)); !status.ok()) return status;
   Prober prober(space, scorer, options);
@@ -239,7 +244,8 @@ absl::StatusOr<FeasibilityReport> FindFeasibility(const SearchSpace& space, cons
   std::vector<Architecture> starts;
   for (const CostLimit& limit : limits) {
     const Scored best = prober.Minimise([&](const CostVector& costs) { return Score{CostAt(costs, limit.cost), 0}; }, starts, Never);
-    report.findings.push_back({.limit = limit, .min_reachable = best.score[0], .nearest_feasible = limit.limit, .met_alone = best.score[0] <= limit.limit});
+    report.findings.push_back(
+        {.limit = limit, .min_reachable = best.score[0], .nearest_feasible = limit.limit, .met_alone = best.score[0] <= limit.limit});
     starts.push_back(best.architecture);
   }
   const Scored closest = prober.Minimise([&](const CostVector& costs) { return Score{TotalViolation(costs, limits), 0}; }, starts,
@@ -265,14 +271,16 @@ std::string FeasibilityReport::ToString() const {
       lines.push_back(absl::StrFormat("%s: limit %.6g cannot be met; the nearest feasible value found is %.6g", name, finding.limit.limit,
                                       finding.nearest_feasible));
     } else if (alone) {
-      lines.push_back(absl::StrFormat("%s: limit %.6g cannot be met together with the other limits; the nearest feasible value found is %.6g (alone: %.6g)",
-                                      name, finding.limit.limit, finding.nearest_feasible, finding.min_reachable));
+      lines.push_back(absl::StrFormat(
+          "%s: limit %.6g cannot be met together with the other limits; the nearest feasible value found is %.6g (alone: %.6g)", name,
+          finding.limit.limit, finding.nearest_feasible, finding.min_reachable));
     }
   }
   return absl::StrJoin(lines, "\n");
 }
 
-absl::StatusOr<std::vector<ReachableRange>> ReachableRanges(const SearchSpace& space, const BatchCostScorer& scorer, const ProbeOptions& options) {
+absl::StatusOr<std::vector<ReachableRange>> ReachableRanges(const SearchSpace& space, const BatchCostScorer& scorer,
+                                                            const ProbeOptions& options) {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
   Prober prober(space, scorer, options);
   std::vector<ReachableRange> ranges(CountCosts(space, scorer));
@@ -285,7 +293,8 @@ absl::StatusOr<std::vector<ReachableRange>> ReachableRanges(const SearchSpace& s
   return ranges;
 }
 
-ShareKept EstimateShareKept(const SearchSpace& space, const BatchCostScorer& scorer, absl::Span<const CostLimit> limits, uint64_t seed, int num_samples) {
+ShareKept EstimateShareKept(const SearchSpace& space, const BatchCostScorer& scorer, absl::Span<const CostLimit> limits, uint64_t seed,
+                            int num_samples) {
   ShareKept share;
   constexpr int kSamplesPerBatch = 1024;
   while (share.sampled < num_samples) {
@@ -296,7 +305,8 @@ ShareKept EstimateShareKept(const SearchSpace& space, const BatchCostScorer& sco
     }
     std::vector<CostVector> costs(batch.size());
     scorer(batch, absl::MakeSpan(costs));
-    share.kept += static_cast<int>(std::count_if(costs.begin(), costs.end(), [&](const CostVector& c) { return TotalViolation(c, limits) == 0; }));
+    share.kept +=
+        static_cast<int>(std::count_if(costs.begin(), costs.end(), [&](const CostVector& c) { return TotalViolation(c, limits) == 0; }));
     share.sampled += static_cast<int>(batch.size());
   }
   return share;

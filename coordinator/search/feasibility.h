@@ -14,8 +14,9 @@
 
 namespace hanas {
 
-// Can the limits be met at all? Answered before anything is trained, with a bounded number of scored networks. What is found is reached (there is a
-// network for it); that nothing lies beyond is what coordinate descent from corners, random networks and mutants suggests, not a proof.
+// Can the limits be met at all? Answered before anything is trained, with a bounded number of scored networks. What is found is reached
+// (there is a network for it); that nothing lies beyond is what coordinate descent from corners, random networks and mutants suggests, not
+// a proof.
 
 /// Costs of one network in an order that the caller fixes: latency, size, ...
 using CostVector = absl::InlinedVector<double, 6>;
@@ -40,9 +41,9 @@ struct ProbeOptions {
 struct LimitFinding {
   CostLimit limit;
   double min_reachable = 0;     // of this cost, over the whole space
-  double nearest_feasible = 0;  // smallest value of this cost among networks that keep all other limits (over the whole space when the others cannot be kept
-                                // together); the limit itself when it is not the obstacle
-  bool met_alone = false;       // min_reachable <= limit
+  double nearest_feasible = 0;  // smallest value of this cost among networks that keep all other limits (over the whole space when the
+                                // others cannot be kept together); the limit itself when it is not the obstacle
+  bool met_alone = false;  // min_reachable <= limit
 };
 
 struct FeasibilityReport {
@@ -57,8 +58,8 @@ struct FeasibilityReport {
 };
 
 /// Returns INVALID_ARGUMENT for bad options, a limit that is not above 0 or whose index is outside the costs.
-absl::StatusOr<FeasibilityReport> FindFeasibility(const SearchSpace& space, const BatchCostScorer& scorer, absl::Span<const CostLimit> limits,
-                                                  const ProbeOptions& options);
+absl::StatusOr<FeasibilityReport> FindFeasibility(const SearchSpace& space, const BatchCostScorer& scorer,
+                                                  absl::Span<const CostLimit> limits, const ProbeOptions& options);
 
 struct ReachableRange {
   double min = 0;
@@ -68,7 +69,8 @@ struct ReachableRange {
 };
 
 /// The range of each cost over the space. Returns ProbeOptions::Validate's statuses.
-absl::StatusOr<std::vector<ReachableRange>> ReachableRanges(const SearchSpace& space, const BatchCostScorer& scorer, const ProbeOptions& options);
+absl::StatusOr<std::vector<ReachableRange>> ReachableRanges(const SearchSpace& space, const BatchCostScorer& scorer,
+                                                            const ProbeOptions& options);
 
 /// How many of `sampled` random networks (uniform over choices) keep all limits.
 struct ShareKept {
@@ -76,7 +78,8 @@ struct ShareKept {
   int kept = 0;
   double fraction() const { return sampled > 0 ? static_cast<double>(kept) / sampled : 0; }
 };
-ShareKept EstimateShareKept(const SearchSpace& space, const BatchCostScorer& scorer, absl::Span<const CostLimit> limits, uint64_t seed, int num_samples);
+ShareKept EstimateShareKept(const SearchSpace& space, const BatchCostScorer& scorer, absl::Span<const CostLimit> limits, uint64_t seed,
+                            int num_samples);
 
 /// Sum over the limits of max(0, (cost - limit) / limit): the violation of an Evaluation. NaN costs give +infinity.
 double TotalViolation(const CostVector& costs, absl::Span<const CostLimit> limits);

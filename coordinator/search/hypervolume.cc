@@ -88,17 +88,20 @@ double Volume(std::vector<Row> rows, absl::Span<const double> reference) {
 absl::StatusOr<double> Hypervolume(absl::Span<const double> objectives, absl::Span<const double> reference) {
   const size_t m = reference.size();
   if (m == 0 || objectives.size() % m != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("hypervolume: expected rows of ", m, " objectives (at least 1), found ", objectives.size(), " numbers"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("hypervolume: expected rows of ", m, " objectives (at least 1), found ", objectives.size(), " numbers"));
   }
   for (const double bound : reference) {
-    if (!std::isfinite(bound)) return absl::InvalidArgumentError(absl::StrCat("hypervolume: expected a finite reference point, found ", bound));
+    if (!std::isfinite(bound))
+      return absl::InvalidArgumentError(absl::StrCat("hypervolume: expected a finite reference point, found ", bound));
   }
   std::vector<Row> rows;
   for (size_t i = 0; i < objectives.size(); i += m) {
     const Row row = objectives.data() + i;
     bool inside = true;
     for (size_t k = 0; k < m; ++k) {
-      if (std::isinf(row[k]) && row[k] < 0) return absl::InvalidArgumentError("hypervolume: expected objectives above -infinity, found -infinity");
+      if (std::isinf(row[k]) && row[k] < 0)
+        return absl::InvalidArgumentError("hypervolume: expected objectives above -infinity, found -infinity");
       inside &= row[k] < reference[k];  // false for NaN
     }
     if (inside) rows.push_back(row);
@@ -111,7 +114,8 @@ absl::StatusOr<double> Hypervolume(absl::Span<const Individual> individuals, abs
   for (const Individual& individual : individuals) {
     const auto& row = individual.evaluation.objectives;
     if (row.size() != reference.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("hypervolume: expected ", reference.size(), " objectives as in the reference, found ", row.size()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("hypervolume: expected ", reference.size(), " objectives as in the reference, found ", row.size()));
     }
     if (individual.evaluation.feasible()) objectives.insert(objectives.end(), row.begin(), row.end());
   }
@@ -120,7 +124,8 @@ absl::StatusOr<double> Hypervolume(absl::Span<const Individual> individuals, abs
 
 bool ParetoFront::Insert(const Individual& individual) {
   const auto& row = individual.evaluation.objectives;
-  if (!individual.evaluation.feasible() || row.empty() || std::any_of(row.begin(), row.end(), [](double v) { return std::isnan(v); })) return false;
+  if (!individual.evaluation.feasible() || row.empty() || std::any_of(row.begin(), row.end(), [](double v) { return std::isnan(v); }))
+    return false;
   for (const Individual& member : members_) {
     const auto& other = member.evaluation.objectives;
     if (other.size() != row.size() || other == row || Dominates(other, row)) return false;

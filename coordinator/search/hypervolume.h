@@ -10,11 +10,11 @@
 
 namespace hanas {
 
-/// The volume dominated by the points (rows of `objectives`, minimised) and bounded by `reference`, exactly. A point that is not better than the
-/// reference in every objective adds nothing, nor does one with a NaN. Two objectives: O(N log N). Three: O(N log N), a sweep over the third with
-/// a staircase of the others. More: sliced recursively (While, Hingston, Barone, Huband 2006), O(N^(M-2) log N); meant for fronts of up to a few hundred.
-/// Example: {(1,2), (2,1)} against (3,3) is 3.
-/// Returns INVALID_ARGUMENT for fewer than one objective, a reference that is not finite, a size that is not a multiple, or -infinity.
+/// The volume dominated by the points (rows of `objectives`, minimised) and bounded by `reference`, exactly. A point that is not better
+/// than the reference in every objective adds nothing, nor does one with a NaN. Two objectives: O(N log N). Three: O(N log N), a sweep over
+/// the third with a staircase of the others. More: sliced recursively (While, Hingston, Barone, Huband 2006), O(N^(M-2) log N); meant for
+/// fronts of up to a few hundred. Example: {(1,2), (2,1)} against (3,3) is 3. Returns INVALID_ARGUMENT for fewer than one objective, a
+/// reference that is not finite, a size that is not a multiple, or -infinity.
 absl::StatusOr<double> Hypervolume(absl::Span<const double> objectives, absl::Span<const double> reference);
 /// Of the feasible individuals. Also INVALID_ARGUMENT when one has another number of objectives than the reference.
 absl::StatusOr<double> Hypervolume(absl::Span<const Individual> individuals, absl::Span<const double> reference);
@@ -25,7 +25,8 @@ absl::StatusOr<double> Hypervolume(absl::Span<const Individual> individuals, abs
 /// Thread-compatible. Insertion is O(M * size).
 class ParetoFront {
  public:
-  /// True when `individual` is now a member; members that it dominates leave. An infeasible one, one with a NaN and one without objectives are never members.
+  /// True when `individual` is now a member; members that it dominates leave. An infeasible one, one with a NaN and one without objectives
+  /// are never members.
   bool Insert(const Individual& individual);
   /// In order of the first objective, then the following ones.
   const std::vector<Individual>& members() const { return members_; }

@@ -94,8 +94,10 @@ struct Point3 {
 std::vector<int> RanksOfThree(absl::Span<const double> objectives) {
   const size_t n = objectives.size() / 3;
   std::vector<Point3> points(n);
-  for (size_t i = 0; i < n; ++i) points[i] = {Clean(objectives[3 * i]), Clean(objectives[3 * i + 1]), Clean(objectives[3 * i + 2]), static_cast<int>(i)};
-  std::sort(points.begin(), points.end(), [](const Point3& a, const Point3& b) { return std::tie(a.x, a.y, a.z) < std::tie(b.x, b.y, b.z); });
+  for (size_t i = 0; i < n; ++i)
+    points[i] = {Clean(objectives[3 * i]), Clean(objectives[3 * i + 1]), Clean(objectives[3 * i + 2]), static_cast<int>(i)};
+  std::sort(points.begin(), points.end(),
+            [](const Point3& a, const Point3& b) { return std::tie(a.x, a.y, a.z) < std::tie(b.x, b.y, b.z); });
   std::vector<int> ranks(n, 0);
   std::vector<Staircase> fronts;
   for (size_t i = 0; i < n; ++i) {
@@ -104,7 +106,8 @@ std::vector<int> RanksOfThree(absl::Span<const double> objectives) {
       ranks[static_cast<size_t>(p.index)] = ranks[static_cast<size_t>(points[i - 1].index)];
       continue;
     }
-    const int front = FirstFront(static_cast<int>(fronts.size()), [&](int k) { return fronts[static_cast<size_t>(k)].Dominates(p.y, p.z); });
+    const int front =
+        FirstFront(static_cast<int>(fronts.size()), [&](int k) { return fronts[static_cast<size_t>(k)].Dominates(p.y, p.z); });
     if (front == static_cast<int>(fronts.size())) fronts.emplace_back();
     fronts[static_cast<size_t>(front)].Insert(p.y, p.z);
     ranks[static_cast<size_t>(p.index)] = front;
@@ -179,12 +182,14 @@ std::vector<int> ConstrainedRanks(absl::Span<const double> objectives, int num_o
   const auto m = static_cast<size_t>(num_objectives);
   std::vector<int> feasible;
   std::vector<int> infeasible;
-  for (size_t i = 0; i < violations.size(); ++i) (CleanViolation(violations[i]) == 0 ? feasible : infeasible).push_back(static_cast<int>(i));
+  for (size_t i = 0; i < violations.size(); ++i)
+    (CleanViolation(violations[i]) == 0 ? feasible : infeasible).push_back(static_cast<int>(i));
   if (infeasible.empty()) return NonDominatedRanks(objectives, num_objectives);
 
   std::vector<double> kept;
   kept.reserve(feasible.size() * m);
-  for (const int i : feasible) kept.insert(kept.end(), objectives.begin() + static_cast<ptrdiff_t>(i * m), objectives.begin() + static_cast<ptrdiff_t>((i + 1) * m));
+  for (const int i : feasible)
+    kept.insert(kept.end(), objectives.begin() + static_cast<ptrdiff_t>(i * m), objectives.begin() + static_cast<ptrdiff_t>((i + 1) * m));
   const std::vector<int> inner = NonDominatedRanks(kept, num_objectives);
   std::vector<int> ranks(violations.size(), 0);
   int next = 0;
@@ -227,7 +232,9 @@ std::vector<std::vector<int>> FrontsOf(absl::Span<const int> ranks) {
 
 std::vector<double> CrowdingDistances(absl::Span<const double> objectives, int num_objectives, absl::Span<const int> members) {
   const auto m = static_cast<size_t>(num_objectives);
-  const auto value = [&](int position, size_t k) { return Clean(objectives[static_cast<size_t>(members[static_cast<size_t>(position)]) * m + k]); };
+  const auto value = [&](int position, size_t k) {
+    return Clean(objectives[static_cast<size_t>(members[static_cast<size_t>(position)]) * m + k]);
+  };
   const auto compare_rows = [&](int a, int b) {
     for (size_t k = 0; k < m; ++k) {
       if (value(a, k) != value(b, k)) return value(a, k) < value(b, k) ? -1 : 1;
@@ -252,7 +259,8 @@ std::vector<double> CrowdingDistances(absl::Span<const double> objectives, int n
     if (!(std::isfinite(range) && range > 0)) continue;
     distances[static_cast<size_t>(order.front())] = kInfinity;
     distances[static_cast<size_t>(order.back())] = kInfinity;
-    for (size_t i = 1; i + 1 < order.size(); ++i) distances[static_cast<size_t>(order[i])] += (value(order[i + 1], k) - value(order[i - 1], k)) / range;
+    for (size_t i = 1; i + 1 < order.size(); ++i)
+      distances[static_cast<size_t>(order[i])] += (value(order[i + 1], k) - value(order[i - 1], k)) / range;
   }
   return distances;
 }

@@ -16,8 +16,8 @@ namespace hanas {
 
 /// a is nowhere worse than b and somewhere better.
 bool Dominates(absl::Span<const double> a, absl::Span<const double> b);
-/// Constrained domination (Deb, Pratap, Agarwal, Meyarivan 2002, definition 1): a feasible point dominates an infeasible one; of two infeasible
-/// ones that with the smaller violation dominates; two feasible ones compare by objectives.
+/// Constrained domination (Deb, Pratap, Agarwal, Meyarivan 2002, definition 1): a feasible point dominates an infeasible one; of two
+/// infeasible ones that with the smaller violation dominates; two feasible ones compare by objectives.
 bool ConstrainedDominates(const Evaluation& a, const Evaluation& b);
 
 /// The front of each point: 0 when nothing dominates it, else one more than the highest rank among those that do.
@@ -33,10 +33,10 @@ std::vector<int> ConstrainedRanks(absl::Span<const Individual> individuals);
 /// Indices by rank, ascending within each: fronts[0] is the Pareto front.
 std::vector<std::vector<int>> FrontsOf(absl::Span<const int> ranks);
 
-/// Crowding distance of each point of one front, `members` being rows of `objectives` (Deb et al. 2002, section III-B): the sum over objectives of the gap
-/// between its neighbours over the range of the front. Infinite for the extreme points of each objective and for fronts of one or two. An objective
-/// that is constant or not finite on the front separates nothing and adds 0. Of equal points the first in `members` keeps the distance, the others
-/// get 0: a copy adds no diversity. O(M N log N).
+/// Crowding distance of each point of one front, `members` being rows of `objectives` (Deb et al. 2002, section III-B): the sum over
+/// objectives of the gap between its neighbours over the range of the front. Infinite for the extreme points of each objective and for
+/// fronts of one or two. An objective that is constant or not finite on the front separates nothing and adds 0. Of equal points the first
+/// in `members` keeps the distance, the others get 0: a copy adds no diversity. O(M N log N).
 std::vector<double> CrowdingDistances(absl::Span<const double> objectives, int num_objectives, absl::Span<const int> members);
 
 }  // namespace hanas

@@ -33,7 +33,8 @@ class RecordedSearch : public SearchAlgorithm {
   const std::vector<Evaluation>& evaluations() const { return evaluations_; }
 
  private:
-  /// A network outside proposed(), a pure function of the seed, `sequence` and the first NumVisible(sequence) results; nothing when exhausted.
+  /// A network outside proposed(), a pure function of the seed, `sequence` and the first NumVisible(sequence) results; nothing when
+  /// exhausted.
   virtual std::optional<Architecture> Propose(uint64_t sequence) = 0;
   /// After each result.
   virtual void OnTold() {}

@@ -71,8 +71,9 @@ class SurrogateSearch {
     if (num_objectives_ == 0) num_objectives_ = evaluations[0].objectives.size();
     for (size_t i = 0; i < batch.size(); ++i) {
       if (evaluations[i].objectives.empty() || evaluations[i].objectives.size() != num_objectives_) {
-        return absl::InvalidArgumentError(absl::StrCat("surrogate search: expected the scorer to give ", std::max<size_t>(1, num_objectives_),
-                                                       " objectives, found ", evaluations[i].objectives.size()));
+        return absl::InvalidArgumentError(absl::StrCat("surrogate search: expected the scorer to give ",
+                                                       std::max<size_t>(1, num_objectives_), " objectives, found ",
+                                                       evaluations[i].objectives.size()));
       }
       merged.push_back({std::move(batch[i]), std::move(evaluations[i])});
       front_.Insert(merged.back());
@@ -147,7 +148,8 @@ class BatchSelection {
   void SetScale(const std::vector<int>& front) {
     scale_.assign(candidates_[static_cast<size_t>(front[0])].individual.evaluation.objectives.size(), 0);
     for (size_t k = 0; k < scale_.size(); ++k) {
-      const auto [low, high] = std::minmax_element(front.begin(), front.end(), [&](int a, int b) { return Objective(a, k) < Objective(b, k); });
+      const auto [low, high] =
+          std::minmax_element(front.begin(), front.end(), [&](int a, int b) { return Objective(a, k) < Objective(b, k); });
       const double range = Objective(*high, k) - Objective(*low, k);
       if (std::isfinite(range) && range > 0) scale_[k] = 1 / range;
     }
@@ -204,8 +206,8 @@ absl::Status SurrogateSearchOptions::Validate() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<SurrogateSearchResult> RunSurrogateSearch(const SearchSpace& space, const BatchScorer& scorer, absl::Span<const Architecture> initial,
-                                                         const SurrogateSearchOptions& options) {
+absl::StatusOr<SurrogateSearchResult> RunSurrogateSearch(const SearchSpace& space, const BatchScorer& scorer,
+                                                         absl::Span<const Architecture> initial, const SurrogateSearchOptions& options) {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
   std::vector<Architecture> start;
   absl::flat_hash_set<Architecture> seen;
@@ -217,8 +219,8 @@ absl::StatusOr<SurrogateSearchResult> RunSurrogateSearch(const SearchSpace& spac
   return SurrogateSearch(space, scorer, options).Run(std::move(start));
 }
 
-std::vector<Architecture> SelectForEvaluation(absl::Span<const Candidate> candidates, const absl::flat_hash_set<Architecture>& evaluated, int count,
-                                              double explore) {
+std::vector<Architecture> SelectForEvaluation(absl::Span<const Candidate> candidates, const absl::flat_hash_set<Architecture>& evaluated,
+                                              int count, double explore) {
   std::vector<Candidate> fresh;
   absl::flat_hash_set<Architecture> seen;
   for (const Candidate& candidate : candidates) {

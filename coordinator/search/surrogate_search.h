@@ -12,15 +12,15 @@
 
 namespace hanas {
 
-// The inner loop of a predictor-guided search (LINAS; Cummings et al. 2022, "A Hardware-Aware Framework for Accelerating Neural Architecture Search
-// Across Modalities"): many evaluations on surrogates, then a few true ones. Both functions are pure in their arguments, so a
-// coordinator that restarts between rounds computes the same batch again.
+// The inner loop of a predictor-guided search (LINAS; Cummings et al. 2022, "A Hardware-Aware Framework for Accelerating Neural
+// Architecture Search Across Modalities"): many evaluations on surrogates, then a few true ones. Both functions are pure in their
+// arguments, so a coordinator that restarts between rounds computes the same batch again.
 
 struct SurrogateSearchOptions {
   uint64_t seed = 1;
-  uint64_t round = 0;            // rounds of one search draw independently
-  int population = 50;           // 2 to 100 000
-  int evaluations = 5000;        // at most; the initial population counts
+  uint64_t round = 0;      // rounds of one search draw independently
+  int population = 50;     // 2 to 100 000
+  int evaluations = 5000;  // at most; the initial population counts
   double crossover_probability = 0.9;
   double mutation_probability = 0;  // of each active gene; 0: one over the number of free genes
   int max_attempts = 64;            // at a network not scored before
@@ -30,17 +30,16 @@ struct SurrogateSearchOptions {
 
 struct SurrogateSearchResult {
   std::vector<Individual> population;  // the last survivors, best first
-  std::vector<Individual> front;       // the feasible non-dominated of everything scored, by first objective; empty when nothing was feasible
-  int evaluations = 0;                 // networks scored, all distinct
-  bool exhausted = false;              // stopped early: no new network was found in the bounded attempts
+  std::vector<Individual> front;  // the feasible non-dominated of everything scored, by first objective; empty when nothing was feasible
+  int evaluations = 0;            // networks scored, all distinct
+  bool exhausted = false;         // stopped early: no new network was found in the bounded attempts
 };
 
-/// NSGA-II on `scorer` from `initial` (deduplicated; topped up at random), generation by generation. Stops at options.evaluations or when the space
-/// is exhausted, whichever is first.
-/// Returns SurrogateSearchOptions::Validate's statuses and INVALID_ARGUMENT for an initial architecture that is not of the space, or a scorer that gives
-/// no objectives or different numbers of them.
-absl::StatusOr<SurrogateSearchResult> RunSurrogateSearch(const SearchSpace& space, const BatchScorer& scorer, absl::Span<const Architecture> initial,
-                                                         const SurrogateSearchOptions& options);
+/// NSGA-II on `scorer` from `initial` (deduplicated; topped up at random), generation by generation. Stops at options.evaluations or when
+/// the space is exhausted, whichever is first. Returns SurrogateSearchOptions::Validate's statuses and INVALID_ARGUMENT for an initial
+/// architecture that is not of the space, or a scorer that gives no objectives or different numbers of them.
+absl::StatusOr<SurrogateSearchResult> RunSurrogateSearch(const SearchSpace& space, const BatchScorer& scorer,
+                                                         absl::Span<const Architecture> initial, const SurrogateSearchOptions& options);
 
 /// A candidate for true evaluation: its predicted evaluation, and how unsure the predictor is of it.
 struct Candidate {
@@ -49,11 +48,12 @@ struct Candidate {
 };
 
 /// Which candidates to evaluate truly: `count` distinct networks that are not in `evaluated`. A fraction `explore` (rounded down) are the
-/// most uncertain of the first front that has any left, the others are spread over the predicted fronts: the ends of the first front, then each time the candidate farthest
-/// from those chosen (greedy, in objectives scaled by the front's range), front after front. Feasible candidates come before infeasible
-/// ones. Fewer when there are fewer. Deterministic; ties go to the lower index. `explore` is clamped to [0, 1], NaN to 0.
-std::vector<Architecture> SelectForEvaluation(absl::Span<const Candidate> candidates, const absl::flat_hash_set<Architecture>& evaluated, int count,
-                                              double explore);
+/// most uncertain of the first front that has any left, the others are spread over the predicted fronts: the ends of the first front, then
+/// each time the candidate farthest from those chosen (greedy, in objectives scaled by the front's range), front after front. Feasible
+/// candidates come before infeasible ones. Fewer when there are fewer. Deterministic; ties go to the lower index. `explore` is clamped to
+/// [0, 1], NaN to 0.
+std::vector<Architecture> SelectForEvaluation(absl::Span<const Candidate> candidates, const absl::flat_hash_set<Architecture>& evaluated,
+                                              int count, double explore);
 
 }  // namespace hanas
 

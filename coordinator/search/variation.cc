@@ -93,7 +93,8 @@ Architecture Variation::Mutate(Architecture architecture, double gene_probabilit
   }
   if (!changed) {
     std::vector<int> active;
-    std::copy_if(free_genes_.begin(), free_genes_.end(), std::back_inserter(active), [&](int gene) { return space_.IsActive(architecture, gene); });
+    std::copy_if(free_genes_.begin(), free_genes_.end(), std::back_inserter(active),
+                 [&](int gene) { return space_.IsActive(architecture, gene); });
     if (!active.empty()) Redraw(architecture, active[random.UniformInt(active.size())], random);
   }
   space_.Canonicalise(architecture);

@@ -31,12 +31,12 @@ class Variation {
   /// Genes with more than one choice, in order.
   const std::vector<int>& free_genes() const { return free_genes_; }
 
-  /// Uniform crossover of gene blocks: the genes of one network block, of one stage's shape, of the stem and of the head are inherited together,
-  /// each group from either parent with probability one half; a block that only one parent has comes from that parent.
+  /// Uniform crossover of gene blocks: the genes of one network block, of one stage's shape, of the stem and of the head are inherited
+  /// together, each group from either parent with probability one half; a block that only one parent has comes from that parent.
   Architecture Crossover(const Architecture& a, const Architecture& b, CounterRandom& random) const;
 
-  /// Redraws each active free gene with probability `gene_probability` among its other choices, and at least one: the result differs from the
-  /// argument unless no gene is free. Genes that thereby become active are drawn too.
+  /// Redraws each active free gene with probability `gene_probability` among its other choices, and at least one: the result differs from
+  /// the argument unless no gene is free. Genes that thereby become active are drawn too.
   Architecture Mutate(Architecture architecture, double gene_probability, CounterRandom& random) const;
 
   /// A child of `best_first`: binary tournaments (the lower index wins) choose the parents. Requires at least one individual.

@@ -86,9 +86,9 @@ struct AccuracyPredictor::Rep {
 absl::StatusOr<AccuracyPredictor> AccuracyPredictor::Create(const SearchSpace& space, const PredictorWeights& weights) {
   if (absl::Status status = Validate(weights); !status.ok()) return status;
   if (weights.space_digest != space.digest() || weights.num_features != EncodingSize(space)) {
-    return absl::FailedPreconditionError(absl::StrCat("predictor: expected one of space ", space.digest().ToHex(), " with ", EncodingSize(space),
-                                                      " features, found one of space ", weights.space_digest.ToHex(), " with ", weights.num_features,
-                                                      ": train it again for this space"));
+    return absl::FailedPreconditionError(absl::StrCat("predictor: expected one of space ", space.digest().ToHex(), " with ",
+                                                      EncodingSize(space), " features, found one of space ", weights.space_digest.ToHex(),
+                                                      " with ", weights.num_features, ": train it again for this space"));
   }
   auto rep = std::make_unique<Rep>(Rep{.space = space});
   int offset = 0;
@@ -118,7 +118,8 @@ std::vector<AccuracyPrediction> AccuracyPredictor::PredictFeatures(absl::Span<co
   std::vector<AccuracyPrediction> predictions(features.size() / width);
   for (size_t begin = 0; begin < predictions.size(); begin += kBlock) {
     const size_t count = std::min(kBlock, predictions.size() - begin);
-    const Eigen::Map<const Matrix> columns(features.data() + begin * width, static_cast<Eigen::Index>(width), static_cast<Eigen::Index>(count));
+    const Eigen::Map<const Matrix> columns(features.data() + begin * width, static_cast<Eigen::Index>(width),
+                                           static_cast<Eigen::Index>(count));
     rep_->Predict(
         [&](const Layer& layer, Matrix& activations) {
           activations.noalias() = layer.weights * columns;

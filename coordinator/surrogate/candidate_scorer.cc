@@ -33,12 +33,14 @@ class CandidateScorer::Compiler {
     for (int stage = 0; stage < space_.num_stages() && !contexts.empty(); ++stage) contexts = CompileStage(stage, contexts, scorer);
     if (!contexts.empty()) CompileHead(contexts, scorer);
     if (num_entries_ > max_entries_) {
-      return absl::ResourceExhaustedError(absl::StrCat("cost tables: expected at most ", max_entries_, " (unit, context, choice) entries, found at least ",
-                                                       num_entries_, " in space \"", space_.spec().name, "\": give its blocks fewer choices"));
+      return absl::ResourceExhaustedError(absl::StrCat("cost tables: expected at most ", max_entries_,
+                                                       " (unit, context, choice) entries, found at least ", num_entries_, " in space \"",
+                                                       space_.spec().name, "\": give its blocks fewer choices"));
     }
     if (!missing_.empty()) {
-      return absl::NotFoundError(absl::StrCat("latency table: expected a row for every operator of space \"", space_.spec().name, "\", found none for ",
-                                              missing_.size(), " of them, the first being \"", *missing_.begin(), "\""));
+      return absl::NotFoundError(absl::StrCat("latency table: expected a row for every operator of space \"", space_.spec().name,
+                                              "\", found none for ", missing_.size(), " of them, the first being \"", *missing_.begin(),
+                                              "\""));
     }
     return scorer;
   }
@@ -86,7 +88,8 @@ class CandidateScorer::Compiler {
     const SpaceSpec& spec = space_.spec();
     ForEachChoice(unit, [&](absl::Span<const uint8_t> genes, int64_t index) {
       const StemChoice choice = {spec.resolutions[genes[0]], spec.stem.widths[genes[1]], spec.stem.precisions[genes[2]]};
-      leaving.insert(Compile({.kind = UnitKind::kStem}, lowering_.InputContext(choice.resolution), choice, EntryAt(unit, kStartContext, index)));
+      leaving.insert(
+          Compile({.kind = UnitKind::kStem}, lowering_.InputContext(choice.resolution), choice, EntryAt(unit, kStartContext, index)));
     });
     return leaving;
   }
@@ -109,7 +112,8 @@ class CandidateScorer::Compiler {
     return leaving;
   }
 
-  bool CompileBlock(const UnitId& id, const std::vector<std::set<int32_t>>& entering, std::vector<std::set<int32_t>>& next, CandidateScorer& scorer) {
+  bool CompileBlock(const UnitId& id, const std::vector<std::set<int32_t>>& entering, std::vector<std::set<int32_t>>& next,
+                    CandidateScorer& scorer) {
     std::vector<int> genes = {space_.stage_width_gene(id.stage)};
     for (int i = 0; i < 7; ++i) genes.push_back(space_.block_gene(id.stage, id.block) + i);
     std::set<int32_t> contexts;
@@ -130,7 +134,8 @@ class CandidateScorer::Compiler {
 
   void CompileHead(const std::set<int32_t>& contexts, CandidateScorer& scorer) {
     UnitTable& unit = scorer.units_.emplace_back();
-    const std::vector<int> genes = {space_.head_width_gene(), space_.head_precision_gene(), space_.hidden_precision_gene(), space_.classifier_precision_gene()};
+    const std::vector<int> genes = {space_.head_width_gene(), space_.head_precision_gene(), space_.hidden_precision_gene(),
+                                    space_.classifier_precision_gene()};
     if (!Start(contexts, genes, unit)) return;
     const HeadSpec& spec = space_.spec().head;
     ForEachChoice(unit, [&](absl::Span<const uint8_t> choices, int64_t index) {
@@ -191,7 +196,8 @@ absl::StatusOr<CandidateScorer> CandidateScorer::Create(const Lowering& lowering
 
 const CandidateScorer::Entry& CandidateScorer::Find(const UnitTable& unit, int32_t context, const Architecture& architecture) {
   int64_t index = unit.local_context[static_cast<size_t>(context)] * unit.num_choices;
-  for (int i = 0; i < unit.num_genes; ++i) index += static_cast<int64_t>(unit.radix[i]) * architecture.genes[static_cast<size_t>(unit.genes[i])];
+  for (int i = 0; i < unit.num_genes; ++i)
+    index += static_cast<int64_t>(unit.radix[i]) * architecture.genes[static_cast<size_t>(unit.genes[i])];
   const Entry& entry = unit.entries[static_cast<size_t>(index)];
   CHECK_GE(entry.next_context, 0) << "the architecture is not canonical";
   return entry;

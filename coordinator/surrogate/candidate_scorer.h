@@ -23,15 +23,15 @@ struct CandidateCost {
   int64_t peak_memory_bytes = 0;
 };
 
-/// The fast cost tables of a search: lowering, planning, costing and the latency table, compiled into arrays indexed by (unit, context, choice).
-/// Scoring walks one array entry per unit. Equal to full lowering for every architecture (integers exactly, times to rounding).
+/// The fast cost tables of a search: lowering, planning, costing and the latency table, compiled into arrays indexed by (unit, context,
+/// choice). Scoring walks one array entry per unit. Equal to full lowering for every architecture (integers exactly, times to rounding).
 ///
 /// Thread-compatible; scoring is const.
 class CandidateScorer {
  public:
   /// Compiles every reachable (unit, context, choice). `table` may be null: then times are NaN and nothing can be missing.
-  /// Returns NOT_FOUND naming the first operator key without a row and how many are missing, and RESOURCE_EXHAUSTED when the space has more than
-  /// max_entries of them.
+  /// Returns NOT_FOUND naming the first operator key without a row and how many are missing, and RESOURCE_EXHAUSTED when the space has more
+  /// than max_entries of them.
   static absl::StatusOr<CandidateScorer> Create(const Lowering& lowering, const BackendCaps& caps, const LatencyTable* table,
                                                 const LatencyCalibration& calibration, int64_t max_entries = 8'000'000);
 
@@ -63,17 +63,17 @@ class CandidateScorer {
     std::vector<Entry> entries;
     int64_t num_choices = 0;
     int num_genes = 0;
-    int genes[8] = {};     // indices into Architecture::genes
-    int32_t radix[8] = {}; // what one step of that gene is worth
+    int genes[8] = {};      // indices into Architecture::genes
+    int32_t radix[8] = {};  // what one step of that gene is worth
   };
 
   CandidateScorer() = default;
   static const Entry& Find(const UnitTable& unit, int32_t context, const Architecture& architecture);
 
-  std::vector<UnitTable> units_;        // stem, blocks stage by stage, head
-  std::vector<int> first_block_;        // of each stage, into units_
-  std::vector<int> depth_gene_;         // of each stage
-  std::vector<std::vector<int>> depth_; // choices of each stage's depth gene
+  std::vector<UnitTable> units_;         // stem, blocks stage by stage, head
+  std::vector<int> first_block_;         // of each stage, into units_
+  std::vector<int> depth_gene_;          // of each stage
+  std::vector<std::vector<int>> depth_;  // choices of each stage's depth gene
   LatencyCalibration calibration_;
 };
 

@@ -49,7 +49,8 @@ absl::Status ValidateLayer(const DenseLayer& layer, int num_inputs, absl::string
 
 absl::Status ValidateMember(const PredictorMember& member, int num_features, absl::string_view path) {
   if (member.layers.empty() || member.layers.size() > kMaxLayers) {
-    return OutOfRange(absl::StrCat(path, ".layers"), absl::StrCat("1 to ", kMaxLayers, " layers"), static_cast<double>(member.layers.size()));
+    return OutOfRange(absl::StrCat(path, ".layers"), absl::StrCat("1 to ", kMaxLayers, " layers"),
+                      static_cast<double>(member.layers.size()));
   }
   int width = num_features;
   for (size_t i = 0; i < member.layers.size(); ++i) {
@@ -176,7 +177,8 @@ absl::Status Validate(const PredictorWeights& weights) {
   if (weights.num_train < 0) return OutOfRange("num_train", "0 or more", weights.num_train);
   if (weights.num_held_out < 0) return OutOfRange("num_held_out", "0 or more", weights.num_held_out);
   for (size_t i = 0; i < weights.members.size(); ++i) {
-    if (absl::Status status = ValidateMember(weights.members[i], weights.num_features, absl::StrCat("members[", i, "]")); !status.ok()) return status;
+    if (absl::Status status = ValidateMember(weights.members[i], weights.num_features, absl::StrCat("members[", i, "]")); !status.ok())
+      return status;
   }
   return absl::OkStatus();
 }
@@ -209,13 +211,14 @@ std::string SerialisePredictor(const PredictorWeights& weights) {
 
 absl::StatusOr<PredictorWeights> ParsePredictor(absl::string_view bytes) {
   if (bytes.substr(0, kMagic.size()) != kMagic) {
-    return absl::InvalidArgumentError(absl::StrCat("predictor: expected the magic \"", kMagic, "\" at the start, found other data (", bytes.size(), " bytes)"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("predictor: expected the magic \"", kMagic, "\" at the start, found other data (", bytes.size(), " bytes)"));
   }
   Reader header(bytes.substr(kMagic.size()));
   const uint32_t version = header.Unsigned<uint32_t>();
   if (header.ok() && version > kFormatVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("predictor: expected format version ", kFormatVersion, " or older, found ", version, ": it was written by a newer release"));
+    return absl::FailedPreconditionError(absl::StrCat("predictor: expected format version ", kFormatVersion, " or older, found ", version,
+                                                      ": it was written by a newer release"));
   }
   const size_t header_bytes = kMagic.size() + sizeof(uint32_t);
   if (!header.ok() || version < 1 || bytes.size() < header_bytes + kChecksumBytes) {
@@ -228,7 +231,8 @@ absl::StatusOr<PredictorWeights> ParsePredictor(absl::string_view bytes) {
   PredictorWeights weights;
   Reader body(covered.substr(header_bytes));
   if (!ReadFields(body, weights)) {
-    return absl::DataLossError(absl::StrCat("predictor: the fields do not fill the ", bytes.size(), " bytes exactly, or an extent is out of range"));
+    return absl::DataLossError(
+        absl::StrCat("predictor: the fields do not fill the ", bytes.size(), " bytes exactly, or an extent is out of range"));
   }
   if (absl::Status status = Validate(weights); !status.ok()) return status;
   return weights;

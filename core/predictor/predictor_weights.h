@@ -46,13 +46,13 @@ struct PredictorWeights {
   friend bool operator==(const PredictorWeights&, const PredictorWeights&) = default;
 };
 
-/// Returns INVALID_ARGUMENT naming the first broken rule: 1 to 64 members, 1 to 16 layers each, 1 to 65 536 features and layer widths, layers
-/// that chain from num_features to one output, sizes that match the extents, finite numbers, a positive output_scale, held_out_tau in [-1, 1],
-/// held_out_rmse and counts not negative.
+/// Returns INVALID_ARGUMENT naming the first broken rule: 1 to 64 members, 1 to 16 layers each, 1 to 65 536 features and layer widths,
+/// layers that chain from num_features to one output, sizes that match the extents, finite numbers, a positive output_scale, held_out_tau
+/// in [-1, 1], held_out_rmse and counts not negative.
 absl::Status Validate(const PredictorWeights& weights);
 
-/// The bytes of a predictor artifact: magic "HNAP", format version, the fields in order (little-endian, IEEE 754), and a 64-bit checksum over all
-/// of it. Equal weights give equal bytes. Requires Validate(weights).
+/// The bytes of a predictor artifact: magic "HNAP", format version, the fields in order (little-endian, IEEE 754), and a 64-bit checksum
+/// over all of it. Equal weights give equal bytes. Requires Validate(weights).
 std::string SerialisePredictor(const PredictorWeights& weights);
 
 /// Inverse of SerialisePredictor. Returns INVALID_ARGUMENT for other magic, FAILED_PRECONDITION for a newer format version, DATA_LOSS for a

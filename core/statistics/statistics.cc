@@ -18,7 +18,9 @@ bool HasNan(absl::Span<const double> values) {
   return std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); });
 }
 
-bool CanCorrelate(absl::Span<const double> a, absl::Span<const double> b) { return a.size() == b.size() && a.size() >= 2 && !HasNan(a) && !HasNan(b); }
+bool CanCorrelate(absl::Span<const double> a, absl::Span<const double> b) {
+  return a.size() == b.size() && a.size() >= 2 && !HasNan(a) && !HasNan(b);
+}
 
 /// Pairs among runs of equal neighbours: sum of t (t - 1) / 2.
 template <typename Equal>

@@ -115,8 +115,10 @@ TEST(FitCalibrationTest, RefusesBadPairsAndOptions) {
   EXPECT_THAT(FitCalibration({}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found none")));
   EXPECT_THAT(FitCalibration(std::vector<CalibrationPair>{{1, 1}, {0, 1}}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("pairs[1].sum_us: expected a finite time above 0, found 0")));
-  EXPECT_THAT(FitCalibration(std::vector<CalibrationPair>{{1, std::nan("")}}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("pairs[0].measured_us")));
-  EXPECT_THAT(FitCalibration(Pairs(3, 1, 0, 0), {.offset_ridge = -1}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("offset_ridge")));
+  EXPECT_THAT(FitCalibration(std::vector<CalibrationPair>{{1, std::nan("")}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("pairs[0].measured_us")));
+  EXPECT_THAT(FitCalibration(Pairs(3, 1, 0, 0), {.offset_ridge = -1}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("offset_ridge")));
 }
 
 TEST(CheckDriftTest, AlarmsOnTheMedianOfTheLastTen) {
@@ -135,7 +137,8 @@ TEST(CheckDriftTest, AlarmsOnTheMedianOfTheLastTen) {
 
 TEST(EvaluateCalibrationTest, WorkedExample) {
   const LatencyCalibration calibration = {.scale = 1, .offset_us = 0};
-  const CalibrationQuality quality = EvaluateCalibration(calibration, std::vector<CalibrationPair>{{96, 100}, {208, 200}, {276, 300}, {340, 400}});
+  const CalibrationQuality quality =
+      EvaluateCalibration(calibration, std::vector<CalibrationPair>{{96, 100}, {208, 200}, {276, 300}, {340, 400}});
   EXPECT_EQ(quality.num_pairs, 4);
   EXPECT_NEAR(quality.mape, (0.04 + 0.04 + 0.08 + 0.15) / 4, 1e-12);
   EXPECT_NEAR(quality.max_relative_error, 0.15, 1e-12);

@@ -61,8 +61,10 @@ TEST(PredictorWeightsTest, ValidateNamesTheField) {
     change(weights);
     return Validate(weights);
   };
-  EXPECT_THAT(broken([](auto& w) { w.members.clear(); }), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("predictor.members: expected")));
-  EXPECT_THAT(broken([](auto& w) { w.num_features = 4; }), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("members[0].layers[0].num_inputs")));
+  EXPECT_THAT(broken([](auto& w) { w.members.clear(); }),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("predictor.members: expected")));
+  EXPECT_THAT(broken([](auto& w) { w.num_features = 4; }),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("members[0].layers[0].num_inputs")));
   EXPECT_THAT(broken([](auto& w) { w.members[0].layers.pop_back(); }), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("1 output")));
   EXPECT_THAT(broken([](auto& w) { w.members[1].layers[0].weights.pop_back(); }),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("members[1].layers[0].weights: expected 3 values, found 2")));

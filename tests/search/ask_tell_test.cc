@@ -46,13 +46,12 @@ class SearchAlgorithmTest : public testing::TestWithParam<Algorithm> {
   SearchSpace space_ = SmallSpace();
 };
 
-INSTANTIATE_TEST_SUITE_P(All, SearchAlgorithmTest,
-                         testing::Values(Algorithm{"random", [](const SearchSpace& space, int window) { return *CreateRandomSearch(space, 7, window); }},
-                                         Algorithm{"nsga2",
-                                                   [](const SearchSpace& space, int window) {
-                                                     return *CreateNsga2(space, {.seed = 7, .population = 10, .window = window});
-                                                   }}),
-                         [](const auto& algorithm) { return algorithm.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    All, SearchAlgorithmTest,
+    testing::Values(Algorithm{"random", [](const SearchSpace& space, int window) { return *CreateRandomSearch(space, 7, window); }},
+                    Algorithm{"nsga2", [](const SearchSpace& space,
+                                          int window) { return *CreateNsga2(space, {.seed = 7, .population = 10, .window = window}); }}),
+    [](const auto& algorithm) { return algorithm.param.name; });
 
 TEST_P(SearchAlgorithmTest, ProposesDistinctCanonicalNetworks) {
   const std::unique_ptr<SearchAlgorithm> search = GetParam().create(space_, 4);
@@ -107,14 +106,17 @@ TEST_P(SearchAlgorithmTest, RefusesResultsThatDoNotFit) {
   const std::unique_ptr<SearchAlgorithm> search = GetParam().create(space_, 4);
   const std::vector<Proposal> asked = *search->Ask(2);
   const Evaluation evaluation = {.objectives = {1, 2}, .violation = 0};
-  EXPECT_THAT(search->Tell({Result{1, asked[1].architecture, evaluation}}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("sequence 0, found 1")));
+  EXPECT_THAT(search->Tell({Result{1, asked[1].architecture, evaluation}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("sequence 0, found 1")));
   EXPECT_THAT(search->Tell({Result{0, asked[1].architecture, evaluation}}), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("sequence 0")));
-  EXPECT_THAT(search->Tell({Result{0, asked[0].architecture, {}}}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found 0, sequence 0")));
+  EXPECT_THAT(search->Tell({Result{0, asked[0].architecture, {}}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found 0, sequence 0")));
   ASSERT_THAT(search->Tell({Result{0, asked[0].architecture, evaluation}}), IsOk());
   EXPECT_THAT(search->Tell({Result{1, asked[1].architecture, {.objectives = {1}, .violation = 0}}}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 2 objectives, found 1")));
   ASSERT_THAT(search->Tell({Result{1, asked[1].architecture, evaluation}}), IsOk());
-  EXPECT_THAT(search->Tell({Result{2, asked[1].architecture, evaluation}}), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("sequence 2")));
+  EXPECT_THAT(search->Tell({Result{2, asked[1].architecture, evaluation}}),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("sequence 2")));
   EXPECT_EQ(search->num_told(), 2);
   EXPECT_THAT(search->Ask(-1), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found -1")));
 }
@@ -172,10 +174,14 @@ TEST(Nsga2Test, InitialNetworksComeFirstAndOptionsAreChecked) {
   const std::vector<Proposal> asked = *(*search)->Ask(2);
   EXPECT_EQ(asked[0].architecture, largest);
   EXPECT_EQ(asked[1].architecture, space.Smallest({8, 8}));
-  EXPECT_THAT(CreateNsga2(space, {.population = 1}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("population: expected 2 to 100000, found 1")));
-  EXPECT_THAT(CreateNsga2(space, {.window = 0}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("window: expected 1 or more, found 0")));
-  EXPECT_THAT(CreateNsga2(space, {.crossover_probability = 1.5}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("crossover_probability")));
-  EXPECT_THAT(CreateNsga2(space, {.mutation_probability = -1}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("mutation_probability")));
+  EXPECT_THAT(CreateNsga2(space, {.population = 1}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("population: expected 2 to 100000, found 1")));
+  EXPECT_THAT(CreateNsga2(space, {.window = 0}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("window: expected 1 or more, found 0")));
+  EXPECT_THAT(CreateNsga2(space, {.crossover_probability = 1.5}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("crossover_probability")));
+  EXPECT_THAT(CreateNsga2(space, {.mutation_probability = -1}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("mutation_probability")));
   EXPECT_THAT(CreateNsga2(space, {.max_attempts = 0}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("max_attempts")));
   EXPECT_THAT(CreateNsga2(space, {.initial = {Architecture{}}}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("genes")));
 }

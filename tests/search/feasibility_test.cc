@@ -89,7 +89,8 @@ TEST_F(FeasibilityTest, RefusesBadLimits) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("limits.latency: expected a limit above 0, found 0")));
   EXPECT_THAT(FindFeasibility(space_, scorer_, std::vector<CostLimit>{{"power", 7, 1}}, {}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("limits.power: expected a cost index below 3, found 7")));
-  EXPECT_THAT(ReachableRanges(space_, scorer_, {.max_evaluations = 1}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("max_evaluations")));
+  EXPECT_THAT(ReachableRanges(space_, scorer_, {.max_evaluations = 1}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("max_evaluations")));
 }
 
 TEST_F(FeasibilityTest, RangesAreThoseOfTheTable) {

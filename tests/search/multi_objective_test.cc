@@ -34,7 +34,9 @@ std::vector<double> RandomPoints(CounterRandom& random, size_t n, size_t m, uint
   return points;
 }
 
-absl::Span<const double> Row(const std::vector<double>& points, size_t m, size_t i) { return absl::MakeConstSpan(points).subspan(i * m, m); }
+absl::Span<const double> Row(const std::vector<double>& points, size_t m, size_t i) {
+  return absl::MakeConstSpan(points).subspan(i * m, m);
+}
 
 /// The definition: peel fronts.
 std::vector<int> SlowRanks(const std::vector<double>& points, size_t m) {
@@ -83,7 +85,8 @@ TEST(NonDominatedRanksTest, DoesNotDependOnTheOrderOfPoints) {
     std::iota(order.begin(), order.end(), size_t{0});
     random.Shuffle(absl::MakeSpan(order));
     std::vector<double> shuffled;
-    for (const size_t i : order) shuffled.insert(shuffled.end(), points.begin() + static_cast<ptrdiff_t>(i * m), points.begin() + static_cast<ptrdiff_t>((i + 1) * m));
+    for (const size_t i : order)
+      shuffled.insert(shuffled.end(), points.begin() + static_cast<ptrdiff_t>(i * m), points.begin() + static_cast<ptrdiff_t>((i + 1) * m));
     const std::vector<int> ranks = NonDominatedRanks(points, static_cast<int>(m));
     const std::vector<int> shuffled_ranks = NonDominatedRanks(shuffled, static_cast<int>(m));
     for (size_t i = 0; i < n; ++i) EXPECT_EQ(shuffled_ranks[i], ranks[order[i]]) << "trial " << trial;
@@ -174,7 +177,8 @@ TEST(HypervolumeTest, EqualsCounting) {
     const int reference = m == 4 ? 5 : 8;
     std::vector<double> points(m * (1 + random.UniformInt(14)));
     for (double& value : points) value = static_cast<double>(random.UniformInt(static_cast<uint64_t>(reference) + 2));
-    EXPECT_THAT(Hypervolume(points, std::vector<double>(m, reference)), IsOkAndHolds(DoubleNear(CellCount(points, m, reference), 1e-9))) << "trial " << trial;
+    EXPECT_THAT(Hypervolume(points, std::vector<double>(m, reference)), IsOkAndHolds(DoubleNear(CellCount(points, m, reference), 1e-9)))
+        << "trial " << trial;
   }
 }
 

@@ -45,7 +45,8 @@ class RecordedTable {
   Evaluation Evaluate(const Architecture& architecture, double latency_limit_us = 0) const {
     const TableRow& row = rows_.at(architecture);
     Evaluation evaluation = {.objectives = {row.error, row.latency_us}, .violation = 0};
-    if (latency_limit_us > 0 && row.latency_us > latency_limit_us) evaluation.violation = (row.latency_us - latency_limit_us) / latency_limit_us;
+    if (latency_limit_us > 0 && row.latency_us > latency_limit_us)
+      evaluation.violation = (row.latency_us - latency_limit_us) / latency_limit_us;
     return evaluation;
   }
 

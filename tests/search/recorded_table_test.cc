@@ -75,8 +75,8 @@ TEST_F(RecordedTableTest, Nsga2BeatsRandomSearchAtEqualEvaluations) {
   const double best = Volume(all);
   RecordProperty("nsga2_share_of_best", std::to_string(nsga2_total / kSeeds / best));
   RecordProperty("random_share_of_best", std::to_string(random_total / kSeeds / best));
-  std::printf("hypervolume after 200 of 3456 networks, mean of %d seeds: nsga2 %.4f, random %.4f of the table's; nsga2 ahead on %d seeds\n", kSeeds,
-              nsga2_total / kSeeds / best, random_total / kSeeds / best, wins);
+  std::printf("hypervolume after 200 of 3456 networks, mean of %d seeds: nsga2 %.4f, random %.4f of the table's; nsga2 ahead on %d seeds\n",
+              kSeeds, nsga2_total / kSeeds / best, random_total / kSeeds / best, wins);
   EXPECT_EQ(wins, kSeeds);
 }
 
@@ -90,8 +90,8 @@ TEST_F(RecordedTableTest, SameSeedSameFrontBitForBit) {
   EXPECT_NE(FrontOf(Run(*Nsga2(5, 8), 300)), FrontOf(Run(*Nsga2(6, 8), 300)));
 }
 
-// A coordinator that is killed again and again, with evaluations in flight that finish in any order: what was acknowledged is in `recorded`,
-// everything else is lost.
+// A coordinator that is killed again and again, with evaluations in flight that finish in any order: what was acknowledged is in
+// `recorded`, everything else is lost.
 TEST_F(RecordedTableTest, FiftyKillsChangeNothing) {
   constexpr size_t kEvaluations = 400;
   constexpr int kKills = 50;

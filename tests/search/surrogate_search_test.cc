@@ -64,8 +64,10 @@ TEST_F(SurrogateSearchTest, StopsWhenTheSpaceIsExhausted) {
 }
 
 TEST_F(SurrogateSearchTest, RefusesBadArguments) {
-  EXPECT_THAT(RunSurrogateSearch(space_, scorer_, {}, {.evaluations = 0}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("evaluations")));
-  EXPECT_THAT(RunSurrogateSearch(space_, scorer_, {}, {.population = 1}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("population")));
+  EXPECT_THAT(RunSurrogateSearch(space_, scorer_, {}, {.evaluations = 0}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("evaluations")));
+  EXPECT_THAT(RunSurrogateSearch(space_, scorer_, {}, {.population = 1}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("population")));
   EXPECT_THAT(RunSurrogateSearch(space_, scorer_, {Architecture{}}, {}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("genes")));
   const BatchScorer nothing = [](absl::Span<const Architecture>, absl::Span<Evaluation>) {};
   EXPECT_THAT(RunSurrogateSearch(space_, nothing, {}, {}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("objectives, found 0")));
@@ -73,7 +75,8 @@ TEST_F(SurrogateSearchTest, RefusesBadArguments) {
 
 /// Stands for a network by its first gene alone.
 Candidate At(uint8_t name, double x, double y, double uncertainty = 0, double violation = 0) {
-  return {.individual = {.architecture = {.genes = {name}}, .evaluation = {.objectives = {x, y}, .violation = violation}}, .uncertainty = uncertainty};
+  return {.individual = {.architecture = {.genes = {name}}, .evaluation = {.objectives = {x, y}, .violation = violation}},
+          .uncertainty = uncertainty};
 }
 std::vector<int> Names(const std::vector<Architecture>& architectures) {
   std::vector<int> names;
@@ -90,7 +93,8 @@ TEST(SelectForEvaluationTest, TakesTheEndsThenTheGaps) {
 }
 
 TEST(SelectForEvaluationTest, ExploresWhatIsUncertain) {
-  const std::vector<Candidate> front = {At(0, 0, 10, 0.1), At(1, 1, 9, 0.9), At(2, 5, 5, 0.2), At(3, 9, 1, std::nan("")), At(4, 10, 0, 0.3)};
+  const std::vector<Candidate> front = {At(0, 0, 10, 0.1), At(1, 1, 9, 0.9), At(2, 5, 5, 0.2), At(3, 9, 1, std::nan("")),
+                                        At(4, 10, 0, 0.3)};
   EXPECT_THAT(Names(SelectForEvaluation(front, {}, 4, 0.25)), ElementsAre(0, 4, 2, 1));
   EXPECT_THAT(Names(SelectForEvaluation(front, {}, 2, 1)), ElementsAre(1, 4));
 }

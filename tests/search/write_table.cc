@@ -23,11 +23,13 @@ double OperatorMicroseconds(const OpKey& key) {
 }
 
 /// Saturates in compute and size, pays a little for 8-bit depthwise layers, and has a repeatable part that no cost explains.
-double ValidationError(const SearchSpace& space, const Architecture& architecture, const Cost& cost, int num_int8_depthwise, int num_kernel5) {
+double ValidationError(const SearchSpace& space, const Architecture& architecture, const Cost& cost, int num_int8_depthwise,
+                       int num_kernel5) {
   const double compute = std::log10(static_cast<double>(cost.macs)) - 5.5;
   const double size = std::log10(static_cast<double>(cost.parameters)) - 4.0;
   CounterRandom random(space.ArchitectureDigest(architecture).low, "table/residual");
-  return 0.05 + 0.20 * std::exp(-1.1 * compute) + 0.06 * std::exp(-1.5 * size) + 0.004 * num_int8_depthwise - 0.002 * num_kernel5 + 0.002 * random.Normal();
+  return 0.05 + 0.20 * std::exp(-1.1 * compute) + 0.06 * std::exp(-1.5 * size) + 0.004 * num_int8_depthwise - 0.002 * num_kernel5 +
+         0.002 * random.Normal();
 }
 
 void WriteRow(const Lowering& lowering, const Architecture& architecture) {

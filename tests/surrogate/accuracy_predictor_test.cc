@@ -27,7 +27,8 @@ double SlowOutput(const PredictorMember& member, const std::vector<float>& featu
     std::vector<double> next;
     for (int o = 0; o < layer.num_outputs; ++o) {
       double sum = layer.bias[static_cast<size_t>(o)];
-      for (int i = 0; i < layer.num_inputs; ++i) sum += static_cast<double>(layer.weights[static_cast<size_t>(o * layer.num_inputs + i)]) * values[static_cast<size_t>(i)];
+      for (int i = 0; i < layer.num_inputs; ++i)
+        sum += static_cast<double>(layer.weights[static_cast<size_t>(o * layer.num_inputs + i)]) * values[static_cast<size_t>(i)];
       next.push_back(l + 1 < member.layers.size() ? std::max(sum, 0.0) : sum);
     }
     values = next;
@@ -82,10 +83,12 @@ TEST(AccuracyPredictorTest, RefusesAnotherSpaceAndBrokenWeights) {
   const SearchSpace space = SmallSpace();
   PredictorWeights weights = RandomPredictor(space, 2, {8});
   weights.space_digest.low ^= 1;
-  EXPECT_THAT(AccuracyPredictor::Create(space, weights), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(space.digest().ToHex())));
+  EXPECT_THAT(AccuracyPredictor::Create(space, weights),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(space.digest().ToHex())));
   weights = RandomPredictor(space, 2, {8});
   weights.members[1].layers[1].bias.clear();
-  EXPECT_THAT(AccuracyPredictor::Create(space, weights), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("members[1].layers[1].bias")));
+  EXPECT_THAT(AccuracyPredictor::Create(space, weights),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("members[1].layers[1].bias")));
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace hanas {
 
 /// Untrained weights of the real shape: normal, scaled by the square root of the inputs.
 inline PredictorWeights RandomPredictor(const SearchSpace& space, int num_members, const std::vector<int>& hidden) {
-  PredictorWeights weights = {.space_digest = space.digest(), .num_features = EncodingSize(space), .output_mean = 0.8, .output_scale = 0.05};
+  PredictorWeights weights = {
+      .space_digest = space.digest(), .num_features = EncodingSize(space), .output_mean = 0.8, .output_scale = 0.05};
   CounterRandom random(17, "predictor");
   for (int m = 0; m < num_members; ++m) {
     PredictorMember& member = weights.members.emplace_back();
