@@ -50,14 +50,14 @@ absl::StatusOr<std::vector<PreparedNetwork>> Prepare(absl::Span<const NetworkJob
   return prepared;
 }
 
-NetworkStatistics Summarise(const SliceRunner& runner, size_t index, const MeasureOptions& options) {
+NetworkStatistics Summarise(const SliceRunner& runner, size_t index) {
   const std::vector<VisitRow> rows = runner.Rows(index);
   NetworkStatistics statistics{.p50_us = Final(rows, &VisitRow::flushed_us),
                                .p90_us = Final(rows, &VisitRow::hot_us),
                                .p99_us = Final(rows, &VisitRow::p99_us),
                                .cv = runner.Cv(index),
                                .num_rounds = static_cast<int>(rows.size())};
-  statistics.noisy = statistics.cv > options.target_cv;
+  statistics.noisy = runner.Noisy(index);
   for (const VisitRow& row : rows) statistics.samples += row.samples;
   return statistics;
 }
@@ -69,6 +69,7 @@ absl::Status MeasureOptions::Validate() const {
   if (rounds < 1 || rounds > kMostRounds) return BadOption("rounds", absl::StrCat("from 1 to 1000, found ", rounds));
   if (max_rounds < rounds || max_rounds > kMostRounds) return BadOption("max_rounds", absl::StrCat("from rounds to 1000, found ", max_rounds));
   if (!(target_cv > 0)) return BadOption("target_cv", absl::StrCat("above 0, found ", target_cv));
+  if (!(negligible_us >= 0)) return BadOption("negligible_us", absl::StrCat("of at least 0, found ", negligible_us));
   if (!(canary_tolerance > 0) || !(cool_down_above >= canary_tolerance)) return BadOption("cool_down_above", "at least canary_tolerance, and that above 0");
   if (max_slice_repeats < 0 || max_slice_repeats > kMostRounds) return BadOption("max_slice_repeats", absl::StrCat("from 0 to 1000, found ", max_slice_repeats));
   if (min_samples < 3 || min_network_samples < 3) return BadOption("min_samples", "and min_network_samples of at least 3");
@@ -104,12 +105,11 @@ absl::StatusOr<OperatorMeasurement> MeasureOperators(DeviceRuntime& runtime, abs
   OperatorMeasurement measurement{.state = runner.state()};
   for (size_t i = 0; i < keys.size(); ++i) {
     const std::vector<VisitRow> rows = runner.Rows(i);
-    const double cv = runner.Cv(i);
     measurement.rows.push_back({.flushed_us = Final(rows, &VisitRow::flushed_us),
                                 .hot_us = Final(rows, &VisitRow::hot_us),
-                                .cv = cv,
+                                .cv = runner.Cv(i),
                                 .num_rounds = static_cast<int>(rows.size()),
-                                .noisy = cv > options.target_cv});
+                                .noisy = runner.Noisy(i)});
   }
   return measurement;
 }
@@ -131,7 +131,7 @@ absl::StatusOr<NetworkMeasurement> MeasureNetworks(absl::Span<const NetworkJob> 
   if (absl::Status status = runner.Run(visit, on_round); !status.ok()) return status;
   NetworkMeasurement measurement{.state = runner.state()};
   for (size_t i = 0; i < networks.size(); ++i) {
-    NetworkStatistics statistics = Summarise(runner, i, options);
+    NetworkStatistics statistics = Summarise(runner, i);
     PreparedNetwork& item = (*prepared)[i];
     if (item.network->num_steps() > 0) {
       absl::StatusOr<std::vector<double>> steps = TimeSteps(*item.network, item.image, kStepPasses, *environment.clock);

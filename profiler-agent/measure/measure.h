@@ -30,7 +30,8 @@ namespace hanas {
 struct MeasureOptions {
   int rounds = 5;                // at least
   int max_rounds = 15;           // noisy operators and networks get more, up to this
-  double target_cv = 0.02;       // across rounds; above it after max_rounds the row is `noisy`
+  double target_cv = 0.02;       // across rounds; above it after max_rounds the row is `noisy` …
+  double negligible_us = 0.03;   // … unless the standard deviation across rounds is below this, a few ticks of the clock
   uint64_t seed = 1;             // of the order
 
   double canary_tolerance = 0.05;    // above: the slice is repeated

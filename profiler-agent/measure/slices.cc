@@ -77,7 +77,7 @@ std::vector<int> SliceRunner::Pending(int round) const {
   std::vector<int> pending;
   for (size_t i = 0; i < entries_.size(); ++i) {
     const bool there = std::any_of(entries_[i].begin(), entries_[i].end(), [&](const Entry& entry) { return entry.round == round; });
-    if (there || (round >= options_.rounds && Cv(i) <= options_.target_cv)) continue;
+    if (there || (round >= options_.rounds && !Noisy(i))) continue;
     pending.push_back(static_cast<int>(i));
   }
   return pending;
@@ -169,6 +169,14 @@ double SliceRunner::Cv(size_t index) const {
   std::vector<double> times;
   for (const VisitRow& row : Rows(index)) times.push_back(row.flushed_us);
   return RoundCv(std::move(times));
+}
+
+bool SliceRunner::Noisy(size_t index) const {
+  std::vector<double> times;
+  for (const VisitRow& row : Rows(index)) times.push_back(row.flushed_us);
+  const double middle = times.empty() ? 0 : Median(times);
+  const double cv = RoundCv(std::move(times));
+  return cv > options_.target_cv && cv * middle > options_.negligible_us;
 }
 
 }  // namespace hanas

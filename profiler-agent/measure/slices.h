@@ -38,6 +38,8 @@ class SliceRunner {
   /// The rows that count for an item: of undisturbed slices when there are three, else all.
   std::vector<VisitRow> Rows(size_t index) const;
   double Cv(size_t index) const;
+  /// Whether rounds disagree by more than the options allow.
+  bool Noisy(size_t index) const;
   const JobState& state() const { return state_; }
 
  private:

@@ -111,6 +111,15 @@ TEST_F(MeasureTest, NoisyOperatorsGetMoreRoundsThenAreMarked) {
   EXPECT_EQ(measured->rows[1].num_rounds, 5);
 }
 
+TEST_F(MeasureTest, ATickOfTheClockIsNoNoise) {
+  FakeRuntime runtime(clock_, [](int64_t, int visit) { return 0.2 + 0.02 * (visit % 2); });
+  const auto measured = MeasureOperators(runtime, Keys({7}), {}, Environment(), nullptr);
+  ASSERT_THAT(measured, IsOk());
+  EXPECT_GT(measured->rows[0].cv, 0.02);
+  EXPECT_FALSE(measured->rows[0].noisy);
+  EXPECT_EQ(measured->rows[0].num_rounds, 5);
+}
+
 /// A canary that is slow at the scripted readings. A reading is 8 runs; five come before the first slice.
 class ScriptedCanary : public OperatorInstance {
  public:

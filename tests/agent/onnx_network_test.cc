@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exported models on ONNX Runtime, and both runtimes compared by the agent's own helpers.
+#include "profiler-agent/runtime/onnxruntime/onnx_network.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status_matchers.h"
+#include "core/base/counter_random.h"
+#include "export/onnx_writer.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "profiler-agent/measure/agreement.h"
+#include "profiler-agent/measure/measure.h"
+#include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
+#include "tests/core/small_space.h"
+#include "tests/export/random_bound_model.h"
+
+namespace hanas {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr OnnxNetworkOptions kAsWritten = {.optimization = OnnxOptimization::kDisabled};
+
+BoundModel ModelAt(uint64_t index) {
+  const Lowering lowering(SmallSpace());
+  CounterRandom random(5, "onnx-network-test", index);
+  return RandomBoundModel(lowering, lowering.space().Random(random), index);
+}
+
+std::vector<uint8_t> RandomPixels(int64_t count) {
+  CounterRandom random(6, "onnx-network-test/pixels");
+  std::vector<uint8_t> pixels(static_cast<size_t>(count));
+  for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(random.UniformInt(256));
+  return pixels;
+}
+
+TEST(OnnxNetworkTest, BytesThatAreNoModelAreRefused) {
+  EXPECT_THAT(OnnxNetwork::Create("nonsense"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("cannot load")));
+  EXPECT_THAT(OnnxNetwork::Create(""), Not(IsOk()));
+  const std::string good = WriteOnnx(ModelAt(0)).value();
+  EXPECT_THAT(OnnxNetwork::Create(good.substr(0, good.size() / 2)), Not(IsOk()));
+  EXPECT_THAT(OnnxNetwork::Create(good, {.num_threads = 0}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("threads")));
+}
+
+TEST(OnnxNetworkTest, OptimisedOrNotAndExposedOrNotTheClassesAgree) {
+  const BoundModel model = ModelAt(1);
+  const auto plain = OnnxNetwork::Create(WriteOnnx(model).value(), kAsWritten);
+  const auto optimised = OnnxNetwork::Create(WriteOnnx(model).value());
+  ASSERT_THAT(plain, IsOk());
+  ASSERT_THAT(optimised, IsOk());
+  EXPECT_EQ((*plain)->output_size(), 10);
+  EXPECT_EQ((*plain)->num_steps(), 0);
+  const std::vector<float> image = RandomImage(model, 3);
+  EXPECT_THAT((*plain)->Run({}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected an image")));
+  const auto logits = (*plain)->Infer(image);
+  ASSERT_THAT(logits, IsOk());
+  const auto all = (*plain)->InferAll(image);
+  ASSERT_THAT(all, IsOk());
+  EXPECT_EQ(all->at(kOnnxOutputName).values, *logits);
+  EXPECT_THAT((*optimised)->Infer(image), IsOk());
+}
+
+TEST(OnnxNetworkTest, RuntimesAgreeByTheAgentsOwnComparison) {
+  BackendCaps caps = CreateXnnpackRuntime().value()->caps();
+  caps.native_float16 = false;
+  const std::unique_ptr<DeviceRuntime> runtime = CreateXnnpackRuntime(caps).value();
+  for (uint64_t i = 0; i < 12; ++i) {
+    const BoundModel model = ModelAt(i);
+    const ExecPlan plan = MakePlan(model.graph, caps);
+    const auto network = runtime->PrepareNetwork(model.graph, plan, &model, {.keep_values = true});
+    ASSERT_THAT(network, IsOk());
+    const auto reference = OnnxNetwork::Create(WriteOnnx(model, {.expose_values = true}).value(), kAsWritten);
+    ASSERT_THAT(reference, IsOk());
+    std::vector<std::string> names;
+    for (size_t v = 0; v < model.graph.values.size(); ++v) names.push_back(OnnxValueName(model.graph, static_cast<ValueId>(v)));
+
+    const auto operators = CompareOperators(**network, plan, model, **reference, names, RandomImage(model, i));
+    ASSERT_THAT(operators, IsOk());
+    EXPECT_THAT(*operators, Not(IsEmpty()));
+    for (const OperatorDisagreement& disagreement : *operators) {
+      EXPECT_LE(disagreement.max_steps, 1.001) << disagreement.key;
+      EXPECT_LE(disagreement.max_absolute, 1e-3) << disagreement.key;
+    }
+
+    const Shape& input = model.graph.value(model.graph.input).shape;
+    const std::vector<uint8_t> pixels = RandomPixels(20 * 28 * 28 * input[3]);
+    const ImageSet images{.height = 28, .width = 28, .channels = input[3], .pixels = pixels};
+    const auto agreement = CompareNetworks(**network, **reference, model.preprocessing, images, 20);
+    ASSERT_THAT(agreement, IsOk());
+    EXPECT_GE(agreement->agreeing, 18) << "of random networks on noise";
+    EXPECT_EQ(agreement->compared, 20);
+  }
+}
+
+TEST(OnnxNetworkTest, IsMeasuredLikeAnyNetwork) {
+  const std::string bytes = WriteOnnx(ModelAt(2)).value();
+  MeasureOptions options;
+  options.rounds = options.max_rounds = 2;
+  options.network_time = options.network_warm_up = absl::Milliseconds(3);
+  const NetworkJob job{.name = "export", .prepare = [&]() -> absl::StatusOr<std::unique_ptr<NetworkInstance>> { return OnnxNetwork::Create(bytes); }};
+  const auto measured = MeasureNetworks({job}, options, {}, nullptr);
+  ASSERT_THAT(measured, IsOk());
+  EXPECT_GT(measured->rows[0].p50_us, 0);
+  EXPECT_THAT(measured->rows[0].step_us, IsEmpty());
+}
+
+}  // namespace
+}  // namespace hanas
