@@ -30,9 +30,7 @@ absl::StatusOr<Response> Call(v1::SearchService::Stub& stub, Method method, cons
 }  // namespace
 
 SearchClient::SearchClient(std::shared_ptr<grpc::Channel> channel)
-    : channel_(std::move(channel)),
-      searches_(v1::SearchService::NewStub(channel_)),
-      artifacts_(v1::ArtifactService::NewStub(channel_)) {}
+    : channel_(std::move(channel)), searches_(v1::SearchService::NewStub(channel_)), artifacts_(v1::ArtifactService::NewStub(channel_)) {}
 
 absl::StatusOr<std::unique_ptr<SearchClient>> SearchClient::Create(absl::string_view address) {
   absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = CreateChannel(address);
@@ -77,7 +75,8 @@ absl::StatusOr<v1::Report> SearchClient::GetReport(absl::string_view name) {
   return Call<v1::GetReportRequest, v1::Report>(*searches_, &v1::SearchService::Stub::GetReport, request);
 }
 
-absl::Status SearchClient::WatchSearch(absl::string_view name, int64_t after_sequence, absl::FunctionRef<void(const v1::SearchEvent&)> on_event) {
+absl::Status SearchClient::WatchSearch(absl::string_view name, int64_t after_sequence,
+                                       absl::FunctionRef<void(const v1::SearchEvent&)> on_event) {
   grpc::ClientContext context;
   {
     const absl::MutexLock lock(&mutex_);
@@ -122,7 +121,8 @@ absl::Status SearchClient::DownloadArtifact(absl::string_view sha256, const std:
   file.close();
   absl::Status status = FromGrpcStatus(reader->Finish());
   const std::string found = digest.FinishHex();
-  if (status.ok() && found != sha256) status = absl::DataLossError(absl::StrCat("expected an artifact with sha256 ", sha256, ", found ", found));
+  if (status.ok() && found != sha256)
+    status = absl::DataLossError(absl::StrCat("expected an artifact with sha256 ", sha256, ", found ", found));
   if (status.ok() && std::rename(part.c_str(), path.c_str()) != 0) status = absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
   if (!status.ok()) std::remove(part.c_str());
   return status;

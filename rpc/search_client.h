@@ -34,14 +34,14 @@ class SearchClient {
   absl::StatusOr<v1::Search> CancelSearch(absl::string_view name);
   absl::StatusOr<v1::Report> GetReport(absl::string_view name);
 
-  /// Calls `on_event` with every event after `after_sequence`, in order, until the server ends the stream (OK), the stream breaks, or StopWatching
-  /// is called (CANCELLED). Blocks; one at a time.
+  /// Calls `on_event` with every event after `after_sequence`, in order, until the server ends the stream (OK), the stream breaks, or
+  /// StopWatching is called (CANCELLED). Blocks; one at a time.
   absl::Status WatchSearch(absl::string_view name, int64_t after_sequence, absl::FunctionRef<void(const v1::SearchEvent&)> on_event);
   /// Ends the watch in progress, and every later one at once.
   void StopWatching();
 
-  /// Writes an artifact to `path`, complete and verified or not at all. Returns INVALID_ARGUMENT for a malformed digest, NOT_FOUND when there is no
-  /// such artifact, DATA_LOSS when what arrives has another digest, and the errno's status of writing.
+  /// Writes an artifact to `path`, complete and verified or not at all. Returns INVALID_ARGUMENT for a malformed digest, NOT_FOUND when
+  /// there is no such artifact, DATA_LOSS when what arrives has another digest, and the errno's status of writing.
   absl::Status DownloadArtifact(absl::string_view sha256, const std::string& path);
 
  private:

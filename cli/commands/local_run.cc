@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands/local_run.h"
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/commands/data_commands.h"
+#include "cli/commands/event_stream.h"
+#include "cli/commands/interrupt.h"
+#include "cli/commands/results.h"
+#include "cli/commands/screen.h"
+#include "cli/data/provide.h"
+#include "cli/report/report_text.h"
+#include "cli/supervise/process.h"
+#include "cli/supervise/run_directory.h"
+#include "cli/supervise/supervisor.h"
+#include "config/job_file.h"
+#include "core/base/error_reason.h"
+#include "rpc/clock.h"
+#include "rpc/convert/job.h"
+#include "rpc/search_client.h"
+#include "rpc/server.h"
+
+namespace hanas::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr absl::Duration kTick = absl::Milliseconds(100);
+constexpr absl::Duration kStopGrace = absl::Seconds(20);
+constexpr int kLogLinesShown = 8;
+constexpr uint64_t kFullDiskBytes = 4 << 20;
+constexpr char kCoordinator[] = "coordinator";
+// Exit statuses of our programs that another start does not change: usage, and of the coordinator usage, a damaged store, a full disk and a store
+// of a newer version.
+constexpr int kChildUsage = 2;
+constexpr int kCoordinatorUsage = 64;
+constexpr int kCoordinatorDamaged = 65;
+constexpr int kCoordinatorDiskFull = 73;
+constexpr int kCoordinatorNewerStore = 78;
+
+int DefaultWorkers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1); }
+
+std::string DataRoot(const std::string& given) {
+  if (!given.empty()) return given;
+  const char* environment = std::getenv("HANAS_DATA_DIR");
+  return environment == nullptr ? "" : environment;
+}
+
+bool IsDiskFull(const std::string& path) {
+  struct statvfs info = {};
+  return ::statvfs(path.c_str(), &info) == 0 && static_cast<uint64_t>(info.f_bavail) * info.f_frsize < kFullDiskBytes;
+}
+
+absl::Status Interrupted() { return absl::CancelledError("interrupted"); }
+
+/// One run, from a locked directory and data that is there. Confined to the main thread.
+class LocalRun {
+ public:
+  LocalRun(const RunDirectory& directory, SearchJob job, std::string data_root, int workers, Screen& screen)
+      : directory_(directory), job_(std::move(job)), data_root_(std::move(data_root)), workers_(workers), screen_(screen) {}
+
+  /// OK when the search has succeeded and its results are written.
+  absl::Status Run(v1::Report& report);
+
+  /// Ends the children: politely, then, after a while or at a second interrupt, by force.
+  void Shutdown();
+
+  /// Whether a child ended because the disk was full.
+  bool RanOutOfDisk() const;
+  /// The error code of a search that FAILED; empty otherwise.
+  const std::string& search_error_code() const { return search_error_code_; }
+
+ private:
+  absl::Status FindPrograms();
+  absl::Status StartCoordinator();
+  absl::Status Connect();
+  absl::Status StartParties();
+  absl::Status Submit();
+  absl::Status Follow();
+  absl::Status Conclude(v1::Report& report);
+  /// Keeps the children running; waits for nothing. Returns CANCELLED at an interrupt and ABORTED when a child was given up.
+  absl::Status Attend();
+  absl::Status Pause();
+  /// Calls `call` until it returns anything but UNAVAILABLE; attends to the children meanwhile.
+  template <typename Call>
+  auto Persist(const Call& call) -> decltype(call());
+  void Announce();
+  absl::Status WriteRunFile() const;
+  std::string Program(absl::string_view name) const { return absl::StrCat(programs_, "/hanas-", name); }
+  std::string Log(absl::string_view name) const { return directory_.File(absl::StrCat("logs/", name, ".log")); }
+  std::vector<std::string> CoordinatorCommand(absl::string_view listen) const;
+
+  const RunDirectory& directory_;
+  const SearchJob job_;
+  const std::string data_root_;
+  const int workers_;
+  Screen& screen_;
+
+  std::string programs_;
+  std::string address_;
+  std::string search_;
+  std::string search_error_code_;
+  // OMP_WAIT_POLICY: spinning threads of one process would starve the others.
+  ProcessSpawner spawner_{{"OMP_WAIT_POLICY=passive"}};
+  Supervisor supervisor_{
+      &spawner_,
+      {.permanent_exit_codes = {kChildUsage, kCoordinatorUsage, kCoordinatorDamaged, kCoordinatorDiskFull, kCoordinatorNewerStore}}};
+  int announced_starts_ = 0;
+  std::unique_ptr<rpc::SearchClient> client_;
+};
+
+absl::Status LocalRun::FindPrograms() {
+  const absl::StatusOr<std::string> programs = ProgramDirectory();
+  if (!programs.ok()) return programs.status();
+  programs_ = *programs;
+  for (const char* name : {kCoordinator, "worker", "profiler-agent"}) {
+    std::error_code error;
+    if (!fs::exists(Program(name), error))
+      return absl::NotFoundError(absl::StrCat("expected the program ", Program(name), " beside hanas, found none; build it"));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> LocalRun::CoordinatorCommand(absl::string_view listen) const {
+  return {Program(kCoordinator),    "--listen",         std::string(listen), "--port-file", directory_.File("coordinator.port"), "--data-dir",
+          directory_.File("state"), "--die-with-parent"};
+}
+
+absl::Status LocalRun::StartCoordinator() {
+  std::error_code error;
+  fs::remove(directory_.File("coordinator.port"), error);
+  supervisor_.Add({kCoordinator, CoordinatorCommand("127.0.0.1:0"), Log(kCoordinator)});
+  while (true) {
+    if (absl::Status status = Pause(); !status.ok()) return status;
+    std::ifstream file(directory_.File("coordinator.port"));
+    int port = 0;
+    if (file && file >> port && port > 0) {
+      address_ = absl::StrCat("127.0.0.1:", port);
+      break;
+    }
+  }
+  // A restarted coordinator must be where the others look for it.
+  supervisor_.SetCommand(kCoordinator, CoordinatorCommand(address_));
+  return absl::OkStatus();
+}
+
+absl::Status LocalRun::Connect() {
+  absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = rpc::SearchClient::Create(address_);
+  if (!client.ok()) return client.status();
+  client_ = *std::move(client);
+  while (!client_->WaitUntilReady(kTick).ok()) {
+    if (absl::Status status = Attend(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalRun::StartParties() {
+  for (int i = 1; i <= workers_; ++i) {
+    const std::string name = absl::StrCat("worker-", i);
+    supervisor_.Add({name,
+                     {Program("worker"), "--coordinator", address_, "--name", name, "--data", data_root_, "--cache",
+                      directory_.File(absl::StrCat("cache/", name)), "--threads", "1", "--die-with-parent"},
+                     Log(name)});
+  }
+  supervisor_.Add({"agent", {Program("profiler-agent"), "--coordinator", address_, "--name", "local", "--die-with-parent"}, Log("agent")});
+  return Attend();
+}
+
+absl::Status LocalRun::Submit() {
+  const std::string request_id = absl::StrCat("run-", JobDigest(job_).ToHex());
+  const absl::StatusOr<v1::Search> search = Persist([&] { return client_->CreateSearch(rpc::ToProto(job_), request_id); });
+  if (!search.ok()) return search.status();
+  search_ = search->name();
+  return WriteRunFile();
+}
+
+absl::Status LocalRun::Follow() {
+  EventStream events(client_.get(), search_);
+  while (true) {
+    if (const std::optional<v1::SearchEvent> event = events.Next(kTick)) {
+      screen_.Show(*event);
+    } else if (const std::optional<absl::Status> end = events.ended()) {
+      screen_.ClearLine();
+      return *end;
+    }
+    if (absl::Status status = Attend(); !status.ok()) return status;
+  }
+}
+
+absl::Status LocalRun::Conclude(v1::Report& report) {
+  const absl::StatusOr<v1::Search> search = Persist([&] { return client_->GetSearch(search_); });
+  if (!search.ok()) return search.status();
+  if (search->phase() == v1::FAILED) {
+    search_error_code_ = search->error_code().empty() ? "UNKNOWN" : search->error_code();
+    return absl::InternalError(search->error());
+  }
+  if (search->phase() == v1::CANCELLED) {
+    search_error_code_ = "CANCELLED";
+    return absl::InternalError("the search was cancelled");
+  }
+  absl::StatusOr<v1::Report> result = Persist([&] { return client_->GetReport(search_); });
+  if (!result.ok()) return result.status();
+  report = *std::move(result);
+  return Persist([&] { return WriteResults(*client_, directory_.path(), report); });
+}
+
+absl::Status LocalRun::Run(v1::Report& report) {
+  if (absl::Status status = FindPrograms(); !status.ok()) return status;
+  if (absl::Status status = StartCoordinator(); !status.ok()) return status;
+  if (absl::Status status = Connect(); !status.ok()) return status;
+  if (absl::Status status = Submit(); !status.ok()) return status;
+  if (absl::Status status = StartParties(); !status.ok()) return status;
+  if (absl::Status status = Follow(); !status.ok()) return status;
+  return Conclude(report);
+}
+
+absl::Status LocalRun::Attend() {
+  if (NumInterrupts() > 0) return Interrupted();
+  const absl::Status status = supervisor_.Tick(rpc::SystemClock().Now());
+  Announce();
+  return status;
+}
+
+bool LocalRun::RanOutOfDisk() const {
+  const auto& children = supervisor_.children();
+  return IsDiskFull(directory_.path()) || std::any_of(children.begin(), children.end(), [](const Supervisor::Child& child) {
+           return child.last_exit && child.last_exit->signal == 0 && child.last_exit->code == kCoordinatorDiskFull;
+         });
+}
+
+absl::Status LocalRun::Pause() {
+  const absl::Status status = Attend();
+  if (status.ok()) rpc::SystemClock().Sleep(kTick / 4);
+  return status;
+}
+
+absl::Status StatusOf(const absl::Status& status) { return status; }
+template <typename T>
+absl::Status StatusOf(const absl::StatusOr<T>& value) {
+  return value.status();
+}
+
+template <typename Call>
+auto LocalRun::Persist(const Call& call) -> decltype(call()) {
+  while (true) {
+    auto result = call();
+    if (!absl::IsUnavailable(StatusOf(result))) return result;
+    if (absl::Status status = Pause(); !status.ok()) return status;
+  }
+}
+
+void LocalRun::Announce() {
+  if (supervisor_.total_starts() == announced_starts_) return;
+  announced_starts_ = supervisor_.total_starts();
+  for (const Supervisor::Child& child : supervisor_.children()) {
+    if (child.starts > 1 && child.last_exit && child.state == Supervisor::State::kRunning &&
+        rpc::SystemClock().Now() - child.started < kTick) {
+      screen_.Say(absl::StrCat(child.spec.name, " ", Describe(*child.last_exit), "; started again (start ", child.starts, ")"));
+    }
+  }
+  if (absl::Status status = WriteRunFile(); !status.ok()) screen_.Complain(status.message());
+}
+
+absl::Status LocalRun::WriteRunFile() const {
+  std::vector<std::string> processes;
+  for (const Supervisor::Child& child : supervisor_.children()) {
+    processes.push_back(absl::StrFormat("    {\"name\": \"%s\", \"pid\": %d, \"starts\": %d}", child.spec.name, child.pid, child.starts));
+  }
+  return rpc::WriteFileAtomically(directory_.File("run.json"),
+                                  absl::StrFormat("{\n  \"address\": \"%s\",\n  \"search\": \"%s\",\n  \"processes\": [\n%s\n  ]\n}\n",
+                                                  address_, search_, absl::StrJoin(processes, ",\n")));
+}
+
+void LocalRun::Shutdown() {
+  const int interrupts = NumInterrupts();
+  const absl::Duration begin = rpc::SystemClock().Now();
+  bool forced = false;
+  supervisor_.Stop(SIGTERM);
+  while (!supervisor_.AllStopped()) {
+    supervisor_.Tick(rpc::SystemClock().Now()).IgnoreError();
+    if (supervisor_.AllStopped()) break;
+    if (!forced && (NumInterrupts() > std::max(1, interrupts) || rpc::SystemClock().Now() - begin > kStopGrace)) {
+      forced = true;
+      supervisor_.Stop(SIGKILL);
+    }
+    rpc::SystemClock().Sleep(kTick / 5);
+  }
+  WriteRunFile().IgnoreError();
+}
+
+/// What to show of the log of the child that was given up.
+std::string LogOf(const absl::Status& status, const RunDirectory& directory) {
+  const std::string name(status.message().substr(0, status.message().find(' ')));
+  const std::string lines = LastLines(directory.File(absl::StrCat("logs/", name, ".log")), kLogLinesShown);
+  return lines.empty() ? "" : absl::StrCat("\nIts last lines:\n", lines);
+}
+
+ExitCode ReportFailure(const absl::Status& status, const LocalRun& run, const config::JobFile& file, const RunDirectory& directory,
+                       Screen& screen, absl::string_view command) {
+  if (!run.search_error_code().empty()) {
+    screen.Complain(status.message());
+    return ExitCodeOfSearchError(run.search_error_code());
+  }
+  if (absl::IsCancelled(status)) {
+    screen.Complain(absl::StrCat("stopped; nothing is lost. To go on: ", command));
+    return ExitCode::kInterrupted;
+  }
+  if (run.RanOutOfDisk()) {
+    screen.Complain(absl::StrCat("the disk that holds ", directory.path(),
+                                 " is full; make room and run the same command, nothing is lost. ", status.message()));
+    return ExitCode::kDiskFull;
+  }
+  const std::vector<FieldViolation> violations = ViolationsOf(status);
+  for (const FieldViolation& violation : violations) screen.Complain(file.Describe(violation));
+  if (violations.empty()) screen.Complain(absl::StrCat(status.message(), absl::IsAborted(status) ? LogOf(status, directory) : ""));
+  return ExitCodeOf(status);
+}
+
+std::string CommandLine(const RunOptions& options) {
+  return absl::StrCat("hanas run ", options.job_path, " --out ", options.out, options.data.empty() ? "" : " --data " + options.data,
+                      options.references ? "" : " --no-references");
+}
+
+DataSources Sources(const RunOptions& options, const RunDirectory& directory, Screen& screen) {
+  return {.root = DataRoot(options.data),
+          .own_directory = directory.File("data"),
+          .fetch =
+              [&screen](const std::string& to) {
+                screen.Say("No data was given: fetching Fashion-MNIST (31 MB)");
+                const absl::Status status = FetchWithProgress(FashionMnist(), to, screen);
+                if (!status.ok()) screen.Say(status.message());
+                return status;
+              },
+          .draw =
+              [&screen](const std::string& to) {
+                screen.Say(absl::StrCat("Drawing a data set into ", to));
+                return DrawInto(to, /*seed=*/1);
+              }};
+}
+
+ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, SearchJob job, const RunOptions& options, Screen& screen) {
+  if (directory.resumes()) screen.Say(absl::StrCat("Going on with the search in ", directory.path()));
+  const absl::StatusOr<ProvidedData> data = ProvideData(job, Sources(options, directory, screen));
+  if (!data.ok()) {
+    screen.Complain(data.status().message());
+    return absl::IsNotFound(data.status()) ? ExitCode::kData : ExitCodeOf(data.status());
+  }
+  screen.Say(data->sentence);
+  job.dataset = data->dataset;
+  LocalRun run(directory, job, fs::absolute(data->root).string(), options.workers > 0 ? options.workers : DefaultWorkers(), screen);
+  v1::Report report;
+  const absl::Status status = run.Run(report);
+  if (absl::IsCancelled(status)) screen.Say("Stopping; once more to stop at once");
+  run.Shutdown();
+  if (!status.ok()) return ReportFailure(status, run, file, directory, screen, CommandLine(options));
+  screen.ClearLine();
+  std::printf("\n%s\nFiles: %s/report.json, front.svg, models/\n", RenderReport(report).c_str(), options.out.c_str());
+  std::fflush(stdout);
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+ExitCode RunLocally(const RunOptions& options) {
+  Screen screen(Screen::ChooseMode(options.plain, options.quiet));
+  const absl::StatusOr<config::JobFile> file = config::JobFile::Load(options.job_path);
+  if (!file.ok()) {
+    screen.Complain(file.status().message());
+    return ExitCode::kUsage;
+  }
+  SearchJob job = file->job();
+  job.references = job.references && options.references;
+  const absl::StatusOr<RunDirectory> directory = RunDirectory::Open(options.out, job.name, JobDigest(job).ToHex());
+  if (!directory.ok()) {
+    screen.Complain(directory.status().message());
+    return ExitCodeOf(directory.status());
+  }
+  return RunIn(*directory, *file, std::move(job), options, screen);
+}
+
+}  // namespace hanas::cli

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_CLI_COMMANDS_LOCAL_RUN_H_
+#define HANAS_CLI_COMMANDS_LOCAL_RUN_H_
+
+#include <string>
+
+#include "cli/commands/exit_code.h"
+
+namespace hanas::cli {
+
+/// What `hanas run` was asked for.
+struct RunOptions {
+  std::string job_path;
+  std::string out;
+  std::string data;        // empty: HANAS_DATA_DIR, else fetched or drawn
+  int workers = 0;         // 0: one less than there are processors, at least one
+  bool references = true;  // false: overrides the job
+  bool plain = false;
+  bool quiet = false;
+};
+
+/// `hanas run`: supervises a coordinator, workers and one profiler-agent on this machine until the search is over, shows its progress, and
+/// writes its results. Says on the screen all there is to say. Requires CatchInterrupts. Call it from the main thread: the children die
+/// with it.
+ExitCode RunLocally(const RunOptions& options);
+
+}  // namespace hanas::cli
+
+#endif  // HANAS_CLI_COMMANDS_LOCAL_RUN_H_

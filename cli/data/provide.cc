@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/data/provide.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "cli/data/fetch.h"
+
+namespace hanas::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kDrawnName[] = "drawn";
+constexpr int kDrawnClasses = 10;
+
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+std::string HowToGet(const SearchJob& job, const std::string& root) {
+  const std::string folder = absl::StrCat(root, "/", job.dataset.directory);
+  if (job.dataset.name == FashionMnist().name) {
+    return absl::StrCat("; fetch it with `hanas data fetch fashion-mnist --to ", folder,
+                        "`, or draw a stand-in with `hanas data draw --to ", folder, "`");
+  }
+  if (job.dataset.format == DatasetFormat::kIdx) {
+    return absl::StrCat("; put the four IDX files there, or draw a set with `hanas data draw --to ", folder, "`");
+  }
+  return "; put train/<class>/*.jpg and test/<class>/*.jpg there, or give another --data";
+}
+
+/// Whether a drawn set has the shape that the job's space is made for.
+bool CanBeDrawn(const SearchJob& job) {
+  return job.dataset.format == DatasetFormat::kIdx && job.space.input_channels == 1 && job.space.num_classes == kDrawnClasses;
+}
+
+DatasetSpec DrawnInstead(const DatasetSpec& dataset) {
+  DatasetSpec drawn = dataset;
+  drawn.name = kDrawnName;
+  drawn.directory = kDrawnName;
+  return drawn;
+}
+
+ProvidedData Use(const std::string& root, const DatasetSpec& dataset, absl::string_view remark) {
+  return {root, dataset, absl::StrCat("Data: ", dataset.name, " in ", root, "/", dataset.directory, remark)};
+}
+
+}  // namespace
+
+absl::Status FindDataset(const DatasetSpec& dataset, const std::string& root) {
+  const std::string folder = absl::StrCat(root, "/", dataset.directory);
+  if (dataset.format == DatasetFormat::kImageFolder) {
+    for (const char* name : {"train", "test"}) {
+      if (!Exists(absl::StrCat(folder, "/", name)))
+        return absl::NotFoundError(absl::StrCat("expected the folder ", folder, "/", name, ", found none"));
+    }
+    return absl::OkStatus();
+  }
+  for (const char* name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+    const std::string path = absl::StrCat(folder, "/", name);
+    if (!Exists(path) && !Exists(path + ".gz"))
+      return absl::NotFoundError(absl::StrCat("expected ", path, " or ", name, ".gz beside it, found neither"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ProvidedData> ProvideData(const SearchJob& job, const DataSources& sources) {
+  if (!sources.root.empty()) {
+    if (const absl::Status found = FindDataset(job.dataset, sources.root); !found.ok()) {
+      return absl::NotFoundError(absl::StrCat("data set \"", job.dataset.name, "\": ", found.message(), HowToGet(job, sources.root)));
+    }
+    return Use(sources.root, job.dataset, "");
+  }
+  const std::string& own = sources.own_directory;
+  const DatasetSpec drawn = DrawnInstead(job.dataset);
+  constexpr char kDrawnRemark[] = ", drawn by hanas: a stand-in, its accuracies say nothing about real images";
+  if (FindDataset(job.dataset, own).ok()) return Use(own, job.dataset, "");
+  if (CanBeDrawn(job) && FindDataset(drawn, own).ok()) return Use(own, drawn, kDrawnRemark);
+
+  std::string why;
+  if (job.dataset.name == FashionMnist().name) {
+    const absl::Status fetched = sources.fetch(absl::StrCat(own, "/", job.dataset.directory));
+    if (fetched.ok()) return Use(own, job.dataset, ", just fetched");
+    if (absl::IsCancelled(fetched) || absl::IsResourceExhausted(fetched)) return fetched;
+    why = absl::StrCat(" (", job.dataset.name, " could not be fetched)");
+  }
+  if (!CanBeDrawn(job)) {
+    return absl::NotFoundError(absl::StrCat("data set \"", job.dataset.name,
+                                            "\": expected --data DIR or HANAS_DATA_DIR with it, found neither", HowToGet(job, "DIR")));
+  }
+  if (absl::Status status = sources.draw(absl::StrCat(own, "/", drawn.directory)); !status.ok()) return status;
+  return Use(own, drawn, kDrawnRemark + why);
+}
+
+}  // namespace hanas::cli

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/report/report_text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/report/table.h"
+
+namespace hanas::cli {
+namespace {
+
+/// Three significant figures, without an exponent.
+std::string ThreeFigures(double value) {
+  const double size = std::abs(value);
+  return absl::StrFormat(size < 9.995 ? "%.2f" : size < 99.95 ? "%.1f" : "%.0f", value);
+}
+
+std::string Signed(double fraction) {
+  const std::string magnitude = absl::StrFormat("%.1f %%", std::abs(fraction) * 100);
+  return absl::StrCat(fraction < 0 ? "−" : "+", magnitude);
+}
+
+std::string Accuracy(const v1::Member& member) {
+  return absl::StrFormat("%.1f ± %.1f %%", member.test_accuracy() * 100, member.test_accuracy_stddev() * 100);
+}
+
+std::string Latency(const v1::Member& member) {
+  return absl::StrCat(FormatMicroseconds(member.latency_p50_us()), " [", FormatMicroseconds(member.latency_p90_us()), "]",
+                      member.latency_noisy() ? " ~" : "");
+}
+
+Table::Column Left(std::string heading) { return {std::move(heading), Table::Align::kLeft}; }
+Table::Column Right(std::string heading) { return {std::move(heading), Table::Align::kRight}; }
+
+std::string RenderMembers(const google::protobuf::RepeatedPtrField<v1::Member>& members, bool with_note) {
+  std::vector<Table::Column> columns = {Left("network"), Right("accuracy"), Right("p50 [p90]"), Right("predicted"),
+                                        Right("error"),  Right("size"),     Right("MACs"),      Left("precision")};
+  if (with_note) columns.push_back(Left("trained"));
+  Table table(std::move(columns));
+  for (const v1::Member& member : members) {
+    const bool predicted = member.predicted_latency_us() > 0;
+    std::vector<std::string> cells = {member.id() + (member.within_limits() || with_note ? "" : " !"),
+                                      Accuracy(member),
+                                      Latency(member),
+                                      predicted ? FormatMicroseconds(member.predicted_latency_us()) : "-",
+                                      predicted ? Signed(member.predicted_error()) : "-",
+                                      FormatBytes(static_cast<double>(member.size_bytes())),
+                                      FormatCount(static_cast<double>(member.macs())),
+                                      member.precision()};
+    if (with_note) cells.push_back(member.note());
+    table.AddRow(std::move(cells));
+  }
+  return table.Render("  ");
+}
+
+/// What the marks in the table mean, when there are any.
+std::string RenderMarks(const v1::Report& report) {
+  const auto any = [&](const auto& holds) {
+    return std::any_of(report.front().begin(), report.front().end(), holds) ||
+           std::any_of(report.references().begin(), report.references().end(), holds);
+  };
+  std::string out;
+  if (any([](const v1::Member& m) { return m.latency_noisy(); })) out += "  ~ spread above 2 % over the rounds of measuring\n";
+  const auto outside = [](const v1::Member& m) { return !m.within_limits(); };
+  if (std::any_of(report.front().begin(), report.front().end(), outside)) out += "  ! outside the limits when measured\n";
+  return out;
+}
+
+std::string RenderHead(const v1::Report& report) {
+  const v1::DeviceContext& device = report.device();
+  std::vector<std::string> where;
+  for (const std::string& part :
+       {device.device(), device.cpu(), device.isa(), absl::StrCat(device.backend(), " ", device.backend_version()),
+        device.threads() > 0 ? absl::StrCat(device.threads(), device.threads() == 1 ? " thread" : " threads") : "",
+        device.governor().empty() ? "" : absl::StrCat("governor ", device.governor())}) {
+    const absl::string_view text = absl::StripAsciiWhitespace(part);
+    if (!text.empty()) where.emplace_back(text);
+  }
+  std::string out = absl::StrFormat("Searched %s on %s: 10^%.1f networks\n", report.space(), report.dataset(), report.log10_networks());
+  absl::StrAppend(&out, "Measured on ", absl::StrJoin(where, ", "), "\n");
+  std::vector<std::string> limits;
+  const v1::Limits& l = report.limits();
+  if (l.latency_ms() > 0) {
+    limits.push_back(absl::StrCat(absl::AsciiStrToLower(v1::LatencyStatistic_Name(report.statistic())), " latency ≤ ",
+                                  FormatMicroseconds(l.latency_ms() * 1000)));
+  }
+  if (l.size_bytes() > 0) limits.push_back(absl::StrCat("size ≤ ", FormatBytes(static_cast<double>(l.size_bytes()))));
+  if (l.peak_memory_bytes() > 0) limits.push_back(absl::StrCat("peak memory ≤ ", FormatBytes(static_cast<double>(l.peak_memory_bytes()))));
+  if (limits.empty()) return absl::StrCat(out, "No limits\n");
+  absl::StrAppend(&out, "Limits: ", absl::StrJoin(limits, ", "));
+  if (report.share_samples() > 0) {
+    absl::StrAppendFormat(&out, "; %s of %d random networks keep them", FormatPercent(report.share_within_limits()),
+                          report.share_samples());
+  }
+  return out + "\n";
+}
+
+std::string RenderFront(const v1::Report& report) {
+  if (report.front().empty()) return "\nThe front is empty.\n";
+  const int64_t steps = report.front(0).training_steps();
+  std::string out =
+      absl::StrCat("\nThe front: each network fine-tuned for ", steps, steps == 1 ? " step" : " steps", ", then measured whole");
+  if (report.test_images() > 0)
+    absl::StrAppend(&out, "; accuracy on ", report.test_images(), " test images, ± one binomial standard deviation");
+  absl::StrAppend(&out, "\n", RenderMembers(report.front(), false));
+  if (!report.references().empty()) {
+    absl::StrAppend(&out, "\nReferences, measured the same way\n", RenderMembers(report.references(), true));
+  }
+  return out + RenderMarks(report);
+}
+
+std::string RenderLines(absl::string_view heading, const std::vector<std::string>& lines) {
+  if (lines.empty()) return "";
+  std::string out = absl::StrCat("\n", heading, "\n");
+  for (const std::string& line : lines) absl::StrAppend(&out, "  ", line, "\n");
+  return out;
+}
+
+std::vector<std::string> LatencyTrustLines(const v1::LatencyTrust& trust) {
+  if (trust.held_out_networks() == 0) return {};
+  return {absl::StrFormat("latency: %s mean error (worst %s) on %d networks not used to calibrate; the plain sum of operators is %s off; "
+                          "rank correlation %.2f",
+                          FormatPercent(trust.held_out_mape()), FormatPercent(trust.held_out_max_error()), trust.held_out_networks(),
+                          FormatPercent(trust.uncalibrated_mape()), trust.held_out_spearman()),
+          absl::StrFormat("latency model: %.3f · sum of operators %s %s, fitted to %d whole networks", trust.scale(),
+                          trust.offset_us() < 0 ? "−" : "+", FormatMicroseconds(std::abs(trust.offset_us())), trust.fitted_networks())};
+}
+
+/// Whether the files that were written score what was promised.
+std::vector<std::string> ExportLines(const v1::Report& report) {
+  int exported = 0;
+  int equal = 0;
+  double worst_agreement = 1;
+  double worst_difference = 0;
+  for (const v1::Member& member : report.front()) {
+    if (member.exported_runtime().empty()) continue;
+    ++exported;
+    const double difference = std::abs(member.exported_accuracy() - member.test_accuracy());
+    worst_difference = std::max(worst_difference, difference);
+    if (member.test_images() > 0 && difference * static_cast<double>(member.test_images()) < 0.5) ++equal;
+    if (member.runtime_agreement_images() > 0) worst_agreement = std::min(worst_agreement, member.runtime_agreement());
+  }
+  if (exported == 0) return {};
+  std::string line = absl::StrFormat("exported = reported: %d of %d files score exactly what is reported on %s", equal, exported,
+                                     report.front(0).exported_runtime());
+  if (equal < exported) absl::StrAppendFormat(&line, " (largest difference %.2f points)", worst_difference * 100);
+  return {line, absl::StrFormat("the device's runtime and %s agree on the class of at least %s of the compared images",
+                                report.front(0).exported_runtime(), FormatPercent(worst_agreement))};
+}
+
+std::vector<std::string> TrustLines(const v1::Report& report) {
+  std::vector<std::string> lines = LatencyTrustLines(report.latency_trust());
+  const v1::PredictorTrust& predictor = report.predictor_trust();
+  if (predictor.trained_on() > 0) {
+    lines.push_back(absl::StrFormat("accuracy predictor (%s, %d networks): Kendall τ %.2f on networks it had not seen, error %.1f points",
+                                    predictor.kind(), predictor.trained_on(), predictor.held_out_tau(), predictor.held_out_rmse() * 100));
+  }
+  if (report.operator_keys() > 0) {
+    lines.push_back(absl::StrFormat("%d operators measured, median spread over the rounds %s", report.operator_keys(),
+                                    FormatPercent(report.operator_cv_median())));
+  }
+  for (std::string& line : ExportLines(report)) lines.push_back(std::move(line));
+  return lines;
+}
+
+std::string RenderTime(const v1::Report& report) {
+  if (report.phases().empty()) return "";
+  double total = 0;
+  double references = 0;
+  Table table({Left("phase"), Right("time"), Left("")});
+  for (const v1::PhaseProgress& phase : report.phases()) {
+    total += phase.seconds();
+    const std::string done = phase.total() > 0 ? absl::StrCat(phase.done(), " ", phase.unit()) : "";
+    table.AddRow({absl::AsciiStrToLower(v1::Phase_Name(phase.phase())), FormatSeconds(phase.seconds()), done});
+  }
+  for (const v1::Member& reference : report.references()) references += reference.training_seconds();
+  table.AddRow({"in all", FormatSeconds(total), ""});
+  if (references > 0) table.AddRow({"of which references", FormatSeconds(references), "(--no-references leaves them out)"});
+  std::string out = absl::StrCat("\nTime\n", table.Render("  "));
+  if (report.candidates_scored() > 0) {
+    absl::StrAppendFormat(&out, "  %s candidates scored, %s a second\n", FormatCount(static_cast<double>(report.candidates_scored())),
+                          FormatCount(report.candidates_per_second()));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string FormatBytes(double bytes) {
+  if (bytes < 999.5) return absl::StrFormat("%.0f B", bytes);
+  if (bytes < 999.5e3) return absl::StrCat(ThreeFigures(bytes / 1e3), " kB");
+  if (bytes < 999.5e6) return absl::StrCat(ThreeFigures(bytes / 1e6), " MB");
+  return absl::StrCat(ThreeFigures(bytes / 1e9), " GB");
+}
+
+std::string FormatMicroseconds(double us) {
+  if (us < 999.5) return absl::StrCat(ThreeFigures(us), " µs");
+  if (us < 999.5e3) return absl::StrCat(ThreeFigures(us / 1e3), " ms");
+  return absl::StrCat(ThreeFigures(us / 1e6), " s");
+}
+
+std::string FormatSeconds(double seconds) {
+  const int64_t whole = std::llround(std::max(0.0, seconds));
+  if (whole < 60) return absl::StrCat(whole, " s");
+  if (whole < 3600) return absl::StrFormat("%d min %02d s", whole / 60, whole % 60);
+  return absl::StrFormat("%d h %02d min", whole / 3600, whole / 60 % 60);
+}
+
+std::string FormatCount(double count) {
+  if (count < 999.5) return absl::StrFormat("%.0f", count);
+  if (count < 999.5e3) return absl::StrCat(ThreeFigures(count / 1e3), " k");
+  if (count < 999.5e6) return absl::StrCat(ThreeFigures(count / 1e6), " M");
+  return absl::StrCat(ThreeFigures(count / 1e9), " G");
+}
+
+std::string FormatPercent(double fraction) { return absl::StrFormat("%.1f %%", fraction * 100); }
+
+std::string RenderReport(const v1::Report& report) {
+  std::vector<std::string> findings;
+  for (const v1::OperatorFinding& finding : report.findings()) findings.push_back(finding.sentence());
+  std::string out = RenderHead(report);
+  out += RenderFront(report);
+  out += RenderLines("What the search won", {report.sentences().begin(), report.sentences().end()});
+  out += RenderLines("What decided", findings);
+  out += RenderLines("How far to trust this", TrustLines(report));
+  out += RenderTime(report);
+  out += RenderLines("What to try next", {report.next_steps().begin(), report.next_steps().end()});
+  return out;
+}
+
+}  // namespace hanas::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_CLI_REPORT_REPORT_TEXT_H_
+#define HANAS_CLI_REPORT_REPORT_TEXT_H_
+
+#include <string>
+
+#include "proto/hanas/v1/search.pb.h"
+
+namespace hanas::cli {
+
+/// The last screen: what was searched and where, the front, the references, what the search won, what decided, how far the figures can be
+/// trusted, where the time went, what to try next. Pure; a figure that the report does not hold is left out, not shown as zero.
+/// Thread-safe.
+std::string RenderReport(const v1::Report& report);
+
+// How figures are written, everywhere on the screen.
+std::string FormatBytes(double bytes);       // "45.2 kB", powers of 1000
+std::string FormatMicroseconds(double us);   // "312 µs", "1.84 ms"
+std::string FormatSeconds(double seconds);   // "42 s", "3 min 05 s", "1 h 12 min"
+std::string FormatCount(double count);       // "987", "1.23 M"
+std::string FormatPercent(double fraction);  // "84.2 %"
+
+}  // namespace hanas::cli
+
+#endif  // HANAS_CLI_REPORT_REPORT_TEXT_H_

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/supervise/run_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "core/base/error_reason.h"
+#include "rpc/server.h"
+
+namespace hanas::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status Refuse(absl::string_view reason, absl::string_view message) {
+  return WithReason(absl::FailedPreconditionError(message), reason);
+}
+
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+absl::StatusOr<int> Lock(const std::string& path) {
+  const std::string file = path + "/lock";
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write in the output directory ", path));
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  const int error = errno;
+  ::close(fd);
+  if (error != EWOULDBLOCK) return absl::ErrnoToStatus(error, absl::StrCat("cannot lock ", file));
+  return Refuse("DIRECTORY_IN_USE",
+                absl::StrCat("another run is using ", path, "; wait for it, stop it (Ctrl-C there), or give another --out"));
+}
+
+/// Whether the folder has nothing but what Open itself puts there.
+bool HoldsNothing(const std::string& path) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path, error)) {
+    if (entry.path().filename() != "lock") return false;
+  }
+  return !error;
+}
+
+/// Decides whether the locked folder may serve the job. Returns whether it was begun before.
+absl::StatusOr<bool> Claim(const std::string& path, absl::string_view name, absl::string_view digest) {
+  const std::string file = path + "/job.digest";
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    if (!HoldsNothing(path)) {
+      return Refuse("NOT_A_RUN_DIRECTORY", absl::StrCat("expected an empty directory or one of an earlier run, found other files in ", path,
+                                                        "; give another --out"));
+    }
+    if (absl::Status status = rpc::WriteFileAtomically(file, absl::StrCat(digest, " ", name, "\n")); !status.ok()) return status;
+    return false;
+  }
+  const std::string text = ReadText(file);
+  const std::vector<absl::string_view> words = absl::StrSplit(absl::StripSuffix(text, "\n"), absl::MaxSplits(' ', 1));
+  if (words[0] == digest) return true;
+  return Refuse(
+      "OTHER_JOB",
+      absl::StrCat(path, " holds the search of another job (\"", words.size() > 1 ? words[1] : "?",
+                   "\", or this one before it was changed); give another --out, restore the job to resume, or remove the directory"));
+}
+
+}  // namespace
+
+absl::StatusOr<RunDirectory> RunDirectory::Open(const std::string& path, absl::string_view job_name, absl::string_view job_digest) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make the output directory ", path));
+  const std::string absolute = fs::absolute(path, error).lexically_normal().string();
+  absl::StatusOr<int> lock = Lock(absolute);
+  if (!lock.ok()) return lock.status();
+  absl::StatusOr<bool> resumes = Claim(absolute, job_name, job_digest);
+  if (!resumes.ok()) {
+    ::close(*lock);
+    return resumes.status();
+  }
+  RunDirectory directory(absolute, *lock, *resumes);
+  for (const char* folder : {"logs", "models", "state"}) {
+    fs::create_directories(directory.File(folder), error);
+    if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", directory.File(folder)));
+  }
+  return directory;
+}
+
+RunDirectory::RunDirectory(RunDirectory&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)), resumes_(other.resumes_) {}
+
+RunDirectory::~RunDirectory() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+std::string RunDirectory::File(absl::string_view relative) const { return absl::StrCat(path_, "/", relative); }
+
+std::string LastLines(const std::string& path, int max_lines) {
+  constexpr std::streamoff kTailBytes = 16 << 10;
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return "";
+  const std::streamoff size = file.tellg();
+  file.seekg(std::max<std::streamoff>(0, size - kTailBytes));
+  std::stringstream text;
+  text << file.rdbuf();
+  std::vector<std::string> lines = absl::StrSplit(text.str(), '\n', absl::SkipWhitespace());
+  const size_t keep = std::min(lines.size(), static_cast<size_t>(std::max(0, max_lines)));
+  return absl::StrJoin(lines.end() - static_cast<std::ptrdiff_t>(keep), lines.end(), "\n");
+}
+
+}  // namespace hanas::cli

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/supervise/supervisor.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace hanas::cli {
+
+std::string Describe(const ChildExit& exit) {
+  if (exit.signal != 0) return absl::StrCat("was killed by signal ", exit.signal, " (", strsignal(exit.signal), ")");
+  return absl::StrCat("exited with status ", exit.code);
+}
+
+void Supervisor::Add(ChildSpec spec) {
+  Child child;
+  child.spec = std::move(spec);
+  child.due = -absl::InfiniteDuration();
+  children_.push_back(std::move(child));
+}
+
+void Supervisor::SetCommand(absl::string_view name, std::vector<std::string> command) {
+  for (Child& child : children_) {
+    if (child.spec.name == name) child.spec.command = std::move(command);
+  }
+}
+
+absl::Duration Supervisor::Backoff(int failures) const {
+  absl::Duration wait = options_.initial_backoff;
+  for (int i = 1; i < failures && wait < options_.max_backoff; ++i) wait *= 2;
+  return std::min(wait, options_.max_backoff);
+}
+
+void Supervisor::Failed(Child& child, absl::Duration now) {
+  child.pid = 0;
+  ++child.failures;
+  const bool permanent = child.last_exit && child.last_exit->signal == 0 && options_.permanent_exit_codes.contains(child.last_exit->code);
+  if (permanent || child.failures >= options_.max_failures) {
+    child.state = State::kGivenUp;
+  } else {
+    child.state = State::kWaiting;
+    child.due = now + Backoff(child.failures);
+  }
+}
+
+void Supervisor::Collect(Child& child, absl::Duration now) {
+  const std::optional<ChildExit> exit = spawner_->Poll(child.pid);
+  if (!exit) {
+    if (now - child.started >= options_.stable_after) child.failures = 0;
+    return;
+  }
+  child.last_exit = exit;
+  if (stopping_) {
+    child.pid = 0;
+    child.state = State::kStopped;
+    return;
+  }
+  if (now - child.started >= options_.stable_after) child.failures = 0;
+  Failed(child, now);
+}
+
+void Supervisor::Start(Child& child, absl::Duration now) {
+  const absl::StatusOr<pid_t> pid = spawner_->Spawn(child.spec);
+  ++child.starts;
+  child.spawn_error = pid.status();
+  if (!pid.ok()) {
+    child.last_exit.reset();
+    return Failed(child, now);
+  }
+  child.pid = *pid;
+  child.started = now;
+  child.state = State::kRunning;
+}
+
+absl::Status Supervisor::Tick(absl::Duration now) {
+  for (Child& child : children_) {
+    if (child.state == State::kRunning) Collect(child, now);
+    if (child.state == State::kWaiting && !stopping_ && now >= child.due) Start(child, now);
+  }
+  for (const Child& child : children_) {
+    if (child.state != State::kGivenUp) continue;
+    const std::string how = child.last_exit ? Describe(*child.last_exit) : std::string(child.spawn_error.message());
+    return absl::AbortedError(absl::StrCat(child.spec.name, " keeps failing (", child.failures,
+                                           child.failures == 1 ? " time" : " times in a row", "): it ", how, "; its log is ",
+                                           child.spec.log_file));
+  }
+  return absl::OkStatus();
+}
+
+void Supervisor::Stop(int signal) {
+  stopping_ = true;
+  for (Child& child : children_) {
+    if (child.state == State::kRunning) {
+      spawner_->Signal(child.pid, signal);
+    } else if (child.state == State::kWaiting) {
+      child.state = State::kStopped;
+    }
+  }
+}
+
+bool Supervisor::AllStopped() const {
+  return std::none_of(children_.begin(), children_.end(),
+                      [](const Child& child) { return child.state == State::kRunning || child.state == State::kWaiting; });
+}
+
+int Supervisor::total_starts() const {
+  int starts = 0;
+  for (const Child& child : children_) starts += child.starts;
+  return starts;
+}
+
+}  // namespace hanas::cli

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands/exit_code.h"
+
+#include "core/base/error_reason.h"
+#include "gtest/gtest.h"
+
+namespace hanas::cli {
+namespace {
+
+TEST(ExitCodeTest, ReasonsComeBeforeCodes) {
+  EXPECT_EQ(ExitCodeOf(absl::OkStatus()), ExitCode::kOk);
+  EXPECT_EQ(ExitCodeOf(absl::FailedPreconditionError("x")), ExitCode::kFailed);
+  EXPECT_EQ(ExitCodeOf(WithReason(absl::FailedPreconditionError("x"), "OTHER_JOB")), ExitCode::kDirectory);
+  EXPECT_EQ(ExitCodeOf(WithReason(absl::FailedPreconditionError("x"), "INFEASIBLE_LIMITS")), ExitCode::kInfeasible);
+  EXPECT_EQ(ExitCodeOf(WithReason(absl::InvalidArgumentError("x"), "SOMETHING_ELSE")), ExitCode::kUsage);
+  EXPECT_EQ(ExitCodeOf(absl::ResourceExhaustedError("x")), ExitCode::kDiskFull);
+  EXPECT_EQ(ExitCodeOf(absl::AbortedError("x")), ExitCode::kComponent);
+}
+
+TEST(ExitCodeTest, ErrorsOfASearch) {
+  EXPECT_EQ(ExitCodeOfSearchError("INFEASIBLE_LIMITS"), ExitCode::kInfeasible);
+  EXPECT_EQ(ExitCodeOfSearchError("DATA_MISSING"), ExitCode::kData);
+  EXPECT_EQ(ExitCodeOfSearchError("WORKER_FAILED"), ExitCode::kSearchFailed);
+}
+
+}  // namespace
+}  // namespace hanas::cli

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/report/report_text.h"
+
+#include "cli/report/progress.h"
+#include "cli/report/report_svg.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace hanas::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+v1::Member MakeMember(const std::string& id, double accuracy, double p50_us, int64_t size_bytes, int64_t macs) {
+  v1::Member member;
+  member.set_id(id);
+  member.set_precision("pw 8 · dw 16 · last 8");
+  member.set_test_accuracy(accuracy);
+  member.set_test_correct(static_cast<int64_t>(accuracy * 10000));
+  member.set_test_images(10000);
+  member.set_test_accuracy_stddev(0.004);
+  member.set_latency_p50_us(p50_us);
+  member.set_latency_p90_us(p50_us * 1.05);
+  member.set_predicted_latency_us(p50_us * 0.98);
+  member.set_predicted_error(-0.02);
+  member.set_size_bytes(size_bytes);
+  member.set_macs(macs);
+  member.set_training_steps(150);
+  member.set_within_limits(true);
+  return member;
+}
+
+v1::Report MakeReport() {
+  v1::Report report;
+  report.set_space("small");
+  report.set_dataset("fashion-mnist");
+  report.set_log10_networks(12.34);
+  v1::DeviceContext& device = *report.mutable_device();
+  device.set_device("local");
+  device.set_cpu("Some CPU");
+  device.set_isa("avx512vnni");
+  device.set_backend("xnnpack");
+  device.set_backend_version("2024-11");
+  device.set_threads(1);
+  report.mutable_limits()->set_latency_ms(1);
+  report.mutable_limits()->set_size_bytes(200000);
+  report.set_statistic(v1::P50);
+  report.set_share_within_limits(0.42);
+  report.set_share_samples(2000);
+  report.set_test_images(10000);
+  *report.add_front() = MakeMember("member-1", 0.842, 112, 45200, 1230000);
+  *report.add_front() = MakeMember("member-2", 0.881, 412, 152000, 8100000);
+  report.mutable_front(1)->set_latency_noisy(true);
+  report.mutable_front(1)->set_within_limits(false);
+  for (v1::Member& member : *report.mutable_front()) {
+    member.set_exported_runtime("onnxruntime 1.21.0");
+    member.set_exported_accuracy(member.test_accuracy());
+    member.set_runtime_agreement(1);
+    member.set_runtime_agreement_images(100);
+  }
+  v1::Member& reference = *report.add_references();
+  reference = MakeMember("middle-8bit", 0.86, 300, 120000, 5000000);
+  reference.set_note("alone, 150 steps");
+  reference.set_predicted_latency_us(0);
+  reference.set_training_seconds(61);
+  v1::LatencyTrust& trust = *report.mutable_latency_trust();
+  trust.set_scale(1.04);
+  trust.set_offset_us(5.1);
+  trust.set_fitted_networks(12);
+  trust.set_held_out_networks(8);
+  trust.set_held_out_mape(0.021);
+  trust.set_held_out_max_error(0.055);
+  trust.set_held_out_spearman(0.99);
+  trust.set_uncalibrated_mape(0.12);
+  report.mutable_predictor_trust()->set_held_out_tau(0.61);
+  report.mutable_predictor_trust()->set_held_out_rmse(0.011);
+  report.mutable_predictor_trust()->set_trained_on(72);
+  report.mutable_predictor_trust()->set_kind("mlp");
+  report.set_operator_keys(603);
+  report.set_operator_cv_median(0.008);
+  report.add_findings()->set_sentence("depthwise 3x3 is 1.6× slower in int8 than in float here");
+  report.add_sentences("1.8× faster at +0.6 points than middle-8bit, outside the noise");
+  report.add_next_steps("more fine-tuning steps: every network was still improving");
+  v1::PhaseProgress& phase = *report.add_phases();
+  phase.set_phase(v1::PROFILING);
+  phase.set_done(603);
+  phase.set_total(603);
+  phase.set_unit("operators");
+  phase.set_seconds(72);
+  return report;
+}
+
+TEST(ReportTest, TheWholeScreen) {
+  EXPECT_EQ(RenderReport(MakeReport()),
+            R"(Searched small on fashion-mnist: 10^12.3 networks
+Measured on local, Some CPU, avx512vnni, xnnpack 2024-11, 1 thread
+Limits: p50 latency ≤ 1.00 ms, size ≤ 200 kB; 42.0 % of 2000 random networks keep them
+
+The front: each network fine-tuned for 150 steps, then measured whole; accuracy on 10000 test images, ± one binomial standard deviation
+  network         accuracy          p50 [p90]  predicted   error     size    MACs  precision
+  member-1    84.2 ± 0.4 %    112 µs [118 µs]     110 µs  −2.0 %  45.2 kB  1.23 M  pw 8 · dw 16 · last 8
+  member-2 !  88.1 ± 0.4 %  412 µs [433 µs] ~     404 µs  −2.0 %   152 kB  8.10 M  pw 8 · dw 16 · last 8
+
+References, measured the same way
+  network          accuracy        p50 [p90]  predicted  error    size    MACs  precision              trained
+  middle-8bit  86.0 ± 0.4 %  300 µs [315 µs]          -      -  120 kB  5.00 M  pw 8 · dw 16 · last 8  alone, 150 steps
+  ~ spread above 2 % over the rounds of measuring
+  ! outside the limits when measured
+
+What the search won
+  1.8× faster at +0.6 points than middle-8bit, outside the noise
+
+What decided
+  depthwise 3x3 is 1.6× slower in int8 than in float here
+
+How far to trust this
+  latency: 2.1 % mean error (worst 5.5 %) on 8 networks not used to calibrate; the plain sum of operators is 12.0 % off; rank correlation 0.99
+  latency model: 1.040 · sum of operators + 5.10 µs, fitted to 12 whole networks
+  accuracy predictor (mlp, 72 networks): Kendall τ 0.61 on networks it had not seen, error 1.1 points
+  603 operators measured, median spread over the rounds 0.8 %
+  exported = reported: 2 of 2 files score exactly what is reported on onnxruntime 1.21.0
+  the device's runtime and onnxruntime 1.21.0 agree on the class of at least 100.0 % of the compared images
+
+Time
+  phase                      time
+  profiling            1 min 12 s  603 operators
+  in all               1 min 12 s
+  of which references  1 min 01 s  (--no-references leaves them out)
+
+What to try next
+  more fine-tuning steps: every network was still improving
+)");
+}
+
+TEST(ReportTest, WhatIsNotKnownIsLeftOut) {
+  v1::Report report;
+  report.set_space("small");
+  report.set_dataset("drawn");
+  const std::string text = RenderReport(report);
+  EXPECT_THAT(text, HasSubstr("The front is empty."));
+  EXPECT_THAT(text, HasSubstr("No limits"));
+  EXPECT_THAT(text, Not(HasSubstr("How far to trust this")));
+  EXPECT_THAT(text, Not(HasSubstr("References")));
+}
+
+TEST(ReportTest, AnExportThatScoresDifferentlyIsSaid) {
+  v1::Report report = MakeReport();
+  report.mutable_front(0)->set_exported_accuracy(0.8395);
+  EXPECT_THAT(
+      RenderReport(report),
+      HasSubstr("exported = reported: 1 of 2 files score exactly what is reported on onnxruntime 1.21.0 (largest difference 0.25 points)"));
+}
+
+TEST(ReportTest, Figures) {
+  EXPECT_EQ(FormatBytes(999), "999 B");
+  EXPECT_EQ(FormatBytes(999.6), "1.00 kB");
+  EXPECT_EQ(FormatBytes(1234567), "1.23 MB");
+  EXPECT_EQ(FormatMicroseconds(99.96), "100 µs");
+  EXPECT_EQ(FormatMicroseconds(1840), "1.84 ms");
+  EXPECT_EQ(FormatSeconds(59.6), "1 min 00 s");
+  EXPECT_EQ(FormatSeconds(3600 + 12 * 60), "1 h 12 min");
+  EXPECT_EQ(FormatCount(216590000), "217 M");
+}
+
+TEST(ReportTest, TheDrawingHoldsEveryNetworkItsBarsAndTheLimit) {
+  v1::Report report = MakeReport();
+  report.set_space("a<b & \"c\"");
+  report.mutable_limits()->set_latency_ms(0.25);
+  const std::string svg = RenderFrontSvg(report);
+  EXPECT_THAT(svg, HasSubstr("a&lt;b &amp; &quot;c&quot;"));
+  EXPECT_THAT(svg, HasSubstr(">member-1<"));
+  EXPECT_THAT(svg, HasSubstr("<title>middle-8bit: 86.00 %, 300 µs, 120 kB, pw 8 · dw 16 · last 8</title></rect>"));
+  EXPECT_THAT(svg, HasSubstr("limit 250 µs"));
+  EXPECT_THAT(svg, HasSubstr("test accuracy, %"));
+  EXPECT_THAT(svg, testing::EndsWith("</svg>\n"));
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+}
+
+TEST(ReportTest, ADrawingWithoutNetworksIsStillADrawing) {
+  const std::string svg = RenderFrontSvg(v1::Report());
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+  EXPECT_THAT(svg, Not(HasSubstr("inf")));
+  EXPECT_THAT(svg, testing::EndsWith("</svg>\n"));
+}
+
+v1::PhaseProgress At(int64_t done, double seconds) {
+  v1::PhaseProgress progress;
+  progress.set_phase(v1::TRAINING);
+  progress.set_done(done);
+  progress.set_total(600);
+  progress.set_unit("steps");
+  progress.set_seconds(seconds);
+  return progress;
+}
+
+TEST(ReportTest, ProgressShowsRateAndTimeLeft) {
+  ProgressMeter meter;
+  meter.Add(At(0, 0));
+  EXPECT_EQ(meter.Line(0), "training   0/600 steps  0 %");
+  meter.Add(At(60, 20));
+  EXPECT_EQ(meter.Line(0), "training   60/600 steps  10 %  3.0/s  3 min 00 s left");
+  v1::PhaseProgress last = At(150, 50);
+  last.set_note("loss 1.23");
+  meter.Add(last);
+  EXPECT_EQ(meter.Line(0), "training   150/600 steps  25 %  3.0/s  2 min 30 s left  loss 1.23");
+  EXPECT_EQ(meter.Line(20), "training   150/600 …");
+}
+
+TEST(ReportTest, ProgressOfARestartedPhaseBeginsAnew) {
+  ProgressMeter meter;
+  meter.Add(At(500, 100));
+  meter.Add(At(400, 101));
+  EXPECT_EQ(meter.Line(0), "training   400/600 steps  67 %");
+}
+
+TEST(ReportTest, CuttingRespectsCharacters) {
+  EXPECT_EQ(CutToWidth("µµµµ", 3), "µµ…");
+  EXPECT_EQ(CutToWidth("µµµµ", 4), "µµµµ");
+}
+
+}  // namespace
+}  // namespace hanas::cli
