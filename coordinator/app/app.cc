@@ -175,7 +175,7 @@ absl::StatusOr<WatchedEvents> App::WaitForEvents(uint64_t id, int64_t after_sequ
   mutex_.AwaitWithTimeout(absl::Condition(&ready), timeout);
   const SearchState* search = state_.FindSearch(id);
   if (search == nullptr) return NoSearch(id);
-  WatchedEvents watched = {.events = {}, .search = Snapshot(*search)};
+  WatchedEvents watched = {.events = {}, .search = Snapshot(*search), .stopped = stopped_};
   for (const EventRecord& event : search->events) {
     if (event.sequence > after_sequence) watched.events.push_back(event);
   }
@@ -243,10 +243,12 @@ absl::StatusOr<GrantedTask> App::Describe(uint64_t id) {
 absl::StatusOr<std::optional<GrantedTask>> App::TryLease(uint64_t party_id, const std::string& instance) {
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
   const PartyRecord* party = state_.FindParty(party_id);
-  if (party == nullptr) return absl::NotFoundError(absl::StrCat("expected a registered party, found ", party_id, "; register again"));
+  if (party == nullptr) {
+    return WithReason(absl::NotFoundError(absl::StrCat("expected a registered party, found ", party_id, "; register again")), "UNKNOWN_PARTY");
+  }
   if (party->instance != instance) {
     return WithReason(absl::FailedPreconditionError(absl::StrCat("expected the instance that registered last as ", party->name, ", found ", instance)),
-                      "STALE_LEASE");
+                      "SUPERSEDED");
   }
   Touch(party_id);
   const absl::Duration now = clock_->Monotonic();

@@ -42,6 +42,7 @@ struct SearchSnapshot {
 struct WatchedEvents {
   std::vector<EventRecord> events;  // after the sequence asked for
   SearchSnapshot search;
+  bool stopped = false;  // the application stops: ask again elsewhere, or later
 };
 
 /// A task with all that its holder needs to know.
@@ -94,7 +95,7 @@ class App {
   /// Returns INVALID_ARGUMENT for a party without name, instance or host.
   absl::StatusOr<PartyRecord> Register(PartyRecord party) ABSL_LOCKS_EXCLUDED(mutex_);
   /// The next task for this party, none after `timeout`. A party that has a live lease gets it again: its reply was lost. Returns NOT_FOUND for a party
-  /// that is not registered, FAILED_PRECONDITION with STALE_LEASE for an instance that was replaced.
+  /// that is not registered, FAILED_PRECONDITION with SUPERSEDED for an instance that was replaced.
   absl::StatusOr<std::optional<GrantedTask>> LeaseTask(uint64_t party, const std::string& instance, absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND, FAILED_PRECONDITION with STALE_LEASE.
   absl::StatusOr<RenewalReply> Renew(const Renewal& renewal) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/conclusions.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace hanas::coordinator {
+namespace {
+
+constexpr double kSigmas = 2;
+constexpr double kSameSpeed = 1.02;  // ratios closer to 1 are the same, given the spread of measurements
+
+/// Difference of accuracies in points, and whether it is outside the noise.
+struct Difference {
+  double points = 0;
+  bool outside_noise = false;
+};
+
+Difference Compare(const ReportMember& a, const ReportMember& b) {
+  const double points = 100 * (a.accuracy() - b.accuracy());
+  const double spread = 100 * std::hypot(a.accuracy_stddev(), b.accuracy_stddev());
+  return {points, std::abs(points) > kSigmas * spread};
+}
+
+std::string SpeedText(double ratio) {
+  if (ratio > kSameSpeed) return absl::StrFormat("%.1fx faster", ratio);
+  if (ratio < 1 / kSameSpeed) return absl::StrFormat("%.1fx slower", 1 / ratio);
+  return "as fast";
+}
+
+std::string PointsText(const Difference& difference) {
+  return absl::StrFormat("%+.1f points, %s the noise", difference.points, difference.outside_noise ? "outside" : "within");
+}
+
+std::string AgainstText(const ReportMember& member, const ReportMember& reference) {
+  return absl::StrFormat("%s at %s", SpeedText(reference.measured_us / member.measured_us), PointsText(Compare(member, reference)));
+}
+
+const ReportMember* Find(const std::vector<ReportMember>& members, const std::string& id) {
+  const auto found = std::find_if(members.begin(), members.end(), [&](const ReportMember& member) { return member.record.id == id; });
+  return found == members.end() ? nullptr : &*found;
+}
+
+/// The fastest member that is not worse than the reference outside the noise; without one, the most accurate member.
+const ReportMember& BestAgainst(const std::vector<ReportMember>& front, const ReportMember& reference) {
+  for (const ReportMember& member : front) {
+    const Difference difference = Compare(member, reference);
+    if (difference.points >= 0 || !difference.outside_noise) return member;
+  }
+  return *std::max_element(front.begin(), front.end(), [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
+}
+
+/// A member wins when it is faster and not less accurate outside the noise, or more accurate outside the noise and not slower.
+bool Wins(const ReportMember& member, const ReportMember& reference) {
+  const Difference difference = Compare(member, reference);
+  const double ratio = reference.measured_us / member.measured_us;
+  const bool not_worse = difference.points >= 0 || !difference.outside_noise;
+  return (ratio > kSameSpeed && not_worse) || (ratio >= 1 / kSameSpeed && difference.points > 0 && difference.outside_noise);
+}
+
+std::string AgainstReference(const ReportData& data, const ReportMember& reference, const std::string& name) {
+  const ReportMember& best = BestAgainst(data.front, reference);
+  const std::string text = absl::StrCat(best.record.id, " is ", AgainstText(best, reference));
+  if (Wins(best, reference)) return absl::StrCat("Against ", name, ", ", text, ".");
+  return absl::StrCat("The search did not beat ", name, ": ", text, ".");
+}
+
+std::string StepsText(const ReportMember& reference) { return absl::StrCat("trained alone for ", reference.record.steps, " steps"); }
+
+void AddReferences(const ReportData& data, std::vector<std::string>& sentences) {
+  if (const ReportMember* largest = Find(data.references, "largest-8bit")) {
+    sentences.push_back(AgainstReference(data, *largest, absl::StrCat("the largest network at 8 bits, ", StepsText(*largest))));
+  }
+  if (const ReportMember* middle = Find(data.references, "middle-8bit")) {
+    sentences.push_back(AgainstReference(data, *middle, absl::StrCat("the middle network at 8 bits, ", StepsText(*middle))));
+  }
+  if (const ReportMember* middle = Find(data.references, "middle-8bit-long")) {
+    sentences.push_back(
+        AgainstReference(data, *middle, absl::StrCat("the middle network at 8 bits, ", StepsText(*middle), " (as many as supernet and fine-tuning together)")));
+  }
+}
+
+}  // namespace
+
+std::string ComparisonSentence(const OperatorComparison& comparison) {
+  const std::string shapes = absl::StrFormat("%d shapes, %.0f against %.0f us in all", comparison.num_shapes, comparison.int8_us, comparison.float_us);
+  const double ratio = comparison.int8_us / comparison.float_us;
+  if (ratio > kSameSpeed) return absl::StrFormat("%s is %.1fx slower in int8 than in float32 here (%s)", comparison.operator_text, ratio, shapes);
+  if (ratio < 1 / kSameSpeed) return absl::StrFormat("%s is %.1fx faster in int8 than in float32 here (%s)", comparison.operator_text, 1 / ratio, shapes);
+  return absl::StrFormat("%s is as fast in int8 as in float32 here (%s)", comparison.operator_text, shapes);
+}
+
+std::vector<std::string> Conclusions(const ReportData& data) {
+  std::vector<std::string> sentences;
+  if (data.front.empty()) return {"The search returned no network."};
+  const auto [worst, best] = std::minmax_element(data.front.begin(), data.front.end(),
+                                                 [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
+  sentences.push_back(absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %.0f to %.0f us.", data.front.size(), 100 * worst->accuracy(),
+                                      100 * best->accuracy(), data.test_images, data.front.front().measured_us, data.front.back().measured_us));
+  AddReferences(data, sentences);
+  for (const ReportMember& member : data.front) {
+    if (!member.within_limits) sentences.push_back(absl::StrCat(member.record.id, " breaks its limits as measured."));
+  }
+  for (const OperatorComparison& comparison : data.comparisons) {
+    if (comparison.int8_us > kSameSpeed * comparison.float_us) sentences.push_back(absl::StrCat("What decided: ", ComparisonSentence(comparison), "."));
+  }
+  return sentences;
+}
+
+std::vector<std::string> NextSteps(const ReportData& data) {
+  std::vector<std::string> steps;
+  if (data.predictor.held_out_tau < 0.5) {
+    steps.push_back(absl::StrFormat("The accuracy predictor ranks unseen networks with tau %.2f: raise sampling.networks or sampling.validation_images.",
+                                    data.predictor.held_out_tau));
+  }
+  if (data.latency.held_out.mape > 0.05) {
+    steps.push_back(absl::StrFormat("Latency is predicted with %.1f %% error: raise measure.calibration_networks, or measure on a quieter machine.",
+                                    100 * data.latency.held_out.mape));
+  }
+  if (const ReportMember* middle = Find(data.references, "middle-8bit-long"); middle != nullptr && !data.front.empty()) {
+    if (!Wins(BestAgainst(data.front, *middle), *middle)) {
+      steps.push_back("A network trained alone for the whole budget is not beaten: raise training.steps and fine_tune.steps, weight sharing pays off late.");
+    }
+  }
+  const bool tight = data.record.profile.has_value() && data.record.profile->share_within_limits < 0.01;
+  if (tight) steps.push_back("The limits keep less than 1 % of the space: add smaller choices to the space, so that more of it can be searched.");
+  steps.push_back(absl::StrCat("Networks that are to be shipped deserve longer training: raise fine_tune.steps from ", data.job.fine_tune.steps, "."));
+  return steps;
+}
+
+}  // namespace hanas::coordinator

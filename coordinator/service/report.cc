@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/service/report.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "coordinator/app/conclusions.h"
+#include "coordinator/service/search_convert.h"
+#include "coordinator/service/task_convert.h"
+#include "rpc/convert/job.h"
+#include "rpc/convert/space.h"
+
+namespace hanas::coordinator {
+namespace {
+
+std::string TrainingNote(const ReportMember& member) {
+  switch (member.record.training) {
+    case TrainingKind::kFineTune: return absl::StrCat("from the supernet, fine-tuned for ", member.record.steps, " steps");
+    case TrainingKind::kAlone: return absl::StrCat("trained alone for ", member.record.steps, " steps");
+    case TrainingKind::kSupernet: break;
+  }
+  return "";
+}
+
+void FillMeasured(const ReportMember& member, v1::Member& out) {
+  const NetworkMeasurement& device = member.verified.device;
+  out.set_latency_p50_us(device.p50_us);
+  out.set_latency_p90_us(device.p90_us);
+  out.set_latency_p99_us(device.p99_us);
+  out.set_latency_cv(device.cv);
+  out.set_latency_rounds(device.rounds);
+  out.set_latency_noisy(device.noisy);
+  out.set_predicted_latency_us(member.record.predicted_us);
+  out.set_predicted_error(member.measured_us > 0 ? (member.record.predicted_us - member.measured_us) / member.measured_us : 0);
+  out.set_exported_accuracy(member.verified.exported.fraction());
+  out.set_exported_latency_p50_us(member.verified.exported_latency.p50_us);
+  out.set_exported_runtime(member.verified.exported_runtime);
+  out.set_runtime_agreement_images(member.verified.compared);
+  if (member.verified.compared > 0) {
+    out.set_runtime_agreement(static_cast<double>(member.verified.agreeing) / static_cast<double>(member.verified.compared));
+  }
+}
+
+v1::Member ToProto(const ReportMember& member) {
+  v1::Member out;
+  out.set_id(member.record.id);
+  out.set_role(member.record.reference ? "reference" : "member");
+  out.set_note(TrainingNote(member));
+  *out.mutable_architecture() = rpc::ToProto(member.record.architecture);
+  out.set_architecture_text(member.text);
+  out.set_architecture_json(member.json);
+  out.set_precision(member.precision);
+  out.set_test_correct(member.bound.test.correct);
+  out.set_test_images(member.bound.test.images);
+  out.set_test_accuracy(member.accuracy());
+  out.set_test_accuracy_stddev(member.accuracy_stddev());
+  out.set_validation_accuracy_shared(member.record.shared.fraction());
+  FillMeasured(member, out);
+  out.set_size_bytes(member.cost.size_bytes);
+  out.set_peak_memory_bytes(member.cost.peak_memory_bytes);
+  out.set_macs(member.cost.macs);
+  out.set_parameters(member.cost.parameters);
+  out.set_training_steps(member.record.steps);
+  out.set_training_seconds(member.training_seconds);
+  out.set_onnx_file(absl::StrCat(member.record.id, ".onnx"));
+  out.set_onnx_sha256(member.bound.onnx.sha256);
+  out.set_model_file(absl::StrCat(member.record.id, ".hanas"));
+  out.set_model_sha256(member.bound.bound_model.sha256);
+  out.set_within_limits(member.within_limits);
+  return out;
+}
+
+void FillTrust(const ReportData& data, v1::Report& out) {
+  v1::LatencyTrust& latency = *out.mutable_latency_trust();
+  latency.set_scale(data.latency.fit.calibration.scale);
+  latency.set_offset_us(data.latency.fit.calibration.offset_us);
+  latency.set_fitted_networks(data.latency.num_fitted);
+  latency.set_held_out_networks(data.latency.held_out.num_pairs);
+  latency.set_held_out_mape(data.latency.held_out.mape);
+  latency.set_held_out_max_error(data.latency.held_out.max_relative_error);
+  latency.set_held_out_spearman(data.latency.held_out.spearman);
+  latency.set_uncalibrated_mape(data.latency.uncalibrated.mape);
+  for (const ReportPair& pair : data.pairs) {
+    v1::LatencyPair& row = *latency.add_pairs();
+    row.set_architecture_text(pair.text);
+    row.set_sum_us(pair.sum_us);
+    row.set_predicted_us(pair.predicted_us);
+    row.set_measured_us(pair.measured_us);
+    row.set_cv(pair.cv);
+    row.set_held_out(pair.held_out);
+  }
+  v1::PredictorTrust& predictor = *out.mutable_predictor_trust();
+  predictor.set_held_out_tau(data.predictor.held_out_tau);
+  predictor.set_held_out_rmse(data.predictor.held_out_rmse);
+  predictor.set_trained_on(static_cast<int32_t>(data.predictor_networks));
+  predictor.set_kind(data.predictor.kind);
+}
+
+void FillProfile(const ProfileRecord& profile, v1::Report& out) {
+  for (const RangeRecord& range : profile.ranges) {
+    v1::Range& row = *out.add_reachable();
+    row.set_metric(range.metric);
+    row.set_low(range.low);
+    row.set_high(range.high);
+  }
+  out.set_share_within_limits(profile.share_within_limits);
+  out.set_share_samples(profile.share_samples);
+  out.set_operator_keys(profile.operator_keys);
+  out.set_operator_cv_median(profile.operator_cv_median);
+}
+
+void FillSearch(const ReportData& data, v1::Report& out) {
+  for (const RoundRecord& round : data.record.rounds) {
+    v1::SearchRound& row = *out.add_rounds();
+    row.set_round(round.round);
+    row.set_evaluations(round.evaluations);
+    row.set_held_out_tau(round.held_out_tau);
+    row.set_hypervolume(round.hypervolume);
+    row.set_latency_mape(round.latency_mape);
+    row.set_front_size(round.front_size);
+  }
+  double reference_seconds = 0;
+  for (const ReportMember& reference : data.references) reference_seconds += reference.training_seconds;
+  for (const PhaseRecord& phase : data.record.phases) {
+    v1::PhaseProgress& row = *out.add_phases();
+    row = ToProto(phase);
+    if (phase.phase == SearchPhase::kVerifying && !data.references.empty()) {
+      row.set_note(absl::StrFormat("of which %.1f s trained the references", reference_seconds));
+    }
+  }
+  out.set_candidates_scored(data.record.candidates_scored);
+  if (data.record.scoring_seconds > 0) out.set_candidates_per_second(static_cast<double>(data.record.candidates_scored) / data.record.scoring_seconds);
+}
+
+}  // namespace
+
+v1::Report MakeReport(const ReportData& data) {
+  v1::Report out;
+  out.set_search(absl::StrCat("searches/", data.record.id));
+  out.set_job_digest(data.record.job_digest.ToHex());
+  out.set_dataset(data.job.dataset.name);
+  out.set_dataset_digest(data.record.dataset_digest);
+  out.set_space(data.job.space.name);
+  out.set_log10_networks(data.log10_networks);
+  *out.mutable_device() = ToProto(data.record.device);
+  *out.mutable_limits() = rpc::ToProto(data.job.target.limits);
+  out.set_statistic(rpc::ToProto(data.job.target.statistic));
+  for (const ReportMember& member : data.front) *out.add_front() = ToProto(member);
+  for (const ReportMember& member : data.references) *out.add_references() = ToProto(member);
+  FillTrust(data, out);
+  if (data.record.profile.has_value()) FillProfile(*data.record.profile, out);
+  FillSearch(data, out);
+  for (const OperatorComparison& comparison : data.comparisons) {
+    v1::OperatorFinding& finding = *out.add_findings();
+    finding.set_operator_text(comparison.operator_text);
+    finding.set_int8_us(comparison.int8_us);
+    finding.set_float_us(comparison.float_us);
+    finding.set_sentence(ComparisonSentence(comparison));
+  }
+  out.set_test_images(data.test_images);
+  for (std::string& sentence : Conclusions(data)) out.add_sentences(std::move(sentence));
+  for (std::string& step : NextSteps(data)) out.add_next_steps(std::move(step));
+  return out;
+}
+
+}  // namespace hanas::coordinator

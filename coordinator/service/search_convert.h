@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_SERVICE_SEARCH_CONVERT_H_
+#define HANAS_COORDINATOR_SERVICE_SEARCH_CONVERT_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "coordinator/app/app.h"
+#include "proto/hanas/v1/search.pb.h"
+
+namespace hanas::coordinator {
+
+// Application -> wire for searches. Thread-safe: free functions without state.
+
+/// Of the bytes that a CreateSearch request carried: what the application stores and reads back.
+absl::StatusOr<SearchJob> ParseSpec(absl::string_view bytes);
+
+v1::Phase ToProto(SearchPhase phase);
+v1::PhaseProgress ToProto(const PhaseRecord& phase);
+v1::Search ToProto(const SearchSnapshot& snapshot);
+v1::SearchEvent ToProto(const EventRecord& event);
+/// What is going on now, under the sequence of the last recorded event, so that a resumed watch misses nothing.
+v1::SearchEvent ProgressEvent(const SearchSnapshot& snapshot);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_SERVICE_SEARCH_CONVERT_H_

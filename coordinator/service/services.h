@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_SERVICE_SERVICES_H_
+#define HANAS_COORDINATOR_SERVICE_SERVICES_H_
+
+#include <memory>
+
+#include <grpcpp/impl/service_type.h>
+
+#include "coordinator/app/app.h"
+#include "coordinator/store/artifact_store.h"
+
+namespace hanas::coordinator {
+
+// The coordinator's gRPC services. A handler validates, converts, makes one application call and converts back: no state, no policy, no locks.
+// Arguments are borrowed and must outlive the service. Thread-safe.
+
+std::unique_ptr<grpc::Service> CreateSearchService(App* app);
+std::unique_ptr<grpc::Service> CreateTaskService(App* app);
+std::unique_ptr<grpc::Service> CreateArtifactService(ArtifactStore* artifacts);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_SERVICE_SERVICES_H_

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/service/task_convert.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "core/space/search_space.h"
+#include "rpc/convert/device.h"
+#include "rpc/convert/job.h"
+#include "rpc/convert/space.h"
+
+namespace hanas::coordinator {
+namespace {
+
+constexpr size_t kMaxTextBytes = 256;
+
+v1::ArtifactRef ToProto(const ArtifactRef& artifact) {
+  v1::ArtifactRef proto;
+  proto.set_sha256(artifact.sha256);
+  proto.set_size_bytes(artifact.size_bytes);
+  return proto;
+}
+ArtifactRef FromProto(const v1::ArtifactRef& proto) { return {.sha256 = proto.sha256(), .size_bytes = proto.size_bytes()}; }
+
+Score FromProto(const v1::Accuracy& proto) { return {.correct = proto.correct(), .images = proto.images(), .loss = proto.loss()}; }
+
+NetworkMeasurement FromProto(const v1::NetworkRow& proto) {
+  return {proto.p50_us(), proto.p90_us(), proto.p99_us(), proto.cv(), proto.rounds(), proto.noisy(), proto.samples()};
+}
+
+HostObservation FromProto(const v1::HostState& proto) {
+  HostObservation host = {.canary_ratio = proto.canary_ratio(), .rejected_rounds = proto.rejected_rounds()};
+  if (proto.has_load_average()) host.load_average = proto.load_average();
+  if (proto.has_steal_percent()) host.steal_percent = proto.steal_percent();
+  if (proto.has_temperature_celsius()) host.temperature_celsius = proto.temperature_celsius();
+  if (proto.has_frequency_mhz()) host.frequency_mhz = proto.frequency_mhz();
+  return host;
+}
+
+/// The schedule of a training task: the supernet's is the job's; one network has no sampling, and fine-tuning its own learning rate.
+TrainingSpec TrainingOf(const SearchJob& job, const TrainWork& work) {
+  TrainingSpec training = job.training;
+  training.steps = work.total_steps;
+  if (work.kind == TrainingKind::kSupernet) return training;
+  training.phases = {{1.0, SamplingKind::kLargest}};
+  if (work.kind == TrainingKind::kFineTune) training.learning_rate = job.fine_tune.learning_rate;
+  return training;
+}
+
+struct WorkWriter {
+  const GrantedTask& granted;
+  v1::Task& out;
+
+  const SearchJob& job() const { return *granted.job; }
+
+  void operator()(const TrainWork& work) const {
+    v1::TrainTask& train = *out.mutable_train();
+    *train.mutable_space() = rpc::ToProto(job().space);
+    if (!work.slice.genes.empty()) *train.mutable_slice() = rpc::ToProto(work.slice);
+    *train.mutable_dataset() = rpc::ToProto(job().dataset);
+    *train.mutable_training() = rpc::ToProto(TrainingOf(job(), work));
+    train.set_seed(job().seed);
+    if (!work.initial.empty()) *train.mutable_initial() = ToProto(work.initial);
+    train.set_reset_schedule(work.kind == TrainingKind::kFineTune && work.from_step == 0);
+    train.set_from_step(work.from_step);
+    train.set_to_step(work.to_step);
+  }
+  void operator()(const EvaluateWork& work) const {
+    v1::EvaluateTask& evaluate = *out.mutable_evaluate();
+    *evaluate.mutable_space() = rpc::ToProto(job().space);
+    *evaluate.mutable_dataset() = rpc::ToProto(job().dataset);
+    *evaluate.mutable_checkpoint() = ToProto(work.checkpoint);
+    for (const Architecture& architecture : work.architectures) *evaluate.add_architectures() = rpc::ToProto(architecture);
+    for (const std::string& digest : work.graph_digests) evaluate.add_graph_digests(digest);
+    evaluate.set_validation_images(job().sampling.validation_images);
+    evaluate.set_calibration_images(job().sampling.calibration_images);
+  }
+  void operator()(const FitWork&) const {
+    v1::FitPredictorTask& fit = *out.mutable_fit_predictor();
+    for (const auto& [features, target] : granted.rows) {
+      v1::FeatureRow& row = *fit.add_rows();
+      row.mutable_features()->Assign(features.begin(), features.end());
+      row.set_target(target);
+    }
+    fit.set_seed(job().seed);
+    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job().space);
+    if (space.ok()) fit.set_space_digest(space->digest().ToHex());
+  }
+  void operator()(const BindWork& work) const {
+    v1::BindTask& bind = *out.mutable_bind();
+    *bind.mutable_space() = rpc::ToProto(job().space);
+    *bind.mutable_dataset() = rpc::ToProto(job().dataset);
+    *bind.mutable_checkpoint() = ToProto(work.checkpoint);
+    *bind.mutable_architecture() = rpc::ToProto(work.architecture);
+    bind.set_graph_digest(work.graph_digest);
+    bind.set_calibration_images(job().sampling.calibration_images);
+  }
+  void operator()(const PackWork&) const { *out.mutable_pack_images()->mutable_dataset() = rpc::ToProto(job().dataset); }
+  void operator()(const MeasureOperatorsWork& work) const {
+    v1::MeasureOperatorsTask& measure = *out.mutable_measure_operators();
+    for (const std::string& key : work.keys) measure.add_keys(key);
+    FillMeasuring(measure);
+    FillRecorded(measure);
+  }
+  void operator()(const MeasureNetworksWork& work) const {
+    v1::MeasureNetworksTask& measure = *out.mutable_measure_networks();
+    const v1::SpaceSpec space = rpc::ToProto(job().space);
+    for (size_t i = 0; i < work.architectures.size(); ++i) {
+      v1::NetworkToMeasure& network = *measure.add_networks();
+      *network.mutable_space() = space;
+      *network.mutable_architecture() = rpc::ToProto(work.architectures[i]);
+      network.set_plan_digest(work.plan_digests[i]);
+    }
+    FillMeasuring(measure);
+    FillRecorded(measure);
+  }
+  void operator()(const VerifyWork& work) const {
+    v1::VerifyModelTask& verify = *out.mutable_verify_model();
+    *verify.mutable_bound_model() = ToProto(work.bound_model);
+    *verify.mutable_onnx() = ToProto(work.onnx);
+    *verify.mutable_images() = ToProto(work.images);
+    verify.set_agreement_images(100);
+    FillMeasuring(verify);
+  }
+
+  template <typename Measure>
+  void FillMeasuring(Measure& measure) const {
+    measure.set_rounds(job().measure.rounds);
+    measure.set_max_rounds(job().measure.max_rounds);
+    measure.set_seed(job().seed);
+  }
+  template <typename Measure>
+  void FillRecorded(Measure& measure) const {
+    for (const RecordedRound& recorded : granted.task.rounds) {
+      v1::RecordedRound& round = *measure.add_recorded();
+      round.set_round(recorded.round);
+      for (const RoundMeasurement& row : recorded.rows) {
+        v1::RoundRow& out_row = *round.add_rows();
+        out_row.set_index(row.index);
+        out_row.set_flushed_us(row.flushed_us);
+        out_row.set_hot_us(row.hot_us);
+        out_row.set_p99_us(row.p99_us);
+        out_row.set_samples(row.samples);
+        out_row.set_disturbed(row.disturbed);
+      }
+    }
+  }
+};
+
+TrainOutcome FromProto(const v1::TrainResult& proto) {
+  return {.checkpoint = FromProto(proto.checkpoint()),
+          .step = proto.step(),
+          .loss = proto.loss(),
+          .images_per_second = proto.images_per_second(),
+          .seconds = proto.seconds(),
+          .dataset_digest = proto.dataset_digest(),
+          .reached_end = proto.reached_end()};
+}
+
+EvaluateOutcome FromProto(const v1::EvaluateResult& proto) {
+  EvaluateOutcome outcome = {.seconds = proto.seconds()};
+  for (const v1::Accuracy& accuracy : proto.accuracies()) outcome.scores.push_back(FromProto(accuracy));
+  return outcome;
+}
+
+MeasureOperatorsOutcome FromProto(const v1::MeasureOperatorsResult& proto) {
+  MeasureOperatorsOutcome outcome = {.host = FromProto(proto.host()), .seconds = proto.seconds()};
+  for (const v1::OperatorRow& row : proto.rows()) outcome.rows.push_back({row.key(), row.flushed_us(), row.hot_us(), row.cv(), row.rounds(), row.noisy()});
+  return outcome;
+}
+
+MeasureNetworksOutcome FromProto(const v1::MeasureNetworksResult& proto) {
+  MeasureNetworksOutcome outcome = {.host = FromProto(proto.host()), .seconds = proto.seconds()};
+  for (const v1::NetworkRow& row : proto.rows()) outcome.rows.push_back(FromProto(row));
+  return outcome;
+}
+
+VerifyOutcome FromProto(const v1::VerifyModelResult& proto) {
+  return {.device = FromProto(proto.device()),
+          .exported = FromProto(proto.exported()),
+          .exported_latency = FromProto(proto.exported_latency()),
+          .exported_runtime = proto.exported_runtime(),
+          .agreeing = proto.agreeing(),
+          .compared = proto.compared(),
+          .max_logit_difference = proto.max_logit_difference(),
+          .host = FromProto(proto.host()),
+          .seconds = proto.seconds()};
+}
+
+absl::Status CheckText(absl::string_view field, absl::string_view text, bool required) {
+  if (text.size() <= kMaxTextBytes && (!required || !text.empty())) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(field, ": expected ", required ? 1 : 0, " to ", kMaxTextBytes, " bytes, found ", text.size()));
+}
+
+DeviceDescription FromProto(const v1::DeviceContext& proto) {
+  return {.device = proto.device(),
+          .host = proto.host(),
+          .cpu = proto.cpu(),
+          .isa = proto.isa(),
+          .backend = proto.backend(),
+          .backend_version = proto.backend_version(),
+          .threads = proto.threads(),
+          .governor = proto.governor()};
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> IdFromName(absl::string_view name, absl::string_view collection) {
+  absl::string_view number = name;
+  uint64_t id = 0;
+  const bool good = absl::ConsumePrefix(&number, collection) && absl::ConsumePrefix(&number, "/") && absl::SimpleAtoi(number, &id) && id > 0;
+  if (good) return id;
+  return absl::InvalidArgumentError(absl::StrCat("expected a name like \"", collection, "/12\", found \"", absl::CHexEscape(name.substr(0, 80)), "\""));
+}
+
+absl::StatusOr<uint64_t> PartyIdFromName(absl::string_view name) {
+  return IdFromName(name, absl::StartsWith(name, "devices/") ? "devices" : "workers");
+}
+
+std::string PartyName(const PartyRecord& party) { return absl::StrCat(party.agent ? "devices/" : "workers/", party.id); }
+
+absl::StatusOr<PartyRecord> PartyFromProto(const v1::Party& proto) {
+  const std::pair<absl::string_view, absl::string_view> texts[] = {
+      {"party.name", proto.name()}, {"party.instance_id", proto.instance_id()}, {"party.host_id", proto.host_id()}};
+  for (const auto& [field, text] : texts) {
+    if (absl::Status status = CheckText(field, text, true); !status.ok()) return status;
+  }
+  if (absl::Status status = CheckText("party.version", proto.version(), false); !status.ok()) return status;
+  if (proto.has_worker() == proto.has_agent()) return absl::InvalidArgumentError("party: expected either worker or agent, found both or neither");
+  PartyRecord party = {.agent = proto.has_agent(), .name = proto.name(), .instance = proto.instance_id(), .host = proto.host_id(), .version = proto.version()};
+  if (proto.has_worker()) {
+    party.threads = proto.worker().threads();
+    party.datasets.assign(proto.worker().datasets().begin(), proto.worker().datasets().end());
+    return party;
+  }
+  absl::StatusOr<BackendCaps> caps = rpc::BackendCapsFromProto(proto.agent().caps());
+  if (!caps.ok()) return caps.status();
+  party.caps = *std::move(caps);
+  party.device = FromProto(proto.agent().device());
+  return party;
+}
+
+v1::DeviceContext ToProto(const DeviceDescription& device) {
+  v1::DeviceContext proto;
+  proto.set_device(device.device);
+  proto.set_host(device.host);
+  proto.set_cpu(device.cpu);
+  proto.set_isa(device.isa);
+  proto.set_backend(device.backend);
+  proto.set_backend_version(device.backend_version);
+  proto.set_threads(device.threads);
+  proto.set_governor(device.governor);
+  return proto;
+}
+
+v1::Task ToProto(const GrantedTask& granted) {
+  v1::Task proto;
+  proto.mutable_lease()->set_task(absl::StrCat("tasks/", granted.task.id));
+  proto.mutable_lease()->set_attempt(granted.task.attempt);
+  proto.mutable_lease()->set_fencing_token(granted.task.fencing_token);
+  proto.mutable_lease()->set_ttl_seconds(absl::ToDoubleSeconds(granted.ttl));
+  std::visit(WorkWriter{granted, proto}, granted.task.work);
+  return proto;
+}
+
+absl::StatusOr<Holder> HolderFromProto(absl::string_view party, absl::string_view instance, absl::string_view task, uint64_t fencing_token) {
+  const absl::StatusOr<uint64_t> party_id = PartyIdFromName(party);
+  if (!party_id.ok()) return party_id.status();
+  const absl::StatusOr<uint64_t> task_id = IdFromName(task, "tasks");
+  if (!task_id.ok()) return task_id.status();
+  return Holder{.party = *party_id, .instance = std::string(instance), .task = *task_id, .fencing_token = fencing_token};
+}
+
+absl::StatusOr<Outcome> OutcomeFromProto(const v1::CompleteTaskRequest& request) {
+  using Request = v1::CompleteTaskRequest;
+  switch (request.result_case()) {
+    case Request::kTrain: return FromProto(request.train());
+    case Request::kEvaluate: return FromProto(request.evaluate());
+    case Request::kFitPredictor: {
+      const v1::FitPredictorResult& fit = request.fit_predictor();
+      return FitOutcome{fit.predictor(), fit.held_out_tau(), fit.held_out_rmse(), fit.kind()};
+    }
+    case Request::kBind: {
+      const v1::BindResult& bind = request.bind();
+      return BindOutcome{FromProto(bind.bound_model()), FromProto(bind.onnx()), FromProto(bind.test()), bind.seconds()};
+    }
+    case Request::kPackImages: return PackOutcome{FromProto(request.pack_images().images()), request.pack_images().num_images()};
+    case Request::kMeasureOperators: return FromProto(request.measure_operators());
+    case Request::kMeasureNetworks: return FromProto(request.measure_networks());
+    case Request::kVerifyModel: return FromProto(request.verify_model());
+    case Request::RESULT_NOT_SET: break;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("result: expected the result of the task's work, found none for ", request.task()));
+}
+
+RecordedRound RoundFromProto(const v1::RecordRoundRequest& request) {
+  RecordedRound round = {.round = request.round()};
+  for (const v1::RoundRow& row : request.rows()) {
+    round.rows.push_back({row.index(), row.flushed_us(), row.hot_us(), row.p99_us(), row.samples(), row.disturbed()});
+  }
+  return round;
+}
+
+}  // namespace hanas::coordinator
