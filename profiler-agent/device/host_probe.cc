@@ -157,10 +157,12 @@ HostReading HostProbe::Read() {
 
 HostIdentity HostProbe::Identify() const {
   const fs::path root = root_.empty() ? "/" : root_;
-  HostIdentity identity{.hostname = HostName(), .cpu_model = CpuModel(root), .isa = Isa(), .num_cpus = AllowedCpus(), .memory_bytes = MemoryBytes(root)};
+  HostIdentity identity{
+      .hostname = HostName(), .cpu_model = CpuModel(root), .isa = Isa(), .num_cpus = AllowedCpus(), .memory_bytes = MemoryBytes(root)};
   const std::string machine = ReadText(root / "etc/machine-id").value_or("");
   // The file may exist without an id ("uninitialized" in images). The id itself is confidential: machine-id(5).
-  const bool usable = machine.size() == 32 && std::all_of(machine.begin(), machine.end(), [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); });
+  const bool usable = machine.size() == 32 && std::all_of(machine.begin(), machine.end(),
+                                                          [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); });
   identity.host_id = DigestBuilder().Add("hanas host").Add(usable ? machine : identity.hostname).Build().ToHex();
   utsname names{};
   if (uname(&names) == 0) identity.kernel = names.release;
@@ -170,9 +172,11 @@ HostIdentity HostProbe::Identify() const {
 }
 
 HostState Between(const HostReading& before, const HostReading& after) {
-  HostState state{.load_average = after.load_average, .temperature_celsius = after.temperature_celsius, .frequency_mhz = after.frequency_mhz};
+  HostState state{
+      .load_average = after.load_average, .temperature_celsius = after.temperature_celsius, .frequency_mhz = after.frequency_mhz};
   if (before.steal_ticks && after.steal_ticks && before.total_ticks && after.total_ticks && *after.total_ticks > *before.total_ticks) {
-    state.steal_percent = 100.0 * static_cast<double>(*after.steal_ticks - *before.steal_ticks) / static_cast<double>(*after.total_ticks - *before.total_ticks);
+    state.steal_percent = 100.0 * static_cast<double>(*after.steal_ticks - *before.steal_ticks) /
+                          static_cast<double>(*after.total_ticks - *before.total_ticks);
   }
   if (before.throttle_count && after.throttle_count) state.throttle_events = *after.throttle_count - *before.throttle_count;
   return state;

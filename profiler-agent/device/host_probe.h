@@ -11,14 +11,14 @@ namespace hanas {
 
 /// What stays the same while the machine is up.
 struct HostIdentity {
-  std::string host_id;    // 32 hexadecimal digits, stable over restarts: of /etc/machine-id, else of the host name
+  std::string host_id;  // 32 hexadecimal digits, stable over restarts: of /etc/machine-id, else of the host name
   std::string hostname;
   std::string cpu_model;  // "Intel(R) Xeon(R) Processor", or the SoC's name from the device tree
   std::string isa;        // "avx512vnni+fp16", "neon-dotprod"; what makes kernels differ
   std::string kernel;     // release of the operating system's kernel
   int num_cpus = 0;       // that this process may use
   int64_t memory_bytes = 0;
-  std::string governor;   // empty when the host has none
+  std::string governor;           // empty when the host has none
   int64_t max_frequency_khz = 0;  // 0 when the host does not say
 };
 

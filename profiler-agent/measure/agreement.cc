@@ -14,10 +14,13 @@ namespace {
 int ArgMax(absl::Span<const float> logits) { return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()); }
 
 absl::Status CheckImages(const ImageSet& images) {
-  if (images.height < 1 || images.width < 1 || images.channels < 1 || images.height > 1 << 14 || images.width > 1 << 14 || images.channels > 1 << 10) {
-    return absl::InvalidArgumentError(absl::StrCat("images: expected positive extents, found ", images.height, "x", images.width, "x", images.channels));
+  if (images.height < 1 || images.width < 1 || images.channels < 1 || images.height > 1 << 14 || images.width > 1 << 14 ||
+      images.channels > 1 << 10) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("images: expected positive extents, found ", images.height, "x", images.width, "x", images.channels));
   }
-  if (images.pixels.size() % static_cast<size_t>(images.image_bytes()) != 0) return absl::InvalidArgumentError("images: the last one is cut short");
+  if (images.pixels.size() % static_cast<size_t>(images.image_bytes()) != 0)
+    return absl::InvalidArgumentError("images: the last one is cut short");
   if (!images.labels.empty() && static_cast<int64_t>(images.labels.size()) != images.count()) {
     return absl::InvalidArgumentError(absl::StrCat("images: expected ", images.count(), " labels, found ", images.labels.size()));
   }
@@ -26,7 +29,8 @@ absl::Status CheckImages(const ImageSet& images) {
 
 absl::StatusOr<std::vector<float>> Prepare(const ImageSet& images, int64_t index, const Preprocessing& preprocessing) {
   const auto bytes = static_cast<size_t>(images.image_bytes());
-  return PreprocessImage(images.pixels.subspan(static_cast<size_t>(index) * bytes, bytes), images.height, images.width, images.channels, preprocessing);
+  return PreprocessImage(images.pixels.subspan(static_cast<size_t>(index) * bytes, bytes), images.height, images.width, images.channels,
+                         preprocessing);
 }
 
 /// NCHW (or [N, C]) as a reference holds it -> channel-last, dequantised.
@@ -46,7 +50,8 @@ std::vector<float> FromReference(const OnnxTensor& tensor, const Quantizer& quan
 }
 
 /// The difference between a step's output and the reference's, which are in the same order.
-OperatorDisagreement Compare(int step, const OpKey& key, const std::vector<float>& found, const std::vector<float>& expected, const Quantizer& quantizer) {
+OperatorDisagreement Compare(int step, const OpKey& key, const std::vector<float>& found, const std::vector<float>& expected,
+                             const Quantizer& quantizer) {
   OperatorDisagreement result{.step = step, .key = ToString(key)};
   double worst = 0;
   for (size_t i = 0; i < found.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(found[i]) - expected[i]));
@@ -76,8 +81,8 @@ absl::StatusOr<Score> ScoreImages(NetworkInstance& network, const Preprocessing&
   return score;
 }
 
-absl::StatusOr<Agreement> CompareNetworks(NetworkInstance& a, NetworkInstance& b, const Preprocessing& preprocessing, const ImageSet& images,
-                                          int64_t max_images) {
+absl::StatusOr<Agreement> CompareNetworks(NetworkInstance& a, NetworkInstance& b, const Preprocessing& preprocessing,
+                                          const ImageSet& images, int64_t max_images) {
   if (absl::Status status = CheckImages(images); !status.ok()) return status;
   Agreement agreement{.compared = std::min(images.count(), max_images)};
   for (int64_t i = 0; i < agreement.compared; ++i) {
@@ -88,7 +93,8 @@ absl::StatusOr<Agreement> CompareNetworks(NetworkInstance& a, NetworkInstance& b
     if (!first.ok()) return first.status();
     if (!second.ok()) return second.status();
     if (first->size() != second->size()) {
-      return absl::InvalidArgumentError(absl::StrCat("agreement: expected networks with equal outputs, found ", first->size(), " and ", second->size()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("agreement: expected networks with equal outputs, found ", first->size(), " and ", second->size()));
     }
     agreement.agreeing += ArgMax(*first) == ArgMax(*second) ? 1 : 0;
     for (size_t c = 0; c < first->size(); ++c) {
@@ -101,7 +107,8 @@ absl::StatusOr<Agreement> CompareNetworks(NetworkInstance& a, NetworkInstance& b
 absl::StatusOr<std::vector<OperatorDisagreement>> CompareOperators(NetworkInstance& network, const ExecPlan& plan, const BoundModel& model,
                                                                    OnnxNetwork& reference, absl::Span<const std::string> names,
                                                                    absl::Span<const float> image) {
-  if (names.size() != model.graph.values.size()) return absl::InvalidArgumentError("agreement: expected a name for each value of the graph");
+  if (names.size() != model.graph.values.size())
+    return absl::InvalidArgumentError("agreement: expected a name for each value of the graph");
   const absl::StatusOr<std::map<std::string, OnnxTensor>> outputs = reference.InferAll(image);
   if (!outputs.ok()) return outputs.status();
   std::map<ValueId, std::vector<float>> known;
@@ -120,7 +127,8 @@ absl::StatusOr<std::vector<OperatorDisagreement>> CompareOperators(NetworkInstan
     const ExecStep& step = plan.steps[i];
     for (const int input : step.inputs) {
       if (!held[static_cast<size_t>(input)]) continue;
-      if (absl::Status status = network.WriteValue(input, known.at(plan.values[static_cast<size_t>(input)].source)); !status.ok()) return status;
+      if (absl::Status status = network.WriteValue(input, known.at(plan.values[static_cast<size_t>(input)].source)); !status.ok())
+        return status;
     }
     if (absl::Status status = network.RunStep(static_cast<int>(i)); !status.ok()) return status;
     const ExecValue& output = plan.values[static_cast<size_t>(step.output)];
@@ -135,8 +143,8 @@ absl::StatusOr<std::vector<OperatorDisagreement>> CompareOperators(NetworkInstan
     if (!found.ok()) return found.status();
     const std::vector<float>& expected = known.at(output.source);
     if (found->size() != expected.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("agreement: expected ", expected.size(), " elements of ", names[static_cast<size_t>(output.source)],
-                                                     ", found ", found->size()));
+      return absl::InvalidArgumentError(absl::StrCat("agreement: expected ", expected.size(), " elements of ",
+                                                     names[static_cast<size_t>(output.source)], ", found ", found->size()));
     }
     // Quantising a wider value is checked against its own rounding.
     std::vector<float> rounded = expected;

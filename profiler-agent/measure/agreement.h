@@ -44,8 +44,8 @@ struct Agreement {
   double max_logit_difference = 0;
 };
 /// The first `max_images` of `images`.
-absl::StatusOr<Agreement> CompareNetworks(NetworkInstance& a, NetworkInstance& b, const Preprocessing& preprocessing, const ImageSet& images,
-                                          int64_t max_images);
+absl::StatusOr<Agreement> CompareNetworks(NetworkInstance& a, NetworkInstance& b, const Preprocessing& preprocessing,
+                                          const ImageSet& images, int64_t max_images);
 
 /// The worst disagreement of one executed operator with a reference, given the reference's inputs.
 struct OperatorDisagreement {
@@ -56,7 +56,8 @@ struct OperatorDisagreement {
 };
 /// Every step of `network` (prepared from `model` with keep_values) on the inputs that `reference` (the model's export with values exposed,
 /// optimisation off) computed for `image`. Steps of the plan whose result the reference does not hold (the float32 half of an expanded
-/// int8 operator) are followed into the next one. `names[v]` is the reference's output name of graph value v. Returns NOT_FOUND naming a value that the reference lacks.
+/// int8 operator) are followed into the next one. `names[v]` is the reference's output name of graph value v. Returns NOT_FOUND naming a
+/// value that the reference lacks.
 absl::StatusOr<std::vector<OperatorDisagreement>> CompareOperators(NetworkInstance& network, const ExecPlan& plan, const BoundModel& model,
                                                                    OnnxNetwork& reference, absl::Span<const std::string> names,
                                                                    absl::Span<const float> image);

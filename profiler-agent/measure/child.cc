@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/syscall.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,7 +54,8 @@ struct Pipe {
   Descriptor write;
   static absl::StatusOr<Pipe> Make() {
     std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) return absl::ResourceExhaustedError(absl::StrCat("measuring child: cannot make a pipe: ", std::strerror(errno)));
+    if (pipe2(ends.data(), O_CLOEXEC) != 0)
+      return absl::ResourceExhaustedError(absl::StrCat("measuring child: cannot make a pipe: ", std::strerror(errno)));
     return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
   }
 };
@@ -122,8 +123,8 @@ absl::Status Child::Start() {
     if (!status.ok()) return status;
   }
   const absl::Duration cpu = job_.limits.cpu > absl::ZeroDuration() ? job_.limits.cpu : job_.limits.wall;
-  const std::string limits = absl::StrCat(absl::ToInt64Seconds(absl::Ceil(cpu, absl::Seconds(1))), ",", job_.limits.memory_bytes, ",", job_.limits.pin ? 1 : 0,
-                                          ",", getpid());
+  const std::string limits = absl::StrCat(absl::ToInt64Seconds(absl::Ceil(cpu, absl::Seconds(1))), ",", job_.limits.memory_bytes, ",",
+                                          job_.limits.pin ? 1 : 0, ",", getpid());
   std::string flag(kChildFlag);
   std::string kind = job_.kind;
   std::string argument = limits;
@@ -168,7 +169,8 @@ absl::Status Child::Serve(const std::function<absl::Status(absl::string_view)>& 
   for (bool ended = false; !ended;) {
     const absl::Duration left = job_.limits.wall - (absl::Now() - begin_);
     if (left <= absl::ZeroDuration()) {
-      return Failed(MeasureError::kTimeout, job_, absl::StrCat("was killed after its limit of ", absl::FormatDuration(job_.limits.wall)), said_);
+      return Failed(MeasureError::kTimeout, job_, absl::StrCat("was killed after its limit of ", absl::FormatDuration(job_.limits.wall)),
+                    said_);
     }
     if (options_.cancelled && options_.cancelled()) return absl::CancelledError(absl::StrCat("measuring ", job_.name, ": cancelled"));
     const int timeout_ms = static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(std::min(left, tick), absl::Milliseconds(1))));
@@ -178,7 +180,8 @@ absl::Status Child::Serve(const std::function<absl::Status(absl::string_view)>& 
 }
 
 absl::Status Child::PumpOnce(const std::function<absl::Status(absl::string_view)>& on_record, int timeout_ms, bool& ended) {
-  std::array<pollfd, 4> polled = {{{records_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}, {request_.get(), POLLOUT, 0}, {pidfd_.get(), POLLIN, 0}}};
+  std::array<pollfd, 4> polled = {
+      {{records_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}, {request_.get(), POLLOUT, 0}, {pidfd_.get(), POLLIN, 0}}};
   if (poll(polled.data(), polled.size(), timeout_ms) < 0 && errno != EINTR) {
     return absl::InternalError(absl::StrCat("measuring ", job_.name, ": poll: ", std::strerror(errno)));
   }
@@ -210,8 +213,12 @@ absl::Status Child::HandleFrames(const std::function<absl::Status(absl::string_v
       case FrameType::kRecord:
         if (absl::Status status = on_record((*frame)->payload); !status.ok()) return status;
         break;
-      case FrameType::kFailure: failure_ = DecodeStatus((*frame)->payload); break;
-      case FrameType::kEnd: ended_ = true; break;
+      case FrameType::kFailure:
+        failure_ = DecodeStatus((*frame)->payload);
+        break;
+      case FrameType::kEnd:
+        ended_ = true;
+        break;
     }
   }
 }
@@ -256,7 +263,8 @@ absl::Status Child::Verdict() const {
   if (WIFSIGNALED(wait_status_)) {
     const int number = WTERMSIG(wait_status_);
     if (number == SIGXCPU) return Failed(MeasureError::kTimeout, job_, "used up its processor time", said_);
-    if (number == SIGKILL) return Failed(MeasureError::kOutOfMemory, job_, "was killed by the system, which it does when memory is short", said_);
+    if (number == SIGKILL)
+      return Failed(MeasureError::kOutOfMemory, job_, "was killed by the system, which it does when memory is short", said_);
     return Failed(MeasureError::kCrashed, job_, absl::StrCat("died of signal ", number, " (", strsignal(number), ")"), said_);
   }
   const int exit_status = WEXITSTATUS(wait_status_);
@@ -280,10 +288,14 @@ absl::StatusOr<ChildUsage> Child::Finish() {
 
 absl::string_view Name(MeasureError error) {
   switch (error) {
-    case MeasureError::kCrashed: return "MEASURE_CRASHED";
-    case MeasureError::kTimeout: return "MEASURE_TIMEOUT";
-    case MeasureError::kOutOfMemory: return "MEASURE_OUT_OF_MEMORY";
-    default: return "MEASURE_GARBAGE";
+    case MeasureError::kCrashed:
+      return "MEASURE_CRASHED";
+    case MeasureError::kTimeout:
+      return "MEASURE_TIMEOUT";
+    case MeasureError::kOutOfMemory:
+      return "MEASURE_OUT_OF_MEMORY";
+    default:
+      return "MEASURE_GARBAGE";
   }
 }
 

@@ -15,9 +15,9 @@
 
 namespace hanas {
 
-// Measuring jobs run in a child process that is this program executed again (never a bare fork), so that a backend that crashes, hangs or eats
-// memory costs one job. Parent and child exchange opaque bytes: the request goes in on standard input, records come back on descriptor 3,
-// framed and checked; what a library prints on standard output or error is only quoted in messages.
+// Measuring jobs run in a child process that is this program executed again (never a bare fork), so that a backend that crashes, hangs or
+// eats memory costs one job. Parent and child exchange opaque bytes: the request goes in on standard input, records come back on descriptor
+// 3, framed and checked; what a library prints on standard output or error is only quoted in messages.
 //
 //   int main(int argc, char** argv) {
 //     if (hanas::IsChild(argc, argv)) return hanas::ChildMain(argc, argv, {{"measure-operators", &MeasureOperatorsJob}, ...});
@@ -34,10 +34,10 @@ int ChildMain(int argc, char** argv, const ChildHandlers& handlers);
 
 struct ChildLimits {
   absl::Duration wall = absl::Minutes(10);
-  absl::Duration cpu = absl::ZeroDuration();       // zero: same as wall
-  int64_t memory_bytes = int64_t{2} << 30;         // of private memory; 0: no limit
+  absl::Duration cpu = absl::ZeroDuration();  // zero: same as wall
+  int64_t memory_bytes = int64_t{2} << 30;    // of private memory; 0: no limit
   int64_t max_record_bytes = int64_t{64} << 20;
-  bool pin = true;                                 // to one CPU, the one it starts on
+  bool pin = true;  // to one CPU, the one it starts on
 };
 
 struct ChildJob {

@@ -61,7 +61,8 @@ absl::StatusOr<std::optional<Frame>> FrameReader::Next() {
     return absl::DataLossError(absl::StrCat("a frame of unknown type ", type));
   }
   const auto length = static_cast<int64_t>(ReadLittleEndian(bytes.substr(5, 4)));
-  if (length > max_payload_bytes_) return absl::DataLossError(absl::StrCat("a frame of ", length, " bytes, at most ", max_payload_bytes_, " are allowed"));
+  if (length > max_payload_bytes_)
+    return absl::DataLossError(absl::StrCat("a frame of ", length, " bytes, at most ", max_payload_bytes_, " are allowed"));
   if (bytes.size() < kHeaderBytes + static_cast<size_t>(length)) return std::nullopt;
   Frame frame{.type = static_cast<FrameType>(type), .payload = buffer_.substr(kHeaderBytes, static_cast<size_t>(length))};
   if (ReadLittleEndian(bytes.substr(9, 8)) != Checksum(type, frame.payload)) return absl::DataLossError("a frame with a wrong checksum");

@@ -97,7 +97,9 @@ absl::Status RunHandler(const ChildHandlers& handlers, const std::string& kind) 
   if (handler == handlers.end()) return absl::UnimplementedError(absl::StrCat("measuring child: unknown kind of job \"", kind, "\""));
   std::string request;
   if (!ReadAll(STDIN_FILENO, request)) return absl::InternalError("measuring child: cannot read the request");
-  const EmitRecord emit = [](absl::string_view record) { return WriteAll(kChildRecordDescriptor, EncodeFrame(FrameType::kRecord, record)); };
+  const EmitRecord emit = [](absl::string_view record) {
+    return WriteAll(kChildRecordDescriptor, EncodeFrame(FrameType::kRecord, record));
+  };
   absl::Status status = handler->second(request, emit);
   if (absl::IsResourceExhausted(status) && ReasonOf(status).empty()) SetReason(status, Name(MeasureError::kOutOfMemory));
   return status;
@@ -112,7 +114,8 @@ int ChildMain(int argc, char** argv, const ChildHandlers& handlers) {
   if (argc != 4 || !ParseLimits(argv[3], limits) || fcntl(kChildRecordDescriptor, F_GETFD) < 0) return kChildBadCallExit;
   if (!Confine(limits)) return kChildBadCallExit;
   const absl::Status status = RunHandler(handlers, argv[2]);
-  if (!status.ok() && !WriteAll(kChildRecordDescriptor, EncodeFrame(FrameType::kFailure, EncodeStatus(status))).ok()) return kChildBadCallExit;
+  if (!status.ok() && !WriteAll(kChildRecordDescriptor, EncodeFrame(FrameType::kFailure, EncodeStatus(status))).ok())
+    return kChildBadCallExit;
   return WriteAll(kChildRecordDescriptor, EncodeFrame(FrameType::kEnd, "")).ok() ? EXIT_SUCCESS : kChildBadCallExit;
 }
 

@@ -67,14 +67,19 @@ NetworkStatistics Summarise(const SliceRunner& runner, size_t index) {
 absl::Status MeasureOptions::Validate() const {
   constexpr int kMostRounds = 1000;
   if (rounds < 1 || rounds > kMostRounds) return BadOption("rounds", absl::StrCat("from 1 to 1000, found ", rounds));
-  if (max_rounds < rounds || max_rounds > kMostRounds) return BadOption("max_rounds", absl::StrCat("from rounds to 1000, found ", max_rounds));
+  if (max_rounds < rounds || max_rounds > kMostRounds)
+    return BadOption("max_rounds", absl::StrCat("from rounds to 1000, found ", max_rounds));
   if (!(target_cv > 0)) return BadOption("target_cv", absl::StrCat("above 0, found ", target_cv));
   if (!(negligible_us >= 0)) return BadOption("negligible_us", absl::StrCat("of at least 0, found ", negligible_us));
-  if (!(canary_tolerance > 0) || !(cool_down_above >= canary_tolerance)) return BadOption("cool_down_above", "at least canary_tolerance, and that above 0");
-  if (max_slice_repeats < 0 || max_slice_repeats > kMostRounds) return BadOption("max_slice_repeats", absl::StrCat("from 0 to 1000, found ", max_slice_repeats));
+  if (!(canary_tolerance > 0) || !(cool_down_above >= canary_tolerance))
+    return BadOption("cool_down_above", "at least canary_tolerance, and that above 0");
+  if (max_slice_repeats < 0 || max_slice_repeats > kMostRounds)
+    return BadOption("max_slice_repeats", absl::StrCat("from 0 to 1000, found ", max_slice_repeats));
   if (min_samples < 3 || min_network_samples < 3) return BadOption("min_samples", "and min_network_samples of at least 3");
-  if (flush_bytes < 0 || flush_bytes > (int64_t{1} << 30)) return BadOption("flush_bytes", absl::StrCat("from 0 to 2^30, found ", flush_bytes));
-  for (const absl::Duration time : {first_cool_down, slice, operator_warm_up, operator_hot, operator_flushed, min_sample, network_warm_up, network_time}) {
+  if (flush_bytes < 0 || flush_bytes > (int64_t{1} << 30))
+    return BadOption("flush_bytes", absl::StrCat("from 0 to 2^30, found ", flush_bytes));
+  for (const absl::Duration time :
+       {first_cool_down, slice, operator_warm_up, operator_hot, operator_flushed, min_sample, network_warm_up, network_time}) {
     if (time <= absl::ZeroDuration() || time > absl::Minutes(10)) return BadOption("durations", "above 0 and at most 10 minutes");
   }
   return absl::OkStatus();

@@ -28,15 +28,15 @@ namespace hanas {
 // The caller runs this in a child process (measure/child.h) and streams the rounds out as they happen.
 
 struct MeasureOptions {
-  int rounds = 5;                // at least
-  int max_rounds = 15;           // noisy operators and networks get more, up to this
-  double target_cv = 0.02;       // across rounds; above it after max_rounds the row is `noisy` …
-  double negligible_us = 0.03;   // … unless the standard deviation across rounds is below this, a few ticks of the clock
-  uint64_t seed = 1;             // of the order
+  int rounds = 5;               // at least
+  int max_rounds = 15;          // noisy operators and networks get more, up to this
+  double target_cv = 0.02;      // across rounds; above it after max_rounds the row is `noisy` …
+  double negligible_us = 0.03;  // … unless the standard deviation across rounds is below this, a few ticks of the clock
+  uint64_t seed = 1;            // of the order
 
-  double canary_tolerance = 0.05;    // above: the slice is repeated
-  double cool_down_above = 0.10;     // above: sleep first
-  int max_slice_repeats = 3;         // then the slice is kept and marked disturbed
+  double canary_tolerance = 0.05;                     // above: the slice is repeated
+  double cool_down_above = 0.10;                      // above: sleep first
+  int max_slice_repeats = 3;                          // then the slice is kept and marked disturbed
   absl::Duration first_cool_down = absl::Seconds(1);  // doubles for each repeat of a slice
   absl::Duration slice = absl::Seconds(1);
 
@@ -46,11 +46,11 @@ struct MeasureOptions {
   absl::Duration operator_flushed = absl::Milliseconds(8);
   int min_samples = 15;
   absl::Duration min_sample = absl::Microseconds(20);  // hot runs are grouped until a sample is this long
-  /// Read between flushed runs: as much as the rest of a network touches, so that the caches hold what it leaves of them. The default is right
-  /// for networks that live in the second-level cache: it evicts the first level only. Measured on networks of 14 to 186 us: summed rows are
-  /// within 2 % of the whole before any calibration, and 0.9 % on networks not used to calibrate; with the second level evicted too (6 MiB) 93 %
-  /// and 13 %. Networks of several megabytes want their own size here.
-  int64_t flush_bytes = int64_t{256} << 10;
+  /// Read between flushed runs: as much as the rest of a network touches, so that the caches hold what it leaves of them. The default is
+  /// right for networks that live in the second-level cache: it evicts the first level only. Measured on 24 networks of 14 to 186 us:
+  /// summed rows are within 2.5 % of the whole before any calibration, and a * sum + b within 0.9 % on networks not used to fit; with the
+  /// second level evicted too (6 MiB) 93 % and 13 %. Networks of several megabytes want their own size here.
+  int64_t flush_bytes = int64_t{64} << 10;
 
   // One visit of a network.
   absl::Duration network_warm_up = absl::Milliseconds(5);
@@ -65,9 +65,9 @@ struct MeasureOptions {
 struct MeasureEnvironment {
   MeasureClock* clock = &SystemClock();
   Sleeper* sleeper = &SystemSleeper();
-  HostMonitor* host = nullptr;          // null: no readings
-  OperatorInstance* canary = nullptr;   // null: no canary (MakeCanary makes the usual one)
-  std::function<bool()> cancelled;      // asked between visits; empty: never
+  HostMonitor* host = nullptr;         // null: no readings
+  OperatorInstance* canary = nullptr;  // null: no canary (MakeCanary makes the usual one)
+  std::function<bool()> cancelled;     // asked between visits; empty: never
 };
 /// The canary: a float32 convolution of a few hundred microseconds.
 absl::StatusOr<std::unique_ptr<OperatorInstance>> MakeCanary(DeviceRuntime& runtime);
@@ -85,8 +85,8 @@ struct VisitRow {
 struct Round {
   int round = 0;  // from 0
   std::vector<VisitRow> rows;
-  bool disturbed = false;    // the canary stayed slow after all repeats
-  double canary_ratio = 1;   // over its baseline, the worse of before and after
+  bool disturbed = false;   // the canary stayed slow after all repeats
+  double canary_ratio = 1;  // over its baseline, the worse of before and after
 };
 using RoundCallback = std::function<absl::Status(const Round&)>;
 

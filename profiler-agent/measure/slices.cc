@@ -32,15 +32,17 @@ SliceRunner::SliceRunner(size_t count, const MeasureOptions& options, const Meas
 absl::Status SliceRunner::Resume(absl::Span<const Round> done) {
   for (const Round& round : done) {
     for (const VisitRow& row : round.rows) {
-      const bool fits = row.index >= 0 && static_cast<size_t>(row.index) < entries_.size() && round.round >= 0 && round.round < options_.max_rounds;
+      const bool fits =
+          row.index >= 0 && static_cast<size_t>(row.index) < entries_.size() && round.round >= 0 && round.round < options_.max_rounds;
       if (!fits || !std::isfinite(row.flushed_us) || !(row.flushed_us > 0) || !std::isfinite(row.hot_us) || !(row.hot_us > 0)) {
         return absl::InvalidArgumentError(absl::StrCat("measure: expected rows of ", entries_.size(), " items and ", options_.max_rounds,
-                                                       " rounds with positive times to resume from, found item ", row.index, " of round ", round.round,
-                                                       " with ", row.flushed_us, " and ", row.hot_us, " us"));
+                                                       " rounds with positive times to resume from, found item ", row.index, " of round ",
+                                                       round.round, " with ", row.flushed_us, " and ", row.hot_us, " us"));
       }
       for (const Entry& entry : entries_[static_cast<size_t>(row.index)]) {
         if (entry.round == round.round) {
-          return absl::InvalidArgumentError(absl::StrCat("measure: item ", row.index, " of round ", round.round, " is there twice in the rounds to resume from"));
+          return absl::InvalidArgumentError(
+              absl::StrCat("measure: item ", row.index, " of round ", round.round, " is there twice in the rounds to resume from"));
         }
       }
       entries_[static_cast<size_t>(row.index)].push_back({row, round.round, round.disturbed});
@@ -64,7 +66,8 @@ absl::Status SliceRunner::Run(const Visit& visit, const RoundCallback& on_round)
     random.Shuffle(absl::MakeSpan(pending));
     for (size_t next = 0; next < pending.size();) {
       size_t taken = 0;
-      if (absl::Status status = RunSlice(absl::MakeConstSpan(pending).subspan(next), round, visit, on_round, taken); !status.ok()) return status;
+      if (absl::Status status = RunSlice(absl::MakeConstSpan(pending).subspan(next), round, visit, on_round, taken); !status.ok())
+        return status;
       next += taken;
     }
   }
@@ -83,7 +86,8 @@ std::vector<int> SliceRunner::Pending(int round) const {
   return pending;
 }
 
-absl::Status SliceRunner::RunSlice(absl::Span<const int> pending, int round, const Visit& visit, const RoundCallback& on_round, size_t& taken) {
+absl::Status SliceRunner::RunSlice(absl::Span<const int> pending, int round, const Visit& visit, const RoundCallback& on_round,
+                                   size_t& taken) {
   absl::Duration cool_down = options_.first_cool_down;
   for (int attempt = 0;; ++attempt) {
     const double before = last_canary_;

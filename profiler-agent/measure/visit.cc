@@ -9,9 +9,9 @@ namespace hanas {
 namespace {
 
 constexpr int kMinWarmUpRuns = 3;
-constexpr int kMaxRuns = 200'000;  // of one loop, whatever the clock says
-constexpr int64_t kLongFactor = 8; // a loop ends at this many times its time even with few samples …
-constexpr int kFewSamples = 3;     // … but never with fewer than these
+constexpr int kMaxRuns = 200'000;   // of one loop, whatever the clock says
+constexpr int64_t kLongFactor = 8;  // a loop ends at this many times its time even with few samples …
+constexpr int kFewSamples = 3;      // … but never with fewer than these
 
 /// Whether a sampling loop goes on.
 bool Wants(int samples, int64_t elapsed, int min_samples, int64_t time) {
@@ -65,7 +65,8 @@ absl::StatusOr<VisitRow> VisitOperator(OperatorInstance& op, const MeasureOption
 
   std::vector<double> hot;
   const int64_t hot_begin = clock.NowNanoseconds();
-  for (int64_t now = hot_begin; Wants(static_cast<int>(hot.size()), now - hot_begin, options.min_samples, absl::ToInt64Nanoseconds(options.operator_hot));) {
+  for (int64_t now = hot_begin;
+       Wants(static_cast<int>(hot.size()), now - hot_begin, options.min_samples, absl::ToInt64Nanoseconds(options.operator_hot));) {
     const int64_t begin = clock.NowNanoseconds();
     for (int64_t i = 0; i < group; ++i) {
       if (absl::Status status = op.Run(); !status.ok()) return status;
@@ -76,8 +77,8 @@ absl::StatusOr<VisitRow> VisitOperator(OperatorInstance& op, const MeasureOption
 
   std::vector<double> flushed;
   const int64_t flushed_begin = clock.NowNanoseconds();
-  for (int64_t now = flushed_begin;
-       Wants(static_cast<int>(flushed.size()), now - flushed_begin, options.min_samples, absl::ToInt64Nanoseconds(options.operator_flushed));) {
+  for (int64_t now = flushed_begin; Wants(static_cast<int>(flushed.size()), now - flushed_begin, options.min_samples,
+                                          absl::ToInt64Nanoseconds(options.operator_flushed));) {
     flusher.Flush();
     clock.NowNanoseconds();  // its page and code are no part of the operator
     const int64_t begin = clock.NowNanoseconds();
@@ -90,15 +91,16 @@ absl::StatusOr<VisitRow> VisitOperator(OperatorInstance& op, const MeasureOption
                   .samples = static_cast<int64_t>(hot.size() + flushed.size())};
 }
 
-absl::StatusOr<VisitRow> VisitNetwork(NetworkInstance& network, absl::Span<const float> image, const MeasureOptions& options, MeasureClock& clock) {
+absl::StatusOr<VisitRow> VisitNetwork(NetworkInstance& network, absl::Span<const float> image, const MeasureOptions& options,
+                                      MeasureClock& clock) {
   const absl::StatusOr<int64_t> warm = WarmUp([&] { return network.Run(image); }, absl::ToInt64Nanoseconds(options.network_warm_up), clock);
   if (!warm.ok()) return warm.status();
   std::vector<double> all;
   std::vector<double> undisturbed;
   const int64_t visit_begin = clock.NowNanoseconds();
   int64_t interruptions = clock.Interruptions();
-  for (int64_t now = visit_begin;
-       Wants(static_cast<int>(all.size()), now - visit_begin, options.min_network_samples, absl::ToInt64Nanoseconds(options.network_time));) {
+  for (int64_t now = visit_begin; Wants(static_cast<int>(all.size()), now - visit_begin, options.min_network_samples,
+                                        absl::ToInt64Nanoseconds(options.network_time));) {
     const int64_t begin = clock.NowNanoseconds();
     if (absl::Status status = network.Run(image); !status.ok()) return status;
     now = clock.NowNanoseconds();

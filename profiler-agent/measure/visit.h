@@ -31,7 +31,8 @@ absl::StatusOr<VisitRow> VisitOperator(OperatorInstance& op, const MeasureOption
                                        CacheFlusher& flusher);
 
 /// Quantiles of one visit over the samples without an involuntary context switch (over all when fewer than half are without).
-absl::StatusOr<VisitRow> VisitNetwork(NetworkInstance& network, absl::Span<const float> image, const MeasureOptions& options, MeasureClock& clock);
+absl::StatusOr<VisitRow> VisitNetwork(NetworkInstance& network, absl::Span<const float> image, const MeasureOptions& options,
+                                      MeasureClock& clock);
 
 /// Median time of each step over `passes` passes, microseconds.
 absl::StatusOr<std::vector<double>> TimeSteps(NetworkInstance& network, absl::Span<const float> image, int passes, MeasureClock& clock);

@@ -73,7 +73,8 @@ ArenaLayout LayOutArena(const ExecPlan& plan, bool share) {
     std::vector<Placed> busy;
     for (size_t j = 0; j < i; ++j) {
       const size_t other = order[j];
-      if (!share || lifetimes[order[i]].Overlaps(lifetimes[other])) busy.push_back({layout.offsets[other], layout.offsets[other] + sizes[other]});
+      if (!share || lifetimes[order[i]].Overlaps(lifetimes[other]))
+        busy.push_back({layout.offsets[other], layout.offsets[other] + sizes[other]});
     }
     const size_t offset = FirstGap(std::move(busy), sizes[order[i]]);
     layout.offsets[order[i]] = offset;

@@ -10,7 +10,9 @@ constexpr int64_t kMaxExtent = int64_t{1} << 20;
 
 bool HasWeights(const OpKey& key) { return key.kind == OpKind::kConv2d || key.kind == OpKind::kFullyConnected; }
 
-bool IsComputeType(ElementType type) { return type == ElementType::kFloat32 || type == ElementType::kFloat16 || type == ElementType::kInt8; }
+bool IsComputeType(ElementType type) {
+  return type == ElementType::kFloat32 || type == ElementType::kFloat16 || type == ElementType::kInt8;
+}
 
 /// Empty when the shape is usable.
 absl::string_view ShapeProblem(const Shape& shape) {
@@ -31,7 +33,8 @@ absl::string_view WindowProblem(const OpKey& key) {
   const int extent = key.dilation * (key.kernel - 1) + 1;
   if (key.padding < 0 || key.padding >= extent) return "expected a padding below the kernel's extent";
   if (key.kind != OpKind::kConv2d) return key.kernel == 1 && key.stride == 1 && key.dilation == 1 ? "" : "expected no window";
-  if (key.input[1] + 2 * key.padding < extent || key.input[2] + 2 * key.padding < extent) return "expected a kernel that fits the padded image";
+  if (key.input[1] + 2 * key.padding < extent || key.input[2] + 2 * key.padding < extent)
+    return "expected a kernel that fits the padded image";
   return "";
 }
 
@@ -50,7 +53,8 @@ absl::string_view ChannelProblem(const OpKey& key) {
 
 absl::string_view TypeProblem(const OpKey& key) {
   if (!IsComputeType(key.input_type) || !IsComputeType(key.output_type)) return "expected inputs and outputs of type f32, f16 or i8";
-  if (key.kind == OpKind::kConvert) return key.weight_type == key.input_type ? "" : "expected the weight type of a conversion to be its input type";
+  if (key.kind == OpKind::kConvert)
+    return key.weight_type == key.input_type ? "" : "expected the weight type of a conversion to be its input type";
   if (key.output_type != key.input_type) return "expected one type for inputs and outputs";
   if (key.weight_type == key.input_type) return "";
   const bool packed = key.kind == OpKind::kFullyConnected && key.weight_type == ElementType::kInt4 && key.input_type == ElementType::kInt8;
@@ -93,7 +97,8 @@ int64_t NumWeights(const OpKey& key) {
 }
 
 absl::Status CheckOpKey(const OpKey& key) {
-  if (!Nameable(key)) return absl::InvalidArgumentError("operator: expected a known kind, activation and element types, found an unknown enumerator");
+  if (!Nameable(key))
+    return absl::InvalidArgumentError("operator: expected a known kind, activation and element types, found an unknown enumerator");
   const absl::string_view problem = Problem(key);
   if (problem.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("operator: ", problem, ", found ", ToString(key)));

@@ -87,7 +87,8 @@ class DeviceRuntime {
   /// `graph`; null: random bounded ones, same speed. Returns INVALID_ARGUMENT naming the step or operator, else as PrepareOperator.
   virtual absl::StatusOr<std::unique_ptr<NetworkInstance>> PrepareNetwork(const Graph& graph, const ExecPlan& plan, const BoundModel* model,
                                                                           const NetworkOptions& options) = 0;
-  absl::StatusOr<std::unique_ptr<NetworkInstance>> PrepareNetwork(const Graph& graph, const ExecPlan& plan, const BoundModel* model = nullptr) {
+  absl::StatusOr<std::unique_ptr<NetworkInstance>> PrepareNetwork(const Graph& graph, const ExecPlan& plan,
+                                                                  const BoundModel* model = nullptr) {
     return PrepareNetwork(graph, plan, model, NetworkOptions{});
   }
   /// A bound model on this backend: checks it, plans it, prepares it.

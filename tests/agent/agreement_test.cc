@@ -15,7 +15,9 @@ using ::testing::ElementsAre;
 using ::testing::FloatNear;
 using ::testing::HasSubstr;
 
-Preprocessing Plain(int64_t height, int64_t width) { return {.input_height = height, .input_width = width, .mean = {0.5F}, .stddev = {0.25F}}; }
+Preprocessing Plain(int64_t height, int64_t width) {
+  return {.input_height = height, .input_width = width, .mean = {0.5F}, .stddev = {0.25F}};
+}
 
 TEST(PreprocessImageTest, SameSizeIsOnlyNormalised) {
   const std::vector<uint8_t> image = {0, 51, 102, 255};

@@ -57,7 +57,8 @@ int main(int argc, char** argv) {
           }
           return absl::OkStatus();
         }},
-       {"refuse", [](absl::string_view, const EmitRecord&) { return hanas::WithReason(absl::InvalidArgumentError("no such operator"), "BAD_KEY"); }},
+       {"refuse",
+        [](absl::string_view, const EmitRecord&) { return hanas::WithReason(absl::InvalidArgumentError("no such operator"), "BAD_KEY"); }},
        {"exhausted", [](absl::string_view, const EmitRecord&) { return absl::ResourceExhaustedError("no memory for a tensor"); }},
        {"crash",
         [](absl::string_view, const EmitRecord& emit) {
@@ -95,15 +96,13 @@ int main(int argc, char** argv) {
           WriteRaw(frame);
           return absl::OkStatus();
         }},
-       {"huge",
-        [](absl::string_view, const EmitRecord& emit) { return emit(std::string(1 << 20, 'x')); }},
+       {"huge", [](absl::string_view, const EmitRecord& emit) { return emit(std::string(1 << 20, 'x')); }},
        {"cut",
         [](absl::string_view, const EmitRecord&) -> absl::Status {
           WriteRaw(hanas::EncodeFrame(hanas::FrameType::kRecord, "0123456789").substr(0, 20));
           _exit(0);
         }},
-       {"after-end",
-        [](absl::string_view, const EmitRecord&) {
+       {"after-end", [](absl::string_view, const EmitRecord&) {
           WriteRaw(hanas::EncodeFrame(hanas::FrameType::kEnd, ""));
           return absl::OkStatus();
         }}});

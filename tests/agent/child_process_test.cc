@@ -89,9 +89,7 @@ TEST(ChildProcessTest, ACrashKeepsWhatWasStreamedAndQuotesTheChild) {
   EXPECT_THAT(outcome.records, ElementsAre("first"));
 }
 
-TEST(ChildProcessTest, ExitStatus) {
-  ExpectFailure("exit", MeasureError::kCrashed, absl::StatusCode::kInternal, "exited with status 9");
-}
+TEST(ChildProcessTest, ExitStatus) { ExpectFailure("exit", MeasureError::kCrashed, absl::StatusCode::kInternal, "exited with status 9"); }
 
 TEST(ChildProcessTest, HangsEndAtTheWallLimit) {
   for (const absl::string_view kind : {"hang", "hang-closed"}) {
@@ -139,7 +137,8 @@ TEST(ChildProcessTest, GarbageIsNeverAResult) {
 
 TEST(ChildProcessTest, AnErrorOfTheReceiverEndsTheJob) {
   const ChildJob job = JobOf("echo");
-  const auto usage = RunChild(job, [](absl::string_view) { return absl::DataLossError("unreadable row"); }, {.program = HANAS_CHILD_PROGRAM});
+  const auto usage =
+      RunChild(job, [](absl::string_view) { return absl::DataLossError("unreadable row"); }, {.program = HANAS_CHILD_PROGRAM});
   EXPECT_THAT(usage, StatusIs(absl::StatusCode::kDataLoss, "unreadable row"));
 }
 

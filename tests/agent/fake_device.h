@@ -61,7 +61,8 @@ class FakeRuntime : public DeviceRuntime {
     const int visit = visits_[key.output_channels]++;
     return std::make_unique<FakeOperator>(clock_, [this, channels = key.output_channels, visit] { return cost_us_(channels, visit); });
   }
-  absl::StatusOr<std::unique_ptr<NetworkInstance>> PrepareNetwork(const Graph&, const ExecPlan&, const BoundModel*, const NetworkOptions&) override {
+  absl::StatusOr<std::unique_ptr<NetworkInstance>> PrepareNetwork(const Graph&, const ExecPlan&, const BoundModel*,
+                                                                  const NetworkOptions&) override {
     return absl::UnimplementedError("no networks");
   }
   std::vector<int64_t> order;
@@ -76,7 +77,8 @@ class FakeRuntime : public DeviceRuntime {
 /// A network whose logits are scripted; each run takes `cost_us`.
 class FakeNetwork : public NetworkInstance {
  public:
-  FakeNetwork(FakeClock& clock, std::function<double()> cost_us, std::function<std::vector<float>(absl::Span<const float>)> logits = nullptr, size_t inputs = 4)
+  FakeNetwork(FakeClock& clock, std::function<double()> cost_us,
+              std::function<std::vector<float>(absl::Span<const float>)> logits = nullptr, size_t inputs = 4)
       : clock_(clock), cost_us_(std::move(cost_us)), logits_(std::move(logits)), inputs_(inputs) {}
   size_t input_size() const override { return inputs_; }
   size_t output_size() const override { return 2; }

@@ -203,11 +203,13 @@ TEST_F(MeasureTest, RoundsThatDoNotFitAreRefused) {
   EXPECT_THAT(with({.round = 0, .rows = {{.index = 1, .flushed_us = 1, .hot_us = 1}}}), refused);
   EXPECT_THAT(with({.round = 99, .rows = {{.index = 0, .flushed_us = 1, .hot_us = 1}}}), refused);
   EXPECT_THAT(with({.round = 0, .rows = {{.index = 0, .flushed_us = 0, .hot_us = 1}}}), refused);
-  EXPECT_THAT(with({.round = 0, .rows = {{.index = 0, .flushed_us = 1, .hot_us = 1}, {.index = 0, .flushed_us = 1, .hot_us = 1}}}), refused);
+  EXPECT_THAT(with({.round = 0, .rows = {{.index = 0, .flushed_us = 1, .hot_us = 1}, {.index = 0, .flushed_us = 1, .hot_us = 1}}}),
+              refused);
 }
 
 TEST_F(MeasureTest, ErrorsEndTheJob) {
-  EXPECT_THAT(MeasureOperators(steady_, Keys({1, 13}), {}, Environment(), nullptr), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("superstitious")));
+  EXPECT_THAT(MeasureOperators(steady_, Keys({1, 13}), {}, Environment(), nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("superstitious")));
   const auto failing = [](const Round&) { return absl::UnavailableError("the parent is gone"); };
   EXPECT_THAT(MeasureOperators(steady_, Keys({1}), {}, Environment(), failing), StatusIs(absl::StatusCode::kUnavailable));
   MeasureEnvironment environment = Environment();
@@ -215,7 +217,8 @@ TEST_F(MeasureTest, ErrorsEndTheJob) {
   EXPECT_THAT(MeasureOperators(steady_, Keys({1}), {}, environment, nullptr), StatusIs(absl::StatusCode::kCancelled));
   MeasureOptions options;
   options.max_rounds = 2;
-  EXPECT_THAT(MeasureOperators(steady_, Keys({1}), options, Environment(), nullptr), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("max_rounds")));
+  EXPECT_THAT(MeasureOperators(steady_, Keys({1}), options, Environment(), nullptr),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("max_rounds")));
 }
 
 TEST_F(MeasureTest, NetworkStatisticsLeaveOutInterruptedSamples) {
@@ -240,7 +243,8 @@ TEST_F(MeasureTest, NetworkStatisticsLeaveOutInterruptedSamples) {
 }
 
 TEST_F(MeasureTest, ANetworkThatCannotBePreparedIsNamed) {
-  const NetworkJob job{.name = "member-3", .prepare = [] { return absl::StatusOr<std::unique_ptr<NetworkInstance>>(absl::InternalError("no kernel")); }};
+  const NetworkJob job{.name = "member-3",
+                       .prepare = [] { return absl::StatusOr<std::unique_ptr<NetworkInstance>>(absl::InternalError("no kernel")); }};
   EXPECT_THAT(MeasureNetworks({job}, {}, Environment(), nullptr), StatusIs(absl::StatusCode::kInternal, HasSubstr("member-3")));
 }
 

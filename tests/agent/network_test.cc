@@ -138,7 +138,8 @@ TEST(XnnNetworkTest, BrokenPlansAreRefused) {
 /// Executes like `inner`, but one step takes `delay_us` longer, in the network only: what a table of operators cannot see.
 class SlowStepNetwork : public NetworkInstance {
  public:
-  SlowStepNetwork(std::unique_ptr<NetworkInstance> inner, int step, double delay_us) : inner_(std::move(inner)), step_(step), delay_us_(delay_us) {}
+  SlowStepNetwork(std::unique_ptr<NetworkInstance> inner, int step, double delay_us)
+      : inner_(std::move(inner)), step_(step), delay_us_(delay_us) {}
   size_t input_size() const override { return inner_->input_size(); }
   size_t output_size() const override { return inner_->output_size(); }
   int num_steps() const override { return inner_->num_steps(); }
@@ -204,7 +205,8 @@ TEST(XnnNetworkTest, AnOperatorThatIsSlowOnlyInsideTheNetworkMovesTheNetworkAndN
   EXPECT_GT(after.p50_us - before.p50_us, 0.8 * kDelayUs);
   EXPECT_LT(std::abs(sum_after - sum_before), 0.25 * kDelayUs);
   ASSERT_EQ(after.step_us.size(), plan.steps.size());
-  EXPECT_EQ(std::max_element(after.step_us.begin(), after.step_us.end()) - after.step_us.begin(), kSlowStep) << "the in-situ times say where";
+  EXPECT_EQ(std::max_element(after.step_us.begin(), after.step_us.end()) - after.step_us.begin(), kSlowStep)
+      << "the in-situ times say where";
 }
 
 }  // namespace

@@ -103,7 +103,8 @@ TEST(OnnxNetworkTest, IsMeasuredLikeAnyNetwork) {
   MeasureOptions options;
   options.rounds = options.max_rounds = 2;
   options.network_time = options.network_warm_up = absl::Milliseconds(3);
-  const NetworkJob job{.name = "export", .prepare = [&]() -> absl::StatusOr<std::unique_ptr<NetworkInstance>> { return OnnxNetwork::Create(bytes); }};
+  const NetworkJob job{.name = "export",
+                       .prepare = [&]() -> absl::StatusOr<std::unique_ptr<NetworkInstance>> { return OnnxNetwork::Create(bytes); }};
   const auto measured = MeasureNetworks({job}, options, {}, nullptr);
   ASSERT_THAT(measured, IsOk());
   EXPECT_GT(measured->rows[0].p50_us, 0);

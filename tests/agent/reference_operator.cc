@@ -21,9 +21,12 @@ double Bias(const ReferenceCase& c, size_t channel) {
 
 double Activate(FusedActivation activation, double x) {
   switch (activation) {
-    case FusedActivation::kRelu: return std::max(x, 0.0);
-    case FusedActivation::kHardSigmoid: return std::clamp((x + 3) / 6, 0.0, 1.0);
-    default: return x;
+    case FusedActivation::kRelu:
+      return std::max(x, 0.0);
+    case FusedActivation::kHardSigmoid:
+      return std::clamp((x + 3) / 6, 0.0, 1.0);
+    default:
+      return x;
   }
 }
 
@@ -88,10 +91,17 @@ std::vector<double> Elementwise(const ReferenceCase& c) {
   for (size_t i = 0; i < c.inputs[0].size(); ++i) {
     const double x = c.inputs[0][i];
     switch (c.key.kind) {
-      case OpKind::kAdd: result.push_back(x + c.inputs[1][i]); break;
-      case OpKind::kMultiply: result.push_back(x * c.inputs[1][i / (c.inputs[0].size() / static_cast<size_t>(shape[0])) * channels + i % channels]); break;
-      case OpKind::kHardSwish: result.push_back(x * std::clamp(x + 3, 0.0, 6.0) / 6); break;
-      default: result.push_back(x);
+      case OpKind::kAdd:
+        result.push_back(x + c.inputs[1][i]);
+        break;
+      case OpKind::kMultiply:
+        result.push_back(x * c.inputs[1][i / (c.inputs[0].size() / static_cast<size_t>(shape[0])) * channels + i % channels]);
+        break;
+      case OpKind::kHardSwish:
+        result.push_back(x * std::clamp(x + 3, 0.0, 6.0) / 6);
+        break;
+      default:
+        result.push_back(x);
     }
   }
   return result;
@@ -100,7 +110,9 @@ std::vector<double> Elementwise(const ReferenceCase& c) {
 }  // namespace
 
 std::vector<double> ReferenceOutput(const ReferenceCase& c) {
-  std::vector<double> real = c.key.kind == OpKind::kConv2d ? Convolve(c) : c.key.kind == OpKind::kFullyConnected ? Connect(c) : Elementwise(c);
+  std::vector<double> real = c.key.kind == OpKind::kConv2d           ? Convolve(c)
+                             : c.key.kind == OpKind::kFullyConnected ? Connect(c)
+                                                                     : Elementwise(c);
   if (c.key.output_type != ElementType::kInt8) return real;
   const Quantizer& q = c.output_quantizer;
   for (double& value : real) {

@@ -33,7 +33,9 @@ DeviceRuntime& Runtime() {
   return *kRuntime;
 }
 
-int64_t Between(CounterRandom& random, int64_t low, int64_t high) { return low + static_cast<int64_t>(random.UniformInt(static_cast<uint64_t>(high - low + 1))); }
+int64_t Between(CounterRandom& random, int64_t low, int64_t high) {
+  return low + static_cast<int64_t>(random.UniformInt(static_cast<uint64_t>(high - low + 1)));
+}
 
 float Uniform(CounterRandom& random, double low, double high) { return static_cast<float>(low + (high - low) * random.UniformDouble()); }
 
@@ -71,10 +73,13 @@ BoundWeights WeightsFor(CounterRandom& random, const OpKey& key) {
 }
 
 ReferenceCase MakeCase(CounterRandom& random, const OpKey& key) {
-  ReferenceCase c{.key = key, .input_quantizers = {RandomQuantizer(random), RandomQuantizer(random)}, .output_quantizer = RandomQuantizer(random)};
+  ReferenceCase c{
+      .key = key, .input_quantizers = {RandomQuantizer(random), RandomQuantizer(random)}, .output_quantizer = RandomQuantizer(random)};
   c.weights = WeightsFor(random, key);
   c.inputs[0] = RandomTensor(random, NumElements(key.input), key.input_type, c.input_quantizers[0]);
-  const int64_t second = key.kind == OpKind::kAdd ? NumElements(key.input) : key.kind == OpKind::kMultiply ? key.input[0] * key.input[3] : 0;
+  const int64_t second = key.kind == OpKind::kAdd        ? NumElements(key.input)
+                         : key.kind == OpKind::kMultiply ? key.input[0] * key.input[3]
+                                                         : 0;
   c.inputs[1] = RandomTensor(random, second, key.input_type, c.input_quantizers[1]);
   return c;
 }
@@ -170,7 +175,12 @@ OpKey RandomFullyConnected(CounterRandom& random, ElementType type, ElementType 
 
 OpKey RandomElementwise(CounterRandom& random, OpKind kind, ElementType from, ElementType to) {
   const int64_t channels = RandomChannels(random);
-  OpKey key{.kind = kind, .input = {Between(random, 1, 2), Between(random, 1, 9), Between(random, 1, 9), channels}, .output_channels = channels, .input_type = from, .weight_type = from, .output_type = to};
+  OpKey key{.kind = kind,
+            .input = {Between(random, 1, 2), Between(random, 1, 9), Between(random, 1, 9), channels},
+            .output_channels = channels,
+            .input_type = from,
+            .weight_type = from,
+            .output_type = to};
   if ((kind == OpKind::kHardSwish || kind == OpKind::kConvert) && random.Bernoulli(0.3)) key.input = {key.input[0], channels};
   return key;
 }
@@ -232,7 +242,8 @@ TEST(XnnpackOperatorTest, MultiplyBroadcasts) {
 }
 TEST(XnnpackOperatorTest, HardSwish) {
   CheckMany("hs f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kHardSwish, kFloat, kFloat); });
-  if (Runtime().caps().int8_hard_swish) CheckMany("hs i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kHardSwish, kInt8, kInt8); });
+  if (Runtime().caps().int8_hard_swish)
+    CheckMany("hs i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kHardSwish, kInt8, kInt8); });
 }
 TEST(XnnpackOperatorTest, Convert) {
   CheckMany("quantize", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kConvert, kFloat, kInt8); });
@@ -309,15 +320,16 @@ TEST(XnnpackOperatorTest, RefusesWeightsThatDoNotFit) {
   Runtime();
   const OpKey key{.kind = OpKind::kFullyConnected, .input = {1, 8}, .output_channels = 4};
   BoundWeights weights{.floats = std::vector<float>(31), .bias = std::vector<float>(4)};
-  EXPECT_THAT(XnnOperator::Create({.key = key, .weights = &weights}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("do not fit")));
+  EXPECT_THAT(XnnOperator::Create({.key = key, .weights = &weights}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("do not fit")));
   EXPECT_THAT(XnnOperator::Create({.key = key}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("do not fit")));
 }
 
 TEST(XnnpackOperatorTest, CapabilitiesNameTheLibrary) {
   const BackendCaps& caps = Runtime().caps();
   RecordProperty("caps", caps.version);
-  std::printf("xnnpack: %s, isa %s, half %d, int8 hard-swish %d, int4 fully connected %d\n", caps.version.c_str(), caps.isa.c_str(), caps.native_float16,
-              caps.int8_hard_swish, caps.int4_fully_connected);
+  std::printf("xnnpack: %s, isa %s, half %d, int8 hard-swish %d, int4 fully connected %d\n", caps.version.c_str(), caps.isa.c_str(),
+              caps.native_float16, caps.int8_hard_swish, caps.int4_fully_connected);
   EXPECT_THAT(caps.version, HasSubstr("libXNNPACK.so"));
   EXPECT_FALSE(caps.isa.empty());
 }

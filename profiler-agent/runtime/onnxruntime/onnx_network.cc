@@ -22,15 +22,20 @@ Ort::Env& Environment() {
 
 GraphOptimizationLevel Level(OnnxOptimization optimization) {
   switch (optimization) {
-    case OnnxOptimization::kDisabled: return ORT_DISABLE_ALL;
-    case OnnxOptimization::kBasic: return ORT_ENABLE_BASIC;
-    case OnnxOptimization::kExtended: return ORT_ENABLE_EXTENDED;
-    default: return ORT_ENABLE_ALL;
+    case OnnxOptimization::kDisabled:
+      return ORT_DISABLE_ALL;
+    case OnnxOptimization::kBasic:
+      return ORT_ENABLE_BASIC;
+    case OnnxOptimization::kExtended:
+      return ORT_ENABLE_EXTENDED;
+    default:
+      return ORT_ENABLE_ALL;
   }
 }
 
 absl::Status BadSignature(absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat("onnx: expected a model with one float32 image [1, C, H, W] as input and tensors as outputs, found ", what));
+  return absl::InvalidArgumentError(
+      absl::StrCat("onnx: expected a model with one float32 image [1, C, H, W] as input and tensors as outputs, found ", what));
 }
 
 /// Ort::Exception stops here: `body` returns a Status.
@@ -100,7 +105,8 @@ class OnnxNetworkImpl : public OnnxNetwork {
     if (input.GetONNXType() != ONNX_TYPE_TENSOR) return BadSignature("an input that is no tensor");
     const auto info = input.GetTensorTypeAndShapeInfo();
     shape_ = info.GetShape();
-    if (info.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || shape_.size() != 4) return BadSignature("another element type or rank");
+    if (info.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || shape_.size() != 4)
+      return BadSignature("another element type or rank");
     if (shape_[0] > 1) return BadSignature(absl::StrCat("a batch of ", shape_[0]));
     shape_[0] = 1;
     int64_t elements = 1;
@@ -174,7 +180,8 @@ class OnnxNetworkImpl : public OnnxNetwork {
         tensor.is_int8 = true;
         return tensor;
       }
-      default: return absl::UnimplementedError("onnx: expected outputs of type float32 or int8");
+      default:
+        return absl::UnimplementedError("onnx: expected outputs of type float32 or int8");
     }
   }
 

@@ -29,8 +29,9 @@ struct OnnxTensor {
   bool is_int8 = false;
 };
 
-/// A model file on ONNX Runtime. The first input must be one float32 image [N, C, H, W] (N = 1 or symbolic); images are given channel-last as
-/// for every NetworkInstance and transposed here, inside what is timed. The output named "logits", else the first, is what Infer returns.
+/// A model file on ONNX Runtime. The first input must be one float32 image [N, C, H, W] (N = 1 or symbolic); images are given channel-last
+/// as for every NetworkInstance and transposed here, inside what is timed. The output named "logits", else the first, is what Infer
+/// returns.
 ///
 /// Thread-compatible.
 class OnnxNetwork : public NetworkInstance {

@@ -91,9 +91,10 @@ bool NativeHalf(DeviceRuntime& runtime) {
   constexpr ElementType kHalf = ElementType::kFloat16;
   constexpr ElementType kFloat = ElementType::kFloat32;
   for (const OpKey& key :
-       {Elementwise(OpKind::kConvert, kFloat, kHalf), Elementwise(OpKind::kConvert, kHalf, kFloat), Elementwise(OpKind::kConvert, kHalf, ElementType::kInt8),
-        Elementwise(OpKind::kConvert, ElementType::kInt8, kHalf), Elementwise(OpKind::kHardSwish, kHalf, kHalf),
-        Elementwise(OpKind::kAdd, kHalf, kHalf), Elementwise(OpKind::kMultiply, kHalf, kHalf), Elementwise(OpKind::kGlobalAveragePool, kHalf, kHalf)}) {
+       {Elementwise(OpKind::kConvert, kFloat, kHalf), Elementwise(OpKind::kConvert, kHalf, kFloat),
+        Elementwise(OpKind::kConvert, kHalf, ElementType::kInt8), Elementwise(OpKind::kConvert, ElementType::kInt8, kHalf),
+        Elementwise(OpKind::kHardSwish, kHalf, kHalf), Elementwise(OpKind::kAdd, kHalf, kHalf),
+        Elementwise(OpKind::kMultiply, kHalf, kHalf), Elementwise(OpKind::kGlobalAveragePool, kHalf, kHalf)}) {
     if (!BestMicroseconds(runtime, key)) return false;
   }
   for (const auto& [kernel, groups, most] : {std::tuple{1, int64_t{1}, 0.9}, std::tuple{3, int64_t{96}, 1.1}}) {

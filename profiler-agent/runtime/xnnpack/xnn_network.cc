@@ -14,7 +14,9 @@
 namespace hanas {
 namespace {
 
-absl::Status BadStep(size_t step, absl::string_view what) { return absl::InvalidArgumentError(absl::StrCat("plan: step ", step, ": ", what)); }
+absl::Status BadStep(size_t step, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("plan: step ", step, ": ", what));
+}
 
 /// Shape of an operand as the key implies it.
 Shape OperandShape(const OpKey& key, size_t operand) {
@@ -27,27 +29,34 @@ absl::Status CheckStep(const Graph& graph, const ExecPlan& plan, size_t index, c
   const auto in_range = [&](int value) { return value >= 0 && static_cast<size_t>(value) < plan.values.size(); };
   const size_t operands = step.key.kind == OpKind::kAdd || step.key.kind == OpKind::kMultiply ? 2 : 1;
   if (step.inputs.size() != operands) return BadStep(index, absl::StrCat("expected ", operands, " inputs, found ", step.inputs.size()));
-  if (!in_range(step.output) || produced[static_cast<size_t>(step.output)]) return BadStep(index, "expected an output that no step produced before");
+  if (!in_range(step.output) || produced[static_cast<size_t>(step.output)])
+    return BadStep(index, "expected an output that no step produced before");
   if (step.op >= static_cast<int>(graph.operators.size())) return BadStep(index, "the operator is out of range");
   const ExecValue& output = plan.values[static_cast<size_t>(step.output)];
   for (size_t i = 0; i < operands; ++i) {
-    if (!in_range(step.inputs[i]) || !produced[static_cast<size_t>(step.inputs[i])]) return BadStep(index, "an input is not produced before");
+    if (!in_range(step.inputs[i]) || !produced[static_cast<size_t>(step.inputs[i])])
+      return BadStep(index, "an input is not produced before");
     const ExecValue& input = plan.values[static_cast<size_t>(step.inputs[i])];
-    if (input.shape != OperandShape(step.key, i) || input.type != step.key.input_type) return BadStep(index, "an input does not fit the key");
+    if (input.shape != OperandShape(step.key, i) || input.type != step.key.input_type)
+      return BadStep(index, "an input does not fit the key");
   }
-  if (output.shape != OutputShape(step.key) || output.type != step.key.output_type) return BadStep(index, "the output does not fit the key");
+  if (output.shape != OutputShape(step.key) || output.type != step.key.output_type)
+    return BadStep(index, "the output does not fit the key");
   return absl::OkStatus();
 }
 
 absl::Status CheckPlan(const Graph& graph, const ExecPlan& plan) {
   const auto count = static_cast<int>(plan.values.size());
-  if (plan.input < 0 || plan.input >= count || plan.output < 0 || plan.output >= count) return absl::InvalidArgumentError("plan: input or output out of range");
+  if (plan.input < 0 || plan.input >= count || plan.output < 0 || plan.output >= count)
+    return absl::InvalidArgumentError("plan: input or output out of range");
   for (const ExecValue& value : plan.values) {
-    if (value.source < 0 || static_cast<size_t>(value.source) >= graph.values.size()) return absl::InvalidArgumentError("plan: a value has no source");
+    if (value.source < 0 || static_cast<size_t>(value.source) >= graph.values.size())
+      return absl::InvalidArgumentError("plan: a value has no source");
   }
   const ElementType in = plan.values[static_cast<size_t>(plan.input)].type;
   const ElementType out = plan.values[static_cast<size_t>(plan.output)].type;
-  if (in != ElementType::kFloat32 || out != ElementType::kFloat32) return absl::InvalidArgumentError("plan: expected float32 input and output");
+  if (in != ElementType::kFloat32 || out != ElementType::kFloat32)
+    return absl::InvalidArgumentError("plan: expected float32 input and output");
   std::vector<bool> produced(plan.values.size());
   produced[static_cast<size_t>(plan.input)] = true;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
@@ -63,7 +72,8 @@ class XnnNetwork : public NetworkInstance {
 
   absl::Status Build(const BoundModel* model, uint64_t seed) {
     arena_ = AlignedBuffer(layout_.total_bytes);
-    if (arena_.data() == nullptr) return absl::ResourceExhaustedError(absl::StrCat("xnnpack: no memory for ", layout_.total_bytes, " bytes of activations"));
+    if (arena_.data() == nullptr)
+      return absl::ResourceExhaustedError(absl::StrCat("xnnpack: no memory for ", layout_.total_bytes, " bytes of activations"));
     for (const ExecValue& value : plan_.values) {
       quantizers_.push_back(model == nullptr ? kRandomQuantizer : model->quantizers[static_cast<size_t>(value.source)]);
     }
@@ -107,11 +117,14 @@ class XnnNetwork : public NetworkInstance {
   absl::Status WriteValue(int value, absl::Span<const float> real) override {
     if (absl::Status status = CheckAccess(value); !status.ok()) return status;
     if (real.size() != Elements(value)) {
-      return absl::InvalidArgumentError(absl::StrCat("network: expected ", Elements(value), " elements for value ", value, ", found ", real.size()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("network: expected ", Elements(value), " elements for value ", value, ", found ", real.size()));
     }
     const Quantizer& q = quantizers_[static_cast<size_t>(value)];
     switch (Type(value)) {
-      case ElementType::kFloat32: std::copy(real.begin(), real.end(), reinterpret_cast<float*>(At(value))); break;
+      case ElementType::kFloat32:
+        std::copy(real.begin(), real.end(), reinterpret_cast<float*>(At(value)));
+        break;
       case ElementType::kInt8: {
         auto* out = reinterpret_cast<int8_t*>(At(value));
         for (size_t i = 0; i < real.size(); ++i) {
@@ -139,7 +152,9 @@ class XnnNetwork : public NetworkInstance {
     const Quantizer& q = quantizers_[static_cast<size_t>(value)];
     const std::byte* data = arena_.data() + layout_.offsets[static_cast<size_t>(value)];
     switch (Type(value)) {
-      case ElementType::kFloat32: std::memcpy(real.data(), data, real.size() * sizeof(float)); break;
+      case ElementType::kFloat32:
+        std::memcpy(real.data(), data, real.size() * sizeof(float));
+        break;
       case ElementType::kInt8: {
         const auto* in = reinterpret_cast<const int8_t*>(data);
         for (size_t i = 0; i < real.size(); ++i) real[i] = q.scale * static_cast<float>(in[i] - q.zero_point);
@@ -180,10 +195,13 @@ class XnnNetwork : public NetworkInstance {
     return absl::OkStatus();
   }
 
-  static absl::Status NotKept() { return absl::FailedPreconditionError("network: values are only accessible when prepared with keep_values"); }
+  static absl::Status NotKept() {
+    return absl::FailedPreconditionError("network: values are only accessible when prepared with keep_values");
+  }
   absl::Status CheckAccess(int value) const {
     if (!keep_values_) return NotKept();
-    if (value < 0 || static_cast<size_t>(value) >= plan_.values.size()) return absl::InvalidArgumentError(absl::StrCat("network: no value ", value));
+    if (value < 0 || static_cast<size_t>(value) >= plan_.values.size())
+      return absl::InvalidArgumentError(absl::StrCat("network: no value ", value));
     return absl::OkStatus();
   }
 

@@ -26,9 +26,12 @@ absl::Status ToStatus(xnn_status status, absl::string_view call, const OpKey& ke
   if (status == xnn_status_success) return absl::OkStatus();
   const std::string message = absl::StrCat("xnnpack: ", call, " returned ", static_cast<int>(status), " for ", ToString(key));
   switch (status) {
-    case xnn_status_out_of_memory: return absl::ResourceExhaustedError(message);
-    case xnn_status_unsupported_hardware: return absl::UnimplementedError(message);
-    default: return absl::InternalError(message);
+    case xnn_status_out_of_memory:
+      return absl::ResourceExhaustedError(message);
+    case xnn_status_unsupported_hardware:
+      return absl::UnimplementedError(message);
+    default:
+      return absl::InternalError(message);
   }
 }
 
@@ -39,9 +42,12 @@ using OwnedOperator = std::unique_ptr<xnn_operator, DeleteOperator>;
 
 xnn_datatype DataType(ElementType type) {
   switch (type) {
-    case ElementType::kFloat16: return xnn_datatype_fp16;
-    case ElementType::kInt8: return xnn_datatype_qint8;
-    default: return xnn_datatype_fp32;
+    case ElementType::kFloat16:
+      return xnn_datatype_fp16;
+    case ElementType::kInt8:
+      return xnn_datatype_qint8;
+    default:
+      return xnn_datatype_fp32;
   }
 }
 
@@ -104,7 +110,8 @@ FloatWeights MakeFloatWeights(const OpKey& key, const BoundWeights& bound) {
 }
 
 int8_t Quantize(float real, const Quantizer& quantizer) {
-  return static_cast<int8_t>(std::clamp(std::nearbyint(real / quantizer.scale) + static_cast<float>(quantizer.zero_point), -128.0F, 127.0F));
+  return static_cast<int8_t>(
+      std::clamp(std::nearbyint(real / quantizer.scale) + static_cast<float>(quantizer.zero_point), -128.0F, 127.0F));
 }
 
 IntegerWeights MakeIntegerWeights(const OpKey& key, const BoundWeights& bound, const Quantizer& input, const Quantizer& output) {
@@ -130,7 +137,8 @@ class SingleOperator : public XnnOperator {
 
   absl::Status Run() override {
     const xnn_status status = xnn_run_operator(op_.get(), kCallingThread);
-    if (status == xnn_status_success) [[likely]] return absl::OkStatus();
+    if (status == xnn_status_success) [[likely]]
+      return absl::OkStatus();
     return ToStatus(status, "xnn_run_operator", key_);
   }
 
@@ -159,8 +167,8 @@ class Convolution : public SingleOperator {
     size_t alignment = 0;
     size_t height = 0;
     size_t width = 0;
-    const xnn_status status = reshape(op_.get(), Size(key_.input[0]), Size(key_.input[1]), Size(key_.input[2]), &bytes, &alignment, &height, &width,
-                                      kCallingThread);
+    const xnn_status status = reshape(op_.get(), Size(key_.input[0]), Size(key_.input[1]), Size(key_.input[2]), &bytes, &alignment, &height,
+                                      &width, kCallingThread);
     if (status != xnn_status_success) return ToStatus(status, "reshape of a convolution", key_);
     const Shape expected = OutputShape(key_);
     if (height != Size(expected[1]) || width != Size(expected[2])) {
@@ -173,10 +181,13 @@ class Convolution : public SingleOperator {
     const auto call = [&]() {
       switch (key_.input_type) {
         case ElementType::kInt8:
-          return xnn_setup_convolution2d_nhwc_qs8_qc8w(op_.get(), workspace_.data(), static_cast<const int8_t*>(first), static_cast<int8_t*>(output));
-        case ElementType::kFloat16: return xnn_setup_convolution2d_nhwc_f16(op_.get(), workspace_.data(), first, output);
+          return xnn_setup_convolution2d_nhwc_qs8_qc8w(op_.get(), workspace_.data(), static_cast<const int8_t*>(first),
+                                                       static_cast<int8_t*>(output));
+        case ElementType::kFloat16:
+          return xnn_setup_convolution2d_nhwc_f16(op_.get(), workspace_.data(), first, output);
         default:
-          return xnn_setup_convolution2d_nhwc_f32(op_.get(), workspace_.data(), static_cast<const float*>(first), static_cast<float*>(output));
+          return xnn_setup_convolution2d_nhwc_f32(op_.get(), workspace_.data(), static_cast<const float*>(first),
+                                                  static_cast<float*>(output));
       }
     };
     return ToStatus(call(), "setup of a convolution", key_);
@@ -199,8 +210,10 @@ class FullyConnected : public SingleOperator {
       switch (key_.input_type) {
         case ElementType::kInt8:
           return xnn_setup_fully_connected_nc_qs8_qc8w(op_.get(), static_cast<const int8_t*>(first), static_cast<int8_t*>(output));
-        case ElementType::kFloat16: return xnn_setup_fully_connected_nc_f16(op_.get(), first, output);
-        default: return xnn_setup_fully_connected_nc_f32(op_.get(), static_cast<const float*>(first), static_cast<float*>(output));
+        case ElementType::kFloat16:
+          return xnn_setup_fully_connected_nc_f16(op_.get(), first, output);
+        default:
+          return xnn_setup_fully_connected_nc_f32(op_.get(), static_cast<const float*>(first), static_cast<float*>(output));
       }
     };
     return ToStatus(call(), "setup of a fully connected operator", key_);
@@ -217,7 +230,8 @@ class Reduction : public SingleOperator {
     std::copy(key_.input.begin(), key_.input.end(), shape.begin());
     size_t bytes = 0;
     size_t alignment = 0;
-    const xnn_status status = xnn_reshape_reduce_nd(op_.get(), axes.size(), axes.data(), shape.size(), shape.data(), &bytes, &alignment, kCallingThread);
+    const xnn_status status =
+        xnn_reshape_reduce_nd(op_.get(), axes.size(), axes.data(), shape.size(), shape.data(), &bytes, &alignment, kCallingThread);
     if (status != xnn_status_success) return ToStatus(status, "xnn_reshape_reduce_nd", key_);
     // float32 sums straight into its output; given a workspace, XNNPACK would call a conversion that this operator does not have.
     return key_.input_type == ElementType::kFloat32 ? absl::OkStatus() : AllocateWorkspace(bytes);
@@ -283,19 +297,20 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateConvolution(const XnnOperator
   xnn_status status = xnn_status_invalid_state;
   if (key.input_type == ElementType::kInt8) {
     const IntegerWeights w = MakeIntegerWeights(key, *spec.weights, spec.inputs[0], spec.output);
-    status = xnn_create_convolution2d_nhwc_qs8_qc8w(pad, pad, pad, pad, kernel, kernel, stride, stride, dilation, dilation, U32(key.groups), group_in,
-                                                    group_out, in, out, static_cast<int8_t>(spec.inputs[0].zero_point), spec.inputs[0].scale,
-                                                    w.scales.data(), w.kernel.data(), w.bias.data(), static_cast<int8_t>(spec.output.zero_point),
-                                                    spec.output.scale, w.low, w.high, 0, nullptr, nullptr, &op);
+    status = xnn_create_convolution2d_nhwc_qs8_qc8w(
+        pad, pad, pad, pad, kernel, kernel, stride, stride, dilation, dilation, U32(key.groups), group_in, group_out, in, out,
+        static_cast<int8_t>(spec.inputs[0].zero_point), spec.inputs[0].scale, w.scales.data(), w.kernel.data(), w.bias.data(),
+        static_cast<int8_t>(spec.output.zero_point), spec.output.scale, w.low, w.high, 0, nullptr, nullptr, &op);
   } else {
     const FloatWeights w = MakeFloatWeights(key, *spec.weights);
     if (key.input_type == ElementType::kFloat16) {
-      status = xnn_create_convolution2d_nhwc_f16(pad, pad, pad, pad, kernel, kernel, stride, stride, dilation, dilation, U32(key.groups), group_in,
-                                                 group_out, in, out, w.kernel.data(), w.bias.data(), w.low, w.high, XNN_FLAG_FP32_STATIC_WEIGHTS,
-                                                 nullptr, nullptr, &op);
+      status = xnn_create_convolution2d_nhwc_f16(pad, pad, pad, pad, kernel, kernel, stride, stride, dilation, dilation, U32(key.groups),
+                                                 group_in, group_out, in, out, w.kernel.data(), w.bias.data(), w.low, w.high,
+                                                 XNN_FLAG_FP32_STATIC_WEIGHTS, nullptr, nullptr, &op);
     } else {
-      status = xnn_create_convolution2d_nhwc_f32(pad, pad, pad, pad, kernel, kernel, stride, stride, dilation, dilation, U32(key.groups), group_in,
-                                                 group_out, in, out, w.kernel.data(), w.bias.data(), w.low, w.high, 0, nullptr, nullptr, &op);
+      status = xnn_create_convolution2d_nhwc_f32(pad, pad, pad, pad, kernel, kernel, stride, stride, dilation, dilation, U32(key.groups),
+                                                 group_in, group_out, in, out, w.kernel.data(), w.bias.data(), w.low, w.high, 0, nullptr,
+                                                 nullptr, &op);
     }
   }
   return Finish<Convolution>(key, status, "create of a convolution", op);
@@ -315,8 +330,8 @@ class PackedFullyConnected : public XnnOperator {
     const size_t in = Size(key.input[1]);
     const size_t out = Size(key.output_channels);
     xnn_operator_t op = nullptr;
-    xnn_status status = xnn_create_fully_connected_nc_qd8_f32_qc4w(in, out, in, out, kNibbleZero, scales.data(), nibbles.data(), floats.bias.data(),
-                                                                   floats.low, floats.high, 0, nullptr, nullptr, &op);
+    xnn_status status = xnn_create_fully_connected_nc_qd8_f32_qc4w(in, out, in, out, kNibbleZero, scales.data(), nibbles.data(),
+                                                                   floats.bias.data(), floats.low, floats.high, 0, nullptr, nullptr, &op);
     if (status != xnn_status_success) return ToStatus(status, "xnn_create_fully_connected_nc_qd8_f32_qc4w", key);
     auto made = std::make_unique<PackedFullyConnected>();
     made->key_ = key;
@@ -383,14 +398,14 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateFullyConnected(const XnnOpera
   xnn_status status = xnn_status_invalid_state;
   if (key.input_type == ElementType::kInt8) {
     const IntegerWeights w = MakeIntegerWeights(key, *spec.weights, spec.inputs[0], spec.output);
-    status = xnn_create_fully_connected_nc_qs8_qc8w(in, out, in, out, static_cast<int8_t>(spec.inputs[0].zero_point), spec.inputs[0].scale,
-                                                    w.scales.data(), w.kernel.data(), w.bias.data(), static_cast<int8_t>(spec.output.zero_point),
-                                                    spec.output.scale, w.low, w.high, 0, nullptr, nullptr, &op);
+    status = xnn_create_fully_connected_nc_qs8_qc8w(
+        in, out, in, out, static_cast<int8_t>(spec.inputs[0].zero_point), spec.inputs[0].scale, w.scales.data(), w.kernel.data(),
+        w.bias.data(), static_cast<int8_t>(spec.output.zero_point), spec.output.scale, w.low, w.high, 0, nullptr, nullptr, &op);
   } else {
     const FloatWeights w = MakeFloatWeights(key, *spec.weights);
     if (key.input_type == ElementType::kFloat16) {
-      status = xnn_create_fully_connected_nc_f16(in, out, in, out, w.kernel.data(), w.bias.data(), w.low, w.high, XNN_FLAG_FP32_STATIC_WEIGHTS, nullptr,
-                                                 nullptr, &op);
+      status = xnn_create_fully_connected_nc_f16(in, out, in, out, w.kernel.data(), w.bias.data(), w.low, w.high,
+                                                 XNN_FLAG_FP32_STATIC_WEIGHTS, nullptr, nullptr, &op);
     } else {
       status = xnn_create_fully_connected_nc_f32(in, out, in, out, w.kernel.data(), w.bias.data(), w.low, w.high, 0, nullptr, nullptr, &op);
     }
@@ -433,7 +448,8 @@ absl::Status CheckSpec(const XnnOperatorSpec& spec) {
   const bool int8_in = key.input_type == ElementType::kInt8;
   if ((int8_in && (!Usable(spec.inputs[0]) || (two_inputs && !Usable(spec.inputs[1])))) ||
       (key.output_type == ElementType::kInt8 && !Usable(spec.output))) {
-    return absl::InvalidArgumentError(absl::StrCat("operator: expected positive scales and zero points in [-128, 127] for ", ToString(key)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("operator: expected positive scales and zero points in [-128, 127] for ", ToString(key)));
   }
   const auto count = static_cast<size_t>(NumWeights(key));
   if (count == 0) return absl::OkStatus();
@@ -452,9 +468,12 @@ absl::Status CheckSpec(const XnnOperatorSpec& spec) {
 absl::StatusOr<std::unique_ptr<XnnOperator>> XnnOperator::Create(const XnnOperatorSpec& spec) {
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
   switch (spec.key.kind) {
-    case OpKind::kConv2d: return CreateConvolution(spec);
-    case OpKind::kFullyConnected: return CreateFullyConnected(spec);
-    default: return CreateElementwise(spec);
+    case OpKind::kConv2d:
+      return CreateConvolution(spec);
+    case OpKind::kFullyConnected:
+      return CreateFullyConnected(spec);
+    default:
+      return CreateElementwise(spec);
   }
 }
 

@@ -43,7 +43,9 @@ class XnnOperatorInstance : public OperatorInstance {
   int64_t working_set_bytes() const override { return working_set_bytes_; }
 
  private:
-  static absl::Status NoMemory(const OpKey& key) { return absl::ResourceExhaustedError(absl::StrCat("xnnpack: no memory for ", ToString(key))); }
+  static absl::Status NoMemory(const OpKey& key) {
+    return absl::ResourceExhaustedError(absl::StrCat("xnnpack: no memory for ", ToString(key)));
+  }
 
   static void Fill(ElementType type, AlignedBuffer& buffer) {
     if (type == ElementType::kFloat32) {
@@ -101,7 +103,8 @@ class XnnpackRuntime : public DeviceRuntime {
 absl::Status Initialize() {
   const xnn_status status = xnn_initialize(nullptr);  // counts its callers; never undone, the process ends with it
   if (status == xnn_status_success) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("xnnpack: expected to start on this processor, xnn_initialize returned ", static_cast<int>(status)));
+  return absl::FailedPreconditionError(
+      absl::StrCat("xnnpack: expected to start on this processor, xnn_initialize returned ", static_cast<int>(status)));
 }
 
 }  // namespace
