@@ -53,7 +53,7 @@ const std::vector<Room>& Rooms() {
       // worker: core <- engine <- torch; main wires torch behind the engine's interface.
       {"worker/engine", {"core/*", "dataset"}},
       {"worker/torch", {"core/*", "dataset", "export", "worker/engine"}},
-      {"worker/service", {"core/*", "proto/hanas/v1", "rpc", "telemetry", "worker/engine"}},
+      {"worker/service", {"core/*", "dataset", "export", "proto/hanas/v1", "rpc", "telemetry", "worker/engine"}},
       {"worker/main.cc", {"core/*", "config", "dataset", "rpc", "telemetry", "worker/engine", "worker/torch", "worker/service"}},
 
       // profiler-agent: core <- {device, runtime} <- measure <- service <- main; one folder per backend below runtime.
@@ -62,7 +62,9 @@ const std::vector<Room>& Rooms() {
       {"profiler-agent/runtime/xnnpack", {"core/*", "profiler-agent/runtime"}},
       {"profiler-agent/runtime/onnxruntime", {"core/*", "profiler-agent/runtime"}},
       {"profiler-agent/measure", {"core/*", "export", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/runtime/*"}},
-      {"profiler-agent/service", {"core/*", "proto/hanas/v1", "rpc", "telemetry", "profiler-agent/measure"}},
+      {"profiler-agent/service",
+       {"core/*", "export", "proto/hanas/v1", "rpc", "telemetry", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/runtime/*",
+        "profiler-agent/measure"}},
       {"profiler-agent/main.cc",
        {"core/*", "config", "rpc", "telemetry", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/runtime/*",
         "profiler-agent/measure", "profiler-agent/service"}},

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// Train, evaluate, bind, pack, measure and verify one small network through the executors of worker and agent: all but the coordinator.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/error_reason.h"
+#include "core/plan/exec_plan.h"
+#include "dataset/draw.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
+#include "profiler-agent/service/agent_executor.h"
+#include "rpc/convert/job.h"
+#include "rpc/convert/space.h"
+#include "tests/core/small_space.h"
+#include "tests/services/fakes.h"
+#include "worker/service/artifact_cache.h"
+#include "worker/service/worker_executor.h"
+#include "worker/torch/create_engine.h"
+
+namespace hanas {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::Gt;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+std::string AgentProgram() { return absl::StrCat(std::getenv("HANAS_BIN_DIR"), "/hanas-profiler-agent"); }
+
+class ChainTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    root_ = std::filesystem::path(::testing::TempDir()) / absl::StrCat("hanas-chain-", ::getpid());
+    std::filesystem::create_directories(root_);
+    ASSERT_THAT(DrawDataset((root_ / "drawn").string(), {.num_train = 600, .num_test = 200, .seed = 3}), IsOk());
+  }
+  static void TearDownTestSuite() { std::filesystem::remove_all(root_); }
+
+  v1::SpaceSpec Space() const { return rpc::ToProto(SmallSpaceSpec()); }
+  v1::DatasetSpec Data() const { return rpc::ToProto(DatasetSpec{"drawn", DatasetFormat::kIdx, "drawn", 100}); }
+  v1::TrainingSpec Training(int64_t steps) const {
+    TrainingSpec training;
+    training.steps = steps;
+    training.batch_size = 16;
+    return rpc::ToProto(training);
+  }
+  v1::Task TrainTask(int64_t from, int64_t to, const v1::ArtifactRef& initial) const {
+    v1::Task task;
+    task.mutable_lease()->set_task("tasks/1");
+    v1::TrainTask& train = *task.mutable_train();
+    *train.mutable_space() = Space();
+    *train.mutable_dataset() = Data();
+    *train.mutable_training() = Training(4);
+    train.set_seed(5);
+    train.set_from_step(from);
+    train.set_to_step(to);
+    *train.mutable_initial() = initial;
+    return task;
+  }
+  v1::ArtifactRef Train() {
+    const auto trained = worker_.Execute(TrainTask(0, 4, {}), context_);
+    EXPECT_THAT(trained, IsOk());
+    return trained->train().checkpoint();
+  }
+  v1::Task BindTask(const v1::ArtifactRef& checkpoint) const {
+    v1::Task task;
+    v1::BindTask& bind = *task.mutable_bind();
+    *bind.mutable_space() = Space();
+    *bind.mutable_dataset() = Data();
+    *bind.mutable_checkpoint() = checkpoint;
+    *bind.mutable_architecture() = rpc::ToProto(network_);
+    bind.set_graph_digest(GraphDigest(lowering_.Lower(network_)).ToHex());
+    bind.set_calibration_images(64);
+    return task;
+  }
+
+  static inline std::filesystem::path root_;
+  MemoryArtifacts artifacts_;
+  DatasetStore datasets_{root_.string()};
+  std::unique_ptr<TrainingEngine> engine_ = CreateTorchEngine({});
+  WorkerExecutor worker_{engine_.get(), &artifacts_, &datasets_};
+  ScriptedContext context_;
+  Lowering lowering_{SmallSpace()};
+  Architecture network_ = lowering_.space().Largest({8, 8});
+  BackendCaps caps_ = (*CreateXnnpackRuntime())->caps();
+  AgentExecutor agent_{caps_, &artifacts_, AgentProgram()};
+};
+
+TEST_F(ChainTest, TrainsInChunksThatCompose) {
+  const v1::ArtifactRef whole = Train();
+  EXPECT_THAT(context_.reports, SizeIs(4));
+  EXPECT_THAT(context_.last_note, HasSubstr("images/s"));
+  const auto first = worker_.Execute(TrainTask(0, 2, {}), context_);
+  ASSERT_THAT(first, IsOk());
+  EXPECT_EQ(first->train().step(), 2);
+  EXPECT_TRUE(first->train().reached_end());
+  EXPECT_THAT(first->train().dataset_digest(), SizeIs(64));
+  const auto second = worker_.Execute(TrainTask(2, 4, first->train().checkpoint()), context_);
+  ASSERT_THAT(second, IsOk());
+  EXPECT_EQ(second->train().checkpoint().sha256(), whole.sha256());
+}
+
+TEST_F(ChainTest, HandsBackACheckpointAtAStepBoundary) {
+  context_.stop_after = 1;
+  const auto handed_back = worker_.Execute(TrainTask(0, 4, {}), context_);
+  ASSERT_THAT(handed_back, IsOk());
+  EXPECT_EQ(handed_back->train().step(), 2);
+  EXPECT_FALSE(handed_back->train().reached_end());
+  EXPECT_TRUE(artifacts_.stored.contains(handed_back->train().checkpoint().sha256()));
+  context_ = ScriptedContext();
+  context_.stop_after = 0;
+  context_.then = rpc::Directive::kAbandon;
+  EXPECT_THAT(worker_.Execute(TrainTask(0, 4, {}), context_), StatusIs(absl::StatusCode::kCancelled));
+}
+
+TEST_F(ChainTest, BadTrainingTasksAreRefused) {
+  EXPECT_THAT(worker_.Execute(TrainTask(2, 4, {}), context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("checkpoint to continue from step 2")));
+  EXPECT_THAT(worker_.Execute(TrainTask(0, 5, {}), context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("to_step <= 4")));
+  v1::Task task = TrainTask(0, 4, {});
+  task.mutable_train()->mutable_dataset()->set_directory("elsewhere");
+  const absl::Status missing = worker_.Execute(task, context_).status();
+  EXPECT_EQ(ReasonOf(missing), "DATA_MISSING");
+  task.mutable_train()->mutable_dataset()->set_directory("../etc");
+  EXPECT_THAT(worker_.Execute(task, context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("dataset.directory")));
+  task = TrainTask(0, 4, {});
+  task.mutable_train()->mutable_space()->set_num_classes(11);
+  EXPECT_EQ(ReasonOf(worker_.Execute(task, context_).status()), "DATA_DISAGREES");
+  EXPECT_THAT(worker_.Execute(v1::Task(), context_), StatusIs(absl::StatusCode::kUnimplemented));
+}
+
+TEST_F(ChainTest, EvaluatesAndRefusesAnotherLowering) {
+  v1::Task task;
+  v1::EvaluateTask& evaluate = *task.mutable_evaluate();
+  *evaluate.mutable_space() = Space();
+  *evaluate.mutable_dataset() = Data();
+  *evaluate.mutable_checkpoint() = Train();
+  evaluate.set_validation_images(100);
+  evaluate.set_calibration_images(64);
+  for (const Architecture& architecture : {network_, lowering_.space().Smallest({8, 8})}) {
+    *evaluate.add_architectures() = rpc::ToProto(architecture);
+    evaluate.add_graph_digests(GraphDigest(lowering_.Lower(architecture)).ToHex());
+  }
+  const auto evaluated = worker_.Execute(task, context_);
+  ASSERT_THAT(evaluated, IsOk());
+  ASSERT_EQ(evaluated->evaluate().accuracies_size(), 2);
+  EXPECT_EQ(evaluated->evaluate().accuracies(1).images(), 100);
+  evaluate.set_graph_digests(1, std::string(32, '0'));
+  const absl::Status refused = worker_.Execute(task, context_).status();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(ReasonOf(refused), "LOWERING_DISAGREES");
+}
+
+TEST_F(ChainTest, WhatTheWorkerBindsTheAgentVerifies) {
+  const auto bound = worker_.Execute(BindTask(Train()), context_);
+  ASSERT_THAT(bound, IsOk());
+  EXPECT_EQ(bound->bind().test().images(), 200);
+  v1::Task pack;
+  *pack.mutable_pack_images()->mutable_dataset() = Data();
+  const auto packed = worker_.Execute(pack, context_);
+  ASSERT_THAT(packed, IsOk());
+  EXPECT_EQ(packed->pack_images().num_images(), 200);
+
+  v1::Task task;
+  task.mutable_lease()->set_task("tasks/9");
+  v1::VerifyModelTask& verify = *task.mutable_verify_model();
+  *verify.mutable_bound_model() = bound->bind().bound_model();
+  *verify.mutable_onnx() = bound->bind().onnx();
+  *verify.mutable_images() = packed->pack_images().images();
+  verify.set_rounds(5);
+  verify.set_max_rounds(5);
+  verify.set_agreement_images(100);
+  verify.set_seed(1);
+  const auto verified = agent_.Execute(task, context_);
+  ASSERT_THAT(verified, IsOk());
+  const v1::VerifyModelResult& result = verified->verify_model();
+  EXPECT_THAT(result.device().p50_us(), Gt(0));
+  EXPECT_THAT(result.exported_latency().p50_us(), Gt(0));
+  EXPECT_THAT(result.exported_runtime(), HasSubstr("onnxruntime"));
+  EXPECT_EQ(result.compared(), 100);
+  EXPECT_GE(result.agreeing(), 99);
+  EXPECT_EQ(result.exported().images(), 200);
+  // Barely trained, so many images are close calls: the runtimes may differ on a few.
+  EXPECT_NEAR(static_cast<double>(result.exported().correct()), static_cast<double>(bound->bind().test().correct()), 4);
+}
+
+TEST_F(ChainTest, TheAgentMeasuresOperatorsAndNetworksAndStreamsRounds) {
+  const std::vector<OpKey> keys = EnumerateOpKeys(lowering_, caps_);
+  v1::Task task;
+  v1::MeasureOperatorsTask& operators = *task.mutable_measure_operators();
+  for (size_t i = 0; i < 4; ++i) operators.add_keys(ToString(keys[i * keys.size() / 4]));
+  operators.set_rounds(5);
+  operators.set_max_rounds(5);
+  const auto measured = agent_.Execute(task, context_);
+  ASSERT_THAT(measured, IsOk());
+  EXPECT_EQ(measured->measure_operators().rows_size(), 4);
+  size_t rows = 0;
+  for (const auto& [round, visits] : context_.rounds) rows += visits.size();
+  EXPECT_EQ(rows, 20U);
+
+  // An attempt that is given the rounds of an earlier one does not repeat them.
+  for (const auto& [round, visits] : context_.rounds) {
+    v1::RecordedRound& recorded = *operators.add_recorded();
+    recorded.set_round(round);
+    recorded.mutable_rows()->Assign(visits.begin(), visits.end());
+  }
+  ScriptedContext again;
+  const auto repeated = agent_.Execute(task, again);
+  ASSERT_THAT(repeated, IsOk());
+  EXPECT_THAT(again.rounds, IsEmpty());
+  EXPECT_EQ(repeated->measure_operators().rows(0).flushed_us(), measured->measure_operators().rows(0).flushed_us());
+
+  v1::Task networks;
+  v1::NetworkToMeasure& network = *networks.mutable_measure_networks()->add_networks();
+  networks.mutable_measure_networks()->set_rounds(5);
+  networks.mutable_measure_networks()->set_max_rounds(5);
+  *network.mutable_space() = Space();
+  *network.mutable_architecture() = rpc::ToProto(network_);
+  network.set_plan_digest(PlanDigest(MakePlan(lowering_.Lower(network_), caps_)).ToHex());
+  const auto whole = agent_.Execute(networks, context_);
+  ASSERT_THAT(whole, IsOk());
+  EXPECT_THAT(whole->measure_networks().rows(0).p50_us(), Gt(0));
+  network.set_plan_digest(std::string(32, '0'));
+  EXPECT_EQ(ReasonOf(agent_.Execute(networks, context_).status()), "PLAN_DISAGREES");
+}
+
+TEST_F(ChainTest, TheAgentRefusesBadTasksAndStops) {
+  v1::Task task;
+  task.mutable_measure_operators()->add_keys("conv9d");
+  task.mutable_measure_operators()->set_rounds(5);
+  task.mutable_measure_operators()->set_max_rounds(5);
+  EXPECT_THAT(agent_.Execute(task, context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("keys[0]")));
+  EXPECT_THAT(agent_.Execute(TrainTask(0, 1, {}), context_), StatusIs(absl::StatusCode::kUnimplemented));
+
+  task.mutable_measure_operators()->set_keys(0, ToString(EnumerateOpKeys(lowering_, caps_).front()));
+  context_.stop_after = 0;
+  EXPECT_THAT(agent_.Execute(task, context_), StatusIs(absl::StatusCode::kCancelled));
+  context_ = ScriptedContext();
+  context_.record_status = absl::CancelledError("the lease is lost");
+  EXPECT_THAT(agent_.Execute(task, context_), StatusIs(absl::StatusCode::kCancelled, HasSubstr("the lease is lost")));
+  // A program that is no agent.
+  context_ = ScriptedContext();
+  AgentExecutor broken(caps_, &artifacts_, "/bin/true");
+  EXPECT_EQ(ReasonOf(broken.Execute(task, context_).status()), "MEASURE_GARBAGE");
+}
+
+TEST_F(ChainTest, TheCacheSparesTransfersAndForgetsTheOldest) {
+  const std::string directory = (root_ / "cache").string();
+  auto cache = ArtifactCache::Create(&artifacts_, directory, /*max_bytes=*/2500);
+  ASSERT_THAT(cache, IsOk());
+  const v1::ArtifactRef first = *cache->Upload(std::string(1000, 'a'));
+  EXPECT_EQ(*cache->Download(first), std::string(1000, 'a'));
+  EXPECT_EQ(artifacts_.downloads, 0);
+  // A damaged file is fetched again.
+  std::filesystem::resize_file(directory + "/" + first.sha256(), 999);
+  EXPECT_EQ(*cache->Download(first), std::string(1000, 'a'));
+  EXPECT_EQ(artifacts_.downloads, 1);
+  for (const char letter : {'b', 'c', 'd'}) ASSERT_THAT(cache->Upload(std::string(1000, letter)), IsOk());
+  EXPECT_LE(std::distance(std::filesystem::directory_iterator(directory), {}), 2);
+  v1::ArtifactRef evil = first;
+  evil.set_sha256("../../etc/passwd");
+  EXPECT_THAT(cache->Download(evil), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace hanas

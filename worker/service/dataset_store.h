@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_WORKER_SERVICE_DATASET_STORE_H_
+#define HANAS_WORKER_SERVICE_DATASET_STORE_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/job/search_job.h"
+#include "dataset/dataset.h"
+
+namespace hanas {
+
+/// The data sets below one root, loaded when first asked for and kept.
+///
+/// Confined to one thread at a time.
+class DatasetStore {
+ public:
+  explicit DatasetStore(std::string root) : root_(std::move(root)) {}
+
+  /// Returns INVALID_ARGUMENT for a specification that is not valid, and Dataset::Load's statuses; NOT_FOUND carries the reason DATA_MISSING,
+  /// other failures to read DATA_UNREADABLE. The pointer stays valid until another data set is loaded.
+  absl::StatusOr<std::shared_ptr<const Dataset>> Get(const DatasetSpec& spec);
+
+  /// Names of the directories below the root, sorted: what this worker can be asked to train on.
+  std::vector<std::string> List() const;
+
+ private:
+  std::string root_;
+  std::string loaded_key_;
+  std::shared_ptr<const Dataset> loaded_;  // the last one: data sets take hundreds of megabytes
+};
+
+}  // namespace hanas
+
+#endif  // HANAS_WORKER_SERVICE_DATASET_STORE_H_

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/service/worker_executor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/error_reason.h"
+#include "core/predictor/predictor_weights.h"
+#include "export/bound_model_file.h"
+#include "export/image_pack.h"
+#include "export/onnx_writer.h"
+#include "rpc/clock.h"
+#include "rpc/convert/job.h"
+#include "rpc/convert/space.h"
+#include "worker/engine/predictor_trainer.h"
+
+namespace hanas {
+namespace {
+
+constexpr absl::string_view kLoweringDisagrees = "LOWERING_DISAGREES";
+
+class Stopwatch {
+ public:
+  double Seconds() const { return absl::ToDoubleSeconds(rpc::SystemClock().Now() - begin_); }
+
+ private:
+  absl::Duration begin_ = rpc::SystemClock().Now();
+};
+
+Continue Answer(rpc::Directive directive) { return directive == rpc::Directive::kContinue ? Continue::kYes : Continue::kNo; }
+
+v1::Accuracy ToProto(const Evaluation& evaluation) {
+  v1::Accuracy proto;
+  proto.set_correct(evaluation.correct);
+  proto.set_images(evaluation.total);
+  proto.set_loss(evaluation.loss);
+  return proto;
+}
+
+absl::Status CheckGraphDigest(const Lowering& lowering, const Architecture& architecture, absl::string_view expected) {
+  const std::string found = GraphDigest(lowering.Lower(architecture)).ToHex();
+  if (found == expected) return absl::OkStatus();
+  return WithReason(absl::FailedPreconditionError(absl::StrCat("this worker lowers ", lowering.space().ToReadable(architecture), " to graph ", found,
+                                                               ", expected ", expected, ": worker and coordinator are of different versions")),
+                    kLoweringDisagrees);
+}
+
+absl::Status CheckSteps(const v1::TrainTask& task) {
+  if (task.from_step() >= 0 && task.from_step() < task.to_step() && task.to_step() <= task.training().steps()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("train: expected 0 <= from_step < to_step <= ", task.training().steps(), ", found ", task.from_step(),
+                                                 " and ", task.to_step()));
+}
+
+/// At least `low`; the first thing wrong is named.
+absl::Status CheckAtLeast(absl::string_view field, int64_t value, int64_t low) {
+  if (value >= low) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(field, ": expected at least ", low, ", found ", value));
+}
+
+template <typename Result, typename Set>
+absl::StatusOr<v1::CompleteTaskRequest> Completed(absl::StatusOr<Result> result, const Set& set) {
+  if (!result.ok()) return result.status();
+  v1::CompleteTaskRequest request;
+  *set(request) = *std::move(result);
+  return request;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::CompleteTaskRequest> WorkerExecutor::Execute(const v1::Task& task, rpc::TaskContext& context) {
+  switch (task.work_case()) {
+    case v1::Task::kTrain:
+      return Completed(Train(task.train(), context), [](auto& request) { return request.mutable_train(); });
+    case v1::Task::kEvaluate:
+      return Completed(Evaluate(task.evaluate(), context), [](auto& request) { return request.mutable_evaluate(); });
+    case v1::Task::kFitPredictor:
+      return Completed(FitPredictor(task.fit_predictor(), context), [](auto& request) { return request.mutable_fit_predictor(); });
+    case v1::Task::kBind:
+      return Completed(Bind(task.bind(), context), [](auto& request) { return request.mutable_bind(); });
+    case v1::Task::kPackImages:
+      return Completed(PackImages(task.pack_images(), context), [](auto& request) { return request.mutable_pack_images(); });
+    default:
+      return absl::UnimplementedError(absl::StrCat("a worker has no task of kind ", static_cast<int>(task.work_case())));
+  }
+}
+
+absl::StatusOr<const Lowering*> WorkerExecutor::LoweringOf(const v1::SpaceSpec& proto) {
+  absl::StatusOr<SpaceSpec> spec = rpc::SpaceSpecFromProto(proto);
+  if (!spec.ok()) return spec.status();
+  absl::StatusOr<SearchSpace> space = SearchSpace::Create(*std::move(spec));
+  if (!space.ok()) return space.status();
+  // The digest leaves out the name, which a bound model carries.
+  if (!lowering_.has_value() || lowering_->space().digest() != space->digest() || lowering_->space().spec().name != space->spec().name) {
+    lowering_.emplace(*std::move(space));
+  }
+  return &*lowering_;
+}
+
+absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v1::DatasetSpec& proto, const Lowering* lowering) {
+  const absl::StatusOr<DatasetSpec> spec = rpc::DatasetSpecFromProto(proto);
+  if (!spec.ok()) return spec.status();
+  absl::StatusOr<std::shared_ptr<const Dataset>> dataset = datasets_->Get(*spec);
+  if (!dataset.ok() || lowering == nullptr) return dataset;
+  const SpaceSpec& space = lowering->space().spec();
+  if ((*dataset)->channels() != space.input_channels || (*dataset)->num_classes() != space.num_classes) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat("the space expects images of ", space.input_channels, " channels in ", space.num_classes,
+                                                                 " classes, the data set ", spec->name, " has ", (*dataset)->channels(), " and ",
+                                                                 (*dataset)->num_classes(), "; change space.input_channels and space.num_classes")),
+                      "DATA_DISAGREES");
+  }
+  return dataset;
+}
+
+absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task, rpc::TaskContext& context) {
+  const Stopwatch watch;
+  TrainRequest request;
+  const absl::StatusOr<const Lowering*> lowering = LoweringOf(task.space());
+  if (!lowering.ok()) return lowering.status();
+  request.lowering = *lowering;
+  if (!task.slice().genes().empty()) {
+    const absl::StatusOr<Architecture> slice = rpc::ArchitectureFromProto(task.slice(), (*lowering)->space(), "slice");
+    if (!slice.ok()) return slice.status();
+    request.architecture = *slice;
+  }
+  const absl::StatusOr<TrainingSpec> training = rpc::TrainingSpecFromProto(task.training());
+  if (!training.ok()) return training.status();
+  if (absl::Status status = CheckSteps(task); !status.ok()) return status;
+  if (task.from_step() > 0 && task.initial().sha256().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("train: expected a checkpoint to continue from step ", task.from_step(), ", found none"));
+  }
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), *lowering);
+  if (!dataset.ok()) return dataset.status();
+  std::string checkpoint;
+  if (!task.initial().sha256().empty()) {
+    absl::StatusOr<std::string> bytes = artifacts_->Download(task.initial());
+    if (!bytes.ok()) return bytes.status();
+    checkpoint = *std::move(bytes);
+  }
+  request.dataset = dataset->get();
+  request.checkpoint = checkpoint;
+  request.from_step = task.from_step();
+  request.to_step = task.to_step();
+  request.training = *training;
+  request.seed = task.seed();
+
+  rpc::Directive last = rpc::Directive::kContinue;
+  const absl::StatusOr<TrainResult> trained = engine_->Train(request, [&](const TrainProgress& progress) {
+    last = context.ReportProgress(progress.step, task.to_step(), absl::StrFormat("loss %.3f, %.0f images/s", progress.loss, progress.images_per_second));
+    return Answer(last);
+  });
+  if (!trained.ok()) return trained.status();
+  if (last == rpc::Directive::kAbandon) return absl::CancelledError("training abandoned");
+  const absl::StatusOr<v1::ArtifactRef> stored = artifacts_->Upload(trained->checkpoint);
+  if (!stored.ok()) return stored.status();
+  v1::TrainResult result;
+  *result.mutable_checkpoint() = *stored;
+  result.set_step(trained->step);
+  result.set_loss(trained->loss);
+  result.set_images_per_second(trained->images_per_second);
+  result.set_seconds(watch.Seconds());
+  result.set_dataset_digest((*dataset)->digest());
+  result.set_reached_end(trained->step == task.to_step());
+  return result;
+}
+
+absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTask& task, rpc::TaskContext& context) {
+  const Stopwatch watch;
+  const absl::StatusOr<const Lowering*> lowering = LoweringOf(task.space());
+  if (!lowering.ok()) return lowering.status();
+  if (task.architectures_size() != task.graph_digests_size()) {
+    return absl::InvalidArgumentError(absl::StrCat("evaluate.graph_digests: expected one for each of ", task.architectures_size(), " architectures, found ",
+                                                   task.graph_digests_size()));
+  }
+  std::vector<Architecture> architectures;
+  for (int i = 0; i < task.architectures_size(); ++i) {
+    absl::StatusOr<Architecture> architecture =
+        rpc::ArchitectureFromProto(task.architectures(i), (*lowering)->space(), absl::StrCat("architectures[", i, "]"));
+    if (!architecture.ok()) return architecture.status();
+    if (absl::Status status = CheckGraphDigest(**lowering, *architecture, task.graph_digests(i)); !status.ok()) return status;
+    architectures.push_back(*std::move(architecture));
+  }
+  if (absl::Status status = CheckAtLeast("evaluate.validation_images", task.validation_images(), 0); !status.ok()) return status;
+  if (absl::Status status = CheckAtLeast("evaluate.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), *lowering);
+  if (!dataset.ok()) return dataset.status();
+  const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
+  if (!checkpoint.ok()) return checkpoint.status();
+
+  EvaluateRequest request;
+  request.lowering = *lowering;
+  request.dataset = dataset->get();
+  request.checkpoint = *checkpoint;
+  request.split = Split::kValidation;
+  request.max_images = task.validation_images();
+  request.calibration.images = task.calibration_images();
+  const auto total = static_cast<int64_t>(architectures.size());
+  const absl::StatusOr<std::vector<Evaluation>> evaluations =
+      engine_->Evaluate(request, architectures, [&](size_t index, const Evaluation& evaluation) {
+        const auto done = static_cast<int64_t>(index) + 1;
+        const rpc::Directive directive = context.ReportProgress(done, total, absl::StrFormat("%.1f %%", 100 * evaluation.accuracy()));
+        return done == total && directive != rpc::Directive::kAbandon ? Continue::kYes : Answer(directive);
+      });
+  if (!evaluations.ok()) return evaluations.status();
+  v1::EvaluateResult result;
+  for (const Evaluation& evaluation : *evaluations) *result.add_accuracies() = ToProto(evaluation);
+  result.set_seconds(watch.Seconds());
+  return result;
+}
+
+absl::StatusOr<v1::FitPredictorResult> WorkerExecutor::FitPredictor(const v1::FitPredictorTask& task, rpc::TaskContext& context) {
+  const absl::StatusOr<Digest> space = Digest::FromHex(task.space_digest());
+  if (!space.ok()) return absl::InvalidArgumentError(absl::StrCat("fit_predictor.space_digest: ", space.status().message()));
+  std::vector<PredictorSample> samples;
+  samples.reserve(static_cast<size_t>(task.rows_size()));
+  for (const v1::FeatureRow& row : task.rows()) samples.push_back({{row.features().begin(), row.features().end()}, row.target()});
+  if (context.ReportProgress(0, 1, absl::StrCat(samples.size(), " networks")) != rpc::Directive::kContinue) {
+    return absl::CancelledError("fitting the predictor was cancelled");
+  }
+  const absl::StatusOr<FittedPredictor> fitted = TrainPredictor(samples, *space, task.seed());
+  if (!fitted.ok()) return fitted.status();
+  v1::FitPredictorResult result;
+  result.set_predictor(SerialisePredictor(fitted->weights));
+  result.set_held_out_tau(fitted->weights.held_out_tau);
+  result.set_held_out_rmse(fitted->weights.held_out_rmse);
+  result.set_kind(fitted->kind);
+  return result;
+}
+
+absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, rpc::TaskContext& context) {
+  const Stopwatch watch;
+  const absl::StatusOr<const Lowering*> lowering = LoweringOf(task.space());
+  if (!lowering.ok()) return lowering.status();
+  const absl::StatusOr<Architecture> architecture = rpc::ArchitectureFromProto(task.architecture(), (*lowering)->space());
+  if (!architecture.ok()) return architecture.status();
+  if (absl::Status status = CheckGraphDigest(**lowering, *architecture, task.graph_digest()); !status.ok()) return status;
+  if (absl::Status status = CheckAtLeast("bind.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), *lowering);
+  if (!dataset.ok()) return dataset.status();
+  const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
+  if (!checkpoint.ok()) return checkpoint.status();
+
+  BindRequest request;
+  request.lowering = *lowering;
+  request.dataset = dataset->get();
+  request.checkpoint = *checkpoint;
+  request.checkpoint_sha256 = task.checkpoint().sha256();
+  request.architecture = *architecture;
+  request.calibration.images = task.calibration_images();
+  const absl::StatusOr<BoundModel> model = engine_->Bind(request);
+  if (!model.ok()) return model.status();
+  const absl::StatusOr<std::string> onnx = WriteOnnx(*model);
+  if (!onnx.ok()) return onnx.status();
+
+  const int64_t total = (*dataset)->size(Split::kTest);
+  const absl::StatusOr<BoundEvaluation> test =
+      engine_->EvaluateBound({.model = &*model, .dataset = dataset->get(), .split = Split::kTest},
+                             [&](int64_t images) { return Answer(context.ReportProgress(images, total, "scoring on the test images")); });
+  if (!test.ok()) return test.status();
+  const absl::StatusOr<v1::ArtifactRef> model_artifact = artifacts_->Upload(SerializeBoundModel(*model));
+  if (!model_artifact.ok()) return model_artifact.status();
+  const absl::StatusOr<v1::ArtifactRef> onnx_artifact = artifacts_->Upload(*onnx);
+  if (!onnx_artifact.ok()) return onnx_artifact.status();
+  v1::BindResult result;
+  *result.mutable_bound_model() = *model_artifact;
+  *result.mutable_onnx() = *onnx_artifact;
+  *result.mutable_test() = ToProto(test->evaluation);
+  result.set_seconds(watch.Seconds());
+  return result;
+}
+
+absl::StatusOr<v1::PackImagesResult> WorkerExecutor::PackImages(const v1::PackImagesTask& task, rpc::TaskContext& context) {
+  if (absl::Status status = CheckAtLeast("pack_images.max_images", task.max_images(), 0); !status.ok()) return status;
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), nullptr);
+  if (!dataset.ok()) return dataset.status();
+  const Dataset& data = **dataset;
+  const int64_t available = data.size(Split::kTest);
+  const int64_t count = task.max_images() == 0 ? available : std::min<int64_t>(available, task.max_images());
+  if (context.ReportProgress(0, count, "packing test images") != rpc::Directive::kContinue) return absl::CancelledError("packing images was cancelled");
+  ImagePack pack{.height = data.height(), .width = data.width(), .channels = data.channels()};
+  for (int64_t i = 0; i < count; ++i) {
+    pack.labels.push_back(data.label(Split::kTest, i));
+    const absl::Span<const uint8_t> image = data.image(Split::kTest, i);
+    pack.pixels.insert(pack.pixels.end(), image.begin(), image.end());
+  }
+  if (absl::Status status = CheckImagePack(pack); !status.ok()) return status;
+  const absl::StatusOr<v1::ArtifactRef> artifact = artifacts_->Upload(SerializeImagePack(pack));
+  if (!artifact.ok()) return artifact.status();
+  v1::PackImagesResult result;
+  *result.mutable_images() = *artifact;
+  result.set_num_images(count);
+  return result;
+}
+
+}  // namespace hanas

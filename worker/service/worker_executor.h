@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_WORKER_SERVICE_WORKER_EXECUTOR_H_
+#define HANAS_WORKER_SERVICE_WORKER_EXECUTOR_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/lowering/lowering.h"
+#include "proto/hanas/v1/task.pb.h"
+#include "rpc/artifact_client.h"
+#include "rpc/task_loop.h"
+#include "worker/engine/engine.h"
+#include "worker/service/dataset_store.h"
+
+namespace hanas {
+
+/// Executes a worker's tasks: converts, checks, calls the engine, uploads what it made. Everything in a task is validated; architectures are
+/// lowered here and compared with the digests the task carries (reason LOWERING_DISAGREES).
+///
+/// Confined to one thread at a time. Borrows engine, artifacts and datasets.
+class WorkerExecutor : public rpc::TaskExecutor {
+ public:
+  WorkerExecutor(TrainingEngine* engine, rpc::Artifacts* artifacts, DatasetStore* datasets)
+      : engine_(engine), artifacts_(artifacts), datasets_(datasets) {}
+
+  absl::StatusOr<v1::CompleteTaskRequest> Execute(const v1::Task& task, rpc::TaskContext& context) override;
+
+ private:
+  absl::StatusOr<v1::TrainResult> Train(const v1::TrainTask& task, rpc::TaskContext& context);
+  absl::StatusOr<v1::EvaluateResult> Evaluate(const v1::EvaluateTask& task, rpc::TaskContext& context);
+  absl::StatusOr<v1::FitPredictorResult> FitPredictor(const v1::FitPredictorTask& task, rpc::TaskContext& context);
+  absl::StatusOr<v1::BindResult> Bind(const v1::BindTask& task, rpc::TaskContext& context);
+  absl::StatusOr<v1::PackImagesResult> PackImages(const v1::PackImagesTask& task, rpc::TaskContext& context);
+
+  absl::StatusOr<const Lowering*> LoweringOf(const v1::SpaceSpec& proto);
+  /// The data set of a task on a space: channels and classes must agree (reason DATA_DISAGREES).
+  absl::StatusOr<std::shared_ptr<const Dataset>> DatasetOf(const v1::DatasetSpec& proto, const Lowering* lowering);
+
+  TrainingEngine* engine_;
+  rpc::Artifacts* artifacts_;
+  DatasetStore* datasets_;
+  std::optional<Lowering> lowering_;  // of the last space
+};
+
+}  // namespace hanas
+
+#endif  // HANAS_WORKER_SERVICE_WORKER_EXECUTOR_H_
