@@ -63,7 +63,8 @@ bool ParseTypes(absl::string_view text, OpKey& key) {
 }
 
 int64_t OutputExtent(const OpKey& key, int64_t input) {
-  return (input + 2 * key.padding - key.dilation * (key.kernel - 1) - 1) / key.stride + 1;
+  const int64_t reach = int64_t{key.dilation} * (key.kernel - 1) + 1;  // of the dilated kernel; 2^40 at most
+  return input + 2 * key.padding < reach ? 0 : (input + 2 * key.padding - reach) / key.stride + 1;
 }
 
 bool Consistent(const OpKey& key) {

@@ -153,7 +153,7 @@ TEST(OpKeyTest, TextRoundTripsAndRejectsNonsense) {
   }
   for (const char* bad : {"", "conv2d", "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g48 relu i8.i8", "conv2d 1x14x14x48 o96 k3 s0 p1 d1 g48 relu i8.i8.i8",
                           "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g5 relu i8.i8.i8", "conv2d 1x2x2x48 o96 k7 s1 p0 d1 g1 relu i8.i8.i8",
-                          "gap 1x48 o48 k1 s1 p0 d1 g1 none i8.i8.i8", "conv2d 1x14x14x99999999 o96 k3 s1 p1 d1 g1 relu i8.i8.i8"}) {
+                          "conv2d 1x8x8x8 o8 k1048576 s1 p0 d1048576 g1 none f32.f32.f32", "gap 1x48 o48 k1 s1 p0 d1 g1 none i8.i8.i8", "conv2d 1x14x14x99999999 o96 k3 s1 p1 d1 g1 relu i8.i8.i8"}) {
     EXPECT_FALSE(OpKeyFromString(bad).ok()) << bad;
   }
 }
