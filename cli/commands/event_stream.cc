@@ -46,8 +46,11 @@ void EventStream::Watch() {
   int64_t last_sequence = 0;
   while (true) {
     const absl::Status status = client_->WatchSearch(search_, last_sequence, [&](const v1::SearchEvent& event) {
-      if (event.sequence() != 0 && event.sequence() <= last_sequence) return;
-      if (event.sequence() != 0) last_sequence = event.sequence();
+      // Progress is a view of the moment and carries the number of the last event.
+      if (event.kind() != "progress") {
+        if (event.sequence() <= last_sequence) return;
+        last_sequence = event.sequence();
+      }
       const absl::MutexLock lock(&mutex_);
       events_.push_back(event);
     });

@@ -101,6 +101,7 @@ class LocalRun {
   template <typename Call>
   auto Persist(const Call& call) -> decltype(call());
   void Announce();
+  void StopChildren(absl::string_view except, absl::Duration grace);
   absl::Status WriteRunFile() const;
   std::string Program(absl::string_view name) const { return absl::StrCat(programs_, "/hanas-", name); }
   std::string Log(absl::string_view name) const { return directory_.File(absl::StrCat("logs/", name, ".log")); }
@@ -187,7 +188,9 @@ absl::Status LocalRun::Submit() {
   const absl::StatusOr<v1::Search> search = Persist([&] { return client_->CreateSearch(rpc::ToProto(job_), request_id); });
   if (!search.ok()) return search.status();
   search_ = search->name();
-  return WriteRunFile();
+  if (absl::Status status = WriteRunFile(); !status.ok()) return status;
+  screen_.Say(absl::StrCat("Following ", search_, " at ", address_, "; process ids are in ", directory_.File("run.json")));
+  return absl::OkStatus();
 }
 
 absl::Status LocalRun::Follow() {
@@ -224,8 +227,8 @@ absl::Status LocalRun::Run(v1::Report& report) {
   if (absl::Status status = FindPrograms(); !status.ok()) return status;
   if (absl::Status status = StartCoordinator(); !status.ok()) return status;
   if (absl::Status status = Connect(); !status.ok()) return status;
-  if (absl::Status status = Submit(); !status.ok()) return status;
   if (absl::Status status = StartParties(); !status.ok()) return status;
+  if (absl::Status status = Submit(); !status.ok()) return status;
   if (absl::Status status = Follow(); !status.ok()) return status;
   return Conclude(report);
 }
@@ -287,20 +290,25 @@ absl::Status LocalRun::WriteRunFile() const {
                                                   address_, search_, absl::StrJoin(processes, ",\n")));
 }
 
-void LocalRun::Shutdown() {
-  const int interrupts = NumInterrupts();
+void LocalRun::StopChildren(absl::string_view except, absl::Duration grace) {
   const absl::Duration begin = rpc::SystemClock().Now();
-  bool forced = false;
-  supervisor_.Stop(SIGTERM);
-  while (!supervisor_.AllStopped()) {
+  bool forced = NumInterrupts() > 1;
+  supervisor_.Stop(forced ? SIGKILL : SIGTERM, except);
+  while (!supervisor_.AllStopped(except)) {
     supervisor_.Tick(rpc::SystemClock().Now()).IgnoreError();
-    if (supervisor_.AllStopped()) break;
-    if (!forced && (NumInterrupts() > std::max(1, interrupts) || rpc::SystemClock().Now() - begin > kStopGrace)) {
+    if (supervisor_.AllStopped(except)) return;
+    if (!forced && (NumInterrupts() > 1 || rpc::SystemClock().Now() - begin > grace)) {
       forced = true;
-      supervisor_.Stop(SIGKILL);
+      supervisor_.Stop(SIGKILL, except);
     }
     rpc::SystemClock().Sleep(kTick / 5);
   }
+}
+
+void LocalRun::Shutdown() {
+  // The coordinator last: the others hand their work back to it.
+  StopChildren(kCoordinator, kStopGrace);
+  StopChildren("", kStopGrace);
   WriteRunFile().IgnoreError();
 }
 

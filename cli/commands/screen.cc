@@ -6,6 +6,7 @@
 
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/report/report_text.h"
 
@@ -58,7 +59,7 @@ void Screen::ShowLine(const std::string& line) {
 void Screen::Show(const v1::SearchEvent& event) {
   if (event.kind() != "progress") {
     if (event.has_progress()) meter_.Add(event.progress());
-    if (!event.text().empty()) Say(event.text());
+    if (!event.text().empty()) Say(event.kind() == "phase" ? absl::StrCat("== ", event.text()) : event.text());
     return;
   }
   if (!event.has_progress()) return;

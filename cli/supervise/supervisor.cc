@@ -52,7 +52,7 @@ void Supervisor::Collect(Child& child, absl::Duration now) {
     return;
   }
   child.last_exit = exit;
-  if (stopping_) {
+  if (child.stopping) {
     child.pid = 0;
     child.state = State::kStopped;
     return;
@@ -77,7 +77,7 @@ void Supervisor::Start(Child& child, absl::Duration now) {
 absl::Status Supervisor::Tick(absl::Duration now) {
   for (Child& child : children_) {
     if (child.state == State::kRunning) Collect(child, now);
-    if (child.state == State::kWaiting && !stopping_ && now >= child.due) Start(child, now);
+    if (child.state == State::kWaiting && !child.stopping && now >= child.due) Start(child, now);
   }
   for (const Child& child : children_) {
     if (child.state != State::kGivenUp) continue;
@@ -89,9 +89,10 @@ absl::Status Supervisor::Tick(absl::Duration now) {
   return absl::OkStatus();
 }
 
-void Supervisor::Stop(int signal) {
-  stopping_ = true;
+void Supervisor::Stop(int signal, absl::string_view except) {
   for (Child& child : children_) {
+    if (child.spec.name == except) continue;
+    child.stopping = true;
     if (child.state == State::kRunning) {
       spawner_->Signal(child.pid, signal);
     } else if (child.state == State::kWaiting) {
@@ -100,9 +101,10 @@ void Supervisor::Stop(int signal) {
   }
 }
 
-bool Supervisor::AllStopped() const {
-  return std::none_of(children_.begin(), children_.end(),
-                      [](const Child& child) { return child.state == State::kRunning || child.state == State::kWaiting; });
+bool Supervisor::AllStopped(absl::string_view except) const {
+  return std::none_of(children_.begin(), children_.end(), [&](const Child& child) {
+    return child.spec.name != except && (child.state == State::kRunning || child.state == State::kWaiting);
+  });
 }
 
 int Supervisor::total_starts() const {

@@ -68,6 +68,7 @@ class Supervisor {
     absl::Duration started;
     std::optional<ChildExit> last_exit;
     absl::Status spawn_error;
+    bool stopping = false;
   };
 
   explicit Supervisor(Spawner* spawner, SupervisorOptions options = {}) : spawner_(spawner), options_(std::move(options)) {}
@@ -81,9 +82,9 @@ class Supervisor {
   /// whether anything changed is visible in children().
   absl::Status Tick(absl::Duration now);
 
-  /// From now on nothing is started; every running child gets `signal`. Call Tick until AllStopped.
-  void Stop(int signal);
-  bool AllStopped() const;
+  /// From now on no child but `except` is started, and every running one but that gets `signal`. Call Tick until AllStopped.
+  void Stop(int signal, absl::string_view except = "");
+  bool AllStopped(absl::string_view except = "") const;
 
   const std::vector<Child>& children() const { return children_; }
   /// The sum of `starts`: changes when anything was (re)started.
@@ -98,7 +99,6 @@ class Supervisor {
   Spawner* spawner_;
   SupervisorOptions options_;
   std::vector<Child> children_;
-  bool stopping_ = false;
 };
 
 }  // namespace hanas::cli

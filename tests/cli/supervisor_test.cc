@@ -148,5 +148,19 @@ TEST(SupervisorTest, StoppingStartsNothingAnyMore) {
   EXPECT_EQ(supervisor.total_starts(), 2);
 }
 
+TEST(SupervisorTest, OneChildMayOutliveTheOthers) {
+  FakeSpawner spawner;
+  Supervisor supervisor(&spawner, {.initial_backoff = absl::Seconds(1)});
+  supervisor.Add({"coordinator", {"c"}, "c.log"});
+  supervisor.Add({"worker", {"w"}, "w.log"});
+  ASSERT_THAT(supervisor.Tick(At(0)), IsOk());
+  supervisor.Stop(SIGTERM, "coordinator");
+  EXPECT_THAT(spawner.signals, ElementsAre(std::pair<pid_t, int>(101, SIGTERM)));
+  spawner.exits[101] = {.code = 0};
+  ASSERT_THAT(supervisor.Tick(At(1)), IsOk());
+  EXPECT_TRUE(supervisor.AllStopped("coordinator"));
+  EXPECT_FALSE(supervisor.AllStopped());
+}
+
 }  // namespace
 }  // namespace hanas::cli

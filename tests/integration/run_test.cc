@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// `hanas run` as a user runs it: real processes, a drawn data set, from profiling to exported files.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "absl/status/status_matchers.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/local_run.h"
+
+namespace hanas {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::testing::HasSubstr;
+
+class RunTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (ProgramFolder().empty()) GTEST_SKIP() << "expected hanas, hanas-coordinator, hanas-worker and hanas-profiler-agent in HANAS_BIN_DIR";
+    workspace_ = std::make_unique<Workspace>(600, 200);
+    out_ = workspace_->File("out");
+  }
+  std::vector<std::string> Arguments() const {
+    return {"run", std::string(HANAS_SOURCE_DIR) + "/examples/tiny.yaml", "--out", out_, "--data", workspace_->data(), "--plain"};
+  }
+
+  std::unique_ptr<Workspace> workspace_;
+  std::string out_;
+};
+
+TEST_F(RunTest, ClosesTheLoop) {
+  LocalRun run(Arguments());
+  ASSERT_EQ(run.Wait(), 0) << run.output();
+  EXPECT_THAT(run.output(), HasSubstr("The front:"));
+  EXPECT_THAT(run.output(), HasSubstr("How far to trust this"));
+
+  const absl::StatusOr<v1::Report> report = ReadReport(out_);
+  ASSERT_THAT(report, IsOk());
+  ASSERT_GT(report->front_size(), 0);
+  EXPECT_GT(report->references_size(), 0);
+  for (const v1::Member& member : report->front()) {
+    EXPECT_GT(member.latency_p50_us(), 0) << member.id();
+    EXPECT_EQ(member.test_images(), 200) << member.id();
+    EXPECT_NEAR(member.exported_accuracy(), member.test_accuracy(), 0.011) << member.id();
+    EXPECT_GT(std::filesystem::file_size(out_ + "/" + member.onnx_file()), 0u);
+    EXPECT_GT(std::filesystem::file_size(out_ + "/" + member.model_file()), 0u);
+  }
+  EXPECT_TRUE(std::filesystem::exists(out_ + "/front.svg"));
+  EXPECT_EQ(report->latency_trust().held_out_networks(), 2);
+
+  // The same command again has nothing to do but to show the result.
+  LocalRun again(Arguments());
+  EXPECT_EQ(again.Wait(), 0) << again.output();
+  EXPECT_THAT(again.output(), HasSubstr("Going on with the search"));
+  EXPECT_THAT(again.output(), HasSubstr("The front:"));
+}
+
+TEST_F(RunTest, AnInterruptStopsItAndTheSameCommandGoesOn) {
+  {
+    LocalRun run(Arguments());
+    ASSERT_TRUE(run.ReadUntil("Following searches/")) << run.output();
+    run.Signal(SIGINT);
+    EXPECT_EQ(run.Wait(), 130) << run.output();
+    EXPECT_THAT(run.output(), HasSubstr("nothing is lost. To go on: hanas run "));
+  }
+  LocalRun run(Arguments());
+  EXPECT_EQ(run.Wait(), 0) << run.output();
+}
+
+TEST_F(RunTest, LimitsThatNoNetworkKeepsEndBeforeTraining) {
+  std::ifstream file(std::string(HANAS_SOURCE_DIR) + "/examples/tiny.yaml");
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const size_t at = text.find("latency: 20 ms");
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, 14, "latency: 0.01 us");
+  std::ofstream(workspace_->File("impossible.yaml")) << text;
+  LocalRun run({"run", workspace_->File("impossible.yaml"), "--out", out_, "--data", workspace_->data(), "--plain"});
+  EXPECT_EQ(run.Wait(), 4) << run.output();
+  EXPECT_THAT(run.output(), testing::Not(HasSubstr("== training")));
+}
+
+TEST_F(RunTest, TwoRunsOnOneDirectoryAreRefused) {
+  LocalRun first(Arguments());
+  ASSERT_TRUE(first.ReadUntil("Following searches/")) << first.output();
+  LocalRun second(Arguments());
+  EXPECT_EQ(second.Wait(), 5);
+  EXPECT_THAT(second.output(), HasSubstr("another run is using"));
+  first.Signal(SIGTERM);
+  EXPECT_EQ(first.Wait(), 130);
+}
+
+TEST_F(RunTest, TruncatedDataHasItsOwnStatus) {
+  std::filesystem::resize_file(workspace_->data() + "/drawn/train-images-idx3-ubyte", 1000);
+  LocalRun run(Arguments());
+  EXPECT_EQ(run.Wait(), 3) << run.output();
+  EXPECT_THAT(run.output(), HasSubstr("train-images-idx3-ubyte"));
+}
+
+}  // namespace
+}  // namespace hanas
