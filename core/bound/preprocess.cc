@@ -16,8 +16,9 @@ struct Tap {
   float weight = 0;  // of high
 };
 Tap TapAt(int64_t output, int64_t output_extent, int64_t stored_extent) {
-  const float position =
-      std::max(0.0F, (static_cast<float>(output) + 0.5F) * static_cast<float>(stored_extent) / static_cast<float>(output_extent) - 0.5F);
+  // In single precision and this order, as tensor libraries do it: a position that rounds differently moves a weight by a millionth.
+  const float scale = static_cast<float>(stored_extent) / static_cast<float>(output_extent);
+  const float position = std::max(0.0F, scale * (static_cast<float>(output) + 0.5F) - 0.5F);
   const auto low = std::min(static_cast<int64_t>(position), stored_extent - 1);
   return {low, std::min(low + 1, stored_extent - 1), position - static_cast<float>(low)};
 }

@@ -2,6 +2,8 @@
 // Train, evaluate, bind, pack, measure and verify one small network through the executors of worker and agent: all but the coordinator.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -10,8 +12,10 @@
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
+#include "core/bound/preprocess.h"
 #include "core/plan/exec_plan.h"
 #include "dataset/draw.h"
+#include "export/bound_model_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
@@ -192,6 +196,30 @@ TEST_F(ChainTest, WhatTheWorkerBindsTheAgentVerifies) {
   EXPECT_EQ(result.exported().images(), 200);
   // Barely trained, so many images are close calls: the runtimes may differ on a few.
   EXPECT_NEAR(static_cast<double>(result.exported().correct()), static_cast<double>(bound->bind().test().correct()), 4);
+}
+
+TEST_F(ChainTest, WorkerAndAgentPreprocessAlike) {
+  network_ = lowering_.space().Largest({16, 16});
+  const auto bound = worker_.Execute(BindTask(Train()), context_);
+  ASSERT_THAT(bound, IsOk());
+  const auto model = ParseBoundModel(artifacts_.stored[bound->bind().bound_model().sha256()]);
+  ASSERT_THAT(model, IsOk());
+  const auto dataset = datasets_.Get({"drawn", DatasetFormat::kIdx, "drawn", 100});
+  ASSERT_THAT(dataset, IsOk());
+  const Dataset& data = **dataset;
+  ASSERT_NE(data.height(), model->preprocessing.input_height) << "the test is about resizing";
+  double worst = 0;
+  for (int64_t i = 0; i < 20; ++i) {
+    const auto trace = engine_->TraceBound(*model, data, Split::kTest, i);
+    ASSERT_THAT(trace, IsOk());
+    const std::vector<float>& there = trace->values[static_cast<size_t>(model->graph.input)];
+    const auto here = PreprocessImage(data.image(Split::kTest, i), data.height(), data.width(), data.channels(), model->preprocessing);
+    ASSERT_THAT(here, IsOk());
+    ASSERT_EQ(here->size(), there.size());
+    for (size_t k = 0; k < there.size(); ++k) worst = std::max(worst, std::abs(static_cast<double>((*here)[k]) - there[k]));
+  }
+  RecordProperty("worst_difference", absl::StrCat(worst));
+  EXPECT_LE(worst, 2e-6);
 }
 
 TEST_F(ChainTest, TheAgentMeasuresOperatorsAndNetworksAndStreamsRounds) {
