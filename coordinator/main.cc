@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // hanas-coordinator: owns all state of searches, hands out tasks, answers users.
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -75,7 +78,10 @@ void RunLoop(App& app, const std::atomic<bool>& stopping) {
 
 /// Serves until SIGTERM or SIGINT, which are blocked in every thread.
 absl::Status Serve(const MainOptions& options, const sigset_t& signals) {
-  const absl::StatusOr<std::unique_ptr<Store>> store = OpenRocksDbStore(options.data_dir);
+  if (mkdir(options.data_dir.c_str(), 0700) != 0 && errno != EEXIST) {
+    return absl::InvalidArgumentError(absl::StrCat("--data-dir: expected to make ", options.data_dir, ": ", std::strerror(errno)));
+  }
+  const absl::StatusOr<std::unique_ptr<Store>> store = OpenRocksDbStore(absl::StrCat(options.data_dir, "/db"));
   if (!store.ok()) return store.status();
   const absl::StatusOr<std::unique_ptr<ArtifactStore>> artifacts = ArtifactStore::Open(absl::StrCat(options.data_dir, "/artifacts"));
   if (!artifacts.ok()) return artifacts.status();
@@ -119,12 +125,6 @@ int Main(int argc, char** argv) {
   }
   absl::InitializeLog();
   absl::SetStderrThreshold(absl::LogSeverityAtLeast::kInfo);
-  if (options.die_with_parent) {
-    if (const absl::Status status = rpc::DieWithParent(parent); !status.ok()) {
-      std::fprintf(stderr, "hanas-coordinator: --die-with-parent: %s\n", std::string(status.message()).c_str());
-      return kExitUnavailable;
-    }
-  }
   // Before any thread is started, so that only sigwait sees them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -132,7 +132,8 @@ int Main(int argc, char** argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  const absl::Status status = Serve(options, signals);
+  absl::Status status = options.die_with_parent ? rpc::DieWithParent(parent) : absl::OkStatus();
+  if (status.ok()) status = Serve(options, signals);
   if (status.ok()) return 0;
   std::fprintf(stderr, "hanas-coordinator: %s\n", std::string(status.message()).c_str());
   return ExitCodeOf(status);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_TESTS_APP_FAKE_EVALUATOR_H_
+#define HANAS_TESTS_APP_FAKE_EVALUATOR_H_
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/app/app.h"
+#include "core/latency/latency_model.h"
+#include "core/lowering/lowering.h"
+#include "core/predictor/predictor_weights.h"
+
+namespace hanas::coordinator {
+
+/// Answers every kind of task at once, from a table that is a function of the architecture: what a worker and an agent would measure, without them.
+/// Equal tasks get equal answers. Stores the artifacts it names.
+class FakeEvaluator {
+ public:
+  FakeEvaluator(ArtifactStore* artifacts, const SearchJob& job)
+      : artifacts_(artifacts), lowering_(SearchSpace::Create(job.space).value()) {}
+
+  Outcome Answer(const GrantedTask& granted) const {
+    return std::visit([&](const auto& work) -> Outcome { return Do(work, granted); }, granted.task.work);
+  }
+
+  static BackendCaps Caps() { return {.name = "fake", .version = "1", .isa = "none", .int8_hard_swish = true}; }
+
+  /// Grows with the network's choices and a little with its digest.
+  double AccuracyOf(const Architecture& architecture) const {
+    double sum = 0;
+    const auto& genes = lowering_.space().genes();
+    for (size_t i = 0; i < genes.size(); ++i) sum += genes[i].num_choices > 1 ? static_cast<double>(architecture.genes[i]) / (genes[i].num_choices - 1) : 0;
+    const double noise = static_cast<double>(lowering_.space().ArchitectureDigest(architecture).low % 1000) / 1000;
+    return 0.5 + 0.4 * sum / static_cast<double>(genes.size()) + 0.01 * noise;
+  }
+
+ private:
+  static double OperatorUs(const OpKey& key) {
+    const double scale = key.input_type == ElementType::kInt8 ? (key.groups > 1 ? 3e-3 : 5e-4) : 1.5e-3;
+    return 1 + scale * static_cast<double>(Macs(key));
+  }
+
+  NetworkMeasurement Measured(const Architecture& architecture) const {
+    double sum = 0;
+    for (const ExecStep& step : MakePlan(lowering_.Lower(architecture), Caps()).steps) sum += OperatorUs(step.key);
+    const double noise = static_cast<double>(lowering_.space().ArchitectureDigest(architecture).high % 1000) / 1000;
+    const double p50 = 1.1 * sum + 5 + 0.01 * sum * noise;
+    return {.p50_us = p50, .p90_us = 1.05 * p50, .p99_us = 1.2 * p50, .cv = 0.01, .rounds = 5, .samples = 500};
+  }
+
+  Score Scored(const Architecture& architecture, int64_t images) const {
+    return {.correct = static_cast<int64_t>(AccuracyOf(architecture) * static_cast<double>(images)), .images = images, .loss = 1};
+  }
+
+  Outcome Do(const TrainWork& work, const GrantedTask&) const {
+    const std::string bytes = absl::StrCat("checkpoint ", static_cast<int>(work.kind), " ", work.initial.sha256, " ", work.to_step, " ",
+                                           std::string(work.slice.genes.begin(), work.slice.genes.end()));
+    return TrainOutcome{.checkpoint = artifacts_->Put(bytes).value(), .step = work.to_step, .loss = 1, .seconds = 1, .dataset_digest = "data"};
+  }
+  Outcome Do(const EvaluateWork& work, const GrantedTask& granted) const {
+    EvaluateOutcome outcome = {.seconds = 1};
+    for (const Architecture& architecture : work.architectures) outcome.scores.push_back(Scored(architecture, granted.job->sampling.validation_images));
+    return outcome;
+  }
+  /// One linear member: for each feature, how far its rows are above the mean.
+  Outcome Do(const FitWork&, const GrantedTask& granted) const {
+    const auto count = static_cast<double>(granted.rows.size());
+    double mean = 0;
+    for (const auto& [features, target] : granted.rows) mean += target / count;
+    DenseLayer layer = {.num_inputs = static_cast<int>(granted.rows[0].first.size()), .num_outputs = 1, .weights = {}, .bias = {0}};
+    for (size_t i = 0; i < granted.rows[0].first.size(); ++i) {
+      double sum = 0;
+      double seen = 1;
+      for (const auto& [features, target] : granted.rows) {
+        sum += features[i] * (target - mean);
+        seen += features[i];
+      }
+      layer.weights.push_back(static_cast<float>(sum / seen));
+    }
+    PredictorWeights weights = {.space_digest = lowering_.space().digest(), .num_features = layer.num_inputs, .members = {{{layer}}}, .output_mean = mean};
+    weights.num_train = static_cast<int>(count);
+    return FitOutcome{SerialisePredictor(weights), 0.8, 0.01, "ridge"};
+  }
+  Outcome Do(const BindWork& work, const GrantedTask&) const {
+    const std::string genes(work.architecture.genes.begin(), work.architecture.genes.end());
+    return BindOutcome{artifacts_->Put("bound " + genes).value(), artifacts_->Put("onnx " + genes).value(), Scored(work.architecture, 10000), 1};
+  }
+  Outcome Do(const PackWork&, const GrantedTask&) const { return PackOutcome{artifacts_->Put("images").value(), 10000}; }
+  Outcome Do(const MeasureOperatorsWork& work, const GrantedTask&) const {
+    MeasureOperatorsOutcome outcome = {.seconds = 1};
+    for (const std::string& key : work.keys) {
+      const double us = OperatorUs(OpKeyFromString(key).value());
+      outcome.rows.push_back({key, us, 0.9 * us, 0.01, 5, false});
+    }
+    return outcome;
+  }
+  Outcome Do(const MeasureNetworksWork& work, const GrantedTask&) const {
+    MeasureNetworksOutcome outcome = {.seconds = 1};
+    for (const Architecture& architecture : work.architectures) outcome.rows.push_back(Measured(architecture));
+    return outcome;
+  }
+  Outcome Do(const VerifyWork& work, const GrantedTask&) const {
+    const std::string bytes = artifacts_->Read(work.bound_model.sha256, 0, 1 << 20).value().substr(6);
+    const Architecture architecture = {.genes = {bytes.begin(), bytes.end()}};
+    return VerifyOutcome{.device = Measured(architecture),
+                         .exported = Scored(architecture, 10000),
+                         .exported_latency = Measured(architecture),
+                         .exported_runtime = "fake 1",
+                         .agreeing = 100,
+                         .compared = 100};
+  }
+
+  ArtifactStore* artifacts_;
+  Lowering lowering_;
+};
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_TESTS_APP_FAKE_EVALUATOR_H_

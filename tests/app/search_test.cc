@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole life of a search, driven by a fake evaluator: to its end, to the same end after kills and in any order, and to a refusal.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/status/status_matchers.h"
+#include "core/base/counter_random.h"
+#include "coordinator/app/conclusions.h"
+#include "tests/app/app_fixture.h"
+
+namespace hanas::coordinator {
+namespace {
+
+using ::absl_testing::StatusIs;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+/// What a search is judged by: everything but times.
+struct Ending {
+  SearchRecord record;
+  int kills = 0;
+  friend bool operator==(const Ending& a, const Ending& b) {
+    return a.record.phase == b.record.phase && a.record.profile == b.record.profile && a.record.rounds == b.record.rounds && a.record.members == b.record.members;
+  }
+};
+
+/// Two workers on hosts of their own and an agent; who acts next is drawn from `order`. Each action may be followed by a kill of the coordinator, until
+/// `max_kills`; what was leased and not completed is then completed late, or never.
+Ending RunSearch(uint64_t order, int max_kills, SearchJob job = TinyJob()) {
+  AppHarness harness(std::move(job));
+  const uint64_t parties[] = {harness.AddWorker("a", "i", "host-a"), harness.AddWorker("b", "i", "host-b"), harness.AddAgent("i", "host-c")};
+  const uint64_t search = harness.Submit();
+  std::map<uint64_t, GrantedTask> held;
+  Ending ending;
+  for (uint64_t action = 0; action < 20000; ++action) {
+    CounterRandom random(order, "test/action", action);
+    EXPECT_THAT(harness.app().RunOnce(), StatusIs(absl::StatusCode::kOk));
+    ending.record = harness.app().GetSearch(search)->record;
+    if (IsTerminal(ending.record.phase)) return ending;
+    const uint64_t party = parties[random.UniformInt(3)];
+    if (!held.contains(party)) {
+      if (std::optional<GrantedTask> granted = harness.Lease(party, "i")) held.emplace(party, *std::move(granted));
+    } else {
+      EXPECT_THAT(harness.Complete(held.at(party)), StatusIs(absl::StatusCode::kOk));
+      held.erase(party);
+    }
+    if (ending.kills >= max_kills || !random.Bernoulli(0.5)) continue;
+    ++ending.kills;
+    harness.Reopen();
+  }
+  ADD_FAILURE() << "the search did not end; it is in " << Name(ending.record.phase);
+  return ending;
+}
+
+TEST(SearchTest, ReachesAMeasuredFront) {
+  const Ending ending = RunSearch(1, 0);
+  ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
+  EXPECT_THAT(ending.record.rounds, SizeIs(2));
+  EXPECT_THAT(ending.record.members, SizeIs(4 + 3));
+  EXPECT_GT(ending.record.profile->operator_keys, 0);
+  for (const MemberRecord& member : ending.record.members) EXPECT_GT(member.predicted_us, 0) << member.id;
+}
+
+TEST(SearchTest, OrderOfCompletionChangesNothing) {
+  const Ending first = RunSearch(1, 0);
+  for (const uint64_t order : {2, 3, 4}) EXPECT_EQ(RunSearch(order, 0), first) << "order " << order;
+}
+
+TEST(SearchTest, FiftyKillsChangeNothing) {
+  const Ending undisturbed = RunSearch(1, 0);
+  const Ending killed = RunSearch(5, 50);
+  EXPECT_EQ(killed.kills, 50);
+  EXPECT_EQ(killed, undisturbed);
+}
+
+TEST(SearchTest, AnotherSeedIsAnotherSearch) {
+  SearchJob job = TinyJob();
+  job.seed = 8;
+  EXPECT_FALSE(RunSearch(1, 0, job) == RunSearch(1, 0));
+}
+
+TEST(SearchTest, LimitsThatNothingMeetsEndBeforeTraining) {
+  SearchJob job = TinyJob();
+  job.target.limits.latency_ms = 0.001;
+  const Ending ending = RunSearch(1, 0, job);
+  EXPECT_EQ(ending.record.phase, SearchPhase::kFailed);
+  EXPECT_EQ(ending.record.error_code, "INFEASIBLE_LIMITS");
+  EXPECT_THAT(ending.record.error, HasSubstr("the nearest feasible value is"));
+  EXPECT_EQ(ending.record.phases.back().phase, SearchPhase::kProfiling);
+}
+
+TEST(SearchTest, KeepsALatencyLimit) {
+  SearchJob job = TinyJob();
+  const Ending free = RunSearch(1, 0);
+  const RangeRecord latency = free.record.profile->ranges[kLatencyCost];
+  job.target.limits.latency_ms = (latency.low + 0.3 * (latency.high - latency.low)) / 1000;
+  const Ending ending = RunSearch(1, 0, job);
+  ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
+  EXPECT_LT(ending.record.profile->share_within_limits, 1);
+  for (const MemberRecord& member : ending.record.members) {
+    if (member.reference) continue;
+    EXPECT_LE(member.predicted_us, job.target.limits.latency_ms * 1000 * 1.02) << member.id;
+  }
+}
+
+TEST(SearchTest, WithoutReferencesAndRounds) {
+  SearchJob job = TinyJob();
+  job.references = false;
+  job.evolution.rounds = 0;
+  const Ending ending = RunSearch(1, 0, job);
+  ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
+  EXPECT_THAT(ending.record.members, SizeIs(4));
+}
+
+TEST(SearchTest, ReportHasWhatWasMeasured) {
+  AppHarness harness;
+  const uint64_t worker = harness.AddWorker("a", "i", "host-a");
+  const uint64_t agent = harness.AddAgent("i", "host-c");
+  const uint64_t search = harness.Submit();
+  EXPECT_THAT(harness.app().GetReport(search), StatusIs(absl::StatusCode::kFailedPrecondition));
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_THAT(harness.app().RunOnce(), StatusIs(absl::StatusCode::kOk));
+    for (const uint64_t party : {worker, agent}) {
+      const std::optional<GrantedTask> granted = harness.Lease(party, "i");
+      if (!granted.has_value()) continue;
+      ASSERT_THAT(harness.Complete(*granted), StatusIs(absl::StatusCode::kOk));
+    }
+  }
+  const absl::StatusOr<ReportData> report = harness.app().GetReport(search);
+  ASSERT_THAT(report, StatusIs(absl::StatusCode::kOk));
+  ASSERT_THAT(report->front, SizeIs(4));
+  EXPECT_THAT(report->references, SizeIs(3));
+  for (size_t i = 1; i < report->front.size(); ++i) EXPECT_LE(report->front[i - 1].measured_us, report->front[i].measured_us);
+  EXPECT_LT(report->latency.held_out.mape, 0.05);
+  EXPECT_EQ(report->test_images, 10000);
+  EXPECT_FALSE(Conclusions(*report).empty());
+  EXPECT_FALSE(report->comparisons.empty());
+  // Of each chain of training only the last checkpoints are kept; what the report names is there.
+  for (const ReportMember& member : report->front) EXPECT_TRUE(harness.artifacts().Contains(member.bound.onnx.sha256));
+}
+
+}  // namespace
+}  // namespace hanas::coordinator
