@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataset/dataset.h"
+
+#include <turbojpeg.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
+#include "dataset/draw.h"
+#include "dataset/idx.h"
+#include "dataset/sha256.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace hanas {
+namespace {
+
+namespace fs = std::filesystem;
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+/// A directory of its own, removed at the end.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern = (fs::temp_directory_path() / "hanas-dataset-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TemporaryDirectory() { fs::remove_all(path_); }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+std::string ReadAll(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void WriteAll(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+void WriteGzip(const fs::path& path, const std::string& bytes) {
+  gzFile file = gzopen(path.c_str(), "wb");
+  gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
+  gzclose(file);
+}
+
+class IdxDatasetTest : public ::testing::Test {
+ protected:
+  IdxDatasetTest() { EXPECT_THAT(DrawDataset(set().string(), {.num_train = 200, .num_test = 100, .seed = 3}), IsOk()); }
+  fs::path set() const { return directory_.path() / "set"; }
+  std::string root() const { return directory_.path().string(); }
+  static DatasetSpec Spec() { return {.name = "drawn", .format = DatasetFormat::kIdx, .directory = "set", .validation_images = 50}; }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(IdxDatasetTest, SplitsTrainingFilesAndKeepsTestFiles) {
+  const absl::StatusOr<Dataset> dataset = Dataset::Load(Spec(), root());
+  ASSERT_THAT(dataset, IsOk());
+  EXPECT_EQ(dataset->size(Split::kTrain), 150);
+  EXPECT_EQ(dataset->size(Split::kValidation), 50);
+  EXPECT_EQ(dataset->size(Split::kTest), 100);
+  EXPECT_EQ(dataset->num_classes(), 10);
+  std::multiset<std::vector<uint8_t>> split;
+  for (const Split part : {Split::kTrain, Split::kValidation}) {
+    for (int64_t i = 0; i < dataset->size(part); ++i) split.emplace(dataset->image(part, i).begin(), dataset->image(part, i).end());
+  }
+  const absl::StatusOr<IdxImages> all = ReadIdxImages((set() / "train-images-idx3-ubyte").string());
+  ASSERT_THAT(all, IsOk());
+  std::multiset<std::vector<uint8_t>> files;
+  for (int64_t i = 0; i < all->count; ++i) files.emplace(all->pixels.begin() + i * 784, all->pixels.begin() + (i + 1) * 784);
+  EXPECT_EQ(split, files);
+}
+
+TEST_F(IdxDatasetTest, SameSeedSameSplitOtherSeedOtherDigest) {
+  const absl::StatusOr<Dataset> one = Dataset::Load(Spec(), root());
+  const absl::StatusOr<Dataset> two = Dataset::Load(Spec(), root());
+  const absl::StatusOr<Dataset> other = Dataset::Load(Spec(), root(), {.split_seed = 9});
+  ASSERT_THAT(one, IsOk());
+  ASSERT_THAT(other, IsOk());
+  EXPECT_EQ(one->digest(), two->digest());
+  EXPECT_NE(one->digest(), other->digest());
+  EXPECT_EQ(one->digest().size(), 64U);
+  int same = 0;
+  for (int64_t i = 0; i < 50; ++i) same += one->image(Split::kValidation, i) == other->image(Split::kValidation, i) ? 1 : 0;
+  EXPECT_LT(same, 10);
+}
+
+TEST_F(IdxDatasetTest, GzipIsRecognisedByContent) {
+  const absl::StatusOr<Dataset> plain = Dataset::Load(Spec(), root());
+  for (const char* name : {"train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+    const std::string bytes = ReadAll(set() / name);
+    fs::remove(set() / name);
+    WriteGzip(set() / absl::StrCat(name, ".gz"), bytes);
+  }
+  const absl::StatusOr<Dataset> packed = Dataset::Load(Spec(), root());
+  ASSERT_THAT(packed, IsOk());
+  EXPECT_EQ(packed->image(Split::kTrain, 7), plain->image(Split::kTrain, 7));
+  EXPECT_EQ(packed->mean(), plain->mean());
+}
+
+struct BadFile {
+  const char* name;
+  const char* file;
+  std::function<std::string(std::string)> change;
+  absl::StatusCode code;
+  const char* message;
+};
+
+class BadFileTest : public IdxDatasetTest, public ::testing::WithParamInterface<BadFile> {};
+
+TEST_P(BadFileTest, IsRefusedWithFileAndRemedy) {
+  const fs::path path = set() / GetParam().file;
+  WriteAll(path, GetParam().change(ReadAll(path)));
+  const absl::StatusOr<Dataset> dataset = Dataset::Load(Spec(), root());
+  EXPECT_THAT(dataset.status(), StatusIs(GetParam().code, AllOf(HasSubstr(GetParam().message), HasSubstr("hanas data fetch"))));
+}
+
+constexpr const char* kImages = "train-images-idx3-ubyte";
+constexpr const char* kLabels = "train-labels-idx1-ubyte";
+std::string SetByte(const std::string& bytes, size_t at, char value) { return bytes.substr(0, at) + value + bytes.substr(at + 1); }
+std::string Gzip(const std::string& bytes) {
+  const TemporaryDirectory directory;
+  WriteGzip(directory.path() / "x", bytes);
+  return ReadAll(directory.path() / "x");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadFileTest,
+    ::testing::Values(
+        BadFile{"Empty", kImages, [](const std::string&) { return std::string(); }, absl::StatusCode::kDataLoss, "truncated"},
+        BadFile{"HeaderOnly", kImages, [](const std::string& b) { return b.substr(0, 9); }, absl::StatusCode::kDataLoss, "extents"},
+        BadFile{"Truncated", kImages, [](const std::string& b) { return b.substr(0, b.size() - 1); }, absl::StatusCode::kDataLoss, "truncated"},
+        BadFile{"TruncatedLabels", kLabels, [](const std::string& b) { return b.substr(0, 20); }, absl::StatusCode::kDataLoss, "expected 200 bytes of labels, found 12"},
+        BadFile{"Trailing", kImages, [](const std::string& b) { return b + "x"; }, absl::StatusCode::kDataLoss, "found more bytes"},
+        BadFile{"WrongMagic", kImages, [](const std::string& b) { return SetByte(b, 3, 1); }, absl::StatusCode::kInvalidArgument,
+                "expected the magic number 0x00000803, found 0x00000801"},
+        BadFile{"Text", kLabels, [](const std::string&) { return std::string("<html>not found</html>"); }, absl::StatusCode::kInvalidArgument, "magic number"},
+        BadFile{"NoImages", kImages, [](const std::string& b) { return SetByte(b, 7, 0); }, absl::StatusCode::kInvalidArgument, "expected extents of 1 to"},
+        BadFile{"HugeHeader", kImages, [](const std::string& b) { return SetByte(b, 4, 0x7f); }, absl::StatusCode::kInvalidArgument, "expected extents of 1 to"},
+        BadFile{"LabelOutOfRange", "t10k-labels-idx1-ubyte", [](const std::string& b) { return SetByte(b, 30, 77); }, absl::StatusCode::kInvalidArgument,
+                "expected labels of 0 to 9, found 77 at test image 22"},
+        BadFile{"CountsDiffer", "t10k-labels-idx1-ubyte",
+                [](const std::string& b) { return SetByte(b, 7, 99).substr(0, 8 + 99); }, absl::StatusCode::kInvalidArgument, "as many labels as images (100), found 99"},
+        BadFile{"GzipCutShort", kLabels, [](const std::string& b) { return Gzip(b).substr(0, 60); }, absl::StatusCode::kDataLoss, "expected"},
+        BadFile{"GzipBadChecksum", kLabels,
+                [](const std::string& b) {
+                  std::string packed = Gzip(b);
+                  packed[packed.size() - 6] = static_cast<char>(packed[packed.size() - 6] ^ 0x55);
+                  return packed;
+                },
+                absl::StatusCode::kDataLoss, "gzip"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_F(IdxDatasetTest, RefusesBadSpecifications) {
+  DatasetSpec spec = Spec();
+  spec.validation_images = 200;
+  EXPECT_THAT(Dataset::Load(spec, root()).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 1 to 199 of 200 training files, found 200")));
+  for (const char* directory : {"../set", "/etc", "", "set/../../x"}) {
+    spec = Spec();
+    spec.directory = directory;
+    EXPECT_THAT(Dataset::Load(spec, root()).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected a path below")));
+  }
+  spec.directory = "absent";
+  EXPECT_THAT(Dataset::Load(spec, root()).status(), StatusIs(absl::StatusCode::kNotFound, HasSubstr("hanas data fetch")));
+}
+
+void WriteJpeg(const fs::path& path, int width, int height, uint8_t red) {
+  std::vector<uint8_t> pixels(static_cast<size_t>(width * height * 3), 20);
+  for (size_t i = 0; i < pixels.size(); i += 3) pixels[i] = red;
+  unsigned char* out = nullptr;
+  unsigned long size = 0;
+  tjhandle encoder = tjInitCompress();
+  ASSERT_EQ(tjCompress2(encoder, pixels.data(), width, 0, height, TJPF_RGB, &out, &size, TJSAMP_444, 95, 0), 0);
+  WriteAll(path, std::string(reinterpret_cast<char*>(out), size));
+  tjFree(out);
+  tjDestroy(encoder);
+}
+
+TEST(ImageFolderTest, ClassesAreFoldersInOrderAndImagesHaveOneSize) {
+  const TemporaryDirectory directory;
+  for (const char* part : {"train", "test"}) {
+    for (const auto& [name, red] : {std::pair<const char*, uint8_t>{"bag", 200}, {"ankle", 100}}) {
+      fs::create_directories(directory.path() / "set" / part / name);
+      for (int i = 0; i < 3; ++i) WriteJpeg(directory.path() / "set" / part / name / absl::StrCat(i, ".jpg"), 16 + 8 * i, 12 + 8 * i, red);
+    }
+  }
+  const DatasetSpec spec = {.name = "", .format = DatasetFormat::kImageFolder, .directory = "set", .validation_images = 2};
+  absl::StatusOr<Dataset> dataset = Dataset::Load(spec, directory.path().string());
+  ASSERT_THAT(dataset, IsOk());
+  EXPECT_THAT(dataset->class_names(), ::testing::ElementsAre("ankle", "bag"));
+  EXPECT_EQ(dataset->height(), 12);
+  EXPECT_EQ(dataset->width(), 16);
+  EXPECT_EQ(dataset->channels(), 3);
+  for (int64_t i = 0; i < dataset->size(Split::kTest); ++i) {
+    EXPECT_NEAR(dataset->image(Split::kTest, i)[0], dataset->label(Split::kTest, i) == 0 ? 100 : 200, 4);
+    EXPECT_NEAR(dataset->image(Split::kTest, i)[1], 20, 4);
+  }
+  const fs::path broken = directory.path() / "set/test/bag/1.jpg";
+  WriteAll(broken, ReadAll(broken).substr(0, 40));
+  EXPECT_THAT(Dataset::Load(spec, directory.path().string()).status(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("test/bag/1.jpg")));
+}
+
+TEST(Sha256Test, KnownAnswer) { EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); }
+
+}  // namespace
+}  // namespace hanas

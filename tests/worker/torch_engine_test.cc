@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+
+#include "absl/status/status_matchers.h"
+#include "core/base/counter_random.h"
+#include "core/cost/cost.h"
+#include "core/encoding/encoding.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/core/small_space.h"
+#include "tests/worker/drawn_data.h"
+#include "worker/engine/checkpoint.h"
+#include "worker/engine/quantize.h"
+#include "worker/torch/create_engine.h"
+
+namespace hanas {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::HasSubstr;
+
+class TorchEngineTest : public ::testing::Test {
+ protected:
+  TorchEngineTest() : engine_(CreateTorchEngine({.num_threads = 1})) {}
+
+  static const Lowering& lowering() {
+    static const Lowering* const kLowering = new Lowering(SmallSpace());
+    return *kLowering;
+  }
+  static const Dataset& data() {
+    static const Dataset* const kData = new Dataset(DrawnData(1200, 300, 200));
+    return *kData;
+  }
+  static const SearchSpace& space() { return lowering().space(); }
+
+  static TrainRequest Request(int64_t steps) {
+    TrainRequest request = {.lowering = &lowering(), .dataset = &data(), .from_step = 0, .to_step = steps, .seed = 5};
+    request.training = {.steps = steps, .batch_size = 32, .learning_rate = 0.2, .phases = {{0.4, SamplingKind::kLargestAndRandom}, {0.6, SamplingKind::kSandwich}, {1.0, SamplingKind::kRandomPath}}};
+    return request;
+  }
+  /// A supernet trained a little, once for all tests.
+  const std::string& Trained() {
+    static std::string* checkpoint = nullptr;
+    if (checkpoint == nullptr) {
+      TrainRequest request = Request(60);
+      request.training.phases = {{1.0, SamplingKind::kRandomPath}};
+      checkpoint = new std::string(engine_->Train(request, {}).value().checkpoint);
+    }
+    return *checkpoint;
+  }
+  EvaluateRequest Evaluation(const std::string& checkpoint) {
+    return {.lowering = &lowering(), .dataset = &data(), .checkpoint = checkpoint, .split = Split::kValidation, .calibration = {.images = 128, .batch_size = 64}};
+  }
+  BindRequest Binding(const std::string& checkpoint, const Architecture& architecture) {
+    return {.lowering = &lowering(), .dataset = &data(), .checkpoint = checkpoint, .checkpoint_sha256 = "", .architecture = architecture, .calibration = {.images = 128, .batch_size = 64}};
+  }
+
+  std::unique_ptr<TrainingEngine> engine_;
+};
+
+TEST_F(TorchEngineTest, ChunksGiveTheBytesOfOneRun) {
+  TrainRequest request = Request(10);
+  const absl::StatusOr<TrainResult> whole = engine_->Train(request, {});
+  ASSERT_THAT(whole, IsOk());
+  request.to_step = 4;
+  const absl::StatusOr<TrainResult> first = engine_->Train(request, {});
+  ASSERT_THAT(first, IsOk());
+  request.from_step = 4;
+  request.to_step = 10;
+  request.checkpoint = first->checkpoint;
+  const absl::StatusOr<TrainResult> second = engine_->Train(request, {});
+  ASSERT_THAT(second, IsOk());
+  EXPECT_EQ(second->checkpoint, whole->checkpoint);
+}
+
+TEST_F(TorchEngineTest, StoppingAtAStepBoundaryResumesExactly) {
+  TrainRequest request = Request(8);
+  const absl::StatusOr<TrainResult> whole = engine_->Train(request, {});
+  const absl::StatusOr<TrainResult> part = engine_->Train(request, [](const TrainProgress& p) { return p.step < 3 ? Continue::kYes : Continue::kNo; });
+  ASSERT_THAT(part, IsOk());
+  EXPECT_TRUE(part->stopped);
+  EXPECT_EQ(part->step, 3);
+  request.from_step = 3;
+  request.checkpoint = part->checkpoint;
+  const absl::StatusOr<TrainResult> rest = engine_->Train(request, {});
+  ASSERT_THAT(rest, IsOk());
+  EXPECT_EQ(rest->checkpoint, whole->checkpoint);
+}
+
+TEST_F(TorchEngineTest, AnotherChainIsRefused) {
+  TrainRequest request = Request(8);
+  request.to_step = 2;
+  const absl::StatusOr<TrainResult> part = engine_->Train(request, {});
+  ASSERT_THAT(part, IsOk());
+  request.checkpoint = part->checkpoint;
+  request.from_step = 2;
+  request.to_step = 4;
+  request.seed = 6;
+  EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("of another")));
+  request.seed = 5;
+  request.from_step = 3;
+  EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("expected step 3")));
+  request.checkpoint = {};
+  EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found none")));
+}
+
+TEST_F(TorchEngineTest, BadRequestsAreNamed) {
+  TrainRequest request = Request(8);
+  request.to_step = 9;
+  EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("to_step <= 8, found 0 and 9")));
+  request = Request(8);
+  request.architecture = Architecture{{1, 2}};
+  EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kInvalidArgument));
+  SpaceSpec colour = SmallSpaceSpec();
+  colour.input_channels = 3;
+  const Lowering other(SearchSpace::Create(colour).value());
+  request = Request(8);
+  request.lowering = &other;
+  EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.input_channels: expected 1")));
+  EvaluateRequest evaluation = Evaluation("junk");
+  EXPECT_THAT(engine_->Evaluate(evaluation, {space().Largest({8, 8})}, {}).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("magic")));
+}
+
+TEST_F(TorchEngineTest, EvaluationIsPure) {
+  const Architecture one = space().Largest({8, 8});
+  const Architecture two = space().Smallest({2, 8});
+  const auto alone = engine_->Evaluate(Evaluation(Trained()), {one}, {});
+  const auto both = engine_->Evaluate(Evaluation(Trained()), {two, one}, {});
+  ASSERT_THAT(alone, IsOk());
+  ASSERT_THAT(both, IsOk());
+  EXPECT_EQ((*alone)[0].correct, (*both)[1].correct);
+  EXPECT_EQ((*alone)[0].loss, (*both)[1].loss);
+  EXPECT_EQ((*alone)[0].total, 200);
+}
+
+TEST_F(TorchEngineTest, TrainingLearns) {
+  const Architecture architecture = space().Largest({8, 8});
+  TrainRequest request = Request(80);
+  request.architecture = architecture;
+  request.training.learning_rate = 0.1;
+  const absl::StatusOr<TrainResult> result = engine_->Train(request, {});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_LT(result->loss, 2.1);  // ln 10 = 2.30 is knowing nothing
+  const auto scored = engine_->Evaluate(Evaluation(result->checkpoint), {architecture}, {});
+  EXPECT_GT((*scored)[0].accuracy(), 0.2);
+}
+
+/// Eight bits to two in one layer must be seen by everybody.
+TEST_F(TorchEngineTest, OneLayerFromEightToTwoBitsIsSeenEverywhere) {
+  const Architecture eight = space().Largest({8, 8});
+  Architecture two = eight;
+  const int gene = space().block_gene(0, 0) + 6;  // project precision: {2,8}, {8,8}, {16,16}
+  ASSERT_EQ(space().genes()[static_cast<size_t>(gene)].kind, GeneKind::kProjectPrecision);
+  two.genes[static_cast<size_t>(gene)] = 0;
+  EXPECT_NE(Encode(space(), eight), Encode(space(), two));
+  EXPECT_GT(GraphCost(lowering().Lower(eight)).size_bytes, GraphCost(lowering().Lower(two)).size_bytes);
+  const auto scores = engine_->Evaluate(Evaluation(Trained()), {eight, two}, {});
+  ASSERT_THAT(scores, IsOk());
+  EXPECT_NE((*scores)[0].loss, (*scores)[1].loss);
+  const absl::StatusOr<BoundModel> bound_eight = engine_->Bind(Binding(Trained(), eight));
+  const absl::StatusOr<BoundModel> bound_two = engine_->Bind(Binding(Trained(), two));
+  ASSERT_THAT(bound_eight, IsOk());
+  ASSERT_THAT(bound_two, IsOk());
+  int changed = 0;
+  for (size_t i = 0; i < bound_two->weights.size(); ++i) changed += bound_eight->weights[i].integers != bound_two->weights[i].integers ? 1 : 0;
+  EXPECT_EQ(changed, 1);
+}
+
+TEST_F(TorchEngineTest, BoundIntegersAreThoseOfTrainingUpToTheSignOfGamma) {
+  // Negative and zero gammas, so that folding meets both.
+  absl::StatusOr<Checkpoint> checkpoint = ParseCheckpoint(Trained(), lowering());
+  ASSERT_THAT(checkpoint, IsOk());
+  const std::vector<Slot>& slots = lowering().slots().slots();
+  CounterRandom random(9, "test/gamma");
+  for (size_t s = 0; s < slots.size(); ++s) {
+    if (slots[s].kind != SlotKind::kNormGamma) continue;
+    for (float& gamma : checkpoint->weights[s]) gamma *= random.Bernoulli(0.5) ? -1.0F : 1.0F;
+    checkpoint->weights[s][0] = 0;
+  }
+  const std::string bytes = SerializeCheckpoint(*checkpoint, slots);
+  const Architecture architecture = space().Smallest({8, 8});
+  const absl::StatusOr<BoundModel> model = engine_->Bind(Binding(bytes, architecture));
+  ASSERT_THAT(model, IsOk());
+  EXPECT_THAT(CheckBoundModel(*model), IsOk());
+  int compared = 0;
+  for (size_t i = 0; i < model->graph.operators.size(); ++i) {
+    const Operator& op = model->graph.operators[i];
+    if (op.kind != OpKind::kConv2d || op.kernel != 1) continue;
+    const auto in = static_cast<size_t>(op.weight.slices[1].count);
+    const auto full_in = static_cast<size_t>(slots[static_cast<size_t>(op.weight.slot)].shape[1]);
+    for (size_t out = 0; out < static_cast<size_t>(op.weight.slices[0].count); ++out) {
+      const std::vector<float>& all = checkpoint->weights[static_cast<size_t>(op.weight.slot)];
+      const std::vector<float> row(all.begin() + static_cast<std::ptrdiff_t>(out * full_in), all.begin() + static_cast<std::ptrdiff_t>(out * full_in + in));
+      const float gamma = checkpoint->weights[static_cast<size_t>(op.norm.gamma.slot)][out];
+      const float step = WeightStep(row, op.weight_type);
+      for (size_t k = 0; k < in; ++k) {
+        const int expected = gamma == 0 ? 0 : (gamma < 0 ? -1 : 1) * QuantizeWeight(row[k], step, op.weight_type);
+        EXPECT_EQ(model->weights[i].integers[out * in + k], expected) << SiteName(op.provenance) << " " << out << " " << k;
+        ++compared;
+      }
+    }
+  }
+  EXPECT_GT(compared, 500);
+  // And the folded model still is the network.
+  const auto scored = engine_->Evaluate(Evaluation(bytes), {architecture}, {});
+  const auto bound = engine_->EvaluateBound({.model = &*model, .dataset = &data(), .split = Split::kValidation}, {});
+  ASSERT_THAT(bound, IsOk());
+  EXPECT_NEAR((*scored)[0].loss, bound->evaluation.loss, 0.03);
+}
+
+TEST_F(TorchEngineTest, BoundModelsScoreWhatWasEvaluated) {
+  CounterRandom random(10, "test/architectures");
+  for (int trial = 0; trial < 8; ++trial) {
+    const Architecture architecture = trial == 0 ? space().Largest({16, 16}) : space().Random(random);
+    SCOPED_TRACE(space().ToReadable(architecture));
+    const auto scored = engine_->Evaluate(Evaluation(Trained()), {architecture}, {});
+    const absl::StatusOr<BoundModel> model = engine_->Bind(Binding(Trained(), architecture));
+    ASSERT_THAT(scored, IsOk());
+    ASSERT_THAT(model, IsOk());
+    const auto bound = engine_->EvaluateBound({.model = &*model, .dataset = &data(), .split = Split::kValidation, .keep_logits = true}, {});
+    ASSERT_THAT(bound, IsOk());
+    EXPECT_EQ(bound->evaluation.total, 200);
+    EXPECT_EQ(bound->logits.size(), 2000U);
+    EXPECT_NEAR(bound->evaluation.loss, (*scored)[0].loss, 0.03);
+    EXPECT_NEAR(static_cast<double>(bound->evaluation.correct), static_cast<double>((*scored)[0].correct), 8);
+    const absl::StatusOr<BoundTrace> trace = engine_->TraceBound(*model, data(), Split::kValidation, 0);
+    ASSERT_THAT(trace, IsOk());
+    EXPECT_EQ(trace->values.size(), model->graph.values.size());
+  }
+}
+
+TEST_F(TorchEngineTest, ALossThatIsNotFiniteIsAnError) {
+  TrainRequest request = Request(30);
+  request.training.learning_rate = 10;
+  request.training.clip_norm = 0;
+  request.training.warmup = 0;
+  request.training.weight_decay = 0.9;
+  const absl::StatusOr<TrainResult> result = engine_->Train(request, {});
+  if (!result.ok()) {
+    EXPECT_THAT(result.status(), StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("lower training.learning_rate")));
+  }
+}
+
+}  // namespace
+}  // namespace hanas
