@@ -91,7 +91,7 @@ absl::Status Serve(const MainOptions& options, const sigset_t& signals) {
   if (!app.ok()) return app.status();
   const std::unique_ptr<grpc::Service> searches = CreateSearchService(app->get());
   const std::unique_ptr<grpc::Service> tasks = CreateTaskService(app->get());
-  const std::unique_ptr<grpc::Service> files = CreateArtifactService(artifacts->get());
+  const std::unique_ptr<grpc::Service> files = CreateArtifactService(app->get());
   const absl::StatusOr<std::unique_ptr<rpc::Server>> server = rpc::Server::Start(options.server, {searches.get(), tasks.get(), files.get()});
   if (!server.ok()) return server.status();
   telemetry::LogEvent(telemetry::Severity::kInfo, "listening", {{"port", absl::StrCat((*server)->address().port)}, {"data_dir", options.data_dir}});

@@ -107,6 +107,9 @@ class App {
   /// Returns NOT_FOUND, FAILED_PRECONDITION with STALE_LEASE, INVALID_ARGUMENT.
   absl::Status RecordRound(const Holder& holder, RecordedRound round) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  /// Where workers put bytes before they name them in an outcome. Borrowed, thread-safe.
+  ArtifactStore* artifacts() { return artifacts_; }
+
   // ---- the loop ----
   /// Expires leases and takes every step that searches are ready for.
   absl::Status RunOnce() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -14,7 +14,7 @@ constexpr int64_t kMaxArtifactBytes = int64_t{4} << 30;
 
 class ArtifactServiceImpl final : public v1::ArtifactService::Service {
  public:
-  explicit ArtifactServiceImpl(ArtifactStore* artifacts) : artifacts_(artifacts) {}
+  explicit ArtifactServiceImpl(App* app) : artifacts_(app->artifacts()) {}
 
   grpc::Status StatArtifact(grpc::ServerContext*, const v1::StatArtifactRequest* request, v1::StatArtifactResponse* response) override {
     const absl::StatusOr<ArtifactStore::UploadState> state = artifacts_->Stat(request->sha256());
@@ -61,6 +61,6 @@ class ArtifactServiceImpl final : public v1::ArtifactService::Service {
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> CreateArtifactService(ArtifactStore* artifacts) { return std::make_unique<ArtifactServiceImpl>(artifacts); }
+std::unique_ptr<grpc::Service> CreateArtifactService(App* app) { return std::make_unique<ArtifactServiceImpl>(app); }
 
 }  // namespace hanas::coordinator

@@ -7,7 +7,6 @@
 #include <grpcpp/impl/service_type.h>
 
 #include "coordinator/app/app.h"
-#include "coordinator/store/artifact_store.h"
 
 namespace hanas::coordinator {
 
@@ -16,7 +15,7 @@ namespace hanas::coordinator {
 
 std::unique_ptr<grpc::Service> CreateSearchService(App* app);
 std::unique_ptr<grpc::Service> CreateTaskService(App* app);
-std::unique_ptr<grpc::Service> CreateArtifactService(ArtifactStore* artifacts);
+std::unique_ptr<grpc::Service> CreateArtifactService(App* app);
 
 }  // namespace hanas::coordinator
 
