@@ -23,13 +23,13 @@ uint32_t TakeUint32(absl::string_view& bytes) {
 absl::Status CheckExtents(int64_t count, int64_t height, int64_t width, int64_t channels) {
   const auto bad = [](int64_t extent) { return extent < 1 || extent > kMaxPackedExtent; };
   if (count < 1 || count > kMaxPackedImages || bad(height) || bad(width) || bad(channels)) {
-    return absl::InvalidArgumentError(absl::StrCat("image pack: expected 1 to ", kMaxPackedImages, " images with extents from 1 to ", kMaxPackedExtent, ", found ",
-                                                   count, " of ", height, "x", width, "x", channels));
+    return absl::InvalidArgumentError(absl::StrCat("image pack: expected 1 to ", kMaxPackedImages, " images with extents from 1 to ",
+                                                   kMaxPackedExtent, ", found ", count, " of ", height, "x", width, "x", channels));
   }
   // At most 2^24 * 2^36 elements: no overflow.
   if (count * (4 + height * width * channels) > static_cast<int64_t>(kMaxImagePackBytes)) {
-    return absl::InvalidArgumentError(absl::StrCat("image pack: expected at most ", kMaxImagePackBytes, " bytes, found ", count, " images of ", height, "x", width,
-                                                   "x", channels));
+    return absl::InvalidArgumentError(absl::StrCat("image pack: expected at most ", kMaxImagePackBytes, " bytes, found ", count,
+                                                   " images of ", height, "x", width, "x", channels));
   }
   return absl::OkStatus();
 }
@@ -60,9 +60,11 @@ std::string SerializeImagePack(const ImagePack& pack) {
 
 absl::StatusOr<ImagePack> ParseImagePack(absl::string_view bytes) {
   if (bytes.size() > kMaxImagePackBytes + kHeaderBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("image pack: expected at most ", kMaxImagePackBytes + kHeaderBytes, " bytes, found ", bytes.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("image pack: expected at most ", kMaxImagePackBytes + kHeaderBytes, " bytes, found ", bytes.size()));
   }
-  if (!absl::ConsumePrefix(&bytes, kMagic)) return absl::InvalidArgumentError("image pack: expected a file that begins with HANASIMG, found another kind");
+  if (!absl::ConsumePrefix(&bytes, kMagic))
+    return absl::InvalidArgumentError("image pack: expected a file that begins with HANASIMG, found another kind");
   if (bytes.size() < kHeaderBytes - kMagic.size()) return absl::InvalidArgumentError("image pack: cut short within its header");
   if (const uint32_t version = TakeUint32(bytes); version != kImagePackVersion) {
     return absl::FailedPreconditionError(absl::StrCat("image pack: expected version ", kImagePackVersion, ", found ", version));

@@ -15,8 +15,8 @@ namespace hanas {
 
 /// Stored images with their labels, as one artifact for devices that hold no data set.
 ///
-/// Layout, all integers little-endian: "HANASIMG"; version (4); count, height, width, channels (4 each); a label (4) for each image; then the
-/// pixels, unsigned bytes [count, height, width, channels]. Nothing follows. Integrity is the artifact store's business (SHA-256).
+/// Layout, all integers little-endian: "HANASIMG"; version (4); count, height, width, channels (4 each); a label (4) for each image; then
+/// the pixels, unsigned bytes [count, height, width, channels]. Nothing follows. Integrity is the artifact store's business (SHA-256).
 ///
 /// Thread-compatible.
 struct ImagePack {
@@ -35,15 +35,15 @@ inline constexpr int64_t kMaxPackedImages = int64_t{1} << 24;
 inline constexpr int64_t kMaxPackedExtent = 4096;
 inline constexpr size_t kMaxImagePackBytes = size_t{2} << 30;
 
-/// Returns INVALID_ARGUMENT unless there is at least one image, extents are from 1 to kMaxPackedExtent, labels are not negative and pixels have
-/// the size that follows.
+/// Returns INVALID_ARGUMENT unless there is at least one image, extents are from 1 to kMaxPackedExtent, labels are not negative and pixels
+/// have the size that follows.
 absl::Status CheckImagePack(const ImagePack& pack);
 
 /// Requires CheckImagePack. Law: ParseImagePack(SerializeImagePack(p)) == p; equal packs have equal bytes.
 std::string SerializeImagePack(const ImagePack& pack);
 
-/// Returns INVALID_ARGUMENT for other magic, extents out of range or a length that does not fit them; FAILED_PRECONDITION for another version.
-/// Allocates nothing before the length is known to fit.
+/// Returns INVALID_ARGUMENT for other magic, extents out of range or a length that does not fit them; FAILED_PRECONDITION for another
+/// version. Allocates nothing before the length is known to fit.
 absl::StatusOr<ImagePack> ParseImagePack(absl::string_view bytes);
 
 }  // namespace hanas

@@ -80,8 +80,8 @@ int Run(const Flags& flags) {
   hanas::rpc::TaskLoop loop(std::move(options), tasks.get(), &executor);
   running = &loop;
   const hanas::rpc::StopSignals signals([&loop] { loop.RequestStop(); });
-  LOG(INFO) << "hanas-profiler-agent " << HANAS_VERSION << " measures " << flags.name << " with " << caps.name << " (" << caps.version << ", " << caps.isa
-            << ")";
+  LOG(INFO) << "hanas-profiler-agent " << HANAS_VERSION << " measures " << flags.name << " with " << caps.name << " (" << caps.version
+            << ", " << caps.isa << ")";
   const absl::Status status = loop.Run();
   running = nullptr;
   if (status.ok()) return 0;

@@ -28,16 +28,19 @@ absl::StatusOr<Address> ParseLoopbackAddress(absl::string_view text, bool allow_
   absl::string_view host = colon == text.npos ? text : text.substr(0, colon);
   const bool bracketed = absl::ConsumePrefix(&host, "[") && absl::ConsumeSuffix(&host, "]");
   int port = -1;
-  if (colon == text.npos || host.empty() || (!bracketed && host.find(':') != host.npos) || !absl::SimpleAtoi(text.substr(colon + 1), &port)) {
+  if (colon == text.npos || host.empty() || (!bracketed && host.find(':') != host.npos) ||
+      !absl::SimpleAtoi(text.substr(colon + 1), &port)) {
     return absl::InvalidArgumentError(absl::StrCat("expected an address HOST:PORT such as 127.0.0.1:7700, found \"", text, "\""));
   }
   if (port < (allow_port_zero ? 0 : 1) || port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat("expected a port from ", allow_port_zero ? 0 : 1, " to 65535, found ", port, " in \"", text, "\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected a port from ", allow_port_zero ? 0 : 1, " to 65535, found ", port, " in \"", text, "\""));
   }
   Address address{std::string(host), port};
   if (!IsLoopback(address.host)) {
-    return absl::InvalidArgumentError(absl::StrCat("expected a loopback host (127.0.0.1, ::1 or localhost), because connections are not encrypted, found \"",
-                                                   host, "\" in \"", text, "\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected a loopback host (127.0.0.1, ::1 or localhost), because connections are not encrypted, found \"", host,
+                     "\" in \"", text, "\""));
   }
   return address;
 }

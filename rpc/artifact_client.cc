@@ -117,7 +117,8 @@ absl::Status ArtifactClient::DownloadToFile(const v1::ArtifactRef& artifact, con
   absl::Status status = DownloadInto(artifact, [&](absl::string_view chunk) { return WriteAll(descriptor, chunk, temporary); });
   if (status.ok() && ::fsync(descriptor) != 0) status = absl::ErrnoToStatus(errno, absl::StrCat("cannot sync ", temporary));
   if (::close(descriptor) != 0 && status.ok()) status = absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", temporary));
-  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) status = absl::ErrnoToStatus(errno, absl::StrCat("cannot replace ", path));
+  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0)
+    status = absl::ErrnoToStatus(errno, absl::StrCat("cannot replace ", path));
   return status;
 }
 
@@ -147,7 +148,8 @@ absl::Status ArtifactClient::DownloadInto(const v1::ArtifactRef& artifact, absl:
     return absl::Status(status.code(), absl::StrCat("downloading artifact ", artifact.sha256(), ": ", status.message()));
   }
   if (received != artifact.size_bytes()) {
-    return absl::DataLossError(absl::StrCat("artifact ", artifact.sha256(), ": expected ", artifact.size_bytes(), " bytes, received ", received));
+    return absl::DataLossError(
+        absl::StrCat("artifact ", artifact.sha256(), ": expected ", artifact.size_bytes(), " bytes, received ", received));
   }
   if (const std::string digest = hash.FinishHex(); digest != artifact.sha256()) {
     return absl::DataLossError(absl::StrCat("artifact ", artifact.sha256(), ": the bytes received have the digest ", digest));

@@ -29,8 +29,8 @@ class Artifacts {
   /// Stores `bytes`; when it returns they are synced there. Storing what is there already costs one small call.
   virtual absl::StatusOr<v1::ArtifactRef> Upload(absl::string_view bytes) = 0;
 
-  /// The bytes, verified. Returns INVALID_ARGUMENT for a malformed or oversized reference, NOT_FOUND when there is no such artifact, DATA_LOSS
-  /// when what arrives has another size or digest.
+  /// The bytes, verified. Returns INVALID_ARGUMENT for a malformed or oversized reference, NOT_FOUND when there is no such artifact,
+  /// DATA_LOSS when what arrives has another size or digest.
   virtual absl::StatusOr<std::string> Download(const v1::ArtifactRef& artifact) = 0;
 };
 
@@ -61,7 +61,8 @@ class ArtifactClient : public Artifacts {
 /// Digest and size of `bytes`.
 v1::ArtifactRef ArtifactRefOf(absl::string_view bytes);
 
-/// Returns INVALID_ARGUMENT unless the reference has a well-formed digest and a size from 0 to kMaxArtifactBytes. `field` begins the message.
+/// Returns INVALID_ARGUMENT unless the reference has a well-formed digest and a size from 0 to kMaxArtifactBytes. `field` begins the
+/// message.
 absl::Status CheckArtifactRef(const v1::ArtifactRef& artifact, absl::string_view field = "artifact");
 
 }  // namespace hanas::rpc

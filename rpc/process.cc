@@ -37,7 +37,7 @@ extern "C" void HandleStopSignal(int number) {
 }
 
 void SetHandler(void (*handler)(int)) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
@@ -52,7 +52,8 @@ std::array<int, 2> g_pipe = {-1, -1};
 std::string HostId() {
   std::string machine;
   std::ifstream("/etc/machine-id") >> machine;
-  const bool usable = machine.size() == 32 && std::all_of(machine.begin(), machine.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
+  const bool usable =
+      machine.size() == 32 && std::all_of(machine.begin(), machine.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
   return DigestBuilder().Add("hanas host").Add(usable ? machine : std::string(name.data())).Build().ToHex();

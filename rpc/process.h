@@ -23,8 +23,8 @@ std::string MakeInstanceId();
 /// process id as seen before), INTERNAL when the kernel refuses. To be called by the thread that lives as long as the process.
 absl::Status DieWithParent(int parent);
 
-/// Calls `on_stop` on a thread of its own at the first SIGTERM or SIGINT; the second ends the process at once with the signal's exit status.
-/// One instance for a process, made before other threads. The handler is not inherited by programs that are executed.
+/// Calls `on_stop` on a thread of its own at the first SIGTERM or SIGINT; the second ends the process at once with the signal's exit
+/// status. One instance for a process, made before other threads. The handler is not inherited by programs that are executed.
 class StopSignals {
  public:
   explicit StopSignals(std::function<void()> on_stop);

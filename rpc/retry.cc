@@ -14,7 +14,8 @@ absl::Duration Backoff::Next() {
   return wait;
 }
 
-absl::Status RetryUnavailable(const RetryPolicy& policy, Clock& clock, absl::FunctionRef<absl::Status()> attempt, const std::function<bool()>& cancelled) {
+absl::Status RetryUnavailable(const RetryPolicy& policy, Clock& clock, absl::FunctionRef<absl::Status()> attempt,
+                              const std::function<bool()>& cancelled) {
   Backoff backoff(policy);
   const absl::Duration begin = clock.Now();
   while (true) {

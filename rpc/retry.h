@@ -18,9 +18,9 @@ struct RetryPolicy {
   absl::Duration initial_backoff = absl::Milliseconds(100);
   absl::Duration max_backoff = absl::Seconds(2);
   double multiplier = 1.6;
-  double jitter = 0.2;                            // each wait is scaled by a factor from 1 - jitter to 1 + jitter
+  double jitter = 0.2;                               // each wait is scaled by a factor from 1 - jitter to 1 + jitter
   absl::Duration give_up_after = absl::Seconds(60);  // since the first attempt
-  uint64_t seed = 1;                              // of the jitter
+  uint64_t seed = 1;                                 // of the jitter
 };
 
 /// The waits of one sequence of attempts. Thread-compatible.
@@ -37,8 +37,8 @@ class Backoff {
   absl::Duration next_;
 };
 
-/// Calls `attempt` until it returns anything but UNAVAILABLE, `cancelled` (asked before each wait; may be empty) answers true, or the next wait
-/// would end after policy.give_up_after. Returns the last status; on giving up its message says for how long it was tried.
+/// Calls `attempt` until it returns anything but UNAVAILABLE, `cancelled` (asked before each wait; may be empty) answers true, or the next
+/// wait would end after policy.give_up_after. Returns the last status; on giving up its message says for how long it was tried.
 absl::Status RetryUnavailable(const RetryPolicy& policy, Clock& clock, absl::FunctionRef<absl::Status()> attempt,
                               const std::function<bool()>& cancelled = nullptr);
 

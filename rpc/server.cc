@@ -53,7 +53,8 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view text
   if (descriptor < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot create ", temporary));
   absl::Status status = WriteAll(descriptor, text, temporary);
   if (::close(descriptor) != 0 && status.ok()) status = absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", temporary));
-  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) status = absl::ErrnoToStatus(errno, absl::StrCat("cannot replace ", path));
+  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0)
+    status = absl::ErrnoToStatus(errno, absl::StrCat("cannot replace ", path));
   if (!status.ok()) ::unlink(temporary.c_str());
   return status;
 }
@@ -74,7 +75,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", address->ToString(), ": the port is taken or the address is not of this machine"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", address->ToString(), ": the port is taken or the address is not of this machine"));
   }
   address->port = port;
   std::unique_ptr<Server> started(new Server(std::move(server), *std::move(address)));

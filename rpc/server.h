@@ -26,8 +26,8 @@ struct ServerOptions {
 /// Thread-safe.
 class Server {
  public:
-  /// `services` are borrowed and must outlive the server. Returns INVALID_ARGUMENT for a bad address, UNAVAILABLE when it cannot listen there
-  /// (the message says where), and the errno's status when the port file cannot be written.
+  /// `services` are borrowed and must outlive the server. Returns INVALID_ARGUMENT for a bad address, UNAVAILABLE when it cannot listen
+  /// there (the message says where), and the errno's status when the port file cannot be written.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, const std::vector<grpc::Service*>& services);
   ~Server();
 
@@ -50,8 +50,8 @@ class Server {
   Address address_;
 };
 
-/// Writes `text` to `path` through a temporary file beside it, synced and renamed: readers see all of it or the old file. Returns the errno's
-/// status naming the path.
+/// Writes `text` to `path` through a temporary file beside it, synced and renamed: readers see all of it or the old file. Returns the
+/// errno's status naming the path.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view text);
 
 }  // namespace hanas::rpc

@@ -42,10 +42,11 @@ std::string Sha256Hex(absl::string_view bytes) {
 }
 
 absl::Status CheckSha256Hex(absl::string_view text, absl::string_view field) {
-  const bool good = text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  const bool good =
+      text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (good) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": expected 64 lower-case hexadecimal digits, found ", text.size(), " characters: \"", absl::CHexEscape(text.substr(0, 80)), "\""));
+  return absl::InvalidArgumentError(absl::StrCat(field, ": expected 64 lower-case hexadecimal digits, found ", text.size(),
+                                                 " characters: \"", absl::CHexEscape(text.substr(0, 80)), "\""));
 }
 
 }  // namespace hanas::rpc

@@ -30,7 +30,8 @@ class Sha256 {
 /// Of all of `bytes`. Thread-safe.
 std::string Sha256Hex(absl::string_view bytes);
 
-/// Returns INVALID_ARGUMENT unless `text` is 64 lower-case hexadecimal digits: it becomes part of file names. `field` is named in the message.
+/// Returns INVALID_ARGUMENT unless `text` is 64 lower-case hexadecimal digits: it becomes part of file names. `field` is named in the
+/// message.
 absl::Status CheckSha256Hex(absl::string_view text, absl::string_view field = "sha256");
 
 }  // namespace hanas::rpc

@@ -5,7 +5,7 @@
 #include <grpcpp/support/status.h>
 
 #include "absl/status/status.h"
-#include "core/base/error_reason.h"      // IWYU pragma: export
+#include "core/base/error_reason.h"     // IWYU pragma: export
 #include "core/base/field_violation.h"  // IWYU pragma: export
 
 namespace hanas::rpc {

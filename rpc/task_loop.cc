@@ -30,7 +30,9 @@ bool IsOutage(const absl::Status& status) {
 bool IsUnknownParty(const absl::Status& status) { return HasReason(status, kUnknownParty); }
 
 /// The lease is not ours any more, or its task is gone.
-bool IsLeaseLost(const absl::Status& status) { return HasReason(status, kStaleLease) || (absl::IsNotFound(status) && !IsUnknownParty(status)); }
+bool IsLeaseLost(const absl::Status& status) {
+  return HasReason(status, kStaleLease) || (absl::IsNotFound(status) && !IsUnknownParty(status));
+}
 
 }  // namespace
 
@@ -54,7 +56,10 @@ bool IsRetryable(const absl::Status& status) {
 class TaskLoop::RunningTask : public TaskContext {
  public:
   RunningTask(TaskLoop* loop, const v1::Task& task, absl::Duration leased_at)
-      : loop_(loop), lease_(task.lease()), last_answer_(leased_at), ttl_(Ttl(task.lease().ttl_seconds(), absl::Seconds(kDefaultTtlSeconds))) {}
+      : loop_(loop),
+        lease_(task.lease()),
+        last_answer_(leased_at),
+        ttl_(Ttl(task.lease().ttl_seconds(), absl::Seconds(kDefaultTtlSeconds))) {}
 
   Directive ReportProgress(int64_t done, int64_t total, absl::string_view note) override {
     absl::MutexLock lock(&mutex_);
@@ -171,7 +176,9 @@ class TaskLoop::RunningTask : public TaskContext {
   }
 
  private:
-  static absl::Duration Ttl(double seconds, absl::Duration otherwise) { return seconds > 0 && seconds < 1e6 ? absl::Seconds(seconds) : otherwise; }
+  static absl::Duration Ttl(double seconds, absl::Duration otherwise) {
+    return seconds > 0 && seconds < 1e6 ? absl::Seconds(seconds) : otherwise;
+  }
 
   bool Held() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !abandoned_ && (instruction_ == v1::PAUSE || suspended_); }
   bool MayGoOn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !Held(); }
@@ -275,7 +282,8 @@ absl::Status TaskLoop::Register() {
       party_ = response.party();
       return status;
     }
-    if (absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) || absl::IsPermissionDenied(status) || absl::IsUnimplemented(status)) {
+    if (absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) || absl::IsPermissionDenied(status) ||
+        absl::IsUnimplemented(status)) {
       return status;
     }
     if (stopping()) return status;
@@ -366,7 +374,8 @@ void TaskLoop::Deliver(RunningTask& running, absl::StatusOr<v1::CompleteTaskRequ
     status = Complete(running, *std::move(outcome));
     if (!status.ok() && !IsLeaseLost(status) && !IsOutage(status)) {
       LOG(ERROR) << name << ": the coordinator refused the result: " << status;
-      status = Fail(running, WithReason(absl::InternalError(absl::StrCat("the coordinator refused the result: ", status.message())), kResultRefused));
+      status = Fail(
+          running, WithReason(absl::InternalError(absl::StrCat("the coordinator refused the result: ", status.message())), kResultRefused));
     }
   } else if (absl::IsCancelled(outcome.status()) && running.told_to_stop()) {
     status = Fail(running, WithReason(outcome.status(), kHandedBack));

@@ -24,10 +24,10 @@ namespace hanas::rpc {
 //
 //   register -> lease (long poll) -> execute on a thread of its own while the lease is renewed -> complete or fail -> lease …
 //
-// The rules. A lease is renewed at a third of its ttl, more often while paused. When no renewal was answered for `stop_fraction` of the ttl the
-// task is held at its next step boundary, since somebody else may now have it; it goes on when an answer says that the lease still lives, so
-// a coordinator that is away for a while costs nothing but the wait. STALE_LEASE means that somebody else has it: the result is dropped and the
-// loop carries on. Only monotonic time is used.
+// The rules. A lease is renewed at a third of its ttl, more often while paused. When no renewal was answered for `stop_fraction` of the ttl
+// the task is held at its next step boundary, since somebody else may now have it; it goes on when an answer says that the lease still
+// lives, so a coordinator that is away for a while costs nothing but the wait. STALE_LEASE means that somebody else has it: the result is
+// dropped and the loop carries on. Only monotonic time is used.
 
 /// What a task does at a step boundary.
 enum class Directive {
@@ -41,8 +41,8 @@ class TaskContext {
  public:
   virtual ~TaskContext() = default;
 
-  /// To be called at every step boundary, cheaply often. Blocks while the coordinator says PAUSE and while the lease is in doubt, so that only
-  /// the three directives remain. `note` is for people: "loss 1.23, 812 images/s".
+  /// To be called at every step boundary, cheaply often. Blocks while the coordinator says PAUSE and while the lease is in doubt, so that
+  /// only the three directives remain. `note` is for people: "loss 1.23, 812 images/s".
   virtual Directive ReportProgress(int64_t done, int64_t total, absl::string_view note) = 0;
 
   /// Stores measured rows before going on; blocks over outages of the coordinator. Returns CANCELLED when the lease is lost.
@@ -69,15 +69,15 @@ class TaskExecutor {
 bool IsRetryable(const absl::Status& status);
 
 struct TaskLoopOptions {
-  v1::Party party;                                              // name, instance, host, version, and what it is
-  absl::Duration poll = absl::Seconds(20);                      // a lease request waits so long at the coordinator
-  absl::Duration max_renewal_interval = absl::Seconds(2);       // ttl / 3 when that is shorter
+  v1::Party party;                                         // name, instance, host, version, and what it is
+  absl::Duration poll = absl::Seconds(20);                 // a lease request waits so long at the coordinator
+  absl::Duration max_renewal_interval = absl::Seconds(2);  // ttl / 3 when that is shorter
   absl::Duration paused_renewal_interval = absl::Milliseconds(500);
-  double stop_fraction = 0.8;                                   // of the ttl without an answer: the task is held
-  absl::Duration max_outage = absl::Minutes(15);                // without an answer: running work and results are given up
-  absl::Duration stop_grace = absl::Seconds(10);                // after RequestStop, how long a result is offered to a coordinator that is away
+  double stop_fraction = 0.8;                     // of the ttl without an answer: the task is held
+  absl::Duration max_outage = absl::Minutes(15);  // without an answer: running work and results are given up
+  absl::Duration stop_grace = absl::Seconds(10);  // after RequestStop, how long a result is offered to a coordinator that is away
   absl::Duration call_timeout = absl::Seconds(10);
-  RetryPolicy retry;                                            // the waits between attempts; its give_up_after is not used
+  RetryPolicy retry;  // the waits between attempts; its give_up_after is not used
 };
 
 /// Thread-safe. Borrows stub, executor and clock.
@@ -90,8 +90,8 @@ class TaskLoop {
   TaskLoop& operator=(const TaskLoop&) = delete;
 
   /// Works until RequestStop, then returns OK: the running task is told to hand back and its result is delivered first. Returns the
-  /// coordinator's status when it refuses this party: INVALID_ARGUMENT for a bad registration, FAILED_PRECONDITION (SUPERSEDED) when a newer
-  /// instance has taken the name.
+  /// coordinator's status when it refuses this party: INVALID_ARGUMENT for a bad registration, FAILED_PRECONDITION (SUPERSEDED) when a
+  /// newer instance has taken the name.
   absl::Status Run();
 
   /// From any thread, not from a signal handler.
@@ -123,7 +123,7 @@ class TaskLoop {
 
   mutable absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::string party_ ABSL_GUARDED_BY(mutex_);  // the resource name that Register answered
+  std::string party_ ABSL_GUARDED_BY(mutex_);                       // the resource name that Register answered
   grpc::ClientContext* polling_ ABSL_GUARDED_BY(mutex_) = nullptr;  // the lease request in flight
   RunningTask* running_ ABSL_GUARDED_BY(mutex_) = nullptr;
 };

@@ -61,7 +61,8 @@ int Run(const Flags& flags) {
   hanas::rpc::TaskLoop* running = nullptr;
   hanas::rpc::RetryPolicy transfers;
   transfers.give_up_after = absl::Minutes(15);
-  hanas::rpc::ArtifactClient client(store.get(), transfers, &hanas::rpc::SystemClock(), [&running] { return running != nullptr && running->stopping(); });
+  hanas::rpc::ArtifactClient client(store.get(), transfers, &hanas::rpc::SystemClock(),
+                                    [&running] { return running != nullptr && running->stopping(); });
   auto cache = hanas::ArtifactCache::Create(&client, flags.cache, kCacheBytes);
   if (!cache.ok()) return Usage(absl::StrCat("--cache: ", cache.status().message()));
   hanas::DatasetStore datasets(flags.data);
@@ -78,8 +79,8 @@ int Run(const Flags& flags) {
   hanas::rpc::TaskLoop loop(std::move(options), tasks.get(), &executor);
   running = &loop;
   const hanas::rpc::StopSignals signals([&loop] { loop.RequestStop(); });
-  LOG(INFO) << "hanas-worker " << HANAS_VERSION << " on LibTorch " << hanas::TorchVersion() << ", " << flags.threads << " thread(s), data in "
-            << (flags.data.empty() ? "no directory" : flags.data);
+  LOG(INFO) << "hanas-worker " << HANAS_VERSION << " on LibTorch " << hanas::TorchVersion() << ", " << flags.threads
+            << " thread(s), data in " << (flags.data.empty() ? "no directory" : flags.data);
   const absl::Status status = loop.Run();
   running = nullptr;
   if (status.ok()) return 0;
@@ -105,7 +106,9 @@ int main(int argc, char** argv) {
   app.add_option("--name", flags.name, "Name of this worker; a second one with it takes over")->capture_default_str();
   app.add_option("--data", flags.data, "Directory that holds the data sets")->envname("HANAS_DATA_DIR")->check(CLI::ExistingDirectory);
   app.add_option("--cache", flags.cache, "Directory for recent checkpoints, one worker each")->capture_default_str();
-  app.add_option("--threads", flags.threads, "Threads of the tensor library; results repeat to the bit with 1")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--threads", flags.threads, "Threads of the tensor library; results repeat to the bit with 1")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   app.add_flag("--die-with-parent", flags.die_with_parent, "End when the process that started this one ends");
   try {
     app.parse(argc, argv);

@@ -9,8 +9,8 @@
 
 namespace hanas {
 
-/// A machine-readable reason beside a status code: upper case with underscores ("STALE_LEASE", "LOWERING_DISAGREES"). It travels in the status
-/// as a payload and survives the wire (rpc/status.h), so that programs branch on it and never on a message.
+/// A machine-readable reason beside a status code: upper case with underscores ("STALE_LEASE", "LOWERING_DISAGREES"). It travels in the
+/// status as a payload and survives the wire (rpc/status.h), so that programs branch on it and never on a message.
 ///
 /// Thread-safe: free functions without state.
 

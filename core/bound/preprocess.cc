@@ -28,14 +28,16 @@ Tap TapAt(int64_t output, int64_t output_extent, int64_t stored_extent) {
 absl::StatusOr<std::vector<float>> PreprocessImage(absl::Span<const uint8_t> image, int64_t height, int64_t width, int64_t channels,
                                                    const Preprocessing& pre) {
   const auto count = static_cast<size_t>(channels);
-  if (height < 1 || width < 1 || channels < 1 || image.size() != static_cast<size_t>(height * width * channels) || pre.mean.size() != count ||
-      pre.stddev.size() != count || pre.input_height < 1 || pre.input_width < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("image: expected ", height, "x", width, "x", pre.mean.size(), " bytes for this network, found ",
-                                                   image.size(), " with ", channels, " channels"));
+  if (height < 1 || width < 1 || channels < 1 || image.size() != static_cast<size_t>(height * width * channels) ||
+      pre.mean.size() != count || pre.stddev.size() != count || pre.input_height < 1 || pre.input_width < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("image: expected ", height, "x", width, "x", pre.mean.size(),
+                                                   " bytes for this network, found ", image.size(), " with ", channels, " channels"));
   }
   std::vector<float> result;
   result.reserve(static_cast<size_t>(pre.input_height * pre.input_width * channels));
-  const auto at = [&](int64_t y, int64_t x, int64_t c) { return static_cast<float>(image[static_cast<size_t>((y * width + x) * channels + c)]); };
+  const auto at = [&](int64_t y, int64_t x, int64_t c) {
+    return static_cast<float>(image[static_cast<size_t>((y * width + x) * channels + c)]);
+  };
   for (int64_t y = 0; y < pre.input_height; ++y) {
     const Tap row = TapAt(y, pre.input_height, height);
     for (int64_t x = 0; x < pre.input_width; ++x) {

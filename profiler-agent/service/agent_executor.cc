@@ -63,7 +63,8 @@ class Records {
       case agent::ChildRecord::kRound:
         return context_.RecordRound(record.round().round(), {record.round().rows().begin(), record.round().rows().end()});
       case agent::ChildRecord::kProgress:
-        if (context_.ReportProgress(record.progress().done(), record.progress().total(), record.progress().note()) == rpc::Directive::kContinue) {
+        if (context_.ReportProgress(record.progress().done(), record.progress().total(), record.progress().note()) ==
+            rpc::Directive::kContinue) {
           return absl::OkStatus();
         }
         return absl::CancelledError("measuring was told to stop");

@@ -14,7 +14,8 @@
 namespace hanas {
 
 /// Executes an agent's tasks: fetches what a task needs, measures in a child process (child_jobs.h), passes each round on as it arrives and
-/// returns the child's result. A child that crashes, hangs, eats memory or sends garbage fails the task with its MeasureError as the reason.
+/// returns the child's result. A child that crashes, hangs, eats memory or sends garbage fails the task with its MeasureError as the
+/// reason.
 ///
 /// Confined to one thread at a time. Borrows `artifacts`.
 class AgentExecutor : public rpc::TaskExecutor {

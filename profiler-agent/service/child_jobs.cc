@@ -104,7 +104,11 @@ std::vector<Round> DoneRounds(const Recorded& recorded) {
     Round disturbed{.round = record.round(), .disturbed = true};
     for (const v1::RoundRow& row : record.rows()) {
       (row.disturbed() ? disturbed : quiet)
-          .rows.push_back({.index = row.index(), .flushed_us = row.flushed_us(), .hot_us = row.hot_us(), .p99_us = row.p99_us(), .samples = row.samples()});
+          .rows.push_back({.index = row.index(),
+                           .flushed_us = row.flushed_us(),
+                           .hot_us = row.hot_us(),
+                           .p99_us = row.p99_us(),
+                           .samples = row.samples()});
     }
     for (Round& round : std::array<Round, 2>{std::move(quiet), std::move(disturbed)}) {
       if (!round.rows.empty()) done.push_back(std::move(round));
@@ -187,9 +191,9 @@ absl::Status Job::Operators(const v1::MeasureOperatorsTask& task) {
   }
   const std::vector<Round> done = DoneRounds(task.recorded());
   for (const Round& round : done) rows_done_ += static_cast<int64_t>(round.rows.size());
-  const absl::StatusOr<OperatorMeasurement> measured =
-      MeasureOperators(*runtime_, keys, OptionsOf(task.rounds(), task.max_rounds(), task.seed()), Environment(),
-                       [&](const Round& round) { return EmitRound(round, keys.size(), task.rounds()); }, done);
+  const absl::StatusOr<OperatorMeasurement> measured = MeasureOperators(
+      *runtime_, keys, OptionsOf(task.rounds(), task.max_rounds(), task.seed()), Environment(),
+      [&](const Round& round) { return EmitRound(round, keys.size(), task.rounds()); }, done);
   if (!measured.ok()) return measured.status();
   v1::CompleteTaskRequest result;
   v1::MeasureOperatorsResult& out = *result.mutable_measure_operators();
@@ -210,7 +214,8 @@ absl::StatusOr<const Lowering*> Job::LoweringOf(const v1::SpaceSpec& proto) {
 
 absl::StatusOr<absl::string_view> Job::Artifact(const v1::ArtifactRef& artifact) const {
   const auto found = request_.artifacts().find(artifact.sha256());
-  if (found == request_.artifacts().end()) return absl::InternalError(absl::StrCat("artifact ", artifact.sha256(), " was not handed to the child"));
+  if (found == request_.artifacts().end())
+    return absl::InternalError(absl::StrCat("artifact ", artifact.sha256(), " was not handed to the child"));
   return absl::string_view(found->second);
 }
 
@@ -225,7 +230,8 @@ absl::StatusOr<NetworkJob> Job::NetworkOf(const v1::NetworkToMeasure& network, i
   if (!network.bound_model().sha256().empty()) {
     absl::StatusOr<BoundModel> model = Model(network.bound_model());
     if (!model.ok()) return model.status();
-    return NetworkJob{name, [this, model = std::make_shared<BoundModel>(*std::move(model))] { return runtime_->PrepareBoundModel(*model); }};
+    return NetworkJob{name,
+                      [this, model = std::make_shared<BoundModel>(*std::move(model))] { return runtime_->PrepareBoundModel(*model); }};
   }
   const absl::StatusOr<const Lowering*> lowering = LoweringOf(network.space());
   if (!lowering.ok()) return lowering.status();
@@ -235,8 +241,9 @@ absl::StatusOr<NetworkJob> Job::NetworkOf(const v1::NetworkToMeasure& network, i
   auto graph = std::make_shared<const Graph>((*lowering)->Lower(*architecture));
   auto plan = std::make_shared<const ExecPlan>(MakePlan(*graph, runtime_->caps()));
   if (const std::string found = PlanDigest(*plan).ToHex(); found != network.plan_digest()) {
-    return WithReason(absl::FailedPreconditionError(absl::StrCat(name, ": this agent plans ", (*lowering)->space().ToReadable(*architecture), " as ", found,
-                                                                 ", expected ", network.plan_digest(), ": agent and coordinator are of different versions")),
+    return WithReason(absl::FailedPreconditionError(
+                          absl::StrCat(name, ": this agent plans ", (*lowering)->space().ToReadable(*architecture), " as ", found,
+                                       ", expected ", network.plan_digest(), ": agent and coordinator are of different versions")),
                       kPlanDisagrees);
   }
   return NetworkJob{name, [this, graph, plan] { return runtime_->PrepareNetwork(*graph, *plan); }};
@@ -251,9 +258,9 @@ absl::Status Job::Networks(const v1::MeasureNetworksTask& task) {
   }
   const std::vector<Round> done = DoneRounds(task.recorded());
   for (const Round& round : done) rows_done_ += static_cast<int64_t>(round.rows.size());
-  const absl::StatusOr<NetworkMeasurement> measured =
-      MeasureNetworks(jobs, OptionsOf(task.rounds(), task.max_rounds(), task.seed()), Environment(),
-                      [&](const Round& round) { return EmitRound(round, jobs.size(), task.rounds()); }, done);
+  const absl::StatusOr<NetworkMeasurement> measured = MeasureNetworks(
+      jobs, OptionsOf(task.rounds(), task.max_rounds(), task.seed()), Environment(),
+      [&](const Round& round) { return EmitRound(round, jobs.size(), task.rounds()); }, done);
   if (!measured.ok()) return measured.status();
   v1::CompleteTaskRequest result;
   v1::MeasureNetworksResult& out = *result.mutable_measure_networks();
@@ -272,14 +279,15 @@ absl::Status Job::Verify(const v1::VerifyModelTask& task) {
   if (!packed.ok()) return packed.status();
   const absl::StatusOr<ImagePack> pack = ParseImagePack(*packed);
   if (!pack.ok()) return pack.status();
-  const ImageSet images{.height = pack->height, .width = pack->width, .channels = pack->channels, .pixels = pack->pixels, .labels = pack->labels};
+  const ImageSet images{
+      .height = pack->height, .width = pack->width, .channels = pack->channels, .pixels = pack->pixels, .labels = pack->labels};
 
-  const std::vector<NetworkJob> jobs = {{"device", [&] { return runtime_->PrepareBoundModel(*model); }},
-                                        {"exported", [&]() -> absl::StatusOr<std::unique_ptr<NetworkInstance>> { return OnnxNetwork::Create(*onnx); }}};
-  const absl::StatusOr<NetworkMeasurement> measured =
-      MeasureNetworks(jobs, OptionsOf(task.rounds(), task.max_rounds(), task.seed()), Environment(), [&](const Round& round) {
-        return EmitProgress(round.round, task.rounds(), absl::StrCat("timing, round ", round.round + 1));
-      });
+  const std::vector<NetworkJob> jobs = {
+      {"device", [&] { return runtime_->PrepareBoundModel(*model); }},
+      {"exported", [&]() -> absl::StatusOr<std::unique_ptr<NetworkInstance>> { return OnnxNetwork::Create(*onnx); }}};
+  const absl::StatusOr<NetworkMeasurement> measured = MeasureNetworks(
+      jobs, OptionsOf(task.rounds(), task.max_rounds(), task.seed()), Environment(),
+      [&](const Round& round) { return EmitProgress(round.round, task.rounds(), absl::StrCat("timing, round ", round.round + 1)); });
   if (!measured.ok()) return measured.status();
 
   const absl::StatusOr<std::unique_ptr<OnnxNetwork>> shipped = OnnxNetwork::Create(*onnx);
@@ -314,7 +322,8 @@ absl::Status Job::Verify(const v1::VerifyModelTask& task) {
 
 absl::Status Measure(absl::string_view bytes, const EmitRecord& emit) {
   agent::ChildRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return absl::DataLossError("the measuring child's request does not parse");
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return absl::DataLossError("the measuring child's request does not parse");
   return Job(request, emit).Run();
 }
 

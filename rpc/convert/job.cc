@@ -113,7 +113,8 @@ void ReadBudgets(const v1::SearchSpec& proto, SearchJob& job) {
   job.evolution = {proto.evolution().rounds(), proto.evolution().evaluations_per_round(), proto.evolution().population(),
                    proto.evolution().surrogate_evaluations(), proto.evolution().window()};
   job.fine_tune = {proto.fine_tune().members(), proto.fine_tune().steps(), proto.fine_tune().learning_rate()};
-  job.measure = {proto.measure().rounds(), proto.measure().max_rounds(), proto.measure().calibration_networks(), proto.measure().held_out_networks()};
+  job.measure = {proto.measure().rounds(), proto.measure().max_rounds(), proto.measure().calibration_networks(),
+                 proto.measure().held_out_networks()};
 }
 
 }  // namespace
@@ -217,7 +218,8 @@ absl::StatusOr<Limits> LimitsFromProto(const v1::Limits& proto) {
   if (!(proto.latency_ms() >= 0 && std::isfinite(proto.latency_ms()))) {
     violations.Add("limits.latency_ms", absl::StrCat("expected 0 (no limit) or a positive number, found ", proto.latency_ms()));
   }
-  if (proto.size_bytes() < 0) violations.Add("limits.size_bytes", absl::StrCat("expected 0 (no limit) or more, found ", proto.size_bytes()));
+  if (proto.size_bytes() < 0)
+    violations.Add("limits.size_bytes", absl::StrCat("expected 0 (no limit) or more, found ", proto.size_bytes()));
   if (proto.peak_memory_bytes() < 0) {
     violations.Add("limits.peak_memory_bytes", absl::StrCat("expected 0 (no limit) or more, found ", proto.peak_memory_bytes()));
   }

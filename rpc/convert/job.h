@@ -8,9 +8,9 @@
 
 namespace hanas::rpc {
 
-// Wire <-> core for jobs and their parts. XFromProto returns INVALID_ARGUMENT with field violations, whose paths are those of the protos and of
-// core's validator; unspecified and unknown enumerators are refused. Law: XFromProto(ToProto(x)) == x for valid x.
-// Thread-safe: free functions without state.
+// Wire <-> core for jobs and their parts. XFromProto returns INVALID_ARGUMENT with field violations, whose paths are those of the protos
+// and of core's validator; unspecified and unknown enumerators are refused. Law: XFromProto(ToProto(x)) == x for valid x. Thread-safe: free
+// functions without state.
 
 v1::SearchSpec ToProto(const SearchJob& job);
 /// Converted and validated (ValidateSearchJob).

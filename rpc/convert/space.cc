@@ -36,7 +36,8 @@ Activation ReadActivation(v1::Activation proto, const std::string& path, Convers
   }
 }
 
-std::vector<Activation> ReadActivations(const google::protobuf::RepeatedField<int>& protos, const std::string& path, ConversionViolations& violations) {
+std::vector<Activation> ReadActivations(const google::protobuf::RepeatedField<int>& protos, const std::string& path,
+                                        ConversionViolations& violations) {
   std::vector<Activation> list;
   for (int i = 0; i < protos.size(); ++i) {
     list.push_back(ReadActivation(static_cast<v1::Activation>(protos[i]), absl::StrCat(path, "[", i, "]"), violations));
@@ -72,7 +73,8 @@ StageSpec ReadStage(const v1::StageSpec& proto, const std::string& path, Convers
   stage.widths = List<int>(proto.widths());
   stage.depths = List<int>(proto.depths());
   stage.stride = proto.stride();
-  for (int i = 0; i < proto.blocks_size(); ++i) stage.blocks.push_back(ReadBlock(proto.blocks(i), absl::StrCat(path, ".blocks[", i, "]"), violations));
+  for (int i = 0; i < proto.blocks_size(); ++i)
+    stage.blocks.push_back(ReadBlock(proto.blocks(i), absl::StrCat(path, ".blocks[", i, "]"), violations));
   return stage;
 }
 
@@ -110,7 +112,8 @@ absl::StatusOr<Precision> PrecisionFromProto(const v1::Precision& proto, absl::s
   ConversionViolations violations;
   const Precision precision = ReadPrecision(proto, std::string(path), violations);
   if (!IsLegal(precision)) {
-    violations.validated().Add(std::string(path), absl::StrCat("expected one of w16a16, w8a16, w4a16, w2a16, w8a8, w4a8, w2a8, found ", ToString(precision)));
+    violations.validated().Add(std::string(path),
+                               absl::StrCat("expected one of w16a16, w8a16, w4a16, w2a16, w8a8, w4a8, w2a8, found ", ToString(precision)));
   }
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
   return precision;
@@ -160,7 +163,8 @@ SpaceSpec ReadSpaceSpec(const v1::SpaceSpec& proto, absl::string_view path, Conv
   spec.stem.stride = proto.stem().stride();
   spec.stem.activation = ReadActivation(proto.stem().activation(), at + ".stem.activation", violations);
   spec.stem.precisions = ReadPrecisions(proto.stem().precisions(), at + ".stem.precisions", violations);
-  for (int i = 0; i < proto.stages_size(); ++i) spec.stages.push_back(ReadStage(proto.stages(i), absl::StrCat(at, ".stages[", i, "]"), violations));
+  for (int i = 0; i < proto.stages_size(); ++i)
+    spec.stages.push_back(ReadStage(proto.stages(i), absl::StrCat(at, ".stages[", i, "]"), violations));
   spec.head.widths = List<int>(proto.head().widths());
   spec.head.activation = ReadActivation(proto.head().activation(), at + ".head.activation", violations);
   spec.head.precisions = ReadPrecisions(proto.head().precisions(), at + ".head.precisions", violations);

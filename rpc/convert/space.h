@@ -31,7 +31,8 @@ SpaceSpec ReadSpaceSpec(const v1::SpaceSpec& proto, absl::string_view path, Conv
 
 v1::Architecture ToProto(const Architecture& architecture);
 /// One choice for each gene of `space`, each in range; the result is canonical.
-absl::StatusOr<Architecture> ArchitectureFromProto(const v1::Architecture& proto, const SearchSpace& space, absl::string_view path = "architecture");
+absl::StatusOr<Architecture> ArchitectureFromProto(const v1::Architecture& proto, const SearchSpace& space,
+                                                   absl::string_view path = "architecture");
 
 }  // namespace hanas::rpc
 

@@ -21,7 +21,8 @@ absl::Status ConversionViolations::ToStatus() const {
   FieldViolations all;
   for (const FieldViolation& violation : converting_.items()) {
     // A violation below a path (bits of a precision) stands for what the validator says of the path itself.
-    for (absl::string_view path = violation.path; !path.empty(); path = path.substr(0, path.rfind('.') == path.npos ? 0 : path.rfind('.'))) {
+    for (absl::string_view path = violation.path; !path.empty();
+         path = path.substr(0, path.rfind('.') == path.npos ? 0 : path.rfind('.'))) {
       seen.insert(std::string(path));
     }
     all.Add(violation.path, violation.message);

@@ -11,8 +11,8 @@
 
 namespace hanas::rpc {
 
-/// What converting found, and what the core validator found afterwards, without saying anything twice about one field: a value that could not
-/// be converted is reported as it came, not as its replacement. Thread-compatible.
+/// What converting found, and what the core validator found afterwards, without saying anything twice about one field: a value that could
+/// not be converted is reported as it came, not as its replacement. Thread-compatible.
 class ConversionViolations {
  public:
   void Add(std::string path, std::string message) { converting_.Add(std::move(path), std::move(message)); }

@@ -123,7 +123,8 @@ TEST_F(ArtifactClientTest, FilesAreCompleteOrAbsent) {
   std::stringstream read;
   read << std::ifstream(path).rdbuf();
   EXPECT_EQ(read.str(), bytes);
-  EXPECT_THAT(client_.DownloadToFile(artifact, "/nonexistent/model"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/model")));
+  EXPECT_THAT(client_.DownloadToFile(artifact, "/nonexistent/model"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/model")));
   std::filesystem::remove_all(directory);
 }
 

@@ -34,7 +34,8 @@ TEST(Address, ReadsLoopbackOnly) {
   EXPECT_EQ(ParseLoopbackAddress("[::1]:1")->ToString(), "[::1]:1");
   EXPECT_EQ(ParseLoopbackAddress("localhost:65535")->port, 65535);
   EXPECT_EQ(ParseLoopbackAddress("127.3.2.1:0", /*allow_port_zero=*/true)->port, 0);
-  for (const char* bad : {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "::1:80", "[::1]", ":80"}) {
+  for (const char* bad :
+       {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "::1:80", "[::1]", ":80"}) {
     EXPECT_THAT(ParseLoopbackAddress(bad), StatusIs(absl::StatusCode::kInvalidArgument)) << bad;
   }
   for (const char* open : {"0.0.0.0:80", "[::]:80", "example.com:80", "10.0.0.1:80", "127.0.0.1.evil:80", "128.0.0.1:80"}) {
@@ -84,7 +85,8 @@ TEST(Server, ServesOnAnEphemeralPortAndWritesIt) {
   EXPECT_EQ(ReasonOf(status), "NO_SUCH_SEARCH");
 
   // A second server cannot share the port.
-  EXPECT_THAT(Server::Start({.listen = (*server)->address().ToString()}, {}), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("cannot listen")));
+  EXPECT_THAT(Server::Start({.listen = (*server)->address().ToString()}, {}),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("cannot listen")));
   std::filesystem::remove_all(directory);
 }
 
@@ -125,7 +127,8 @@ TEST(Retry, WaitsGrowWithJitterUpToTheMaximum) {
 
 TEST(Retry, GivesUpAndSaysForHowLongItTried) {
   JumpingClock clock;
-  const absl::Status status = RetryUnavailable({.give_up_after = absl::Seconds(10)}, clock, [] { return absl::UnavailableError("connection refused"); });
+  const absl::Status status =
+      RetryUnavailable({.give_up_after = absl::Seconds(10)}, clock, [] { return absl::UnavailableError("connection refused"); });
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("connection refused (tried for ")));
   EXPECT_LE(clock.Now(), absl::Seconds(10));
   EXPECT_GT(clock.Now(), absl::Seconds(7));
@@ -154,7 +157,8 @@ TEST(Sha256, KnownAnswers) {
   hash.Add("bc");
   EXPECT_EQ(hash.FinishHex(), Sha256Hex("abc"));
   EXPECT_THAT(CheckSha256Hex(Sha256Hex("x")), IsOk());
-  for (const std::string& bad : {std::string(), std::string(63, 'a'), std::string(64, 'A'), std::string("../../../etc/passwd"), std::string(64, '/')}) {
+  for (const std::string& bad :
+       {std::string(), std::string(63, 'a'), std::string(64, 'A'), std::string("../../../etc/passwd"), std::string(64, '/')}) {
     EXPECT_THAT(CheckSha256Hex(bad, "artifact.sha256"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("artifact.sha256"))) << bad;
   }
 }

@@ -31,7 +31,10 @@ SearchJob MakeJob() {
   job.seed = 0xFFFFFFFFFFFFFFFFULL;
   job.dataset = {"fashion-mnist", DatasetFormat::kImageFolder, "fashion_mnist", 5000};
   job.space = SmallSpaceSpec();
-  job.training.phases = {{0.25, SamplingKind::kLargest}, {0.5, SamplingKind::kSandwich}, {0.75, SamplingKind::kRandomPath}, {1, SamplingKind::kLargestAndRandom}};
+  job.training.phases = {{0.25, SamplingKind::kLargest},
+                         {0.5, SamplingKind::kSandwich},
+                         {0.75, SamplingKind::kRandomPath},
+                         {1, SamplingKind::kLargestAndRandom}};
   job.target.statistic = LatencyStatistic::kP90;
   job.target.limits = {.latency_ms = 1.25, .size_bytes = 100000, .peak_memory_bytes = 1 << 20};
   job.references = false;
@@ -65,15 +68,17 @@ TEST(ConvertSpace, Rejects) {
   const std::vector<Case> cases = {
       {"activation unspecified", [](auto& s) { s.mutable_stem()->set_activation(v1::ACTIVATION_UNSPECIFIED); }, "space.stem.activation",
        "expected one of RELU, HARD_SWISH"},
-      {"activation unknown", [](auto& s) { s.mutable_head()->set_activation(static_cast<v1::Activation>(77)); }, "space.head.activation", "RELU"},
+      {"activation unknown", [](auto& s) { s.mutable_head()->set_activation(static_cast<v1::Activation>(77)); }, "space.head.activation",
+       "RELU"},
       {"activation in a list", [](auto& s) { s.mutable_stages(0)->mutable_blocks(0)->set_activations(0, v1::ACTIVATION_UNSPECIFIED); },
        "space.stages[0].blocks[0].activations[0]", "RELU"},
       // 264 is 8 in a byte: checked before it is narrowed.
-      {"bits beyond a byte", [](auto& s) { s.mutable_stem()->mutable_precisions(0)->set_weight_bits(264); }, "space.stem.precisions[0].weight_bits",
-       "from 0 to 255, found 264"},
+      {"bits beyond a byte", [](auto& s) { s.mutable_stem()->mutable_precisions(0)->set_weight_bits(264); },
+       "space.stem.precisions[0].weight_bits", "from 0 to 255, found 264"},
       {"negative bits", [](auto& s) { s.mutable_stem()->mutable_precisions(0)->set_activation_bits(-8); },
        "space.stem.precisions[0].activation_bits", "found -8"},
-      {"illegal precision", [](auto& s) { s.mutable_stem()->mutable_precisions(0)->set_weight_bits(3); }, "space.stem.precisions[0]", "w3a8"},
+      {"illegal precision", [](auto& s) { s.mutable_stem()->mutable_precisions(0)->set_weight_bits(3); }, "space.stem.precisions[0]",
+       "w3a8"},
       {"empty choice", [](auto& s) { s.clear_resolutions(); }, "space.resolutions", "at least one choice"},
       {"no stem", [](auto& s) { s.clear_stem(); }, "space.stem.widths", "at least one choice"},
       {"even kernel", [](auto& s) { s.mutable_stem()->set_kernel(4); }, "space.stem.kernel[0]", "found 4"},
@@ -178,7 +183,8 @@ TEST(ConvertParts, RoundTripAndReject) {
   for (const LatencyStatistic statistic : {LatencyStatistic::kP50, LatencyStatistic::kP90, LatencyStatistic::kP99}) {
     EXPECT_EQ(*LatencyStatisticFromProto(ToProto(statistic)), statistic);
   }
-  EXPECT_THAT(LatencyStatisticFromProto(v1::LATENCY_STATISTIC_UNSPECIFIED), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("P50, P90, P99")));
+  EXPECT_THAT(LatencyStatisticFromProto(v1::LATENCY_STATISTIC_UNSPECIFIED),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("P50, P90, P99")));
   EXPECT_THAT(DatasetSpecFromProto(v1::DatasetSpec()), StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(PathsOf(TrainingSpecFromProto(v1::TrainingSpec()).status()), Contains("training.steps"));
   v1::Limits limits;
@@ -207,8 +213,10 @@ TEST(ConvertDevice, RoundTripsAndRejects) {
     std::function<void(v1::OperatorRow&)> change;
   };
   const std::vector<Case> cases = {
-      {"key", [](auto& r) { r.set_key("conv9d"); }},           {"flushed_us", [](auto& r) { r.set_flushed_us(0); }},
-      {"hot_us", [](auto& r) { r.set_hot_us(std::nan("")); }}, {"cv", [](auto& r) { r.set_cv(-1); }},
+      {"key", [](auto& r) { r.set_key("conv9d"); }},
+      {"flushed_us", [](auto& r) { r.set_flushed_us(0); }},
+      {"hot_us", [](auto& r) { r.set_hot_us(std::nan("")); }},
+      {"cv", [](auto& r) { r.set_cv(-1); }},
       {"rounds", [](auto& r) { r.set_rounds(0); }},
   };
   for (const Case& test : cases) {

@@ -24,7 +24,8 @@ class FakeArtifactService : public v1::ArtifactService::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status UploadArtifact(grpc::ServerContext*, grpc::ServerReader<v1::UploadArtifactRequest>* reader, v1::UploadArtifactResponse*) override {
+  grpc::Status UploadArtifact(grpc::ServerContext*, grpc::ServerReader<v1::UploadArtifactRequest>* reader,
+                              v1::UploadArtifactResponse*) override {
     v1::UploadArtifactRequest request;
     v1::ArtifactRef artifact;
     while (reader->Read(&request)) {

@@ -14,8 +14,8 @@
 
 namespace hanas::rpc {
 
-/// Time that moves only when a test says so, and remembers what was waited for. Waiters wake when their condition holds or the time they asked
-/// for is reached. A mutex that is waited on must outlive the calls of Advance. Thread-safe.
+/// Time that moves only when a test says so, and remembers what was waited for. Waiters wake when their condition holds or the time they
+/// asked for is reached. A mutex that is waited on must outlive the calls of Advance. Thread-safe.
 class FakeClock : public Clock {
  public:
   absl::Duration Now() override { return absl::Nanoseconds(now_.load()); }
@@ -37,8 +37,8 @@ class FakeClock : public Clock {
   /// Blocks until somebody waits for a time.
   void AwaitWaiter() {
     absl::MutexLock lock(&registry_mutex_);
-    registry_mutex_.Await(absl::Condition(
-        +[](std::multiset<std::pair<int64_t, absl::Mutex*>>* waiters) { return !waiters->empty(); }, &waiters_));
+    registry_mutex_.Await(
+        absl::Condition(+[](std::multiset<std::pair<int64_t, absl::Mutex*>>* waiters) { return !waiters->empty(); }, &waiters_));
   }
 
   /// Returns when everybody whose time has come is awake.
@@ -63,7 +63,9 @@ class FakeClock : public Clock {
   }
 
  private:
-  bool NobodyIsLate() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(registry_mutex_) { return waiters_.empty() || waiters_.begin()->first > now_.load(); }
+  bool NobodyIsLate() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(registry_mutex_) {
+    return waiters_.empty() || waiters_.begin()->first > now_.load();
+  }
 
   std::atomic<int64_t> now_ = 0;
   absl::Mutex registry_mutex_;

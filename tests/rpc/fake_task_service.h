@@ -15,8 +15,8 @@
 
 namespace hanas::rpc {
 
-/// A coordinator's task service that a test scripts: it hands out the tasks it was given, answers OK unless told otherwise, and remembers what
-/// it was asked. Thread-safe.
+/// A coordinator's task service that a test scripts: it hands out the tasks it was given, answers OK unless told otherwise, and remembers
+/// what it was asked. Thread-safe.
 class FakeTaskService : public v1::TaskService::Service {
  public:
   /// What was asked, in order.

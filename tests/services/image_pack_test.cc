@@ -31,7 +31,8 @@ TEST(ImagePack, RoundTrips) {
 TEST(ImagePack, EveryTruncationAndTrailingByteIsRefused) {
   const std::string bytes = SerializeImagePack(MakePack());
   for (size_t size = 0; size < bytes.size(); ++size) EXPECT_THAT(ParseImagePack(bytes.substr(0, size)), Not(IsOk())) << size;
-  EXPECT_THAT(ParseImagePack(bytes + "x"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 20 bytes after the header, found 21")));
+  EXPECT_THAT(ParseImagePack(bytes + "x"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 20 bytes after the header, found 21")));
 }
 
 TEST(ImagePack, RefusesOtherFilesVersionsAndExtents) {

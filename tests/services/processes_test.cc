@@ -71,10 +71,12 @@ class ProcessesTest : public ::testing::Test {
   ~ProcessesTest() override { std::filesystem::remove_all(root_); }
 
   std::vector<std::string> WorkerArguments() const {
-    return {"--coordinator", server_->address().ToString(), "--name", "w1", "--data", (root_ / "data").string(), "--cache", (root_ / "cache").string(),
-            "--die-with-parent"};
+    return {"--coordinator", server_->address().ToString(), "--name",           "w1", "--data", (root_ / "data").string(),
+            "--cache",       (root_ / "cache").string(),    "--die-with-parent"};
   }
-  std::vector<std::string> AgentArguments() const { return {"--coordinator", server_->address().ToString(), "--name", "local", "--die-with-parent"}; }
+  std::vector<std::string> AgentArguments() const {
+    return {"--coordinator", server_->address().ToString(), "--name", "local", "--die-with-parent"};
+  }
   v1::Party Registered() {
     v1::Party party;
     tasks_.Await([](const rpc::FakeTaskService::Log& log) { return !log.registrations.empty() && log.leases > 0; });
@@ -127,7 +129,8 @@ TEST_F(ProcessesTest, TheAgentRegistersMeasuresAndStopsCleanly) {
 }
 
 TEST_F(ProcessesTest, ARefusalAndBadUsageHaveTheirOwnExitStatus) {
-  tasks_.Change([](rpc::FakeTaskService::Script& script) { script.registrations = {absl::InvalidArgumentError("party.name: expected another")}; });
+  tasks_.Change(
+      [](rpc::FakeTaskService::Script& script) { script.registrations = {absl::InvalidArgumentError("party.name: expected another")}; });
   Program refused("hanas-worker", WorkerArguments());
   EXPECT_EQ(refused.Wait(), 3);
   Program agent("hanas-profiler-agent", {"--coordinator", "192.0.2.1:7700"});

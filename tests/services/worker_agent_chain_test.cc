@@ -129,7 +129,8 @@ TEST_F(ChainTest, HandsBackACheckpointAtAStepBoundary) {
 }
 
 TEST_F(ChainTest, BadTrainingTasksAreRefused) {
-  EXPECT_THAT(worker_.Execute(TrainTask(2, 4, {}), context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("checkpoint to continue from step 2")));
+  EXPECT_THAT(worker_.Execute(TrainTask(2, 4, {}), context_),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("checkpoint to continue from step 2")));
   EXPECT_THAT(worker_.Execute(TrainTask(0, 5, {}), context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("to_step <= 4")));
   v1::Task task = TrainTask(0, 4, {});
   task.mutable_train()->mutable_dataset()->set_directory("elsewhere");

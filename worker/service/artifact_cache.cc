@@ -45,7 +45,8 @@ absl::StatusOr<v1::ArtifactRef> ArtifactCache::Upload(absl::string_view bytes) {
 absl::StatusOr<std::string> ArtifactCache::Download(const v1::ArtifactRef& artifact) {
   if (absl::Status status = rpc::CheckArtifactRef(artifact); !status.ok()) return status;
   const fs::path path = fs::path(directory_) / artifact.sha256();
-  if (absl::StatusOr<std::string> cached = ReadFile(path, artifact.size_bytes()); cached.ok() && rpc::Sha256Hex(*cached) == artifact.sha256()) {
+  if (absl::StatusOr<std::string> cached = ReadFile(path, artifact.size_bytes());
+      cached.ok() && rpc::Sha256Hex(*cached) == artifact.sha256()) {
     std::error_code ignored;
     fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);  // most recently used
     return cached;

@@ -18,7 +18,8 @@ absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSp
   const std::string key = absl::StrCat(Name(spec.format), "|", spec.directory, "|", spec.validation_images, "|", spec.name);
   if (loaded_ != nullptr && key == loaded_key_) return loaded_;
   if (root_.empty()) {
-    return WithReason(absl::NotFoundError("this worker has no data directory; start it with --data DIR or set HANAS_DATA_DIR"), "DATA_MISSING");
+    return WithReason(absl::NotFoundError("this worker has no data directory; start it with --data DIR or set HANAS_DATA_DIR"),
+                      "DATA_MISSING");
   }
   LOG(INFO) << "loading " << spec.name << " from " << spec.directory;
   absl::StatusOr<Dataset> dataset = Dataset::Load(spec, root_);

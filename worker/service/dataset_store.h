@@ -20,8 +20,8 @@ class DatasetStore {
  public:
   explicit DatasetStore(std::string root) : root_(std::move(root)) {}
 
-  /// Returns INVALID_ARGUMENT for a specification that is not valid, and Dataset::Load's statuses; NOT_FOUND carries the reason DATA_MISSING,
-  /// other failures to read DATA_UNREADABLE. The pointer stays valid until another data set is loaded.
+  /// Returns INVALID_ARGUMENT for a specification that is not valid, and Dataset::Load's statuses; NOT_FOUND carries the reason
+  /// DATA_MISSING, other failures to read DATA_UNREADABLE. The pointer stays valid until another data set is loaded.
   absl::StatusOr<std::shared_ptr<const Dataset>> Get(const DatasetSpec& spec);
 
   /// Names of the directories below the root, sorted: what this worker can be asked to train on.

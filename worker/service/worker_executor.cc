@@ -44,15 +44,16 @@ v1::Accuracy ToProto(const Evaluation& evaluation) {
 absl::Status CheckGraphDigest(const Lowering& lowering, const Architecture& architecture, absl::string_view expected) {
   const std::string found = GraphDigest(lowering.Lower(architecture)).ToHex();
   if (found == expected) return absl::OkStatus();
-  return WithReason(absl::FailedPreconditionError(absl::StrCat("this worker lowers ", lowering.space().ToReadable(architecture), " to graph ", found,
-                                                               ", expected ", expected, ": worker and coordinator are of different versions")),
-                    kLoweringDisagrees);
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat("this worker lowers ", lowering.space().ToReadable(architecture), " to graph ", found,
+                                                 ", expected ", expected, ": worker and coordinator are of different versions")),
+      kLoweringDisagrees);
 }
 
 absl::Status CheckSteps(const v1::TrainTask& task) {
   if (task.from_step() >= 0 && task.from_step() < task.to_step() && task.to_step() <= task.training().steps()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("train: expected 0 <= from_step < to_step <= ", task.training().steps(), ", found ", task.from_step(),
-                                                 " and ", task.to_step()));
+  return absl::InvalidArgumentError(absl::StrCat("train: expected 0 <= from_step < to_step <= ", task.training().steps(), ", found ",
+                                                 task.from_step(), " and ", task.to_step()));
 }
 
 /// At least `low`; the first thing wrong is named.
@@ -107,10 +108,11 @@ absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v
   if (!dataset.ok() || lowering == nullptr) return dataset;
   const SpaceSpec& space = lowering->space().spec();
   if ((*dataset)->channels() != space.input_channels || (*dataset)->num_classes() != space.num_classes) {
-    return WithReason(absl::FailedPreconditionError(absl::StrCat("the space expects images of ", space.input_channels, " channels in ", space.num_classes,
-                                                                 " classes, the data set ", spec->name, " has ", (*dataset)->channels(), " and ",
-                                                                 (*dataset)->num_classes(), "; change space.input_channels and space.num_classes")),
-                      "DATA_DISAGREES");
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrCat("the space expects images of ", space.input_channels, " channels in ", space.num_classes,
+                                                   " classes, the data set ", spec->name, " has ", (*dataset)->channels(), " and ",
+                                                   (*dataset)->num_classes(), "; change space.input_channels and space.num_classes")),
+        "DATA_DISAGREES");
   }
   return dataset;
 }
@@ -130,7 +132,8 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
   if (!training.ok()) return training.status();
   if (absl::Status status = CheckSteps(task); !status.ok()) return status;
   if (task.from_step() > 0 && task.initial().sha256().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("train: expected a checkpoint to continue from step ", task.from_step(), ", found none"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("train: expected a checkpoint to continue from step ", task.from_step(), ", found none"));
   }
   const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), *lowering);
   if (!dataset.ok()) return dataset.status();
@@ -149,7 +152,8 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
 
   rpc::Directive last = rpc::Directive::kContinue;
   const absl::StatusOr<TrainResult> trained = engine_->Train(request, [&](const TrainProgress& progress) {
-    last = context.ReportProgress(progress.step, task.to_step(), absl::StrFormat("loss %.3f, %.0f images/s", progress.loss, progress.images_per_second));
+    last = context.ReportProgress(progress.step, task.to_step(),
+                                  absl::StrFormat("loss %.3f, %.0f images/s", progress.loss, progress.images_per_second));
     return Answer(last);
   });
   if (!trained.ok()) return trained.status();
@@ -172,8 +176,8 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
   const absl::StatusOr<const Lowering*> lowering = LoweringOf(task.space());
   if (!lowering.ok()) return lowering.status();
   if (task.architectures_size() != task.graph_digests_size()) {
-    return absl::InvalidArgumentError(absl::StrCat("evaluate.graph_digests: expected one for each of ", task.architectures_size(), " architectures, found ",
-                                                   task.graph_digests_size()));
+    return absl::InvalidArgumentError(absl::StrCat("evaluate.graph_digests: expected one for each of ", task.architectures_size(),
+                                                   " architectures, found ", task.graph_digests_size()));
   }
   std::vector<Architecture> architectures;
   for (int i = 0; i < task.architectures_size(); ++i) {
@@ -279,7 +283,8 @@ absl::StatusOr<v1::PackImagesResult> WorkerExecutor::PackImages(const v1::PackIm
   const Dataset& data = **dataset;
   const int64_t available = data.size(Split::kTest);
   const int64_t count = task.max_images() == 0 ? available : std::min<int64_t>(available, task.max_images());
-  if (context.ReportProgress(0, count, "packing test images") != rpc::Directive::kContinue) return absl::CancelledError("packing images was cancelled");
+  if (context.ReportProgress(0, count, "packing test images") != rpc::Directive::kContinue)
+    return absl::CancelledError("packing images was cancelled");
   ImagePack pack{.height = data.height(), .width = data.width(), .channels = data.channels()};
   for (int64_t i = 0; i < count; ++i) {
     pack.labels.push_back(data.label(Split::kTest, i));

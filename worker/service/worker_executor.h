@@ -16,8 +16,8 @@
 
 namespace hanas {
 
-/// Executes a worker's tasks: converts, checks, calls the engine, uploads what it made. Everything in a task is validated; architectures are
-/// lowered here and compared with the digests the task carries (reason LOWERING_DISAGREES).
+/// Executes a worker's tasks: converts, checks, calls the engine, uploads what it made. Everything in a task is validated; architectures
+/// are lowered here and compared with the digests the task carries (reason LOWERING_DISAGREES).
 ///
 /// Confined to one thread at a time. Borrows engine, artifacts and datasets.
 class WorkerExecutor : public rpc::TaskExecutor {
