@@ -62,18 +62,18 @@ void DrawImage(uint64_t seed, uint64_t index, int label, absl::Span<uint8_t> pix
   const auto outline = static_cast<Outline>(label / 2);
   const bool spots = label % 2 == 1;
   const double centre = (kDrawnSize - 1) / 2.0;
-  const double cx = centre + Uniform(random, -4, 4);
-  const double cy = centre + Uniform(random, -4, 4);
-  const double radius = Uniform(random, 7.5, 12.5);
+  const double cx = centre + Uniform(random, -3, 3);
+  const double cy = centre + Uniform(random, -3, 3);
+  const double radius = Uniform(random, 8.5, 12.5);
   const double angle = Uniform(random, 0, 2 * std::numbers::pi);
   const double texture_angle = Uniform(random, 0, std::numbers::pi);
-  const double period = Uniform(random, 3.2, 4.8);
+  const double period = Uniform(random, 3.6, 5.2);
   const double phase_u = Uniform(random, 0, 2 * std::numbers::pi);
   const double phase_v = Uniform(random, 0, 2 * std::numbers::pi);
   const double background = Uniform(random, 90, 165);
-  const double contrast = Uniform(random, 35, 80) * (random.Bernoulli(0.5) ? 1 : -1);
-  const double noise = Uniform(random, 4, 14);
-  std::array<Segment, 4> clutter;
+  const double contrast = Uniform(random, 55, 90) * (random.Bernoulli(0.5) ? 1 : -1);
+  const double noise = Uniform(random, 2, 10);
+  std::array<Segment, 3> clutter;
   for (Segment& segment : clutter) {
     const double direction = Uniform(random, 0, 2 * std::numbers::pi);
     segment = {Uniform(random, 0, kDrawnSize), Uniform(random, 0, kDrawnSize), std::cos(direction),        std::sin(direction),

@@ -138,9 +138,8 @@ TEST_F(TorchEngineTest, EvaluationIsPure) {
 
 TEST_F(TorchEngineTest, TrainingLearns) {
   const Architecture architecture = space().Largest({8, 8});
-  TrainRequest request = Request(80);
+  TrainRequest request = Request(150);
   request.architecture = architecture;
-  request.training.learning_rate = 0.1;
   const absl::StatusOr<TrainResult> result = engine_->Train(request, {});
   ASSERT_THAT(result, IsOk());
   EXPECT_LT(result->loss, 2.1);  // ln 10 = 2.30 is knowing nothing
@@ -233,15 +232,12 @@ TEST_F(TorchEngineTest, BoundModelsScoreWhatWasEvaluated) {
 }
 
 TEST_F(TorchEngineTest, ALossThatIsNotFiniteIsAnError) {
-  TrainRequest request = Request(30);
-  request.training.learning_rate = 10;
-  request.training.clip_norm = 0;
-  request.training.warmup = 0;
-  request.training.weight_decay = 0.9;
-  const absl::StatusOr<TrainResult> result = engine_->Train(request, {});
-  if (!result.ok()) {
-    EXPECT_THAT(result.status(), StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("lower training.learning_rate")));
-  }
+  Checkpoint checkpoint = InitialCheckpoint(lowering(), 1);
+  for (float& weight : checkpoint.weights[static_cast<size_t>(lowering().slots().classifier().weight)]) weight = weight < 0 ? -3e38F : 3e38F;
+  const std::string bytes = SerializeCheckpoint(checkpoint, lowering().slots().slots());
+  TrainRequest request = Request(4);
+  request.checkpoint = bytes;
+  EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("at step 0; lower training.learning_rate (0.2)")));
 }
 
 }  // namespace
