@@ -46,8 +46,8 @@ constexpr absl::Duration kStopGrace = absl::Seconds(20);
 constexpr int kLogLinesShown = 8;
 constexpr uint64_t kFullDiskBytes = 4 << 20;
 constexpr char kCoordinator[] = "coordinator";
-// Exit statuses of our programs that another start does not change: usage, and of the coordinator usage, a damaged store, a full disk and a store
-// of a newer version.
+// Exit statuses of our programs that another start does not change: usage, and of the coordinator usage, a damaged store, a full disk and a
+// store of a newer version.
 constexpr int kChildUsage = 2;
 constexpr int kCoordinatorUsage = 64;
 constexpr int kCoordinatorDamaged = 65;
@@ -139,8 +139,9 @@ absl::Status LocalRun::FindPrograms() {
 }
 
 std::vector<std::string> LocalRun::CoordinatorCommand(absl::string_view listen) const {
-  return {Program(kCoordinator),    "--listen",         std::string(listen), "--port-file", directory_.File("coordinator.port"), "--data-dir",
-          directory_.File("state"), "--die-with-parent"};
+  return {
+      Program(kCoordinator),    "--listen",         std::string(listen), "--port-file", directory_.File("coordinator.port"), "--data-dir",
+      directory_.File("state"), "--die-with-parent"};
 }
 
 absl::Status LocalRun::StartCoordinator() {

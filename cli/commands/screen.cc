@@ -6,6 +6,7 @@
 
 #include <cstdio>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/report/report_text.h"
@@ -59,14 +60,13 @@ void Screen::ShowLine(const std::string& line) {
 void Screen::Show(const v1::SearchEvent& event) {
   if (event.kind() != "progress") {
     if (event.has_progress()) meter_.Add(event.progress());
-    if (!event.text().empty()) Say(event.kind() == "phase" ? absl::StrCat("== ", event.text()) : event.text());
+    if (!event.text().empty()) Say(event.kind() == "phase" ? absl::StrCat("== ", absl::AsciiStrToLower(event.text())) : event.text());
     return;
   }
   if (!event.has_progress()) return;
   meter_.Add(event.progress());
   if (mode_ == Mode::kTerminal) return ShowLine(meter_.Line(TerminalWidth() - 1));
-  const bool complete = event.progress().total() > 0 && event.progress().done() >= event.progress().total();
-  if (!complete && absl::Now() - last_plain_ < kPlainInterval) return;
+  if (absl::Now() - last_plain_ < kPlainInterval) return;
   last_plain_ = absl::Now();
   Say(meter_.Line(0));
 }

@@ -13,7 +13,7 @@
 namespace hanas::cli {
 
 /// Standard output while a search runs. On a terminal the progress line stays at the bottom and is redrawn in place; elsewhere it is
-/// printed as a plain line, at most every ten seconds and at the end of each phase. Errors go to standard error.
+/// printed as a plain line, at most every ten seconds. Errors go to standard error.
 ///
 /// Confined to one thread.
 class Screen {

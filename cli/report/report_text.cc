@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -168,6 +169,18 @@ std::vector<std::string> TrustLines(const v1::Report& report) {
   return lines;
 }
 
+/// The sentences, less those that repeat a finding, which has a section of its own.
+std::vector<std::string> Conclusions(const v1::Report& report) {
+  std::vector<std::string> lines;
+  for (const std::string& sentence : report.sentences()) {
+    const bool repeats = std::any_of(report.findings().begin(), report.findings().end(), [&](const v1::OperatorFinding& finding) {
+      return !finding.sentence().empty() && absl::StrContains(sentence, finding.sentence());
+    });
+    if (!repeats) lines.push_back(sentence);
+  }
+  return lines;
+}
+
 std::string RenderTime(const v1::Report& report) {
   if (report.phases().empty()) return "";
   double total = 0;
@@ -175,6 +188,7 @@ std::string RenderTime(const v1::Report& report) {
   Table table({Left("phase"), Right("time"), Left("")});
   for (const v1::PhaseProgress& phase : report.phases()) {
     total += phase.seconds();
+    if (phase.total() == 0 && phase.seconds() < 0.5) continue;
     const std::string done = phase.total() > 0 ? absl::StrCat(phase.done(), " ", phase.unit()) : "";
     table.AddRow({absl::AsciiStrToLower(v1::Phase_Name(phase.phase())), FormatSeconds(phase.seconds()), done});
   }
@@ -225,7 +239,7 @@ std::string RenderReport(const v1::Report& report) {
   for (const v1::OperatorFinding& finding : report.findings()) findings.push_back(finding.sentence());
   std::string out = RenderHead(report);
   out += RenderFront(report);
-  out += RenderLines("What the search won", {report.sentences().begin(), report.sentences().end()});
+  out += RenderLines("What the search won", Conclusions(report));
   out += RenderLines("What decided", findings);
   out += RenderLines("How far to trust this", TrustLines(report));
   out += RenderTime(report);

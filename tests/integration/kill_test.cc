@@ -23,7 +23,8 @@ bool IsAt(const v1::SearchEvent& event, v1::Phase phase) { return event.phase() 
 class KillTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (ProgramFolder().empty()) GTEST_SKIP() << "expected hanas, hanas-coordinator, hanas-worker and hanas-profiler-agent in HANAS_BIN_DIR";
+    if (ProgramFolder().empty())
+      GTEST_SKIP() << "expected hanas, hanas-coordinator, hanas-worker and hanas-profiler-agent in HANAS_BIN_DIR";
     workspace_ = std::make_unique<Workspace>(600, 200);
     out_ = workspace_->File("out");
   }
@@ -36,7 +37,8 @@ class KillTest : public testing::Test {
     const absl::StatusOr<RunFile> run = ReadRunFile(out_);
     EXPECT_THAT(run, IsOk());
     if (!run.ok()) return {};
-    absl::StatusOr<std::vector<v1::SearchEvent>> events = FollowUntil(*run, [&](const v1::SearchEvent& event) { return IsAt(event, phase); });
+    absl::StatusOr<std::vector<v1::SearchEvent>> events =
+        FollowUntil(*run, [&](const v1::SearchEvent& event) { return IsAt(event, phase); });
     EXPECT_THAT(events, IsOk());
     const absl::StatusOr<RunFile> now = ReadRunFile(out_);
     EXPECT_THAT(now, IsOk());
@@ -50,14 +52,16 @@ class KillTest : public testing::Test {
   /// Nothing that was acknowledged is lost, and nothing is there twice.
   void CheckHistory(const std::vector<v1::SearchEvent>& before, const v1::Report& report) {
     std::set<v1::Phase> phases;
-    for (const v1::PhaseProgress& phase : report.phases()) EXPECT_TRUE(phases.insert(phase.phase()).second) << "entered twice: " << phase.phase();
+    for (const v1::PhaseProgress& phase : report.phases())
+      EXPECT_TRUE(phases.insert(phase.phase()).second) << "entered twice: " << phase.phase();
     ASSERT_EQ(report.rounds_size(), kRounds);
     EXPECT_EQ(report.rounds(0).evaluations(), kEvaluationsPerRound);
     EXPECT_EQ(report.latency_trust().held_out_networks(), 2);
     std::set<int64_t> sequences;
     for (const v1::SearchEvent& event : before) EXPECT_TRUE(sequences.insert(event.sequence()).second);
     std::set<std::string> pairs;
-    for (const v1::LatencyPair& pair : report.latency_trust().pairs()) EXPECT_TRUE(pairs.insert(pair.architecture_text()).second) << pair.architecture_text();
+    for (const v1::LatencyPair& pair : report.latency_trust().pairs())
+      EXPECT_TRUE(pairs.insert(pair.architecture_text()).second) << pair.architecture_text();
     EXPECT_GT(report.front_size(), 0);
   }
 
@@ -85,10 +89,11 @@ TEST_P(KillVictimTest, TheSearchGoesOn) {
   EXPECT_EQ(after->starts.at(GetParam()), 3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Processes, KillVictimTest, testing::Values("coordinator", "worker-1", "agent"), [](const testing::TestParamInfo<const char*>& row) {
-  const std::string name = row.param;
-  return name.substr(0, name.find('-'));
-});
+INSTANTIATE_TEST_SUITE_P(Processes, KillVictimTest, testing::Values("coordinator", "worker-1", "agent"),
+                         [](const testing::TestParamInfo<const char*>& row) {
+                           const std::string name = row.param;
+                           return name.substr(0, name.find('-'));
+                         });
 
 // The command itself: its children die with it, and the same command goes on.
 TEST_F(KillTest, TheCommandItself) {

@@ -146,12 +146,13 @@ absl::StatusOr<std::vector<v1::SearchEvent>> FollowUntil(const RunFile& run, con
   bool found = false;
   while (!found) {
     if (absl::Status status = (*client)->WaitUntilReady(absl::Seconds(60)); !status.ok()) return status;
-    const absl::Status status = (*client)->WatchSearch(run.search, events.empty() ? 0 : events.back().sequence(), [&](const v1::SearchEvent& event) {
-      if (found) return;
-      if (event.kind() != "progress") events.push_back(event);
-      found = holds(event);
-      if (found) (*client)->StopWatching();
-    });
+    const absl::Status status =
+        (*client)->WatchSearch(run.search, events.empty() ? 0 : events.back().sequence(), [&](const v1::SearchEvent& event) {
+          if (found) return;
+          if (event.kind() != "progress") events.push_back(event);
+          found = holds(event);
+          if (found) (*client)->StopWatching();
+        });
     if (!found && status.ok()) return absl::DeadlineExceededError("the search ended before what the test waits for");
     if (!found && !absl::IsUnavailable(status)) return status;
   }

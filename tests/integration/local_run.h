@@ -68,8 +68,8 @@ absl::StatusOr<RunFile> ReadRunFile(const std::string& directory);
 /// report.json of a run directory.
 absl::StatusOr<v1::Report> ReadReport(const std::string& directory);
 
-/// Follows the run's search, over breaks of the coordinator, until `holds` answers true. Returns every event that is not progress, in order;
-/// DEADLINE_EXCEEDED when the search ended first.
+/// Follows the run's search, over breaks of the coordinator, until `holds` answers true. Returns every event that is not progress, in
+/// order; DEADLINE_EXCEEDED when the search ended first.
 absl::StatusOr<std::vector<v1::SearchEvent>> FollowUntil(const RunFile& run, const std::function<bool(const v1::SearchEvent&)>& holds);
 
 }  // namespace hanas

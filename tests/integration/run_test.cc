@@ -19,7 +19,8 @@ using ::testing::HasSubstr;
 class RunTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (ProgramFolder().empty()) GTEST_SKIP() << "expected hanas, hanas-coordinator, hanas-worker and hanas-profiler-agent in HANAS_BIN_DIR";
+    if (ProgramFolder().empty())
+      GTEST_SKIP() << "expected hanas, hanas-coordinator, hanas-worker and hanas-profiler-agent in HANAS_BIN_DIR";
     workspace_ = std::make_unique<Workspace>(600, 200);
     out_ = workspace_->File("out");
   }
