@@ -16,7 +16,7 @@ using ::absl_testing::IsOk;
 
 // Of examples/tiny.yaml.
 constexpr int kRounds = 1;
-constexpr int kEvaluationsPerRound = 4;
+constexpr int kEvaluations = 10 + 4;  // sampled, then in the round
 
 bool IsAt(const v1::SearchEvent& event, v1::Phase phase) { return event.phase() == phase; }
 
@@ -55,7 +55,7 @@ class KillTest : public testing::Test {
     for (const v1::PhaseProgress& phase : report.phases())
       EXPECT_TRUE(phases.insert(phase.phase()).second) << "entered twice: " << phase.phase();
     ASSERT_EQ(report.rounds_size(), kRounds);
-    EXPECT_EQ(report.rounds(0).evaluations(), kEvaluationsPerRound);
+    EXPECT_EQ(report.rounds(0).evaluations(), kEvaluations);
     EXPECT_EQ(report.latency_trust().held_out_networks(), 2);
     std::set<int64_t> sequences;
     for (const v1::SearchEvent& event : before) EXPECT_TRUE(sequences.insert(event.sequence()).second);
