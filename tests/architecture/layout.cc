@@ -20,12 +20,9 @@ const std::vector<Room>& Rooms() {
       {"core/cost", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
       {"core/latency", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan", "core/statistics"}},
       {"core/encoding", {"core/base", "core/space"}},
-      {"core/statistics", {}},
-      {"core/predictor", {"core/base"}},
       {"core/bound", {"core/base", "core/space", "core/graph"}},
       {"core/job", {"core/base", "core/space"}},
       {"core/predictor", {"core/base", "core/encoding", "core/statistics"}},
-      {"core/trial", {"core/base", "core/space", "core/graph", "core/plan", "core/statistics"}},
 
       // Shared by the processes.
       {"config", {"core/*"}},
