@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -122,7 +123,7 @@ class LocalRun {
   Supervisor supervisor_{
       &spawner_,
       {.permanent_exit_codes = {kChildUsage, kCoordinatorUsage, kCoordinatorDamaged, kCoordinatorDiskFull, kCoordinatorNewerStore}}};
-  int announced_starts_ = 0;
+  std::map<std::string, int> announced_starts_;  // by process: the number of starts that was last written and said
   std::unique_ptr<rpc::SearchClient> client_;
 };
 
@@ -270,15 +271,21 @@ auto LocalRun::Persist(const Call& call) -> decltype(call()) {
 }
 
 void LocalRun::Announce() {
-  if (supervisor_.total_starts() == announced_starts_) return;
-  announced_starts_ = supervisor_.total_starts();
+  bool changed = false;
+  std::vector<std::string> lines;
   for (const Supervisor::Child& child : supervisor_.children()) {
-    if (child.starts > 1 && child.last_exit && child.state == Supervisor::State::kRunning &&
-        rpc::SystemClock().Now() - child.started < kTick) {
-      screen_.Say(absl::StrCat(child.spec.name, " ", Describe(*child.last_exit), "; started again (start ", child.starts, ")"));
+    int& announced = announced_starts_[child.spec.name];
+    if (child.starts == announced) continue;
+    announced = child.starts;
+    if (child.starts > 1 && child.last_exit) {
+      lines.push_back(absl::StrCat(child.spec.name, " ", Describe(*child.last_exit), "; started again (start ", child.starts, ")"));
     }
+    changed = true;
   }
+  if (!changed) return;
+  // The file first: whoever reads that a process was started again finds its new id there.
   if (absl::Status status = WriteRunFile(); !status.ok()) screen_.Complain(status.message());
+  for (const std::string& line : lines) screen_.Say(line);
 }
 
 absl::Status LocalRun::WriteRunFile() const {

@@ -25,6 +25,9 @@ Difference Compare(const ReportMember& a, const ReportMember& b) {
   return {points, std::abs(points) > kSigmas * spread};
 }
 
+/// Small times keep a decimal: "1.4", "945".
+std::string TimeText(double us) { return absl::StrFormat(us < 100 ? "%.1f" : "%.0f", us); }
+
 std::string SpeedText(double ratio) {
   if (ratio > kSameSpeed) return absl::StrFormat("%.1fx faster", ratio);
   if (ratio < 1 / kSameSpeed) return absl::StrFormat("%.1fx slower", 1 / ratio);
@@ -68,6 +71,18 @@ std::string AgainstReference(const ReportData& data, const ReportMember& referen
   return absl::StrCat("The search did not beat ", name, ": ", text, ".");
 }
 
+/// Fine-tuning reorders networks: members that another one beats in both objectives are on the list, not on the front.
+void AddDominated(const ReportData& data, std::vector<std::string>& sentences) {
+  for (const ReportMember& member : data.front) {
+    const auto better = std::find_if(data.front.begin(), data.front.end(), [&](const ReportMember& other) {
+      return other.accuracy() > member.accuracy() && other.measured_us < member.measured_us;
+    });
+    if (better == data.front.end()) continue;
+    sentences.push_back(absl::StrCat("After fine-tuning ", member.record.id, " is dominated by ", better->record.id, ", which is ",
+                                     AgainstText(*better, member), "."));
+  }
+}
+
 std::string StepsText(const ReportMember& reference) { return absl::StrCat("trained alone for ", reference.record.steps, " steps"); }
 
 void AddReferences(const ReportData& data, std::vector<std::string>& sentences) {
@@ -86,7 +101,8 @@ void AddReferences(const ReportData& data, std::vector<std::string>& sentences) 
 }  // namespace
 
 std::string ComparisonSentence(const OperatorComparison& comparison) {
-  const std::string shapes = absl::StrFormat("%d shapes, %.0f against %.0f us in all", comparison.num_shapes, comparison.int8_us, comparison.float_us);
+  const std::string shapes =
+      absl::StrCat(comparison.num_shapes, " shapes, ", TimeText(comparison.int8_us), " against ", TimeText(comparison.float_us), " us in all");
   const double ratio = comparison.int8_us / comparison.float_us;
   if (ratio > kSameSpeed) return absl::StrFormat("%s is %.1fx slower in int8 than in float32 here (%s)", comparison.operator_text, ratio, shapes);
   if (ratio < 1 / kSameSpeed) return absl::StrFormat("%s is %.1fx faster in int8 than in float32 here (%s)", comparison.operator_text, 1 / ratio, shapes);
@@ -98,14 +114,13 @@ std::vector<std::string> Conclusions(const ReportData& data) {
   if (data.front.empty()) return {"The search returned no network."};
   const auto [worst, best] = std::minmax_element(data.front.begin(), data.front.end(),
                                                  [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
-  sentences.push_back(absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %.0f to %.0f us.", data.front.size(), 100 * worst->accuracy(),
-                                      100 * best->accuracy(), data.test_images, data.front.front().measured_us, data.front.back().measured_us));
+  sentences.push_back(absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %s to %s us.", data.front.size(), 100 * worst->accuracy(),
+                                      100 * best->accuracy(), data.test_images, TimeText(data.front.front().measured_us),
+                                      TimeText(data.front.back().measured_us)));
+  AddDominated(data, sentences);
   AddReferences(data, sentences);
   for (const ReportMember& member : data.front) {
     if (!member.within_limits) sentences.push_back(absl::StrCat(member.record.id, " breaks its limits as measured."));
-  }
-  for (const OperatorComparison& comparison : data.comparisons) {
-    if (comparison.int8_us > kSameSpeed * comparison.float_us) sentences.push_back(absl::StrCat("What decided: ", ComparisonSentence(comparison), "."));
   }
   return sentences;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -89,8 +90,19 @@ absl::StatusOr<ProfileRecord> MakeProfile(const SearchView& view, SearchContext&
 }
 
 std::string RangesLine(const ProfileRecord& profile) {
+  struct Unit {
+    const char* metric;
+    const char* name;
+    const char* unit;
+    double factor;
+  };
+  static constexpr Unit kUnits[] = {
+      {"latency_us", "latency", "us", 1}, {"size_bytes", "size", "kB", 1e-3}, {"peak_memory_bytes", "peak memory", "kB", 1e-3}, {"macs", "MACs", "k", 1e-3}};
   std::vector<std::string> parts;
-  for (const RangeRecord& range : profile.ranges) parts.push_back(absl::StrFormat("%s %.6g to %.6g", range.metric, range.low, range.high));
+  for (const RangeRecord& range : profile.ranges) {
+    const Unit* unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& u) { return range.metric == u.metric; });
+    parts.push_back(absl::StrFormat("%s %.1f to %.1f %s", unit->name, range.low * unit->factor, range.high * unit->factor, unit->unit));
+  }
   return absl::StrFormat("reachable: %s; the limits keep %.1f %% of random networks (%d drawn)", absl::StrJoin(parts, ", "),
                          100 * profile.share_within_limits, profile.share_samples);
 }

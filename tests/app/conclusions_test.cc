@@ -9,6 +9,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 ReportMember Network(std::string id, double accuracy, double us) {
   ReportMember member;
@@ -44,6 +45,13 @@ TEST(ConclusionsTest, SaysThatItDidNotWin) {
 TEST(ConclusionsTest, TheFastestThatIsNotWorseIsCompared) {
   EXPECT_THAT(Conclusions(Data({Network("member-1", 0.80, 100), Network("member-2", 0.899, 300), Network("member-3", 0.92, 600)}, Network("largest-8bit", 0.9, 900))),
               Contains(HasSubstr("member-2 is 3.0x faster at -0.1 points, within the noise")));
+}
+
+TEST(ConclusionsTest, DominatedMembersAreSaid) {
+  const std::vector<std::string> sentences =
+      Conclusions(Data({Network("member-1", 0.91, 300), Network("member-2", 0.90, 600)}, Network("largest-8bit", 0.9, 900)));
+  EXPECT_THAT(sentences, Contains(HasSubstr("After fine-tuning member-2 is dominated by member-1, which is 2.0x faster at +1.0 points")));
+  EXPECT_THAT(sentences, Not(Contains(HasSubstr("member-1 is dominated"))));
 }
 
 TEST(ConclusionsTest, BrokenLimitIsSaid) {

@@ -75,6 +75,7 @@ TEST_P(KillVictimTest, TheSearchGoesOn) {
   LocalRun run(Arguments());
   ASSERT_TRUE(run.ReadUntil("Following searches/")) << run.output();
   const std::vector<v1::SearchEvent> in_training = KillIn(v1::TRAINING, GetParam());
+  ASSERT_TRUE(run.ReadUntil("started again (start 2)")) << run.output();  // run.json has the new process id from here on
   const std::vector<v1::SearchEvent> in_searching = KillIn(v1::SEARCHING, GetParam());
   ASSERT_EQ(run.Wait(), 0) << run.output();
 
