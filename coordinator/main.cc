@@ -55,12 +55,18 @@ struct MainOptions {
 
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument: return kExitUsage;
-    case absl::StatusCode::kDataLoss: return kExitDamaged;
-    case absl::StatusCode::kResourceExhausted: return kExitDiskFull;
-    case absl::StatusCode::kAborted: return kExitInUse;
-    case absl::StatusCode::kFailedPrecondition: return kExitNewerStore;
-    default: return kExitUnavailable;
+    case absl::StatusCode::kInvalidArgument:
+      return kExitUsage;
+    case absl::StatusCode::kDataLoss:
+      return kExitDamaged;
+    case absl::StatusCode::kResourceExhausted:
+      return kExitDiskFull;
+    case absl::StatusCode::kAborted:
+      return kExitInUse;
+    case absl::StatusCode::kFailedPrecondition:
+      return kExitNewerStore;
+    default:
+      return kExitUnavailable;
   }
 }
 
@@ -92,9 +98,11 @@ absl::Status Serve(const MainOptions& options, const sigset_t& signals) {
   const std::unique_ptr<grpc::Service> searches = CreateSearchService(app->get());
   const std::unique_ptr<grpc::Service> tasks = CreateTaskService(app->get());
   const std::unique_ptr<grpc::Service> files = CreateArtifactService(app->get());
-  const absl::StatusOr<std::unique_ptr<rpc::Server>> server = rpc::Server::Start(options.server, {searches.get(), tasks.get(), files.get()});
+  const absl::StatusOr<std::unique_ptr<rpc::Server>> server =
+      rpc::Server::Start(options.server, {searches.get(), tasks.get(), files.get()});
   if (!server.ok()) return server.status();
-  telemetry::LogEvent(telemetry::Severity::kInfo, "listening", {{"port", absl::StrCat((*server)->address().port)}, {"data_dir", options.data_dir}});
+  telemetry::LogEvent(telemetry::Severity::kInfo, "listening",
+                      {{"port", absl::StrCat((*server)->address().port)}, {"data_dir", options.data_dir}});
 
   std::atomic<bool> stopping = false;
   std::thread loop([&] { RunLoop(**app, stopping); });
@@ -111,12 +119,15 @@ absl::Status Serve(const MainOptions& options, const sigset_t& signals) {
 int Main(int argc, char** argv) {
   const int parent = getppid();
   MainOptions options;
-  CLI::App flags("The HA-NAS coordinator: owns the state of searches, hands out tasks to workers and profiler-agents.", "hanas-coordinator");
+  CLI::App flags("The HA-NAS coordinator: owns the state of searches, hands out tasks to workers and profiler-agents.",
+                 "hanas-coordinator");
   flags.set_version_flag("--version", std::string(HANAS_VERSION));
   flags.add_option("--data-dir", options.data_dir, "directory of the state, made when missing")->required();
   flags.add_option("--listen", options.server.listen, "loopback address and port; port 0: any free one")->capture_default_str();
   flags.add_option("--port-file", options.server.port_file, "file that receives the port once the coordinator answers");
-  flags.add_option("--lease-ttl-seconds", options.lease_ttl_seconds, "how long a silent holder keeps a task")->capture_default_str()->check(CLI::Range(1.0, 3600.0));
+  flags.add_option("--lease-ttl-seconds", options.lease_ttl_seconds, "how long a silent holder keeps a task")
+      ->capture_default_str()
+      ->check(CLI::Range(1.0, 3600.0));
   flags.add_flag("--die-with-parent", options.die_with_parent, "end when the process that started this one ends");
   try {
     flags.parse(argc, argv);

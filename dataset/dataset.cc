@@ -45,7 +45,8 @@ struct IdxPart {
   Dataset::Images images;
 };
 
-absl::StatusOr<IdxPart> ReadIdxPart(const fs::path& directory, const std::string& prefix, std::vector<std::pair<std::string, std::string>>& files) {
+absl::StatusOr<IdxPart> ReadIdxPart(const fs::path& directory, const std::string& prefix,
+                                    std::vector<std::pair<std::string, std::string>>& files) {
   const std::string image_path = IdxPath(directory, prefix + "-images-idx3-ubyte");
   const std::string label_path = IdxPath(directory, prefix + "-labels-idx1-ubyte");
   absl::StatusOr<IdxImages> images = ReadIdxImages(image_path);
@@ -53,8 +54,9 @@ absl::StatusOr<IdxPart> ReadIdxPart(const fs::path& directory, const std::string
   const absl::StatusOr<std::vector<uint8_t>> labels = ReadIdxLabels(label_path);
   if (!labels.ok()) return labels.status();
   if (static_cast<int64_t>(labels->size()) != images->count) {
-    return absl::InvalidArgumentError(absl::StrCat("data: expected as many labels as images (", images->count, "), found ", labels->size(),
-                                                   "; get the files again, for instance with: hanas data fetch fashion-mnist: ", label_path));
+    return absl::InvalidArgumentError(
+        absl::StrCat("data: expected as many labels as images (", images->count, "), found ", labels->size(),
+                     "; get the files again, for instance with: hanas data fetch fashion-mnist: ", label_path));
   }
   for (const std::string& path : {image_path, label_path}) {
     absl::StatusOr<std::string> sha256 = Sha256HexOfFile(path);
@@ -67,13 +69,15 @@ absl::StatusOr<IdxPart> ReadIdxPart(const fs::path& directory, const std::string
 absl::StatusOr<fs::path> DirectoryBelow(const std::string& root, const std::string& directory) {
   const fs::path relative = fs::path(directory).lexically_normal();
   if (directory.empty() || relative.is_absolute() || relative.begin()->string() == "..") {
-    return absl::InvalidArgumentError(absl::StrCat("dataset.directory: expected a path below the data directory, found \"", directory, "\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("dataset.directory: expected a path below the data directory, found \"", directory, "\""));
   }
   fs::path path = fs::path(root) / relative;
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) {
-    return absl::NotFoundError(absl::StrCat("data: expected a directory with the data set, found none; give its parent with --data or HANAS_DATA_DIR, or run: ",
-                                            "hanas data fetch fashion-mnist: ", path.string()));
+    return absl::NotFoundError(
+        absl::StrCat("data: expected a directory with the data set, found none; give its parent with --data or HANAS_DATA_DIR, or run: ",
+                     "hanas data fetch fashion-mnist: ", path.string()));
   }
   return path;
 }
@@ -102,12 +106,13 @@ absl::StatusOr<Dataset> Dataset::Load(const DatasetSpec& spec, const std::string
     absl::StatusOr<IdxPart> test = ReadIdxPart(*directory, "t10k", files);
     if (!test.ok()) return test.status();
     if (test->dimensions.height != train->dimensions.height || test->dimensions.width != train->dimensions.width) {
-      return absl::InvalidArgumentError(absl::StrCat("data: expected test images of ", train->dimensions.height, "x", train->dimensions.width, " as in training, found ",
-                                                     test->dimensions.height, "x", test->dimensions.width, ": ", directory->string()));
+      return absl::InvalidArgumentError(absl::StrCat("data: expected test images of ", train->dimensions.height, "x",
+                                                     train->dimensions.width, " as in training, found ", test->dimensions.height, "x",
+                                                     test->dimensions.width, ": ", directory->string()));
     }
     const int32_t largest = *std::max_element(train->images.labels.begin(), train->images.labels.end());
-    return Create(spec, options.split_seed, train->dimensions, IdxClassNames(spec.name, largest), std::move(train->images), std::move(test->images),
-                  std::move(files));
+    return Create(spec, options.split_seed, train->dimensions, IdxClassNames(spec.name, largest), std::move(train->images),
+                  std::move(test->images), std::move(files));
   }
   const Dimensions wanted = {options.image_height, options.image_width, options.image_channels};
   absl::StatusOr<FolderImages> train = ReadImageFolder((*directory / "train").string(), wanted);
@@ -115,20 +120,23 @@ absl::StatusOr<Dataset> Dataset::Load(const DatasetSpec& spec, const std::string
   absl::StatusOr<FolderImages> test = ReadImageFolder((*directory / "test").string(), train->dimensions);
   if (!test.ok()) return test.status();
   if (test->class_names != train->class_names) {
-    return absl::InvalidArgumentError(absl::StrCat("data: expected the same class folders in train/ and test/, found ", train->class_names.size(), " and ",
-                                                   test->class_names.size(), " that differ: ", directory->string()));
+    return absl::InvalidArgumentError(absl::StrCat("data: expected the same class folders in train/ and test/, found ",
+                                                   train->class_names.size(), " and ", test->class_names.size(),
+                                                   " that differ: ", directory->string()));
   }
   for (auto& [file, sha256] : train->files) files.emplace_back("train/" + file, sha256);
   for (auto& [file, sha256] : test->files) files.emplace_back("test/" + file, sha256);
-  return Create(spec, options.split_seed, train->dimensions, train->class_names, std::move(train->images), std::move(test->images), std::move(files));
+  return Create(spec, options.split_seed, train->dimensions, train->class_names, std::move(train->images), std::move(test->images),
+                std::move(files));
 }
 
-absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_seed, Dimensions dimensions, std::vector<std::string> class_names,
-                                        Images train, Images test, std::vector<std::pair<std::string, std::string>> files) {
+absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_seed, Dimensions dimensions,
+                                        std::vector<std::string> class_names, Images train, Images test,
+                                        std::vector<std::pair<std::string, std::string>> files) {
   const auto available = static_cast<int64_t>(train.labels.size());
   if (spec.validation_images < 1 || spec.validation_images >= available) {
-    return absl::InvalidArgumentError(absl::StrCat("dataset.validation_images: expected 1 to ", available - 1, " of ", available, " training files, found ",
-                                                   spec.validation_images));
+    return absl::InvalidArgumentError(absl::StrCat("dataset.validation_images: expected 1 to ", available - 1, " of ", available,
+                                                   " training files, found ", spec.validation_images));
   }
   Dataset dataset;
   dataset.name_ = spec.name.empty() ? fs::path(spec.directory).filename().string() : spec.name;
@@ -148,18 +156,20 @@ absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_
 
 absl::Status Dataset::Check() const {
   if (class_names_.size() < 2 || class_names_.size() > kMaxClasses) {
-    return absl::InvalidArgumentError(absl::StrCat("data: expected 2 to ", kMaxClasses, " classes, found ", class_names_.size(), ": ", name_));
+    return absl::InvalidArgumentError(
+        absl::StrCat("data: expected 2 to ", kMaxClasses, " classes, found ", class_names_.size(), ": ", name_));
   }
   const int64_t image_bytes = dimensions_.height * dimensions_.width * dimensions_.channels;
   for (const Images* part : {&train_, &test_}) {
     const char* const what = part == &train_ ? "training" : "test";
     if (part->labels.empty() || part->pixels.size() != part->labels.size() * static_cast<size_t>(image_bytes)) {
-      return absl::InvalidArgumentError(absl::StrCat("data: expected ", image_bytes, " bytes for each of ", part->labels.size(), " ", what, " images, found ",
-                                                     part->pixels.size(), ": ", name_));
+      return absl::InvalidArgumentError(absl::StrCat("data: expected ", image_bytes, " bytes for each of ", part->labels.size(), " ", what,
+                                                     " images, found ", part->pixels.size(), ": ", name_));
     }
     for (size_t i = 0; i < part->labels.size(); ++i) {
       if (part->labels[i] >= 0 && part->labels[i] < num_classes()) continue;
-      return absl::InvalidArgumentError(absl::StrCat("data: expected labels of 0 to ", num_classes() - 1, ", found ", part->labels[i], " at ", what, " image ", i,
+      return absl::InvalidArgumentError(absl::StrCat("data: expected labels of 0 to ", num_classes() - 1, ", found ", part->labels[i],
+                                                     " at ", what, " image ", i,
                                                      "; get the files again, for instance with: hanas data fetch fashion-mnist: ", name_));
     }
   }

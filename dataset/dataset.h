@@ -20,7 +20,7 @@ namespace hanas {
 /// specification's `validation_images`) by a counter-based permutation; TEST is exactly the test files.
 struct LoadOptions {
   uint64_t split_seed = 0;
-  int image_height = 0;    // image folders: every image is resized to this when decoded; 0: the size of the first one
+  int image_height = 0;  // image folders: every image is resized to this when decoded; 0: the size of the first one
   int image_width = 0;
   int image_channels = 3;  // image folders: 1 (grey) or 3
 };
@@ -50,8 +50,9 @@ class Dataset {
   static absl::StatusOr<Dataset> Load(const DatasetSpec& spec, const std::string& root, const LoadOptions& options = {});
 
   /// From memory, for tests and generated data. Same checks. `files` are (name, sha256) pairs for the digest.
-  static absl::StatusOr<Dataset> Create(const DatasetSpec& spec, uint64_t split_seed, Dimensions dimensions, std::vector<std::string> class_names,
-                                        Images train, Images test, std::vector<std::pair<std::string, std::string>> files);
+  static absl::StatusOr<Dataset> Create(const DatasetSpec& spec, uint64_t split_seed, Dimensions dimensions,
+                                        std::vector<std::string> class_names, Images train, Images test,
+                                        std::vector<std::pair<std::string, std::string>> files);
 
   const std::string& name() const { return name_; }
   /// SHA-256 (hexadecimal) over the sorted (file, sha256) manifest and the split rule: equal data and splits have equal digests.

@@ -76,7 +76,7 @@ void DrawImage(uint64_t seed, uint64_t index, int label, absl::Span<uint8_t> pix
   std::array<Segment, 3> clutter;
   for (Segment& segment : clutter) {
     const double direction = Uniform(random, 0, 2 * std::numbers::pi);
-    segment = {Uniform(random, 0, kDrawnSize), Uniform(random, 0, kDrawnSize), std::cos(direction),        std::sin(direction),
+    segment = {Uniform(random, 0, kDrawnSize), Uniform(random, 0, kDrawnSize), std::cos(direction), std::sin(direction),
                Uniform(random, 4, 14),         Uniform(random, 40, 215)};
   }
   const double frequency = 2 * std::numbers::pi / period;
@@ -115,12 +115,14 @@ absl::Status DrawDataset(const std::string& directory, const DrawOptions& option
   constexpr int64_t kPixels = int64_t{kDrawnSize} * kDrawnSize;
   uint64_t index = 0;
   for (const auto& [prefix, count] : {std::pair<std::string, int64_t>{"train", options.num_train}, {"t10k", options.num_test}}) {
-    IdxImages images = {.count = count, .height = kDrawnSize, .width = kDrawnSize, .pixels = std::vector<uint8_t>(static_cast<size_t>(count * kPixels))};
+    IdxImages images = {
+        .count = count, .height = kDrawnSize, .width = kDrawnSize, .pixels = std::vector<uint8_t>(static_cast<size_t>(count * kPixels))};
     std::vector<uint8_t> labels(static_cast<size_t>(count));
     for (int64_t i = 0; i < count; ++i, ++index) {
       CounterRandom random(options.seed, "dataset/draw-label", index);
       labels[static_cast<size_t>(i)] = static_cast<uint8_t>(random.UniformInt(kDrawnClasses));
-      DrawImage(options.seed, index, labels[static_cast<size_t>(i)], absl::MakeSpan(images.pixels).subspan(static_cast<size_t>(i * kPixels), kPixels));
+      DrawImage(options.seed, index, labels[static_cast<size_t>(i)],
+                absl::MakeSpan(images.pixels).subspan(static_cast<size_t>(i * kPixels), kPixels));
     }
     const std::string stem = (std::filesystem::path(directory) / prefix).string();
     if (absl::Status status = WriteIdxImages(stem + "-images-idx3-ubyte", images); !status.ok()) return status;

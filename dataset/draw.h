@@ -21,9 +21,9 @@ inline constexpr int kDrawnSize = 28;
 inline constexpr int kDrawnClasses = 10;
 
 /// One grey kDrawnSize x kDrawnSize image of a class: an outline (circle, triangle, square, star, cross) filled with one of two textures
-/// (stripes or spots), at a random position, scale, rotation, contrast and polarity over clutter and noise. The class is (outline, texture),
-/// so no pixel's brightness says anything on its own. Pure in (seed, index, label). Thread-safe.
-/// Requires 0 <= label < kDrawnClasses and pixels.size() == kDrawnSize * kDrawnSize.
+/// (stripes or spots), at a random position, scale, rotation, contrast and polarity over clutter and noise. The class is (outline,
+/// texture), so no pixel's brightness says anything on its own. Pure in (seed, index, label). Thread-safe. Requires 0 <= label <
+/// kDrawnClasses and pixels.size() == kDrawnSize * kDrawnSize.
 void DrawImage(uint64_t seed, uint64_t index, int label, absl::Span<uint8_t> pixels);
 
 /// Writes the four files of an IDX dataset into `directory` (created when absent), the same bytes for the same options. For use offline,

@@ -36,7 +36,8 @@ class Reader {
   static absl::StatusOr<Reader> Open(const std::string& path) {
     GzFile file(gzopen(path.c_str(), "rb"));
     if (file == nullptr) {
-      return absl::NotFoundError(absl::StrCat("data file: expected an IDX file, found none (", std::generic_category().message(errno), ")", kRemedy, ": ", path));
+      return absl::NotFoundError(
+          absl::StrCat("data file: expected an IDX file, found none (", std::generic_category().message(errno), ")", kRemedy, ": ", path));
     }
     gzbuffer(file.get(), 1U << 18);
     return Reader(path, std::move(file));
@@ -81,12 +82,15 @@ class Reader {
       if (!extent.ok()) return extent.status();
       extents.push_back(*extent);
       const int64_t limit = i == 0 ? kMaxImages : kMaxExtent;
-      if (extents[i] < 1 || extents[i] > limit) return Invalid(absl::StrCat("expected extents of 1 to ", limit, ", found ", absl::StrJoin(extents, "x")));
+      if (extents[i] < 1 || extents[i] > limit)
+        return Invalid(absl::StrCat("expected extents of 1 to ", limit, ", found ", absl::StrJoin(extents, "x")));
     }
     return extents;
   }
 
-  absl::Status Invalid(absl::string_view what) const { return absl::InvalidArgumentError(absl::StrCat("data file: ", what, kRemedy, ": ", path_)); }
+  absl::Status Invalid(absl::string_view what) const {
+    return absl::InvalidArgumentError(absl::StrCat("data file: ", what, kRemedy, ": ", path_));
+  }
   absl::Status Broken(absl::string_view what) const { return absl::DataLossError(absl::StrCat("data file: ", what, kRemedy, ": ", path_)); }
 
  private:
@@ -108,7 +112,8 @@ absl::Status WriteFile(const std::string& path, absl::Span<const uint8_t> header
   };
   std::FILE* file = std::fopen(temporary.c_str(), "wb");
   if (file == nullptr) return fail(errno);
-  bool ok = std::fwrite(header.data(), 1, header.size(), file) == header.size() && std::fwrite(data.data(), 1, data.size(), file) == data.size();
+  bool ok =
+      std::fwrite(header.data(), 1, header.size(), file) == header.size() && std::fwrite(data.data(), 1, data.size(), file) == data.size();
   int error = errno;
   if (std::fclose(file) != 0) {
     ok = false;
@@ -128,7 +133,8 @@ absl::StatusOr<IdxImages> ReadIdxImages(const std::string& path) {
   if (!extents.ok()) return extents.status();
   IdxImages images = {.count = (*extents)[0], .height = (*extents)[1], .width = (*extents)[2], .pixels = {}};
   const int64_t image_bytes = images.height * images.width;
-  if (images.count > kMaxBytes / image_bytes) return reader->Invalid(absl::StrCat("expected at most ", kMaxBytes, " bytes, found ", absl::StrJoin(*extents, "x")));
+  if (images.count > kMaxBytes / image_bytes)
+    return reader->Invalid(absl::StrCat("expected at most ", kMaxBytes, " bytes, found ", absl::StrJoin(*extents, "x")));
   // Grows with what is really there: a header alone cannot make it allocate everything.
   constexpr int64_t kChunk = int64_t{1} << 24;
   const int64_t total = images.count * image_bytes;
@@ -155,7 +161,8 @@ absl::StatusOr<std::vector<uint8_t>> ReadIdxLabels(const std::string& path) {
 
 absl::Status WriteIdxImages(const std::string& path, const IdxImages& images) {
   if (images.pixels.size() != static_cast<size_t>(images.count * images.height * images.width)) {
-    return absl::InvalidArgumentError(absl::StrCat("images: expected ", images.count, "x", images.height, "x", images.width, " pixels, found ", images.pixels.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("images: expected ", images.count, "x", images.height, "x", images.width, " pixels, found ", images.pixels.size()));
   }
   std::vector<uint8_t> header;
   AppendWord(kImageMagic, header);

@@ -41,12 +41,14 @@ absl::StatusOr<std::vector<std::string>> SortedNames(const fs::path& directory, 
   std::error_code error;
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     const std::string extension = it->path().extension().string();
-    const bool wanted = folders ? it->is_directory() : it->is_regular_file() && (extension == ".jpg" || extension == ".jpeg" || extension == ".JPG");
+    const bool wanted =
+        folders ? it->is_directory() : it->is_regular_file() && (extension == ".jpg" || extension == ".jpeg" || extension == ".JPG");
     if (wanted) names.push_back(it->path().filename().string());
   }
   if (error || names.empty()) {
     const absl::string_view what = folders ? "one folder for each class" : "JPEG files";
-    return absl::NotFoundError(absl::StrCat("data: expected ", what, ", found ", error ? error.message() : std::string("none"), ": ", directory.string()));
+    return absl::NotFoundError(
+        absl::StrCat("data: expected ", what, ", found ", error ? error.message() : std::string("none"), ": ", directory.string()));
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -65,7 +67,8 @@ absl::StatusOr<Picture> Decode(tjhandle decoder, const std::string& path, const 
   }
   picture.pixels.resize(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) * static_cast<size_t>(channels));
   const int format = channels == 1 ? TJPF_GRAY : TJPF_RGB;
-  if (tjDecompress2(decoder, data, bytes.size(), picture.pixels.data(), picture.width, 0, picture.height, format, TJFLAG_ACCURATEDCT) != 0) {
+  if (tjDecompress2(decoder, data, bytes.size(), picture.pixels.data(), picture.width, 0, picture.height, format, TJFLAG_ACCURATEDCT) !=
+      0) {
     return BadImage(path, tjGetErrorStr2(decoder));
   }
   return picture;
@@ -92,7 +95,9 @@ Picture Halve(const Picture& in, int64_t channels) {
   for (int64_t y = 0; y < out.height; ++y) {
     for (int64_t x = 0; x < out.width; ++x) {
       for (int64_t c = 0; c < channels; ++c) {
-        const auto pixel = [&](int64_t dy, int64_t dx) { return in.pixels[static_cast<size_t>(((2 * y + dy) * in.width + 2 * x + dx) * channels + c)]; };
+        const auto pixel = [&](int64_t dy, int64_t dx) {
+          return in.pixels[static_cast<size_t>(((2 * y + dy) * in.width + 2 * x + dx) * channels + c)];
+        };
         out.pixels[at++] = static_cast<uint8_t>((pixel(0, 0) + pixel(0, 1) + pixel(1, 0) + pixel(1, 1) + 2) / 4);
       }
     }
@@ -114,7 +119,9 @@ void AppendResized(Picture in, const Dataset::Dimensions& to, std::vector<uint8_
         const auto pixel = [&](int64_t row, int64_t column) {
           return static_cast<float>(in.pixels[static_cast<size_t>((row * in.width + column) * to.channels + c)]);
         };
-        const auto row = [&](int64_t r) { return pixel(r, horizontal.low) * (1 - horizontal.weight) + pixel(r, horizontal.high) * horizontal.weight; };
+        const auto row = [&](int64_t r) {
+          return pixel(r, horizontal.low) * (1 - horizontal.weight) + pixel(r, horizontal.high) * horizontal.weight;
+        };
         out.push_back(static_cast<uint8_t>(std::lrint(row(vertical.low) * (1 - vertical.weight) + row(vertical.high) * vertical.weight)));
       }
     }

@@ -20,8 +20,8 @@ struct FolderImages {
   std::vector<std::pair<std::string, std::string>> files;  // (class/file, sha256)
 };
 
-/// Decodes every file to `dimensions` (bilinear, half-pixel centres); a height of 0 takes the size of the first file. Returns NOT_FOUND when
-/// there is no directory, class or image, DATA_LOSS naming a file that is not a JPEG image or is damaged. Thread-safe.
+/// Decodes every file to `dimensions` (bilinear, half-pixel centres); a height of 0 takes the size of the first file. Returns NOT_FOUND
+/// when there is no directory, class or image, DATA_LOSS naming a file that is not a JPEG image or is damaged. Thread-safe.
 absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions);
 
 }  // namespace hanas

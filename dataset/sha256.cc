@@ -42,7 +42,8 @@ absl::StatusOr<std::string> Sha256HexOfFile(const std::string& path) {
   if (file == nullptr) return absl::NotFoundError(absl::StrCat("expected a readable file, found none: ", path));
   const Context context = Start();
   std::vector<char> buffer(size_t{1} << 20);
-  while (const size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get())) EVP_DigestUpdate(context.get(), buffer.data(), count);
+  while (const size_t count = std::fread(buffer.data(), 1, buffer.size(), file.get()))
+    EVP_DigestUpdate(context.get(), buffer.data(), count);
   if (std::ferror(file.get()) != 0) return absl::DataLossError(absl::StrCat("reading failed: ", path));
   return Finish(context.get());
 }

@@ -16,9 +16,15 @@ std::string FormatEvent(absl::string_view event, std::initializer_list<std::pair
 void LogEvent(Severity severity, absl::string_view event, std::initializer_list<std::pair<absl::string_view, std::string>> fields) {
   const std::string line = FormatEvent(event, fields);
   switch (severity) {
-    case Severity::kInfo: LOG(INFO) << line; break;
-    case Severity::kWarning: LOG(WARNING) << line; break;
-    case Severity::kError: LOG(ERROR) << line; break;
+    case Severity::kInfo:
+      LOG(INFO) << line;
+      break;
+    case Severity::kWarning:
+      LOG(WARNING) << line;
+      break;
+    case Severity::kError:
+      LOG(ERROR) << line;
+      break;
   }
 }
 

@@ -50,7 +50,8 @@ absl::Status AppOptions::Validate() const {
   return absl::InvalidArgumentError(absl::StrCat("expected a lease ttl of at least 1 s, found ", absl::FormatDuration(lease_ttl)));
 }
 
-absl::StatusOr<std::unique_ptr<App>> App::Create(Store* store, ArtifactStore* artifacts, Clock* clock, SpecParser parse_spec, AppOptions options) {
+absl::StatusOr<std::unique_ptr<App>> App::Create(Store* store, ArtifactStore* artifacts, Clock* clock, SpecParser parse_spec,
+                                                 AppOptions options) {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
   std::unique_ptr<App> app(new App(store, artifacts, clock, std::move(parse_spec), options));
   absl::MutexLock lock(&app->mutex_);
@@ -132,7 +133,8 @@ absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, 
   for (const auto& [id, search] : state_.searches) {
     if (request_id.empty() || search.record.request_id != request_id) continue;
     if (search.record.job_digest == digest) return Snapshot(search);
-    return absl::AlreadyExistsError(absl::StrCat("request ", request_id, " was used for another job, searches/", id, "; use a new request_id"));
+    return absl::AlreadyExistsError(
+        absl::StrCat("request ", request_id, " was used for another job, searches/", id, "; use a new request_id"));
   }
   const CreateSearchUpdate update = {request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job))};
   if (absl::Status status = Commit(update); !status.ok()) return status;
@@ -236,7 +238,8 @@ absl::StatusOr<GrantedTask> App::Describe(uint64_t id) {
     return absl::InternalError(absl::StrCat("expected ", fit->num_evaluations, " evaluations for ", task.key, ", found ", networks.size()));
   }
   networks.resize(static_cast<size_t>(fit->num_evaluations));
-  for (const EvaluatedNetwork& network : networks) granted.rows.emplace_back(Encode((*context)->space(), network.architecture), network.score.fraction());
+  for (const EvaluatedNetwork& network : networks)
+    granted.rows.emplace_back(Encode((*context)->space(), network.architecture), network.score.fraction());
   return granted;
 }
 
@@ -244,11 +247,13 @@ absl::StatusOr<std::optional<GrantedTask>> App::TryLease(uint64_t party_id, cons
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
   const PartyRecord* party = state_.FindParty(party_id);
   if (party == nullptr) {
-    return WithReason(absl::NotFoundError(absl::StrCat("expected a registered party, found ", party_id, "; register again")), "UNKNOWN_PARTY");
+    return WithReason(absl::NotFoundError(absl::StrCat("expected a registered party, found ", party_id, "; register again")),
+                      "UNKNOWN_PARTY");
   }
   if (party->instance != instance) {
-    return WithReason(absl::FailedPreconditionError(absl::StrCat("expected the instance that registered last as ", party->name, ", found ", instance)),
-                      "SUPERSEDED");
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrCat("expected the instance that registered last as ", party->name, ", found ", instance)),
+        "SUPERSEDED");
   }
   Touch(party_id);
   const absl::Duration now = clock_->Monotonic();
@@ -312,9 +317,9 @@ absl::Status App::Complete(const Holder& holder, Outcome outcome) {
     const absl::StatusOr<ArtifactStore::UploadState> stored = artifacts_->Stat(artifact.sha256);
     if (!stored.ok()) return stored.status();
     if (stored->complete && stored->received_bytes == artifact.size_bytes) continue;
-    return WithReason(absl::FailedPreconditionError(absl::StrCat("expected the artifact ", artifact.sha256, " of ", artifact.size_bytes,
-                                                                 " bytes to be stored, found ", stored->complete ? "another size" : "it is not",
-                                                                 "; upload it, then complete tasks/", holder.task)),
+    return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                          "expected the artifact ", artifact.sha256, " of ", artifact.size_bytes, " bytes to be stored, found ",
+                          stored->complete ? "another size" : "it is not", "; upload it, then complete tasks/", holder.task)),
                       "ARTIFACT_MISSING");
   }
   if (absl::Status status = Commit(update); !status.ok()) return status;
@@ -341,7 +346,8 @@ absl::Status App::Fail(const Holder& holder, const std::string& code, const std:
   const FailTaskUpdate update = {holder, code, message, retryable, code != "HANDED_BACK"};
   if (absl::Status status = Commit(update); !status.ok()) return status;
   Touch(holder.party);
-  telemetry::LogEvent(telemetry::Severity::kWarning, "task_failed", {{"task", state_.tasks.at(holder.task).key}, {"code", code}, {"message", message}});
+  telemetry::LogEvent(telemetry::Severity::kWarning, "task_failed",
+                      {{"task", state_.tasks.at(holder.task).key}, {"code", code}, {"message", message}});
   return absl::OkStatus();
 }
 
@@ -382,7 +388,8 @@ absl::Status App::Drive(uint64_t id) {
     if (update.candidates_scored > 0) update.scoring_seconds = absl::ToDoubleSeconds(clock_->Monotonic() - begin);
     update.progress = LiveProgress(search);
     if (update.next.has_value()) {
-      telemetry::LogEvent(telemetry::Severity::kInfo, "search_phase", {{"search", absl::StrCat(id)}, {"phase", std::string(Name(*update.next))}});
+      telemetry::LogEvent(telemetry::Severity::kInfo, "search_phase",
+                          {{"search", absl::StrCat(id)}, {"phase", std::string(Name(*update.next))}});
     }
     if (absl::Status status = Commit(update); !status.ok()) return status;
     phase_started_[id] = clock_->Monotonic();

@@ -65,17 +65,19 @@ struct RenewalReply {
   LeaseInstruction instruction = LeaseInstruction::kContinue;
 };
 
-/// The coordinator: searches, tasks and leases over a durable store. Memory is the truth for reads; a change is checked, applied, and written in
-/// one synced batch before its caller gets a reply. When a write fails the state is read back from the store, so that memory never knows more than the disk.
+/// The coordinator: searches, tasks and leases over a durable store. Memory is the truth for reads; a change is checked, applied, and
+/// written in one synced batch before its caller gets a reply. When a write fails the state is read back from the store, so that memory
+/// never knows more than the disk.
 ///
-/// `store`, `artifacts` and `clock` are borrowed. Somebody calls RunOnce whenever WaitForChange returns: that is what expires leases and moves
-/// searches on. Thread-safe.
+/// `store`, `artifacts` and `clock` are borrowed. Somebody calls RunOnce whenever WaitForChange returns: that is what expires leases and
+/// moves searches on. Thread-safe.
 ///
 /// Every method may return the store's statuses; UNAVAILABLE while the state could not be read back.
 class App {
  public:
   /// Recovers from what the store holds. Returns the options', the store's and LoadState's statuses.
-  static absl::StatusOr<std::unique_ptr<App>> Create(Store* store, ArtifactStore* artifacts, Clock* clock, SpecParser parse_spec, AppOptions options = {});
+  static absl::StatusOr<std::unique_ptr<App>> Create(Store* store, ArtifactStore* artifacts, Clock* clock, SpecParser parse_spec,
+                                                     AppOptions options = {});
 
   // ---- searches ----
   /// The same request_id gives the same search; returns ALREADY_EXISTS when it was used for another job.
@@ -94,13 +96,14 @@ class App {
   // ---- tasks ----
   /// Returns INVALID_ARGUMENT for a party without name, instance or host.
   absl::StatusOr<PartyRecord> Register(PartyRecord party) ABSL_LOCKS_EXCLUDED(mutex_);
-  /// The next task for this party, none after `timeout`. A party that has a live lease gets it again: its reply was lost. Returns NOT_FOUND for a party
-  /// that is not registered, FAILED_PRECONDITION with SUPERSEDED for an instance that was replaced.
-  absl::StatusOr<std::optional<GrantedTask>> LeaseTask(uint64_t party, const std::string& instance, absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// The next task for this party, none after `timeout`. A party that has a live lease gets it again: its reply was lost. Returns NOT_FOUND
+  /// for a party that is not registered, FAILED_PRECONDITION with SUPERSEDED for an instance that was replaced.
+  absl::StatusOr<std::optional<GrantedTask>> LeaseTask(uint64_t party, const std::string& instance, absl::Duration timeout)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND, FAILED_PRECONDITION with STALE_LEASE.
   absl::StatusOr<RenewalReply> Renew(const Renewal& renewal) ABSL_LOCKS_EXCLUDED(mutex_);
-  /// The same completion twice is fine. Returns NOT_FOUND, FAILED_PRECONDITION (STALE_LEASE; ARTIFACT_MISSING when the outcome names bytes that are not
-  /// stored), INVALID_ARGUMENT for an outcome that does not fit.
+  /// The same completion twice is fine. Returns NOT_FOUND, FAILED_PRECONDITION (STALE_LEASE; ARTIFACT_MISSING when the outcome names bytes
+  /// that are not stored), INVALID_ARGUMENT for an outcome that does not fit.
   absl::Status Complete(const Holder& holder, Outcome outcome) ABSL_LOCKS_EXCLUDED(mutex_);
   /// "HANDED_BACK" does not count as an attempt. Returns NOT_FOUND, FAILED_PRECONDITION with STALE_LEASE.
   absl::Status Fail(const Holder& holder, const std::string& code, const std::string& message, bool retryable) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -146,10 +149,11 @@ class App {
   State state_ ABSL_GUARDED_BY(mutex_);
   LiveState live_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::unique_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, absl::Duration> phase_started_ ABSL_GUARDED_BY(mutex_);  // since when the current phase's seconds are not in its record
-  absl::Status broken_ ABSL_GUARDED_BY(mutex_);                               // why the state could not be read back
-  int64_t version_ ABSL_GUARDED_BY(mutex_) = 1;                               // changes so far
-  int64_t driven_version_ ABSL_GUARDED_BY(mutex_) = 0;                        // those that the last RunOnce saw
+  std::map<uint64_t, absl::Duration> phase_started_
+      ABSL_GUARDED_BY(mutex_);                          // since when the current phase's seconds are not in its record
+  absl::Status broken_ ABSL_GUARDED_BY(mutex_);         // why the state could not be read back
+  int64_t version_ ABSL_GUARDED_BY(mutex_) = 1;         // changes so far
+  int64_t driven_version_ ABSL_GUARDED_BY(mutex_) = 0;  // those that the last RunOnce saw
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

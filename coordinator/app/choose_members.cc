@@ -29,7 +29,8 @@ MemberRecord Reference(const SearchContext& context, std::string id, bool larges
   const Precision eight = {8, 8};
   Architecture architecture = largest ? space.Largest(eight) : space.Middle(eight);
   space.Canonicalise(architecture);
-  return {.id = std::move(id), .reference = true, .training = TrainingKind::kAlone, .steps = steps, .architecture = std::move(architecture)};
+  return {
+      .id = std::move(id), .reference = true, .training = TrainingKind::kAlone, .steps = steps, .architecture = std::move(architecture)};
 }
 
 }  // namespace
@@ -48,12 +49,13 @@ absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, 
 
   std::vector<MemberRecord> members;
   for (Architecture& architecture : ChooseAmong(TrueIndividuals(view, networks, **scorer, calibration), view.job().fine_tune.members)) {
-    const auto evaluated =
-        std::find_if(networks.begin(), networks.end(), [&](const EvaluatedNetwork& network) { return network.architecture == architecture; });
+    const auto evaluated = std::find_if(networks.begin(), networks.end(),
+                                        [&](const EvaluatedNetwork& network) { return network.architecture == architecture; });
     members.push_back({.steps = view.job().fine_tune.steps, .architecture = std::move(architecture), .shared = evaluated->score});
   }
   for (MemberRecord& member : members) member.predicted_us = predicted_us(member.architecture);
-  std::stable_sort(members.begin(), members.end(), [](const MemberRecord& a, const MemberRecord& b) { return a.predicted_us < b.predicted_us; });
+  std::stable_sort(members.begin(), members.end(),
+                   [](const MemberRecord& a, const MemberRecord& b) { return a.predicted_us < b.predicted_us; });
   for (size_t i = 0; i < members.size(); ++i) members[i].id = absl::StrCat("member-", i + 1);
 
   if (view.job().references) {

@@ -10,8 +10,8 @@
 
 namespace hanas::coordinator {
 
-/// The networks of the report: at most fine_tune.members of all truly evaluated ones within the limits, the non-dominated first, spread over latency
-/// and in its order, then the references. When none keeps the limits, the one that comes closest. Pure.
+/// The networks of the report: at most fine_tune.members of all truly evaluated ones within the limits, the non-dominated first, spread
+/// over latency and in its order, then the references. When none keeps the limits, the one that comes closest. Pure.
 absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, SearchContext& context);
 
 }  // namespace hanas::coordinator

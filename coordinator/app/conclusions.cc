@@ -53,7 +53,8 @@ const ReportMember& BestAgainst(const std::vector<ReportMember>& front, const Re
     const Difference difference = Compare(member, reference);
     if (difference.points >= 0 || !difference.outside_noise) return member;
   }
-  return *std::max_element(front.begin(), front.end(), [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
+  return *std::max_element(front.begin(), front.end(),
+                           [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
 }
 
 /// A member wins when it is faster and not less accurate outside the noise, or more accurate outside the noise and not slower.
@@ -93,19 +94,22 @@ void AddReferences(const ReportData& data, std::vector<std::string>& sentences) 
     sentences.push_back(AgainstReference(data, *middle, absl::StrCat("the middle network at 8 bits, ", StepsText(*middle))));
   }
   if (const ReportMember* middle = Find(data.references, "middle-8bit-long")) {
-    sentences.push_back(
-        AgainstReference(data, *middle, absl::StrCat("the middle network at 8 bits, ", StepsText(*middle), " (as many as supernet and fine-tuning together)")));
+    sentences.push_back(AgainstReference(
+        data, *middle,
+        absl::StrCat("the middle network at 8 bits, ", StepsText(*middle), " (as many as supernet and fine-tuning together)")));
   }
 }
 
 }  // namespace
 
 std::string ComparisonSentence(const OperatorComparison& comparison) {
-  const std::string shapes =
-      absl::StrCat(comparison.num_shapes, " shapes, ", TimeText(comparison.int8_us), " against ", TimeText(comparison.float_us), " us in all");
+  const std::string shapes = absl::StrCat(comparison.num_shapes, " shapes, ", TimeText(comparison.int8_us), " against ",
+                                          TimeText(comparison.float_us), " us in all");
   const double ratio = comparison.int8_us / comparison.float_us;
-  if (ratio > kSameSpeed) return absl::StrFormat("%s is %.1fx slower in int8 than in float32 here (%s)", comparison.operator_text, ratio, shapes);
-  if (ratio < 1 / kSameSpeed) return absl::StrFormat("%s is %.1fx faster in int8 than in float32 here (%s)", comparison.operator_text, 1 / ratio, shapes);
+  if (ratio > kSameSpeed)
+    return absl::StrFormat("%s is %.1fx slower in int8 than in float32 here (%s)", comparison.operator_text, ratio, shapes);
+  if (ratio < 1 / kSameSpeed)
+    return absl::StrFormat("%s is %.1fx faster in int8 than in float32 here (%s)", comparison.operator_text, 1 / ratio, shapes);
   return absl::StrFormat("%s is as fast in int8 as in float32 here (%s)", comparison.operator_text, shapes);
 }
 
@@ -114,9 +118,9 @@ std::vector<std::string> Conclusions(const ReportData& data) {
   if (data.front.empty()) return {"The search returned no network."};
   const auto [worst, best] = std::minmax_element(data.front.begin(), data.front.end(),
                                                  [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
-  sentences.push_back(absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %s to %s us.", data.front.size(), 100 * worst->accuracy(),
-                                      100 * best->accuracy(), data.test_images, TimeText(data.front.front().measured_us),
-                                      TimeText(data.front.back().measured_us)));
+  sentences.push_back(absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %s to %s us.", data.front.size(),
+                                      100 * worst->accuracy(), 100 * best->accuracy(), data.test_images,
+                                      TimeText(data.front.front().measured_us), TimeText(data.front.back().measured_us)));
   AddDominated(data, sentences);
   AddReferences(data, sentences);
   for (const ReportMember& member : data.front) {
@@ -128,21 +132,27 @@ std::vector<std::string> Conclusions(const ReportData& data) {
 std::vector<std::string> NextSteps(const ReportData& data) {
   std::vector<std::string> steps;
   if (data.predictor.held_out_tau < 0.5) {
-    steps.push_back(absl::StrFormat("The accuracy predictor ranks unseen networks with tau %.2f: raise sampling.networks or sampling.validation_images.",
-                                    data.predictor.held_out_tau));
+    steps.push_back(absl::StrFormat(
+        "The accuracy predictor ranks unseen networks with tau %.2f: raise sampling.networks or sampling.validation_images.",
+        data.predictor.held_out_tau));
   }
   if (data.latency.held_out.mape > 0.05) {
-    steps.push_back(absl::StrFormat("Latency is predicted with %.1f %% error: raise measure.calibration_networks, or measure on a quieter machine.",
-                                    100 * data.latency.held_out.mape));
+    steps.push_back(
+        absl::StrFormat("Latency is predicted with %.1f %% error: raise measure.calibration_networks, or measure on a quieter machine.",
+                        100 * data.latency.held_out.mape));
   }
   if (const ReportMember* middle = Find(data.references, "middle-8bit-long"); middle != nullptr && !data.front.empty()) {
     if (!Wins(BestAgainst(data.front, *middle), *middle)) {
-      steps.push_back("A network trained alone for the whole budget is not beaten: raise training.steps and fine_tune.steps, weight sharing pays off late.");
+      steps.push_back(
+          "A network trained alone for the whole budget is not beaten: raise training.steps and fine_tune.steps, weight sharing pays off "
+          "late.");
     }
   }
   const bool tight = data.record.profile.has_value() && data.record.profile->share_within_limits < 0.01;
-  if (tight) steps.push_back("The limits keep less than 1 % of the space: add smaller choices to the space, so that more of it can be searched.");
-  steps.push_back(absl::StrCat("Networks that are to be shipped deserve longer training: raise fine_tune.steps from ", data.job.fine_tune.steps, "."));
+  if (tight)
+    steps.push_back("The limits keep less than 1 % of the space: add smaller choices to the space, so that more of it can be searched.");
+  steps.push_back(
+      absl::StrCat("Networks that are to be shipped deserve longer training: raise fine_tune.steps from ", data.job.fine_tune.steps, "."));
   return steps;
 }
 

@@ -9,8 +9,9 @@
 
 namespace hanas::coordinator {
 
-// What the numbers of a report say, in sentences. Pure functions of the numbers: nothing is claimed that they do not show. Two accuracies differ "outside
-// the noise" when they are more than two standard deviations of their difference apart, sqrt(s1^2 + s2^2) with the binomial s of each.
+// What the numbers of a report say, in sentences. Pure functions of the numbers: nothing is claimed that they do not show. Two accuracies
+// differ "outside the noise" when they are more than two standard deviations of their difference apart, sqrt(s1^2 + s2^2) with the binomial
+// s of each.
 
 /// "depthwise 3x3 is 1.5x slower in int8 than in float32 here (12 shapes, 940 against 630 us in all)".
 std::string ComparisonSentence(const OperatorComparison& comparison);

@@ -14,7 +14,8 @@ const std::string& HostOf(const State& state, const TaskRecord& task) {
 bool HasActiveLease(const State& state, const LiveState& live, const std::string& host, bool measuring) {
   for (const auto& [id, lease] : live.leases) {
     const TaskRecord* task = state.FindTask(id);
-    if (task == nullptr || task->state != TaskState::kLeased || IsMeasuring(task->work) != measuring || HostOf(state, *task) != host) continue;
+    if (task == nullptr || task->state != TaskState::kLeased || IsMeasuring(task->work) != measuring || HostOf(state, *task) != host)
+      continue;
     if (measuring || !lease.paused) return true;
   }
   return false;

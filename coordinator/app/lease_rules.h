@@ -16,7 +16,7 @@ namespace hanas::coordinator {
 struct LiveLease {
   absl::Duration deadline;  // of the monotonic clock
   bool progressed = false;
-  bool paused = false;      // the holder says that it stopped at a step boundary
+  bool paused = false;  // the holder says that it stopped at a step boundary
   int64_t done = 0;
   int64_t total = 0;
   std::string note;
@@ -33,8 +33,8 @@ inline constexpr absl::Duration kAbsentAfter = absl::Seconds(60);
 
 enum class LeaseInstruction : uint8_t { kContinue = 0, kPause = 1, kHandBack = 2, kAbandon = 3 };
 
-// Who may work on what, and when. Measuring is exclusive per host: it is granted when every compute lease there is paused or over, and while it
-// runs or waits, computing there pauses at its next step boundary and none is granted. Pure.
+// Who may work on what, and when. Measuring is exclusive per host: it is granted when every compute lease there is paused or over, and
+// while it runs or waits, computing there pauses at its next step boundary and none is granted. Pure.
 
 /// Whether `task`, which is ready, may be granted to `party` now.
 bool MayGrant(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task, const PartyRecord& party);

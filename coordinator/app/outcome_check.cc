@@ -22,14 +22,17 @@ bool IsTime(double us) { return std::isfinite(us) && us > 0; }
 
 absl::Status CheckScore(const TaskRecord& task, const Score& score) {
   if (score.images > 0 && score.correct >= 0 && score.correct <= score.images && std::isfinite(score.loss)) return absl::OkStatus();
-  return Expected(task, "a finite loss and correct images among some", absl::StrCat(score.correct, " of ", score.images, ", loss ", score.loss));
+  return Expected(task, "a finite loss and correct images among some",
+                  absl::StrCat(score.correct, " of ", score.images, ", loss ", score.loss));
 }
 
 absl::Status CheckNetwork(const TaskRecord& task, const NetworkMeasurement& row) {
-  if (IsTime(row.p50_us) && IsTime(row.p90_us) && IsTime(row.p99_us) && row.p50_us <= row.p90_us && row.p90_us <= row.p99_us && std::isfinite(row.cv)) {
+  if (IsTime(row.p50_us) && IsTime(row.p90_us) && IsTime(row.p99_us) && row.p50_us <= row.p90_us && row.p90_us <= row.p99_us &&
+      std::isfinite(row.cv)) {
     return absl::OkStatus();
   }
-  return Expected(task, "finite times above 0 with p50 <= p90 <= p99", absl::StrCat(row.p50_us, ", ", row.p90_us, ", ", row.p99_us, " us, CV ", row.cv));
+  return Expected(task, "finite times above 0 with p50 <= p90 <= p99",
+                  absl::StrCat(row.p50_us, ", ", row.p90_us, ", ", row.p99_us, " us, CV ", row.cv));
 }
 
 struct Checker {
@@ -52,7 +55,8 @@ struct Checker {
   }
   absl::Status operator()(const EvaluateWork& work) const {
     const auto& o = Of<EvaluateOutcome>();
-    if (o.scores.size() != work.architectures.size()) return Expected(task, absl::StrCat(work.architectures.size(), " accuracies"), absl::StrCat(o.scores.size()));
+    if (o.scores.size() != work.architectures.size())
+      return Expected(task, absl::StrCat(work.architectures.size(), " accuracies"), absl::StrCat(o.scores.size()));
     for (const Score& score : o.scores) {
       if (absl::Status status = CheckScore(task, score); !status.ok()) return status;
     }
@@ -75,14 +79,16 @@ struct Checker {
     for (size_t i = 0; i < o.rows.size(); ++i) {
       if (o.rows[i].key != work.keys[i]) return Expected(task, absl::StrCat("row ", i, " for \"", work.keys[i], "\""), o.rows[i].key);
       if (!IsTime(o.rows[i].flushed_us) || !IsTime(o.rows[i].hot_us) || !std::isfinite(o.rows[i].cv)) {
-        return Expected(task, absl::StrCat("finite times above 0 for \"", work.keys[i], "\""), absl::StrCat(o.rows[i].flushed_us, ", ", o.rows[i].hot_us));
+        return Expected(task, absl::StrCat("finite times above 0 for \"", work.keys[i], "\""),
+                        absl::StrCat(o.rows[i].flushed_us, ", ", o.rows[i].hot_us));
       }
     }
     return absl::OkStatus();
   }
   absl::Status operator()(const MeasureNetworksWork& work) const {
     const auto& o = Of<MeasureNetworksOutcome>();
-    if (o.rows.size() != work.architectures.size()) return Expected(task, absl::StrCat(work.architectures.size(), " rows"), absl::StrCat(o.rows.size()));
+    if (o.rows.size() != work.architectures.size())
+      return Expected(task, absl::StrCat(work.architectures.size(), " rows"), absl::StrCat(o.rows.size()));
     for (const NetworkMeasurement& row : o.rows) {
       if (absl::Status status = CheckNetwork(task, row); !status.ok()) return status;
     }
@@ -92,7 +98,8 @@ struct Checker {
     const auto& o = Of<VerifyOutcome>();
     if (absl::Status status = CheckNetwork(task, o.device); !status.ok()) return status;
     if (absl::Status status = CheckNetwork(task, o.exported_latency); !status.ok()) return status;
-    if (o.agreeing < 0 || o.agreeing > o.compared) return Expected(task, "agreeing images among those compared", absl::StrCat(o.agreeing, " of ", o.compared));
+    if (o.agreeing < 0 || o.agreeing > o.compared)
+      return Expected(task, "agreeing images among those compared", absl::StrCat(o.agreeing, " of ", o.compared));
     return CheckScore(task, o.exported);
   }
 };
@@ -110,11 +117,13 @@ absl::Status CheckRound(const TaskRecord& task, const RecordedRound& round) {
   if (const auto* networks = std::get_if<MeasureNetworksWork>(&task.work)) asked = networks->architectures.size();
   if (asked == 0) return Expected(task, "a task that measures operators or networks", "another kind");
   if (round.round < 0 || round.round > kMaxRound || round.rows.size() > asked) {
-    return Expected(task, absl::StrCat("a round of at most ", asked, " rows"), absl::StrCat("round ", round.round, " of ", round.rows.size()));
+    return Expected(task, absl::StrCat("a round of at most ", asked, " rows"),
+                    absl::StrCat("round ", round.round, " of ", round.rows.size()));
   }
   for (const RoundMeasurement& row : round.rows) {
     if (row.index < 0 || row.index >= static_cast<int>(asked) || !IsTime(row.flushed_us) || !IsTime(row.hot_us)) {
-      return Expected(task, absl::StrCat("finite times above 0 for an index below ", asked), absl::StrCat(row.flushed_us, " us for ", row.index));
+      return Expected(task, absl::StrCat("finite times above 0 for an index below ", asked),
+                      absl::StrCat(row.flushed_us, " us for ", row.index));
     }
   }
   return absl::OkStatus();

@@ -96,8 +96,10 @@ std::string RangesLine(const ProfileRecord& profile) {
     const char* unit;
     double factor;
   };
-  static constexpr Unit kUnits[] = {
-      {"latency_us", "latency", "us", 1}, {"size_bytes", "size", "kB", 1e-3}, {"peak_memory_bytes", "peak memory", "kB", 1e-3}, {"macs", "MACs", "k", 1e-3}};
+  static constexpr Unit kUnits[] = {{"latency_us", "latency", "us", 1},
+                                    {"size_bytes", "size", "kB", 1e-3},
+                                    {"peak_memory_bytes", "peak memory", "kB", 1e-3},
+                                    {"macs", "MACs", "k", 1e-3}};
   std::vector<std::string> parts;
   for (const RangeRecord& range : profile.ranges) {
     const Unit* unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& u) { return range.metric == u.metric; });
@@ -121,16 +123,19 @@ std::string ForecastLine(const SearchView& view) {
   const int64_t finalists = job.fine_tune.members + (job.references ? 3 : 0);
   const int64_t reference_steps = job.references ? 3 * job.fine_tune.steps + job.training.steps : 0;
   const double device_seconds = networks > 0 ? seconds / static_cast<double>(networks) * static_cast<double>(evaluations + finalists) : 0;
-  return absl::StrFormat("to come: %d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s, about %.0f s of measuring",
-                         job.training.steps, job.sampling.networks + evaluations, job.fine_tune.members, job.fine_tune.steps,
-                         reference_steps > 0 ? absl::StrFormat(", %d steps of reference training", reference_steps) : "", device_seconds);
+  return absl::StrFormat(
+      "to come: %d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s, about %.0f s of measuring",
+      job.training.steps, job.sampling.networks + evaluations, job.fine_tune.members, job.fine_tune.steps,
+      reference_steps > 0 ? absl::StrFormat(", %d steps of reference training", reference_steps) : "", device_seconds);
 }
 
 std::string CalibrationLine(const FittedLatency& latency) {
   const LatencyCalibration& calibration = latency.fit.calibration;
-  return absl::StrFormat("latency = %.3f x sum of operators %+.0f us, from %d networks; error on %d others %.1f %% (at most %.1f %%), of the plain sum %.1f %%",
-                         calibration.scale, calibration.offset_us, latency.num_fitted, latency.held_out.num_pairs, 100 * latency.held_out.mape,
-                         100 * latency.held_out.max_relative_error, 100 * latency.uncalibrated.mape);
+  return absl::StrFormat(
+      "latency = %.3f x sum of operators %+.2f us, from %d networks; error on %d others %.1f %% (at most %.1f %%), of the plain sum %.1f "
+      "%%",
+      calibration.scale, calibration.offset_us, latency.num_fitted, latency.held_out.num_pairs, 100 * latency.held_out.mape,
+      100 * latency.held_out.max_relative_error, 100 * latency.uncalibrated.mape);
 }
 
 std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& report) {
@@ -141,8 +146,8 @@ std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& r
       advice.push_back(absl::StrFormat("target.limits.latency_ms: %.4g ms cannot be met, the nearest feasible value is %.4g ms",
                                        finding.limit.limit / 1000, std::ceil(finding.nearest_feasible) / 1000));
     } else {
-      advice.push_back(absl::StrFormat("target.limits.%s: %.0f cannot be met, the nearest feasible value is %.0f", finding.limit.name, finding.limit.limit,
-                                       std::ceil(finding.nearest_feasible)));
+      advice.push_back(absl::StrFormat("target.limits.%s: %.0f cannot be met, the nearest feasible value is %.0f", finding.limit.name,
+                                       finding.limit.limit, std::ceil(finding.nearest_feasible)));
     }
   }
   if (advice.empty()) advice.push_back(report.ToString());
@@ -186,7 +191,10 @@ absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& con
   if (asked && !view.AllDone("profile/operators/")) return std::nullopt;
   const std::vector<OpKey> missing = view.Table() == nullptr ? keys : view.Table()->Missing(keys);
   if (!missing.empty()) {
-    if (asked) return FailStep(view, "PROFILE_INCOMPLETE", absl::StrCat("the device left ", missing.size(), " operators without a latency, the first is \"", ToString(missing[0]), "\""));
+    if (asked)
+      return FailStep(
+          view, "PROFILE_INCOMPLETE",
+          absl::StrCat("the device left ", missing.size(), " operators without a latency, the first is \"", ToString(missing[0]), "\""));
     AddOperators(missing, step);
     return step;
   }

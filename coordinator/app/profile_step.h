@@ -12,8 +12,8 @@
 
 namespace hanas::coordinator {
 
-/// The next step of PROFILING: operators without a row, whole networks to calibrate and to test the calibration, then the reachable ranges and
-/// whether the limits can be met. Pure.
+/// The next step of PROFILING: operators without a row, whole networks to calibrate and to test the calibration, then the reachable ranges
+/// and whether the limits can be met. Pure.
 absl::StatusOr<std::optional<AdvanceSearchUpdate>> ProfileStep(const SearchView& view, SearchContext& context);
 
 /// Networks that keep the limits as far as costs are known after profiling (or come closest), cheapest first; few. Pure.

@@ -21,11 +21,13 @@ double ChainSeconds(const SearchView& view, const std::string& prefix) {
   return seconds;
 }
 
-absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchContext& context, const CandidateScorer& scorer, const MemberRecord& record) {
+absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchContext& context, const CandidateScorer& scorer,
+                                        const MemberRecord& record) {
   const std::string prefix = MemberPrefix(record);
   const auto* bound = view.Done<BindOutcome>(prefix + "bind");
   const auto* verified = view.Done<VerifyOutcome>(prefix + "verify");
-  if (bound == nullptr || verified == nullptr) return absl::InternalError(absl::StrCat("expected ", record.id, " to be bound and verified, found it is not"));
+  if (bound == nullptr || verified == nullptr)
+    return absl::InternalError(absl::StrCat("expected ", record.id, " to be bound and verified, found it is not"));
   const SearchSpace& space = context.space();
   ReportMember member = {.record = record, .text = space.ToReadable(record.architecture), .json = space.ToJson(record.architecture)};
   member.precision = space.PrecisionSummary(record.architecture);
@@ -45,10 +47,14 @@ std::string ClassOf(const OpKey& key) {
   switch (key.kind) {
     case OpKind::kConv2d:
       if (key.kernel == 1) return "pointwise convolution";
-      return key.groups > 1 ? absl::StrCat("depthwise ", key.kernel, "x", key.kernel) : absl::StrCat("convolution ", key.kernel, "x", key.kernel);
-    case OpKind::kFullyConnected: return "fully connected";
-    case OpKind::kHardSwish: return "hard-swish";
-    default: return "";
+      return key.groups > 1 ? absl::StrCat("depthwise ", key.kernel, "x", key.kernel)
+                            : absl::StrCat("convolution ", key.kernel, "x", key.kernel);
+    case OpKind::kFullyConnected:
+      return "fully connected";
+    case OpKind::kHardSwish:
+      return "hard-swish";
+    default:
+      return "";
   }
 }
 
@@ -95,7 +101,8 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
     data.test_images = std::max(data.test_images, member->bound.test.images);
     (record.reference ? data.references : data.front).push_back(*std::move(member));
   }
-  std::stable_sort(data.front.begin(), data.front.end(), [](const ReportMember& a, const ReportMember& b) { return a.measured_us < b.measured_us; });
+  std::stable_sort(data.front.begin(), data.front.end(),
+                   [](const ReportMember& a, const ReportMember& b) { return a.measured_us < b.measured_us; });
   for (const MeasuredNetwork& network : view.Measurements(rounds)) {
     const double sum_us = (*scorer)->ScoreOne(network.architecture).sum_us;
     data.pairs.push_back({context.space().ToReadable(network.architecture), sum_us, ApplyCalibration(sum_us, data.latency.fit.calibration),

@@ -54,11 +54,11 @@ struct ReportData {
   SearchRecord record;
   SearchJob job;
   double log10_networks = 0;
-  std::vector<ReportMember> front;       // ascending measured latency
+  std::vector<ReportMember> front;  // ascending measured latency
   std::vector<ReportMember> references;
   FittedLatency latency;
   std::vector<ReportPair> pairs;
-  FitOutcome predictor;                  // the last one
+  FitOutcome predictor;  // the last one
   int64_t predictor_networks = 0;
   std::vector<OperatorComparison> comparisons;
   int64_t test_images = 0;

@@ -69,17 +69,17 @@ absl::StatusOr<RoundProposal> ProposeRound(const SearchView& view, SearchContext
   const std::vector<EvaluatedNetwork> evaluated = view.Evaluations(round);
   const EvolutionSpec& evolution = view.job().evolution;
   std::vector<Architecture> initial;
-  for (const Individual& survivor :
-       SelectSurvivors(TrueIndividuals(view, evaluated, *surrogates->scorer, surrogates->calibration), std::max(2, evolution.population / 2))) {
+  for (const Individual& survivor : SelectSurvivors(TrueIndividuals(view, evaluated, *surrogates->scorer, surrogates->calibration),
+                                                    std::max(2, evolution.population / 2))) {
     initial.push_back(survivor.architecture);
   }
-  const BatchScorer scorer =
-      SurrogateScorer(*surrogates, LimitsOf(view.job().target.limits, LatencyBound(view, surrogates->calibration)));
-  const absl::StatusOr<SurrogateSearchResult> found = RunSurrogateSearch(context.space(), scorer, initial,
-                                                                         {.seed = view.job().seed,
-                                                                          .round = static_cast<uint64_t>(round),
-                                                                          .population = evolution.population,
-                                                                          .evaluations = std::max(evolution.population, evolution.surrogate_evaluations)});
+  const BatchScorer scorer = SurrogateScorer(*surrogates, LimitsOf(view.job().target.limits, LatencyBound(view, surrogates->calibration)));
+  const absl::StatusOr<SurrogateSearchResult> found =
+      RunSurrogateSearch(context.space(), scorer, initial,
+                         {.seed = view.job().seed,
+                          .round = static_cast<uint64_t>(round),
+                          .population = evolution.population,
+                          .evaluations = std::max(evolution.population, evolution.surrogate_evaluations)});
   if (!found.ok()) return found.status();
   std::vector<Candidate> candidates;
   for (const std::vector<Individual>* group : {&found->front, &found->population}) {
@@ -106,7 +106,8 @@ absl::StatusOr<RoundRecord> LogRound(const SearchView& view, SearchContext& cont
     predicted.push_back(before->predictor.PredictOne(all[i].architecture).mean);
     found.push_back(all[i].score.fraction());
     const double measured_us = StatisticUs(*all[i].measured, view.job().target.statistic);
-    errors += std::abs(ApplyCalibration(before->scorer->ScoreOne(all[i].architecture).sum_us, before->calibration) - measured_us) / measured_us;
+    errors +=
+        std::abs(ApplyCalibration(before->scorer->ScoreOne(all[i].architecture).sum_us, before->calibration) - measured_us) / measured_us;
   }
   const double tau = KendallTauB(predicted, found);
   log.held_out_tau = std::isnan(tau) ? 0 : tau;  // not defined when all are equal
@@ -123,16 +124,17 @@ absl::StatusOr<RoundRecord> LogRound(const SearchView& view, SearchContext& cont
 }
 
 AdvanceSearchUpdate::Event RoundEvent(const RoundRecord& log) {
-  return {"round", absl::StrFormat("round %d: %d networks evaluated, held-out tau %.2f, latency error %.1f %%, hypervolume %.4f, front of %d", log.round,
-                                   log.evaluations, log.held_out_tau, 100 * log.latency_mape, log.hypervolume, log.front_size)};
+  return {"round",
+          absl::StrFormat("round %d: %d networks evaluated, held-out tau %.2f, latency error %.1f %%, hypervolume %.4f, front of %d",
+                          log.round, log.evaluations, log.held_out_tau, 100 * log.latency_mape, log.hypervolume, log.front_size)};
 }
 
 }  // namespace
 
 std::string PredictorKey(int round) { return round == 0 ? "sample/predictor" : absl::StrCat("round/", round - 1, "/predictor"); }
 
-std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vector<EvaluatedNetwork>& networks, const CandidateScorer& scorer,
-                                        const LatencyCalibration& calibration) {
+std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vector<EvaluatedNetwork>& networks,
+                                        const CandidateScorer& scorer, const LatencyCalibration& calibration) {
   const Limits& limits = view.job().target.limits;
   const std::vector<CostLimit> measured_limits = LimitsOf(limits, limits.latency_ms * 1000);
   const std::vector<CostLimit> predicted_limits = LimitsOf(limits, LatencyBound(view, calibration));
@@ -141,7 +143,8 @@ std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vecto
     CostVector costs = CostsOf(scorer.ScoreOne(network.architecture), calibration);
     if (network.measured.has_value()) costs[kLatencyCost] = StatisticUs(*network.measured, view.job().target.statistic);
     const double violation = TotalViolation(costs, network.measured.has_value() ? measured_limits : predicted_limits);
-    individuals.push_back({network.architecture, {.objectives = {1 - network.score.fraction(), costs[kLatencyCost]}, .violation = violation}});
+    individuals.push_back(
+        {network.architecture, {.objectives = {1 - network.score.fraction(), costs[kLatencyCost]}, .violation = violation}});
   }
   return individuals;
 }
@@ -156,9 +159,11 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
   }
   if (!view.Has(prefix + "evaluate/0")) {
     const absl::StatusOr<RoundProposal> proposal = ProposeRound(view, context, round);
-    if (!proposal.ok()) return FailStep(view, "SEARCH_FAILED", absl::StrCat("proposing round ", round + 1, ": ", proposal.status().message()));
+    if (!proposal.ok())
+      return FailStep(view, "SEARCH_FAILED", absl::StrCat("proposing round ", round + 1, ": ", proposal.status().message()));
     if (proposal->architectures.empty()) {
-      step.events.push_back({"warning", absl::StrCat("the space has no network left that was not evaluated; ", round, " rounds were enough")});
+      step.events.push_back(
+          {"warning", absl::StrCat("the space has no network left that was not evaluated; ", round, " rounds were enough")});
       step.next = SearchPhase::kVerifying;
       return step;
     }

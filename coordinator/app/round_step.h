@@ -12,17 +12,17 @@
 
 namespace hanas::coordinator {
 
-/// The next step of SEARCHING: propose a round on the surrogates, wait for its true evaluations and measurements, refit, log it, and so on for the
-/// job's rounds. A space that has no new network left ends the rounds early. Pure.
+/// The next step of SEARCHING: propose a round on the surrogates, wait for its true evaluations and measurements, refit, log it, and so on
+/// for the job's rounds. A space that has no new network left ends the rounds early. Pure.
 absl::StatusOr<std::optional<AdvanceSearchUpdate>> RoundStep(const SearchView& view, SearchContext& context);
 
 /// The predictor that a round proposes with.
 std::string PredictorKey(int round);
 
-/// Truly evaluated networks as the search compares them: error and latency (measured where it was, else predicted), and the violation of the limits.
-/// A latency that was only predicted keeps its limit with 95 % confidence or counts as violated.
-std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vector<EvaluatedNetwork>& networks, const CandidateScorer& scorer,
-                                        const LatencyCalibration& calibration);
+/// Truly evaluated networks as the search compares them: error and latency (measured where it was, else predicted), and the violation of
+/// the limits. A latency that was only predicted keeps its limit with 95 % confidence or counts as violated.
+std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vector<EvaluatedNetwork>& networks,
+                                        const CandidateScorer& scorer, const LatencyCalibration& calibration);
 
 }  // namespace hanas::coordinator
 

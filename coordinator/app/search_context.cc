@@ -29,7 +29,9 @@ absl::StatusOr<const CandidateScorer*> SearchContext::Scorer(const SearchView& v
   return &*scorer_;
 }
 
-std::string SearchContext::GraphDigestOf(const Architecture& architecture) const { return GraphDigest(lowering_.Lower(architecture)).ToHex(); }
+std::string SearchContext::GraphDigestOf(const Architecture& architecture) const {
+  return GraphDigest(lowering_.Lower(architecture)).ToHex();
+}
 
 std::string SearchContext::PlanDigestOf(const Architecture& architecture, const BackendCaps& caps) const {
   return PlanDigest(MakePlan(lowering_.Lower(architecture), caps)).ToHex();

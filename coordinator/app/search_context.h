@@ -27,8 +27,8 @@ struct FittedLatency {
   int num_fitted = 0;
 };
 
-/// What is expensive to derive from a search's state, kept while the process lives. Holds nothing that is not recomputed from the state, so losing it
-/// costs time only.
+/// What is expensive to derive from a search's state, kept while the process lives. Holds nothing that is not recomputed from the state, so
+/// losing it costs time only.
 ///
 /// Confined to the holder of the application's lock.
 class SearchContext {

@@ -34,7 +34,8 @@ MaybeStep BindAgent(const SearchView& view) {
 }
 
 /// The next task of a chain of training, none while one is under way or all are done.
-std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, const std::string& prefix, const TrainWork& first, int64_t chunk_steps) {
+std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, const std::string& prefix, const TrainWork& first,
+                                                      int64_t chunk_steps) {
   const std::vector<const TaskRecord*> tasks = view.Numbered(prefix);
   TrainWork work = first;
   if (!tasks.empty()) {
@@ -98,8 +99,8 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
   }
   const auto* fit = view.Done<FitOutcome>("sample/predictor");
   if (fit == nullptr) return std::nullopt;
-  step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks", fit->kind,
-                                                      fit->held_out_tau, 100 * fit->held_out_rmse, view.Evaluations(0).size())});
+  step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks",
+                                                      fit->kind, fit->held_out_tau, 100 * fit->held_out_rmse, view.Evaluations(0).size())});
   step.next = SearchPhase::kSearching;
   return step;
 }
@@ -115,8 +116,8 @@ std::string MemberLine(const SearchView& view, const MemberRecord& member) {
   const std::string prefix = MemberPrefix(member);
   const auto* bound = view.Done<BindOutcome>(prefix + "bind");
   const auto* verified = view.Done<VerifyOutcome>(prefix + "verify");
-  return absl::StrFormat("%s: %.1f %% on %d test images, %.0f us p50 on the device", member.id, 100 * bound->test.fraction(), bound->test.images,
-                         verified->device.p50_us);
+  return absl::StrFormat("%s: %.1f %% on %d test images, %.1f us p50 on the device", member.id, 100 * bound->test.fraction(),
+                         bound->test.images, verified->device.p50_us);
 }
 
 /// Training chunks and bindings that are due. True when every network is bound.
@@ -154,7 +155,8 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
     if (!all_bound || images == nullptr) break;  // measured when nothing else is left to compute
     const std::string prefix = MemberPrefix(member);
     const auto* bound = view.Done<BindOutcome>(prefix + "bind");
-    if (!view.Has(prefix + "verify")) step.tasks.emplace_back(prefix + "verify", VerifyWork{bound->bound_model, bound->onnx, images->images});
+    if (!view.Has(prefix + "verify"))
+      step.tasks.emplace_back(prefix + "verify", VerifyWork{bound->bound_model, bound->onnx, images->images});
     all_verified = all_verified && view.Done<VerifyOutcome>(prefix + "verify") != nullptr;
   }
   if (all_verified) {
@@ -168,13 +170,20 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
 
 absl::StatusOr<MaybeStep> PhaseStep(const SearchView& view, SearchContext& context) {
   switch (view.record().phase) {
-    case SearchPhase::kPending: return BindAgent(view);
-    case SearchPhase::kProfiling: return ProfileStep(view, context);
-    case SearchPhase::kTraining: return Train(view);
-    case SearchPhase::kSampling: return Sample(view, context);
-    case SearchPhase::kSearching: return RoundStep(view, context);
-    case SearchPhase::kVerifying: return Verify(view, context);
-    default: return std::nullopt;
+    case SearchPhase::kPending:
+      return BindAgent(view);
+    case SearchPhase::kProfiling:
+      return ProfileStep(view, context);
+    case SearchPhase::kTraining:
+      return Train(view);
+    case SearchPhase::kSampling:
+      return Sample(view, context);
+    case SearchPhase::kSearching:
+      return RoundStep(view, context);
+    case SearchPhase::kVerifying:
+      return Verify(view, context);
+    default:
+      return std::nullopt;
   }
 }
 

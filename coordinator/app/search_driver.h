@@ -11,11 +11,12 @@
 
 namespace hanas::coordinator {
 
-/// The life of a search: the next step that its state calls for, or nothing while it waits for tasks. Steps are applied one at a time until there is none.
+/// The life of a search: the next step that its state calls for, or nothing while it waits for tasks. Steps are applied one at a time until
+/// there is none.
 ///
-/// Deterministic and idempotent: a pure function of the state (`context` only remembers). Tasks have keys that say what they are, their order of
-/// completion plays no part, and after a restart the same steps follow. A search whose task failed, or whose inputs turn out to be unusable, gets the
-/// step to FAILED; a status is returned only for what is a defect of this program (INTERNAL).
+/// Deterministic and idempotent: a pure function of the state (`context` only remembers). Tasks have keys that say what they are, their
+/// order of completion plays no part, and after a restart the same steps follow. A search whose task failed, or whose inputs turn out to be
+/// unusable, gets the step to FAILED; a status is returned only for what is a defect of this program (INTERNAL).
 ///
 /// Searches and tasks:
 ///   PROFILING  profile/operators/N, profile/networks/N      what the space costs on this device; infeasible limits end here

@@ -38,12 +38,14 @@ int64_t StepsOf(const SearchView& view, const std::string& prefix, const std::ma
   int64_t step = 0;
   for (const TaskRecord* task : view.Numbered(prefix)) {
     const auto& work = std::get<TrainWork>(task->work);
-    step = task->state == TaskState::kDone ? work.to_step : work.from_step + std::min(work.to_step - work.from_step, LiveDone(live_done, *task));
+    step = task->state == TaskState::kDone ? work.to_step
+                                           : work.from_step + std::min(work.to_step - work.from_step, LiveDone(live_done, *task));
   }
   return step;
 }
 
-PhaseRecord CountUnits(const SearchView& view, const std::vector<std::string>& prefixes, std::string unit, const std::map<uint64_t, int64_t>& live_done) {
+PhaseRecord CountUnits(const SearchView& view, const std::vector<std::string>& prefixes, std::string unit,
+                       const std::map<uint64_t, int64_t>& live_done) {
   PhaseRecord progress = {.unit = std::move(unit)};
   for (const std::string& prefix : prefixes) {
     for (const TaskRecord* task : view.Numbered(prefix)) {
@@ -146,9 +148,12 @@ const LatencyTable* SearchView::Table() const {
 
 double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic statistic) {
   switch (statistic) {
-    case LatencyStatistic::kP50: return measurement.p50_us;
-    case LatencyStatistic::kP90: return measurement.p90_us;
-    case LatencyStatistic::kP99: return measurement.p99_us;
+    case LatencyStatistic::kP50:
+      return measurement.p50_us;
+    case LatencyStatistic::kP90:
+      return measurement.p90_us;
+    case LatencyStatistic::kP99:
+      return measurement.p99_us;
   }
   return measurement.p50_us;
 }
@@ -170,7 +175,8 @@ PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>
       progress = CountUnits(view, {"sample/"}, "networks", live_done);
       break;
     case SearchPhase::kSearching: {
-      progress = {.total = static_cast<int64_t>(view.job().evolution.rounds) * view.job().evolution.evaluations_per_round, .unit = "networks"};
+      progress = {.total = static_cast<int64_t>(view.job().evolution.rounds) * view.job().evolution.evaluations_per_round,
+                  .unit = "networks"};
       for (int round = 0; round < view.job().evolution.rounds; ++round) {
         progress.done += CountUnits(view, {absl::StrCat("round/", round, "/evaluate/")}, "", live_done).done;
       }

@@ -18,7 +18,8 @@ auto FindIn(const Map& map, uint64_t id) -> const typename Map::mapped_type* {
 }
 
 absl::Status Broken(absl::string_view what) {
-  return absl::DataLossError(absl::StrCat("the stored state is inconsistent: ", what, "; restore the data directory from a backup, or use a new one"));
+  return absl::DataLossError(
+      absl::StrCat("the stored state is inconsistent: ", what, "; restore the data directory from a backup, or use a new one"));
 }
 
 void Append(std::vector<StoreChange>& batch, const RecordKey& key, const AnyRecord& record) {
@@ -43,7 +44,8 @@ class Loader {
     for (const auto& [id, task] : state_.tasks) {
       const auto search = state_.searches.find(task.search);
       if (search == state_.searches.end()) return Broken(absl::StrCat("task ", id, " is of search ", task.search, ", which is not there"));
-      if (!search->second.tasks.emplace(task.key, id).second) return Broken(absl::StrCat("two tasks of search ", task.search, " are named ", task.key));
+      if (!search->second.tasks.emplace(task.key, id).second)
+        return Broken(absl::StrCat("two tasks of search ", task.search, " are named ", task.key));
     }
     for (EventRecord& event : events_) {
       const auto search = state_.searches.find(event.search);
@@ -93,10 +95,14 @@ class Loader {
 
 absl::Status CheckTask(const TaskRecord& task, uint64_t counter) {
   const std::string name = absl::StrCat("task ", task.id, " (", task.key, ")");
-  if (task.id > counter || task.fencing_token > counter) return Broken(absl::StrCat(name, " has an id or token above the counter ", counter));
-  if ((task.state == TaskState::kDone) != task.outcome.has_value()) return Broken(absl::StrCat(name, " is done without an outcome, or has one before"));
-  if (task.outcome.has_value() && task.outcome->index() != task.work.index()) return Broken(absl::StrCat(name, " has the outcome of other work"));
-  if (task.state == TaskState::kLeased && (task.fencing_token == 0 || task.party == 0)) return Broken(absl::StrCat(name, " is leased to nobody"));
+  if (task.id > counter || task.fencing_token > counter)
+    return Broken(absl::StrCat(name, " has an id or token above the counter ", counter));
+  if ((task.state == TaskState::kDone) != task.outcome.has_value())
+    return Broken(absl::StrCat(name, " is done without an outcome, or has one before"));
+  if (task.outcome.has_value() && task.outcome->index() != task.work.index())
+    return Broken(absl::StrCat(name, " has the outcome of other work"));
+  if (task.state == TaskState::kLeased && (task.fencing_token == 0 || task.party == 0))
+    return Broken(absl::StrCat(name, " is leased to nobody"));
   return absl::OkStatus();
 }
 
@@ -104,15 +110,24 @@ absl::Status CheckTask(const TaskRecord& task, uint64_t counter) {
 
 absl::string_view Name(SearchPhase phase) {
   switch (phase) {
-    case SearchPhase::kPending: return "PENDING";
-    case SearchPhase::kProfiling: return "PROFILING";
-    case SearchPhase::kTraining: return "TRAINING";
-    case SearchPhase::kSampling: return "SAMPLING";
-    case SearchPhase::kSearching: return "SEARCHING";
-    case SearchPhase::kVerifying: return "VERIFYING";
-    case SearchPhase::kSucceeded: return "SUCCEEDED";
-    case SearchPhase::kFailed: return "FAILED";
-    case SearchPhase::kCancelled: return "CANCELLED";
+    case SearchPhase::kPending:
+      return "PENDING";
+    case SearchPhase::kProfiling:
+      return "PROFILING";
+    case SearchPhase::kTraining:
+      return "TRAINING";
+    case SearchPhase::kSampling:
+      return "SAMPLING";
+    case SearchPhase::kSearching:
+      return "SEARCHING";
+    case SearchPhase::kVerifying:
+      return "VERIFYING";
+    case SearchPhase::kSucceeded:
+      return "SUCCEEDED";
+    case SearchPhase::kFailed:
+      return "FAILED";
+    case SearchPhase::kCancelled:
+      return "CANCELLED";
   }
   return "UNKNOWN";
 }
@@ -139,7 +154,8 @@ std::vector<StoreChange> BatchOf(const State& state, const Changes& changes) {
   }
   for (const uint64_t id : changes.parties) Append(batch, {RecordKind::kParty, 0, id}, state.parties.at(id));
   for (const auto& [search, sequence] : changes.events) {
-    Append(batch, {RecordKind::kEvent, search, static_cast<uint64_t>(sequence)}, state.searches.at(search).events.at(static_cast<size_t>(sequence - 1)));
+    Append(batch, {RecordKind::kEvent, search, static_cast<uint64_t>(sequence)},
+           state.searches.at(search).events.at(static_cast<size_t>(sequence - 1)));
   }
   for (const auto& [context, op] : changes.rows) {
     const std::string text = ToString(op);

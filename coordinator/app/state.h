@@ -68,8 +68,8 @@ struct Changes {
 /// The touched records as one batch for the store.
 std::vector<StoreChange> BatchOf(const State& state, const Changes& changes);
 
-/// The state from records, with the invariants checked: every task has its search, keys are unique, states and outcomes agree, no id or token
-/// is above the counter. Returns DATA_LOSS naming the broken one, FAILED_PRECONDITION for records of a newer version.
+/// The state from records, with the invariants checked: every task has its search, keys are unique, states and outcomes agree, no id or
+/// token is above the counter. Returns DATA_LOSS naming the broken one, FAILED_PRECONDITION for records of a newer version.
 absl::StatusOr<State> LoadState(const std::vector<StoreRecord>& records, const SpecParser& parse_spec);
 
 /// The invariants alone.

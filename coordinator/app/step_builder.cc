@@ -29,8 +29,8 @@ AdvanceSearchUpdate FailStep(const SearchView& view, std::string code, std::stri
   return step;
 }
 
-void AddEvaluations(const SearchView& view, const SearchContext& context, const std::string& prefix, const std::vector<Architecture>& architectures,
-                    AdvanceSearchUpdate& step) {
+void AddEvaluations(const SearchView& view, const SearchContext& context, const std::string& prefix,
+                    const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step) {
   const ArtifactRef checkpoint = view.ChainEnd("train/")->checkpoint;
   int number = 0;
   InBatches(architectures.size(), [&](size_t begin, size_t end) {
@@ -43,8 +43,8 @@ void AddEvaluations(const SearchView& view, const SearchContext& context, const 
   });
 }
 
-void AddMeasurements(const SearchView& view, const SearchContext& context, const std::string& prefix, const std::vector<Architecture>& architectures,
-                     AdvanceSearchUpdate& step) {
+void AddMeasurements(const SearchView& view, const SearchContext& context, const std::string& prefix,
+                     const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step) {
   int number = 0;
   InBatches(architectures.size(), [&](size_t begin, size_t end) {
     MeasureNetworksWork work;

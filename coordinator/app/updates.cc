@@ -48,9 +48,9 @@ void CountFailure(TaskRecord& task, std::string code, std::string message) {
 absl::Status NoTask(uint64_t task) { return absl::NotFoundError(absl::StrCat("expected a task that exists, found tasks/", task)); }
 
 absl::Status Stale(const TaskRecord& task, const Holder& holder) {
-  return WithReason(absl::FailedPreconditionError(absl::StrCat("expected the live lease of the task, with token ", task.fencing_token, ", found token ",
-                                                               holder.fencing_token, ": the lease was replaced, ran out or is over; drop the work on tasks/",
-                                                               task.id)),
+  return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                        "expected the live lease of the task, with token ", task.fencing_token, ", found token ", holder.fencing_token,
+                        ": the lease was replaced, ran out or is over; drop the work on tasks/", task.id)),
                     "STALE_LEASE");
 }
 
@@ -89,7 +89,8 @@ absl::Status CancelSearchUpdate::Check(const State& state) const {
   const SearchState* found = state.FindSearch(search);
   if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", search));
   if (IsTerminal(found->record.phase)) {
-    return absl::FailedPreconditionError(absl::StrCat("expected a search that goes on, found it ", Name(found->record.phase), ": searches/", search));
+    return absl::FailedPreconditionError(
+        absl::StrCat("expected a search that goes on, found it ", Name(found->record.phase), ": searches/", search));
   }
   return absl::OkStatus();
 }
@@ -109,8 +110,8 @@ uint64_t FindPartyId(const State& state, bool agent, absl::string_view name) {
 
 absl::Status RegisterPartyUpdate::Check(const State&) const {
   if (party.name.empty() || party.instance.empty() || party.host.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("expected a party with a name, an instance id and a host id, found \"", party.name, "\", \"",
-                                                   party.instance, "\", \"", party.host, "\""));
+    return absl::InvalidArgumentError(absl::StrCat("expected a party with a name, an instance id and a host id, found \"", party.name,
+                                                   "\", \"", party.instance, "\", \"", party.host, "\""));
   }
   return absl::OkStatus();
 }
@@ -127,8 +128,9 @@ void RegisterPartyUpdate::Apply(State& state, Changes& changes) const {
       task.fenced_without_progress = moved ? 0 : task.fenced_without_progress + 1;
       if (task.fenced_without_progress >= kMaxFencedWithoutProgress) {
         task.fenced_without_progress = 0;
-        CountFailure(task, "HOLDER_RESTARTED", absl::StrCat("the process of ", party.name, " was replaced ", kMaxFencedWithoutProgress,
-                                                            " times before it made progress on ", task.key));
+        CountFailure(task, "HOLDER_RESTARTED",
+                     absl::StrCat("the process of ", party.name, " was replaced ", kMaxFencedWithoutProgress,
+                                  " times before it made progress on ", task.key));
       }
       changes.tasks.insert(task_id);
     }
@@ -141,7 +143,8 @@ void RegisterPartyUpdate::Apply(State& state, Changes& changes) const {
 absl::Status GrantLeaseUpdate::Check(const State& state) const {
   const TaskRecord* found = state.FindTask(task);
   if (found == nullptr) return NoTask(task);
-  if (found->state != TaskState::kReady) return absl::AbortedError(absl::StrCat("expected a task that is ready, found another state: tasks/", task));
+  if (found->state != TaskState::kReady)
+    return absl::AbortedError(absl::StrCat("expected a task that is ready, found another state: tasks/", task));
   if (state.FindParty(party) == nullptr) return absl::NotFoundError(absl::StrCat("expected a registered party, found ", party));
   return absl::OkStatus();
 }
@@ -167,7 +170,8 @@ absl::Status CheckHolder(const State& state, const Holder& holder) {
 absl::Status ExpireLeaseUpdate::Check(const State& state) const {
   const TaskRecord* found = state.FindTask(task);
   if (found == nullptr) return NoTask(task);
-  if (found->state != TaskState::kLeased) return absl::AbortedError(absl::StrCat("expected a leased task, found another state: tasks/", task));
+  if (found->state != TaskState::kLeased)
+    return absl::AbortedError(absl::StrCat("expected a leased task, found another state: tasks/", task));
   return absl::OkStatus();
 }
 

@@ -14,8 +14,9 @@
 
 namespace hanas::coordinator {
 
-// Every change of the state is one of these values. Check says whether it may happen and changes nothing; Apply, after a Check that passed, makes it
-// happen and notes the touched records, which the caller writes in one synced batch. All are deterministic: no clock, no randomness.
+// Every change of the state is one of these values. Check says whether it may happen and changes nothing; Apply, after a Check that passed,
+// makes it happen and notes the touched records, which the caller writes in one synced batch. All are deterministic: no clock, no
+// randomness.
 //
 // Reasons (core/base/error_reason.h): STALE_LEASE for a fencing token or instance that was replaced.
 
@@ -73,7 +74,8 @@ struct ExpireLeaseUpdate {
   void Apply(State& state, Changes& changes) const;
 };
 
-/// Training that stopped before its last step is ready again from its checkpoint. Measured operators enter the table of the search's device.
+/// Training that stopped before its last step is ready again from its checkpoint. Measured operators enter the table of the search's
+/// device.
 struct CompleteTaskUpdate {
   Holder holder;
   Outcome outcome;
@@ -116,7 +118,7 @@ struct AdvanceSearchUpdate {
   uint64_t search = 0;
   SearchPhase expected = SearchPhase::kPending;
   std::optional<SearchPhase> next;
-  std::string error;       // of kFailed
+  std::string error;  // of kFailed
   std::string error_code;
   std::vector<std::pair<std::string, Work>> tasks;
   std::optional<Binding> binding;

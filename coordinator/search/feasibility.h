@@ -43,7 +43,7 @@ struct LimitFinding {
   double min_reachable = 0;     // of this cost, over the whole space
   double nearest_feasible = 0;  // smallest value of this cost among networks that keep all other limits (over the whole space when the
                                 // others cannot be kept together); the limit itself when it is not the obstacle
-  bool met_alone = false;  // min_reachable <= limit
+  bool met_alone = false;       // min_reachable <= limit
 };
 
 struct FeasibilityReport {

@@ -24,7 +24,8 @@ class ArtifactServiceImpl final : public v1::ArtifactService::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status UploadArtifact(grpc::ServerContext*, grpc::ServerReader<v1::UploadArtifactRequest>* reader, v1::UploadArtifactResponse*) override {
+  grpc::Status UploadArtifact(grpc::ServerContext*, grpc::ServerReader<v1::UploadArtifactRequest>* reader,
+                              v1::UploadArtifactResponse*) override {
     ArtifactRef artifact;
     v1::UploadArtifactRequest request;
     while (reader->Read(&request)) {
@@ -35,7 +36,8 @@ class ArtifactServiceImpl final : public v1::ArtifactService::Service {
               absl::StrCat("artifact.size_bytes: expected 0 to ", kMaxArtifactBytes, ", found ", artifact.size_bytes)));
         }
       }
-      if (absl::Status status = artifacts_->WritePart(artifact, request.offset(), request.data()); !status.ok()) return rpc::ToGrpcStatus(status);
+      if (absl::Status status = artifacts_->WritePart(artifact, request.offset(), request.data()); !status.ok())
+        return rpc::ToGrpcStatus(status);
     }
     return rpc::ToGrpcStatus(artifacts_->Finish(artifact));
   }

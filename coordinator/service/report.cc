@@ -14,9 +14,12 @@ namespace {
 
 std::string TrainingNote(const ReportMember& member) {
   switch (member.record.training) {
-    case TrainingKind::kFineTune: return absl::StrCat("from the supernet, fine-tuned for ", member.record.steps, " steps");
-    case TrainingKind::kAlone: return absl::StrCat("trained alone for ", member.record.steps, " steps");
-    case TrainingKind::kSupernet: break;
+    case TrainingKind::kFineTune:
+      return absl::StrCat("from the supernet, fine-tuned for ", member.record.steps, " steps");
+    case TrainingKind::kAlone:
+      return absl::StrCat("trained alone for ", member.record.steps, " steps");
+    case TrainingKind::kSupernet:
+      break;
   }
   return "";
 }
@@ -128,7 +131,8 @@ void FillSearch(const ReportData& data, v1::Report& out) {
     }
   }
   out.set_candidates_scored(data.record.candidates_scored);
-  if (data.record.scoring_seconds > 0) out.set_candidates_per_second(static_cast<double>(data.record.candidates_scored) / data.record.scoring_seconds);
+  if (data.record.scoring_seconds > 0)
+    out.set_candidates_per_second(static_cast<double>(data.record.candidates_scored) / data.record.scoring_seconds);
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 
 namespace hanas::coordinator {
 
-/// The report of a search that SUCCEEDED. Files are named as the command line writes them: "<id>.onnx" and "<id>.hanas" beside the report. Pure.
+/// The report of a search that SUCCEEDED. Files are named as the command line writes them: "<id>.onnx" and "<id>.hanas" beside the report.
+/// Pure.
 v1::Report MakeReport(const ReportData& data);
 
 }  // namespace hanas::coordinator

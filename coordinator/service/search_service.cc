@@ -56,7 +56,8 @@ class SearchServiceImpl final : public v1::SearchService::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status WatchSearch(grpc::ServerContext* context, const v1::WatchSearchRequest* request, grpc::ServerWriter<v1::SearchEvent>* writer) override {
+  grpc::Status WatchSearch(grpc::ServerContext* context, const v1::WatchSearchRequest* request,
+                           grpc::ServerWriter<v1::SearchEvent>* writer) override {
     const absl::StatusOr<uint64_t> id = IdFromName(request->name(), "searches");
     if (!id.ok()) return rpc::ToGrpcStatus(id.status());
     int64_t sequence = request->after_sequence();
@@ -68,7 +69,8 @@ class SearchServiceImpl final : public v1::SearchService::Service {
         sequence = event.sequence;
       }
       if (IsTerminal(watched->search.record.phase)) return grpc::Status::OK;
-      if (watched->stopped) return rpc::ToGrpcStatus(absl::UnavailableError("the coordinator is shutting down; watch again from the last sequence"));
+      if (watched->stopped)
+        return rpc::ToGrpcStatus(absl::UnavailableError("the coordinator is shutting down; watch again from the last sequence"));
       if (!writer->Write(ProgressEvent(watched->search))) return grpc::Status::OK;
     }
     return grpc::Status::OK;

@@ -10,8 +10,8 @@
 
 namespace hanas::coordinator {
 
-// The coordinator's gRPC services. A handler validates, converts, makes one application call and converts back: no state, no policy, no locks.
-// Arguments are borrowed and must outlive the service. Thread-safe.
+// The coordinator's gRPC services. A handler validates, converts, makes one application call and converts back: no state, no policy, no
+// locks. Arguments are borrowed and must outlive the service. Thread-safe.
 
 std::unique_ptr<grpc::Service> CreateSearchService(App* app);
 std::unique_ptr<grpc::Service> CreateTaskService(App* app);

@@ -170,7 +170,8 @@ EvaluateOutcome FromProto(const v1::EvaluateResult& proto) {
 
 MeasureOperatorsOutcome FromProto(const v1::MeasureOperatorsResult& proto) {
   MeasureOperatorsOutcome outcome = {.host = FromProto(proto.host()), .seconds = proto.seconds()};
-  for (const v1::OperatorRow& row : proto.rows()) outcome.rows.push_back({row.key(), row.flushed_us(), row.hot_us(), row.cv(), row.rounds(), row.noisy()});
+  for (const v1::OperatorRow& row : proto.rows())
+    outcome.rows.push_back({row.key(), row.flushed_us(), row.hot_us(), row.cv(), row.rounds(), row.noisy()});
   return outcome;
 }
 
@@ -194,7 +195,8 @@ VerifyOutcome FromProto(const v1::VerifyModelResult& proto) {
 
 absl::Status CheckText(absl::string_view field, absl::string_view text, bool required) {
   if (text.size() <= kMaxTextBytes && (!required || !text.empty())) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(field, ": expected ", required ? 1 : 0, " to ", kMaxTextBytes, " bytes, found ", text.size()));
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": expected ", required ? 1 : 0, " to ", kMaxTextBytes, " bytes, found ", text.size()));
 }
 
 DeviceDescription FromProto(const v1::DeviceContext& proto) {
@@ -213,9 +215,11 @@ DeviceDescription FromProto(const v1::DeviceContext& proto) {
 absl::StatusOr<uint64_t> IdFromName(absl::string_view name, absl::string_view collection) {
   absl::string_view number = name;
   uint64_t id = 0;
-  const bool good = absl::ConsumePrefix(&number, collection) && absl::ConsumePrefix(&number, "/") && absl::SimpleAtoi(number, &id) && id > 0;
+  const bool good =
+      absl::ConsumePrefix(&number, collection) && absl::ConsumePrefix(&number, "/") && absl::SimpleAtoi(number, &id) && id > 0;
   if (good) return id;
-  return absl::InvalidArgumentError(absl::StrCat("expected a name like \"", collection, "/12\", found \"", absl::CHexEscape(name.substr(0, 80)), "\""));
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected a name like \"", collection, "/12\", found \"", absl::CHexEscape(name.substr(0, 80)), "\""));
 }
 
 absl::StatusOr<uint64_t> PartyIdFromName(absl::string_view name) {
@@ -231,8 +235,13 @@ absl::StatusOr<PartyRecord> PartyFromProto(const v1::Party& proto) {
     if (absl::Status status = CheckText(field, text, true); !status.ok()) return status;
   }
   if (absl::Status status = CheckText("party.version", proto.version(), false); !status.ok()) return status;
-  if (proto.has_worker() == proto.has_agent()) return absl::InvalidArgumentError("party: expected either worker or agent, found both or neither");
-  PartyRecord party = {.agent = proto.has_agent(), .name = proto.name(), .instance = proto.instance_id(), .host = proto.host_id(), .version = proto.version()};
+  if (proto.has_worker() == proto.has_agent())
+    return absl::InvalidArgumentError("party: expected either worker or agent, found both or neither");
+  PartyRecord party = {.agent = proto.has_agent(),
+                       .name = proto.name(),
+                       .instance = proto.instance_id(),
+                       .host = proto.host_id(),
+                       .version = proto.version()};
   if (proto.has_worker()) {
     party.threads = proto.worker().threads();
     party.datasets.assign(proto.worker().datasets().begin(), proto.worker().datasets().end());
@@ -268,7 +277,8 @@ v1::Task ToProto(const GrantedTask& granted) {
   return proto;
 }
 
-absl::StatusOr<Holder> HolderFromProto(absl::string_view party, absl::string_view instance, absl::string_view task, uint64_t fencing_token) {
+absl::StatusOr<Holder> HolderFromProto(absl::string_view party, absl::string_view instance, absl::string_view task,
+                                       uint64_t fencing_token) {
   const absl::StatusOr<uint64_t> party_id = PartyIdFromName(party);
   if (!party_id.ok()) return party_id.status();
   const absl::StatusOr<uint64_t> task_id = IdFromName(task, "tasks");
@@ -279,8 +289,10 @@ absl::StatusOr<Holder> HolderFromProto(absl::string_view party, absl::string_vie
 absl::StatusOr<Outcome> OutcomeFromProto(const v1::CompleteTaskRequest& request) {
   using Request = v1::CompleteTaskRequest;
   switch (request.result_case()) {
-    case Request::kTrain: return FromProto(request.train());
-    case Request::kEvaluate: return FromProto(request.evaluate());
+    case Request::kTrain:
+      return FromProto(request.train());
+    case Request::kEvaluate:
+      return FromProto(request.evaluate());
     case Request::kFitPredictor: {
       const v1::FitPredictorResult& fit = request.fit_predictor();
       return FitOutcome{fit.predictor(), fit.held_out_tau(), fit.held_out_rmse(), fit.kind()};
@@ -289,11 +301,16 @@ absl::StatusOr<Outcome> OutcomeFromProto(const v1::CompleteTaskRequest& request)
       const v1::BindResult& bind = request.bind();
       return BindOutcome{FromProto(bind.bound_model()), FromProto(bind.onnx()), FromProto(bind.test()), bind.seconds()};
     }
-    case Request::kPackImages: return PackOutcome{FromProto(request.pack_images().images()), request.pack_images().num_images()};
-    case Request::kMeasureOperators: return FromProto(request.measure_operators());
-    case Request::kMeasureNetworks: return FromProto(request.measure_networks());
-    case Request::kVerifyModel: return FromProto(request.verify_model());
-    case Request::RESULT_NOT_SET: break;
+    case Request::kPackImages:
+      return PackOutcome{FromProto(request.pack_images().images()), request.pack_images().num_images()};
+    case Request::kMeasureOperators:
+      return FromProto(request.measure_operators());
+    case Request::kMeasureNetworks:
+      return FromProto(request.measure_networks());
+    case Request::kVerifyModel:
+      return FromProto(request.verify_model());
+    case Request::RESULT_NOT_SET:
+      break;
   }
   return absl::InvalidArgumentError(absl::StrCat("result: expected the result of the task's work, found none for ", request.task()));
 }

@@ -11,8 +11,8 @@
 
 namespace hanas::coordinator {
 
-// Wire <-> application for parties, tasks and outcomes. XFromProto returns INVALID_ARGUMENT saying what was expected and found. Thread-safe: free functions
-// without state.
+// Wire <-> application for parties, tasks and outcomes. XFromProto returns INVALID_ARGUMENT saying what was expected and found.
+// Thread-safe: free functions without state.
 
 /// The number of "tasks/12" for the collection "tasks".
 absl::StatusOr<uint64_t> IdFromName(absl::string_view name, absl::string_view collection);

@@ -89,7 +89,8 @@ int64_t FileSize(int file) {
 absl::Status CheckRef(const ArtifactRef& artifact) {
   if (absl::Status status = CheckSha256(artifact.sha256); !status.ok()) return status;
   if (artifact.size_bytes >= 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("expected an artifact size of 0 or more bytes, found ", artifact.size_bytes, " for ", artifact.sha256));
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected an artifact size of 0 or more bytes, found ", artifact.size_bytes, " for ", artifact.sha256));
 }
 
 }  // namespace
@@ -103,7 +104,8 @@ std::string Sha256(absl::string_view bytes) {
 absl::Status CheckSha256(absl::string_view sha256) {
   const bool hex = std::all_of(sha256.begin(), sha256.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (sha256.size() == 64 && hex) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("expected a SHA-256 of 64 lower-case hexadecimal digits, found \"", absl::CHexEscape(sha256.substr(0, 80)), "\""));
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected a SHA-256 of 64 lower-case hexadecimal digits, found \"", absl::CHexEscape(sha256.substr(0, 80)), "\""));
 }
 
 absl::StatusOr<std::unique_ptr<ArtifactStore>> ArtifactStore::Open(std::string directory) {
@@ -125,8 +127,10 @@ bool ArtifactStore::Contains(absl::string_view sha256) const {
 absl::StatusOr<ArtifactStore::UploadState> ArtifactStore::Stat(absl::string_view sha256) const {
   if (absl::Status status = CheckSha256(sha256); !status.ok()) return status;
   struct stat info = {};
-  if (stat(CompletePath(sha256).c_str(), &info) == 0) return UploadState{.complete = true, .received_bytes = static_cast<int64_t>(info.st_size)};
-  if (stat(PartialPath(sha256).c_str(), &info) == 0) return UploadState{.complete = false, .received_bytes = static_cast<int64_t>(info.st_size)};
+  if (stat(CompletePath(sha256).c_str(), &info) == 0)
+    return UploadState{.complete = true, .received_bytes = static_cast<int64_t>(info.st_size)};
+  if (stat(PartialPath(sha256).c_str(), &info) == 0)
+    return UploadState{.complete = false, .received_bytes = static_cast<int64_t>(info.st_size)};
   return UploadState{};
 }
 
@@ -140,8 +144,8 @@ absl::Status ArtifactStore::WritePart(const ArtifactRef& artifact, int64_t offse
   const int64_t size = FileSize(file);
   const auto length = static_cast<int64_t>(data.size());
   if (offset < 0 || offset > size || length > artifact.size_bytes - offset) {
-    return absl::OutOfRangeError(absl::StrCat("expected data from an offset of at most ", size, " that end within ", artifact.size_bytes, " bytes, found ",
-                                              length, " bytes at ", offset, " for ", artifact.sha256));
+    return absl::OutOfRangeError(absl::StrCat("expected data from an offset of at most ", size, " that end within ", artifact.size_bytes,
+                                              " bytes, found ", length, " bytes at ", offset, " for ", artifact.sha256));
   }
   return WriteAll(file, data, offset, path);
 }
@@ -155,18 +159,19 @@ absl::Status ArtifactStore::Finish(const ArtifactRef& artifact) {
   const absl::Cleanup close_file = [file] { close(file); };
   const int64_t size = FileSize(file);
   if (size < artifact.size_bytes) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("expected ", artifact.size_bytes, " bytes, received ", size, "; continue the upload of ", artifact.sha256, " from there"));
+    return absl::FailedPreconditionError(absl::StrCat("expected ", artifact.size_bytes, " bytes, received ", size,
+                                                      "; continue the upload of ", artifact.sha256, " from there"));
   }
   const absl::StatusOr<std::string> digest = HashFile(file, path);
   if (!digest.ok()) return digest.status();
   if (*digest != artifact.sha256 || size != artifact.size_bytes) {
     unlink(path.c_str());
-    return absl::DataLossError(absl::StrCat("expected ", artifact.size_bytes, " bytes with SHA-256 ", artifact.sha256, ", found ", size, " with ", *digest,
-                                            "; the upload was dropped, send it again"));
+    return absl::DataLossError(absl::StrCat("expected ", artifact.size_bytes, " bytes with SHA-256 ", artifact.sha256, ", found ", size,
+                                            " with ", *digest, "; the upload was dropped, send it again"));
   }
   if (fsync(file) != 0) return FromErrno(errno, "syncing", path);
-  if (rename(path.c_str(), CompletePath(artifact.sha256).c_str()) != 0 && !Contains(artifact.sha256)) return FromErrno(errno, "renaming", path);
+  if (rename(path.c_str(), CompletePath(artifact.sha256).c_str()) != 0 && !Contains(artifact.sha256))
+    return FromErrno(errno, "renaming", path);
   return SyncDirectory(absl::StrCat(directory_, "/complete"));
 }
 
@@ -193,7 +198,8 @@ absl::StatusOr<std::string> ArtifactStore::Read(absl::string_view sha256, int64_
     const ssize_t count = pread(file, data.data() + done, data.size() - done, offset + static_cast<int64_t>(done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return FromErrno(errno, "reading", path);
-    if (count == 0) return absl::DataLossError(absl::StrCat("expected ", size, " bytes in ", path, ", found ", offset + static_cast<int64_t>(done)));
+    if (count == 0)
+      return absl::DataLossError(absl::StrCat("expected ", size, " bytes in ", path, ", found ", offset + static_cast<int64_t>(done)));
     done += static_cast<size_t>(count);
   }
   return data;

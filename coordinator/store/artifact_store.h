@@ -41,11 +41,11 @@ class ArtifactStore {
   absl::StatusOr<UploadState> Stat(absl::string_view sha256) const;
   bool Contains(absl::string_view sha256) const;
 
-  /// Writes `data` at `offset` of the partial file. Returns INVALID_ARGUMENT for a bad reference, OUT_OF_RANGE when `offset` leaves a hole or
-  /// the data go beyond the artifact's size, RESOURCE_EXHAUSTED when the disk is full. Of a complete artifact it does nothing.
+  /// Writes `data` at `offset` of the partial file. Returns INVALID_ARGUMENT for a bad reference, OUT_OF_RANGE when `offset` leaves a hole
+  /// or the data go beyond the artifact's size, RESOURCE_EXHAUSTED when the disk is full. Of a complete artifact it does nothing.
   absl::Status WritePart(const ArtifactRef& artifact, int64_t offset, absl::string_view data);
-  /// Verifies, syncs and publishes. Returns FAILED_PRECONDITION when bytes are missing, DATA_LOSS when the digest is another (the partial file
-  /// is then removed: upload it again).
+  /// Verifies, syncs and publishes. Returns FAILED_PRECONDITION when bytes are missing, DATA_LOSS when the digest is another (the partial
+  /// file is then removed: upload it again).
   absl::Status Finish(const ArtifactRef& artifact);
 
   /// WritePart and Finish of bytes at hand.
@@ -54,7 +54,8 @@ class ArtifactStore {
   /// At most `max_bytes` from `offset`; empty at the end. Returns NOT_FOUND, or OUT_OF_RANGE beyond the end.
   absl::StatusOr<std::string> Read(absl::string_view sha256, int64_t offset, int64_t max_bytes) const;
 
-  /// Removes a complete artifact; fine when there is none. Who references what is the caller's to know. Returns INVALID_ARGUMENT for a bad digest.
+  /// Removes a complete artifact; fine when there is none. Who references what is the caller's to know. Returns INVALID_ARGUMENT for a bad
+  /// digest.
   absl::Status Remove(absl::string_view sha256);
 
  private:

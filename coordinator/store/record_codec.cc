@@ -78,7 +78,8 @@ absl::StatusOr<TaskRecord> Get(const pb::Task& in) {
   if (in.state() < 0 || in.state() > static_cast<int>(TaskState::kCancelled)) return OutOfEnum("task state", in.state());
   absl::StatusOr<Work> work = WorkFromStored(in.work());
   if (!work.ok()) return work.status();
-  TaskRecord out = {.id = in.id(), .search = in.search(), .key = in.key(), .work = *std::move(work), .state = static_cast<TaskState>(in.state())};
+  TaskRecord out = {
+      .id = in.id(), .search = in.search(), .key = in.key(), .work = *std::move(work), .state = static_cast<TaskState>(in.state())};
   out.attempt = in.attempt();
   out.fencing_token = in.fencing_token();
   out.party = in.party();
@@ -175,7 +176,8 @@ bool IsPhase(int value) { return value >= static_cast<int>(SearchPhase::kPending
 void GetResults(const pb::Search& in, SearchRecord& out) {
   if (in.has_profile()) out.profile = Get(in.profile());
   for (const pb::Round& round : in.rounds()) {
-    out.rounds.push_back({round.round(), round.evaluations(), round.held_out_tau(), round.hypervolume(), round.latency_mape(), round.front_size()});
+    out.rounds.push_back(
+        {round.round(), round.evaluations(), round.held_out_tau(), round.hypervolume(), round.latency_mape(), round.front_size()});
   }
   for (const pb::Member& member : in.members()) {
     out.members.push_back({.id = member.id(),
@@ -293,13 +295,20 @@ absl::StatusOr<AnyRecord> ParseRecord(absl::string_view bytes) {
                                                       ": install the newer HA-NAS that wrote them, or use a new directory"));
   }
   switch (stored.record_case()) {
-    case pb::Record::kCounter: return AnyRecord(CounterRecord{stored.counter()});
-    case pb::Record::kSearch: return Widen(Get(stored.search()));
-    case pb::Record::kTask: return Widen(Get(stored.task()));
-    case pb::Record::kEvent: return Widen(Get(stored.event()));
-    case pb::Record::kParty: return AnyRecord(Get(stored.party()));
-    case pb::Record::kLatency: return AnyRecord(Get(stored.latency()));
-    case pb::Record::RECORD_NOT_SET: break;
+    case pb::Record::kCounter:
+      return AnyRecord(CounterRecord{stored.counter()});
+    case pb::Record::kSearch:
+      return Widen(Get(stored.search()));
+    case pb::Record::kTask:
+      return Widen(Get(stored.task()));
+    case pb::Record::kEvent:
+      return Widen(Get(stored.event()));
+    case pb::Record::kParty:
+      return AnyRecord(Get(stored.party()));
+    case pb::Record::kLatency:
+      return AnyRecord(Get(stored.latency()));
+    case pb::Record::RECORD_NOT_SET:
+      break;
   }
   return absl::DataLossError("expected a stored record to say what it is, found nothing");
 }

@@ -31,8 +31,8 @@ enum class TrainingKind : uint8_t {
 /// Steps [from_step, to_step) of a chain of `total_steps`.
 struct TrainWork {
   TrainingKind kind = TrainingKind::kSupernet;
-  Architecture slice;  // empty genes: the whole space
-  ArtifactRef initial; // empty: fresh weights
+  Architecture slice;   // empty genes: the whole space
+  ArtifactRef initial;  // empty: fresh weights
   int64_t from_step = 0;
   int64_t to_step = 0;
   int64_t total_steps = 0;
@@ -197,8 +197,8 @@ struct VerifyOutcome {
   friend bool operator==(const VerifyOutcome&, const VerifyOutcome&) = default;
 };
 
-using Outcome = std::variant<TrainOutcome, EvaluateOutcome, FitOutcome, BindOutcome, PackOutcome, MeasureOperatorsOutcome, MeasureNetworksOutcome,
-                             VerifyOutcome>;
+using Outcome = std::variant<TrainOutcome, EvaluateOutcome, FitOutcome, BindOutcome, PackOutcome, MeasureOperatorsOutcome,
+                             MeasureNetworksOutcome, VerifyOutcome>;
 
 /// One row of a round that a measuring task streamed.
 struct RoundMeasurement {
@@ -233,7 +233,7 @@ struct TaskRecord {
   uint64_t party = 0;
   std::string instance;
   // What counts against the task.
-  int failures = 0;  // reported by holders, and leases that expired without progress
+  int failures = 0;                 // reported by holders, and leases that expired without progress
   int fenced_without_progress = 0;  // the holder's process was replaced before it got anywhere
   std::string error;                // of the last failure
   std::string error_code;
@@ -310,8 +310,8 @@ struct MemberRecord {
   TrainingKind training = TrainingKind::kFineTune;
   int64_t steps = 0;
   Architecture architecture;
-  Score shared;               // validation, with shared weights; of members
-  double predicted_us = 0;    // with the calibration of that moment
+  Score shared;             // validation, with shared weights; of members
+  double predicted_us = 0;  // with the calibration of that moment
   friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
 };
 
@@ -334,8 +334,8 @@ struct SearchRecord {
   std::optional<ProfileRecord> profile;
   std::vector<RoundRecord> rounds;
   std::vector<MemberRecord> members;
-  int64_t candidates_scored = 0;      // on surrogates
-  double scoring_seconds = 0;         // what that took
+  int64_t candidates_scored = 0;  // on surrogates
+  double scoring_seconds = 0;     // what that took
   friend bool operator==(const SearchRecord&, const SearchRecord&) = default;
 };
 

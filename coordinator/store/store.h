@@ -35,8 +35,8 @@ class Store {
   /// Every record, ascending by key bytes. Returns FAILED_PRECONDITION after Close, DATA_LOSS when stored bytes are damaged.
   virtual absl::StatusOr<std::vector<StoreRecord>> Load() = 0;
 
-  /// Applies `batch` atomically, in order, and returns when it is synced. Returns FAILED_PRECONDITION after Close, RESOURCE_EXHAUSTED when the
-  /// disk is full, UNAVAILABLE for another input or output error.
+  /// Applies `batch` atomically, in order, and returns when it is synced. Returns FAILED_PRECONDITION after Close, RESOURCE_EXHAUSTED when
+  /// the disk is full, UNAVAILABLE for another input or output error.
   virtual absl::Status Write(const std::vector<StoreChange>& batch) = 0;
 
   /// Releases the place; a later opening may take it. Closing twice is fine.

@@ -70,7 +70,9 @@ void Put(const VerifyWork& in, pb::VerifyWork& out) {
   Put(in.onnx, *out.mutable_onnx());
   Put(in.images, *out.mutable_images());
 }
-VerifyWork Get(const pb::VerifyWork& in) { return {.bound_model = Get(in.bound_model()), .onnx = Get(in.onnx()), .images = Get(in.images())}; }
+VerifyWork Get(const pb::VerifyWork& in) {
+  return {.bound_model = Get(in.bound_model()), .onnx = Get(in.onnx()), .images = Get(in.images())};
+}
 
 void Put(const TrainOutcome& in, pb::TrainOutcome& out) {
   Put(in.checkpoint, *out.mutable_checkpoint());
@@ -232,7 +234,9 @@ void WorkToStored(const Work& work, pb::Work& out) {
     void operator()(const FitWork& w) const { out.mutable_fit()->set_num_evaluations(w.num_evaluations); }
     void operator()(const BindWork& w) const { Put(w, *out.mutable_bind()); }
     void operator()(const PackWork&) const { out.mutable_pack(); }
-    void operator()(const MeasureOperatorsWork& w) const { out.mutable_measure_operators()->mutable_keys()->Assign(w.keys.begin(), w.keys.end()); }
+    void operator()(const MeasureOperatorsWork& w) const {
+      out.mutable_measure_operators()->mutable_keys()->Assign(w.keys.begin(), w.keys.end());
+    }
     void operator()(const MeasureNetworksWork& w) const { Put(w, *out.mutable_measure_networks()); }
     void operator()(const VerifyWork& w) const { Put(w, *out.mutable_verify()); }
   };
@@ -241,16 +245,24 @@ void WorkToStored(const Work& work, pb::Work& out) {
 
 absl::StatusOr<Work> WorkFromStored(const pb::Work& stored) {
   switch (stored.work_case()) {
-    case pb::Work::kTrain: return Get(stored.train());
-    case pb::Work::kEvaluate: return Get(stored.evaluate());
-    case pb::Work::kFit: return FitWork{.num_evaluations = stored.fit().num_evaluations()};
-    case pb::Work::kBind: return Get(stored.bind());
-    case pb::Work::kPack: return PackWork{};
+    case pb::Work::kTrain:
+      return Get(stored.train());
+    case pb::Work::kEvaluate:
+      return Get(stored.evaluate());
+    case pb::Work::kFit:
+      return FitWork{.num_evaluations = stored.fit().num_evaluations()};
+    case pb::Work::kBind:
+      return Get(stored.bind());
+    case pb::Work::kPack:
+      return PackWork{};
     case pb::Work::kMeasureOperators:
       return MeasureOperatorsWork{.keys = {stored.measure_operators().keys().begin(), stored.measure_operators().keys().end()}};
-    case pb::Work::kMeasureNetworks: return Get(stored.measure_networks());
-    case pb::Work::kVerify: return Get(stored.verify());
-    case pb::Work::WORK_NOT_SET: break;
+    case pb::Work::kMeasureNetworks:
+      return Get(stored.measure_networks());
+    case pb::Work::kVerify:
+      return Get(stored.verify());
+    case pb::Work::WORK_NOT_SET:
+      break;
   }
   return absl::DataLossError("expected a stored task to say its work, found none");
 }
@@ -272,15 +284,24 @@ void OutcomeToStored(const Outcome& outcome, pb::Outcome& out) {
 
 absl::StatusOr<Outcome> OutcomeFromStored(const pb::Outcome& stored) {
   switch (stored.outcome_case()) {
-    case pb::Outcome::kTrain: return Get(stored.train());
-    case pb::Outcome::kEvaluate: return Get(stored.evaluate());
-    case pb::Outcome::kFit: return Get(stored.fit());
-    case pb::Outcome::kBind: return Get(stored.bind());
-    case pb::Outcome::kPack: return Get(stored.pack());
-    case pb::Outcome::kMeasureOperators: return Get(stored.measure_operators());
-    case pb::Outcome::kMeasureNetworks: return Get(stored.measure_networks());
-    case pb::Outcome::kVerify: return Get(stored.verify());
-    case pb::Outcome::OUTCOME_NOT_SET: break;
+    case pb::Outcome::kTrain:
+      return Get(stored.train());
+    case pb::Outcome::kEvaluate:
+      return Get(stored.evaluate());
+    case pb::Outcome::kFit:
+      return Get(stored.fit());
+    case pb::Outcome::kBind:
+      return Get(stored.bind());
+    case pb::Outcome::kPack:
+      return Get(stored.pack());
+    case pb::Outcome::kMeasureOperators:
+      return Get(stored.measure_operators());
+    case pb::Outcome::kMeasureNetworks:
+      return Get(stored.measure_networks());
+    case pb::Outcome::kVerify:
+      return Get(stored.verify());
+    case pb::Outcome::OUTCOME_NOT_SET:
+      break;
   }
   return absl::DataLossError("expected a stored outcome to say what it is of, found nothing");
 }

@@ -52,8 +52,6 @@ DigestBuilder& DigestBuilder::Add(const Digest& digest) {
   return Add(static_cast<int64_t>(digest.high)).Add(static_cast<int64_t>(digest.low));
 }
 
-Digest DigestBuilder::Build() const {
-  return {.high = static_cast<uint64_t>(state_ >> 64), .low = static_cast<uint64_t>(state_)};
-}
+Digest DigestBuilder::Build() const { return {.high = static_cast<uint64_t>(state_ >> 64), .low = static_cast<uint64_t>(state_)}; }
 
 }  // namespace hanas

@@ -13,7 +13,7 @@ namespace hanas {
 
 /// Affine int8 quantiser of one value: real = scale * (quantised - zero_point), quantised in [-128, 127], round half to even.
 struct Quantizer {
-  float scale = 0;         // 0: the value is never int8
+  float scale = 0;  // 0: the value is never int8
   int32_t zero_point = 0;
 };
 
@@ -39,8 +39,8 @@ struct Preprocessing {
   std::vector<float> stddev;
 };
 
-/// A network ready to run: graph, folded tensors, integer weights, quantisers, preprocessing and labels. Made by a worker; the exporter, the
-/// agent's runtimes and the verifier read only this.
+/// A network ready to run: graph, folded tensors, integer weights, quantisers, preprocessing and labels. Made by a worker; the exporter,
+/// the agent's runtimes and the verifier read only this.
 ///
 /// Invariants (CheckBoundModel): one entry of `weights` for each operator (empty for operators without), one quantiser for each value, with
 /// a positive finite scale wherever the value is produced or read as int8; all tensors have the size their operator implies and are finite.

@@ -73,7 +73,7 @@ struct Value {
 };
 
 enum class OpKind : uint8_t {
-  kConv2d = 0,             // groups == channels makes it depthwise, kernel 1 pointwise
+  kConv2d = 0,  // groups == channels makes it depthwise, kernel 1 pointwise
   kFullyConnected = 1,
   kGlobalAveragePool = 2,  // [N,H,W,C] -> [N,C]
   kAdd = 3,                // same shapes

@@ -55,7 +55,8 @@ void CheckDataset(const DatasetSpec& dataset, Checker& check) {
   bool inside = !dataset.directory.empty() && dataset.directory[0] != '/';
   for (const absl::string_view part : absl::StrSplit(dataset.directory, '/')) inside = inside && part != "..";
   if (!inside) {
-    check.Fail("dataset.directory", absl::StrCat("expected a path below the data directory, without \"..\", found \"", dataset.directory, "\""));
+    check.Fail("dataset.directory",
+               absl::StrCat("expected a path below the data directory, without \"..\", found \"", dataset.directory, "\""));
   }
   check.Range("dataset.validation_images", dataset.validation_images, 100, 1000000);
 }
@@ -73,11 +74,13 @@ void CheckTraining(const TrainingSpec& training, Checker& check) {
   for (size_t i = 0; i < training.phases.size(); ++i) {
     const double until = training.phases[i].until;
     const std::string path = absl::StrCat("training.phases[", i, "].until");
-    if (!(until > previous && until <= 1)) check.Fail(path, absl::StrCat("expected a fraction above ", previous, " and at most 1, found ", until));
+    if (!(until > previous && until <= 1))
+      check.Fail(path, absl::StrCat("expected a fraction above ", previous, " and at most 1, found ", until));
     previous = until;
   }
   if (!training.phases.empty() && training.phases.back().until != 1) {
-    check.Fail(absl::StrCat("training.phases[", training.phases.size() - 1, "].until"), absl::StrCat("expected the last phase to end at 1, found ", previous));
+    check.Fail(absl::StrCat("training.phases[", training.phases.size() - 1, "].until"),
+               absl::StrCat("expected the last phase to end at 1, found ", previous));
   }
 }
 
@@ -144,7 +147,12 @@ Digest JobDigest(const SearchJob& job) {
   digest.Add(job.name).Add(static_cast<int64_t>(job.seed)).Add(job.dataset.name).Add(Name(job.dataset.format)).Add(job.dataset.directory);
   digest.Add(job.dataset.validation_images);
   const TrainingSpec& t = job.training;
-  digest.Add(t.steps).Add(t.batch_size).Add(real(t.learning_rate)).Add(real(t.weight_decay)).Add(real(t.label_smoothing)).Add(real(t.warmup));
+  digest.Add(t.steps)
+      .Add(t.batch_size)
+      .Add(real(t.learning_rate))
+      .Add(real(t.weight_decay))
+      .Add(real(t.label_smoothing))
+      .Add(real(t.warmup));
   digest.Add(real(t.clip_norm)).Add(static_cast<int64_t>(t.phases.size()));
   for (const TrainingPhase& phase : t.phases) digest.Add(real(phase.until)).Add(Name(phase.sampling));
   digest.Add(job.sampling.networks).Add(job.sampling.validation_images).Add(job.sampling.calibration_images);

@@ -46,10 +46,10 @@ struct TrainingSpec {
   int64_t steps = 1000;
   int batch_size = 128;
   double learning_rate = 0.1;
-  double weight_decay = 3e-5;   // not on normalisation parameters and biases
+  double weight_decay = 3e-5;  // not on normalisation parameters and biases
   double label_smoothing = 0.1;
-  double warmup = 0.05;         // fraction of steps
-  double clip_norm = 1.0;       // of the gradient; 0: no clipping
+  double warmup = 0.05;    // fraction of steps
+  double clip_norm = 1.0;  // of the gradient; 0: no clipping
   std::vector<TrainingPhase> phases = {{0.5, SamplingKind::kLargest}, {1.0, SamplingKind::kLargestAndRandom}};
 };
 
@@ -61,7 +61,7 @@ struct SamplingSpec {
 };
 
 struct EvolutionSpec {
-  int rounds = 3;                    // of true evaluation and refit
+  int rounds = 3;  // of true evaluation and refit
   int evaluations_per_round = 16;
   int population = 50;
   int surrogate_evaluations = 5000;  // NSGA-II on surrogates, each round
@@ -70,16 +70,16 @@ struct EvolutionSpec {
 
 /// Applies to every returned network and, with equal steps, to the references.
 struct FineTuneSpec {
-  int members = 6;       // size of the returned front at most
+  int members = 6;  // size of the returned front at most
   int64_t steps = 200;
   double learning_rate = 0.02;
 };
 
 struct MeasureSpec {
   int rounds = 5;
-  int max_rounds = 9;            // more rounds while the spread is above 2 %
-  int calibration_networks = 12; // whole networks used to fit T = a * sum + b
-  int held_out_networks = 8;     // and to test it
+  int max_rounds = 9;             // more rounds while the spread is above 2 %
+  int calibration_networks = 12;  // whole networks used to fit T = a * sum + b
+  int held_out_networks = 8;      // and to test it
 };
 
 /// Hard limits; 0 means none.

@@ -8,7 +8,9 @@
 namespace hanas {
 namespace {
 
-absl::Status NoRow(const OpKey& key) { return absl::NotFoundError(absl::StrCat("the latency table has no row for \"", ToString(key), "\"")); }
+absl::Status NoRow(const OpKey& key) {
+  return absl::NotFoundError(absl::StrCat("the latency table has no row for \"", ToString(key), "\""));
+}
 
 bool IsTime(double value_us) { return std::isfinite(value_us) && value_us > 0; }
 
@@ -16,8 +18,8 @@ bool IsTime(double value_us) { return std::isfinite(value_us) && value_us > 0; }
 
 absl::Status LatencyTable::Insert(const OpKey& key, const LatencyRow& row) {
   if (!IsTime(row.flushed_us) || !IsTime(row.hot_us)) {
-    return absl::InvalidArgumentError(absl::StrCat("expected finite times above 0 us, found flushed ", row.flushed_us, " and hot ", row.hot_us,
-                                                   " for \"", ToString(key), "\""));
+    return absl::InvalidArgumentError(absl::StrCat("expected finite times above 0 us, found flushed ", row.flushed_us, " and hot ",
+                                                   row.hot_us, " for \"", ToString(key), "\""));
   }
   rows_[key] = row;
   return absl::OkStatus();

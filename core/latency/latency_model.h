@@ -19,7 +19,7 @@ struct LatencyRow {
   double hot_us = 0;      // back to back
   double cv = 0;          // standard deviation over mean, across rounds, of flushed_us
   int num_rounds = 0;
-  bool noisy = false;     // cv above 2 % after the last round allowed
+  bool noisy = false;  // cv above 2 % after the last round allowed
 };
 
 /// How the sum of rows becomes a network's latency: T = scale * sum + offset. `relative_error` is the standard deviation of

@@ -28,7 +28,8 @@ struct ConvShape {
 class FragmentBuilder {
  public:
   FragmentBuilder(const UnitId& unit, const LoweringContext& context) : unit_(unit) {
-    const Provenance input = {.unit = unit.kind, .role = LayerRole::kInput, .stage = static_cast<int16_t>(unit.stage), .block = static_cast<int16_t>(unit.block)};
+    const Provenance input = {
+        .unit = unit.kind, .role = LayerRole::kInput, .stage = static_cast<int16_t>(unit.stage), .block = static_cast<int16_t>(unit.block)};
     graph_.values.push_back({{1, context.height, context.width, context.channels}, context.type, input});
     graph_.input = 0;
     current_ = 0;
@@ -37,8 +38,8 @@ class FragmentBuilder {
   ValueId current() const { return current_; }
   const Value& current_value() const { return graph_.value(current_); }
 
-  void Conv(LayerRole role, const LayerSlots& slots, const ConvShape& shape, Precision precision, absl::Span<const KernelTransform> transforms,
-            int full_kernel) {
+  void Conv(LayerRole role, const LayerSlots& slots, const ConvShape& shape, Precision precision,
+            absl::Span<const KernelTransform> transforms, int full_kernel) {
     const Shape in = current_value().shape;
     Operator op = Start(role, OpKind::kConv2d, TypeOfBits(precision.activation_bits));
     op.weight_type = TypeOfBits(precision.weight_bits);
@@ -55,7 +56,8 @@ class FragmentBuilder {
     Finish(std::move(op), {in[0], extent(in[1]), extent(in[2]), shape.out_channels});
   }
 
-  void Linear(LayerRole role, const LayerSlots& slots, int64_t features, ElementType compute, ElementType weight_type, FusedActivation activation) {
+  void Linear(LayerRole role, const LayerSlots& slots, int64_t features, ElementType compute, ElementType weight_type,
+              FusedActivation activation) {
     const Shape in = current_value().shape;
     Operator op = Start(role, OpKind::kFullyConnected, compute);
     op.weight_type = weight_type;
@@ -108,7 +110,8 @@ class FragmentBuilder {
     op.inputs = {current_};
     op.compute = compute;
     op.weight_type = compute;
-    op.provenance = {.unit = unit_.kind, .role = role, .stage = static_cast<int16_t>(unit_.stage), .block = static_cast<int16_t>(unit_.block)};
+    op.provenance = {
+        .unit = unit_.kind, .role = role, .stage = static_cast<int16_t>(unit_.stage), .block = static_cast<int16_t>(unit_.block)};
     return op;
   }
 
@@ -142,7 +145,8 @@ void SqueezeExcite(FragmentBuilder& builder, const BlockSlots& slots) {
   builder.Combine(LayerRole::kSqueezeScale, OpKind::kMultiply, features, type);
 }
 
-Fragment LowerBlock(const SearchSpace& space, const SlotTable& table, const UnitId& unit, const LoweringContext& context, const BlockChoice& choice) {
+Fragment LowerBlock(const SearchSpace& space, const SlotTable& table, const UnitId& unit, const LoweringContext& context,
+                    const BlockChoice& choice) {
   const BlockSlots& slots = table.block(unit.stage, unit.block);
   const int full_kernel = space.spec().stages[static_cast<size_t>(unit.stage)].blocks[static_cast<size_t>(unit.block)].kernels.back();
   FragmentBuilder builder(unit, context);
@@ -152,8 +156,8 @@ Fragment LowerBlock(const SearchSpace& space, const SlotTable& table, const Unit
     builder.Conv(LayerRole::kExpand, slots.expand, {.out_channels = middle}, choice.expand, {}, 1);
     builder.Activate(choice.activation);
   }
-  builder.Conv(LayerRole::kDepthwise, slots.depthwise, {middle, choice.kernel, choice.stride, /*depthwise=*/true}, choice.depthwise, slots.transforms,
-               full_kernel);
+  builder.Conv(LayerRole::kDepthwise, slots.depthwise, {middle, choice.kernel, choice.stride, /*depthwise=*/true}, choice.depthwise,
+               slots.transforms, full_kernel);
   builder.Activate(choice.activation);
   if (choice.squeeze_excite) SqueezeExcite(builder, slots);
   builder.Conv(LayerRole::kProject, slots.project, {.out_channels = choice.width}, choice.project, {}, 1);
@@ -299,9 +303,11 @@ void Lowering::ForEachReachableUnit(
   }
   for (const int width : spec.head.widths) {
     for (const Precision conv : spec.head.precisions) {
-      for (const Precision hidden : spec.head.hidden > 0 ? spec.head.hidden_precisions : std::vector<Precision>{spec.head.hidden_precisions[0]}) {
+      for (const Precision hidden :
+           spec.head.hidden > 0 ? spec.head.hidden_precisions : std::vector<Precision>{spec.head.hidden_precisions[0]}) {
         for (const Precision classifier : spec.head.classifier_precisions) {
-          for (const LoweringContext& context : contexts) emit({.kind = UnitKind::kHead}, context, HeadChoice{width, conv, hidden, classifier});
+          for (const LoweringContext& context : contexts)
+            emit({.kind = UnitKind::kHead}, context, HeadChoice{width, conv, hidden, classifier});
         }
       }
     }

@@ -67,7 +67,8 @@ class Lowering {
 
   /// Calls `visit` once for every distinct (unit, context, choice) that any architecture of the space reaches. This is what key
   /// enumeration uses; its cost grows with the choices of a block, not with the size of the space.
-  void ForEachReachableUnit(const std::function<void(const UnitId&, const LoweringContext&, const UnitChoice&, const Fragment&)>& visit) const;
+  void ForEachReachableUnit(
+      const std::function<void(const UnitId&, const LoweringContext&, const UnitChoice&, const Fragment&)>& visit) const;
 
  private:
   SearchSpace space_;

@@ -68,7 +68,8 @@ BlockSlots SlotTable::AddBlock(const BlockSpec& spec, const std::string& name, i
   block.depthwise = AddConv(name + ".depthwise", middle_group, {1, -1}, spec.kernels.back());
   for (size_t i = spec.kernels.size(); i > 1; --i) {
     const int to = spec.kernels[i - 2];
-    const SlotId matrix = AddSlot(absl::StrCat(name, ".depthwise.transform.", to), SlotKind::kKernelTransform, {{to * to, -1}, {to * to, -1}});
+    const SlotId matrix =
+        AddSlot(absl::StrCat(name, ".depthwise.transform.", to), SlotKind::kKernelTransform, {{to * to, -1}, {to * to, -1}});
     block.transforms.push_back({.from = spec.kernels[i - 1], .to = to, .matrix = matrix});
   }
   if (spec.squeeze_excite.back()) {

@@ -64,7 +64,8 @@ class SlotTable {
   LayerSlots classifier_;
 };
 
-/// Channels of a block's expanded (middle) tensor: `expansion` times the input, to a multiple of 8; exactly the input when there is no expansion.
+/// Channels of a block's expanded (middle) tensor: `expansion` times the input, to a multiple of 8; exactly the input when there is no
+/// expansion.
 int64_t MiddleChannels(int64_t input_channels, double expansion);
 /// Channels inside squeeze-and-excite: a quarter of the middle, to a multiple of 8.
 int64_t SqueezeChannels(int64_t middle_channels);

@@ -15,9 +15,9 @@ namespace hanas {
 
 /// What a device's backend can execute; announced by the agent when it registers. float32 of every operator is always there.
 struct BackendCaps {
-  std::string name;     // "xnnpack", "onnxruntime"
-  std::string version;  // of the library, with the digest of its file
-  std::string isa;      // "avx512vnni", "neon-dotprod"
+  std::string name;                   // "xnnpack", "onnxruntime"
+  std::string version;                // of the library, with the digest of its file
+  std::string isa;                    // "avx512vnni", "neon-dotprod"
   bool native_float16 = false;        // else 16-bit layers execute as float32
   bool int8_hard_swish = false;       // else dequantise, float32, quantise
   bool int4_fully_connected = false;  // 4-bit weights stay packed in memory

@@ -13,8 +13,9 @@ namespace hanas {
 namespace {
 
 constexpr int64_t kMaxExtent = int64_t{1} << 20;
-constexpr std::array<OpKind, 7> kKinds = {OpKind::kConv2d, OpKind::kFullyConnected, OpKind::kGlobalAveragePool, OpKind::kAdd,
-                                          OpKind::kMultiply, OpKind::kHardSwish,    OpKind::kConvert};
+constexpr std::array<OpKind, 7> kKinds = {OpKind::kConv2d, OpKind::kFullyConnected, OpKind::kGlobalAveragePool,
+                                          OpKind::kAdd,    OpKind::kMultiply,       OpKind::kHardSwish,
+                                          OpKind::kConvert};
 constexpr std::array<FusedActivation, 3> kActivations = {FusedActivation::kNone, FusedActivation::kRelu, FusedActivation::kHardSigmoid};
 
 template <typename T, size_t kSize>
@@ -79,9 +80,9 @@ bool Consistent(const OpKey& key) {
 }  // namespace
 
 std::string ToString(const OpKey& key) {
-  return absl::StrCat(Name(key.kind), " ", ToString(key.input), " o", key.output_channels, " k", key.kernel, " s", key.stride, " p", key.padding, " d",
-                      key.dilation, " g", key.groups, " ", Name(key.activation), " ", Name(key.input_type), ".", Name(key.weight_type), ".",
-                      Name(key.output_type));
+  return absl::StrCat(Name(key.kind), " ", ToString(key.input), " o", key.output_channels, " k", key.kernel, " s", key.stride, " p",
+                      key.padding, " d", key.dilation, " g", key.groups, " ", Name(key.activation), " ", Name(key.input_type), ".",
+                      Name(key.weight_type), ".", Name(key.output_type));
 }
 
 absl::StatusOr<OpKey> OpKeyFromString(absl::string_view text) {

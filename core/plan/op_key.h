@@ -31,8 +31,8 @@ struct OpKey {
   friend bool operator==(const OpKey&, const OpKey&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const OpKey& k) {
-    return H::combine(std::move(state), k.kind, k.input, k.output_channels, k.kernel, k.stride, k.padding, k.dilation, k.groups, k.activation, k.input_type,
-                      k.weight_type, k.output_type);
+    return H::combine(std::move(state), k.kind, k.input, k.output_channels, k.kernel, k.stride, k.padding, k.dilation, k.groups,
+                      k.activation, k.input_type, k.weight_type, k.output_type);
   }
 };
 

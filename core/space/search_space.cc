@@ -89,7 +89,8 @@ uint8_t ClosestPrecision(const std::vector<Precision>& choices, Precision wanted
     return 100.0 * std::abs(std::log2(p.activation_bits) - std::log2(wanted.activation_bits)) +
            std::abs(std::log2(p.weight_bits) - std::log2(wanted.weight_bits));
   };
-  const auto closest = std::min_element(choices.begin(), choices.end(), [&](Precision a, Precision b) { return distance(a) < distance(b); });
+  const auto closest =
+      std::min_element(choices.begin(), choices.end(), [&](Precision a, Precision b) { return distance(a) < distance(b); });
   return static_cast<uint8_t>(closest - choices.begin());
 }
 
@@ -154,7 +155,8 @@ SearchSpace::SearchSpace(SpaceSpec spec) : spec_(std::move(spec)), digest_(SpecD
 double SearchSpace::Log10Size() const {
   const auto choices = [&](int gene) { return static_cast<double>(genes_[static_cast<size_t>(gene)].num_choices); };
   double log_size = 0;
-  for (const int gene : {resolution_gene(), stem_width_gene(), stem_precision_gene(), head_gene_, head_gene_ + 1, head_gene_ + 2, head_gene_ + 3}) {
+  for (const int gene :
+       {resolution_gene(), stem_width_gene(), stem_precision_gene(), head_gene_, head_gene_ + 1, head_gene_ + 2, head_gene_ + 3}) {
     log_size += std::log10(choices(gene));
   }
   for (int s = 0; s < num_stages(); ++s) {
@@ -179,8 +181,8 @@ double SearchSpace::Log10Size() const {
 
 absl::Status SearchSpace::CheckArchitecture(const Architecture& architecture) const {
   if (architecture.genes.size() != genes_.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("architecture.genes: expected ", genes_.size(), " genes for space \"", spec_.name, "\", found ", architecture.genes.size()));
+    return absl::InvalidArgumentError(absl::StrCat("architecture.genes: expected ", genes_.size(), " genes for space \"", spec_.name,
+                                                   "\", found ", architecture.genes.size()));
   }
   for (size_t i = 0; i < genes_.size(); ++i) {
     if (architecture.genes[i] >= genes_[i].num_choices) {
@@ -210,20 +212,25 @@ void SearchSpace::Canonicalise(Architecture& architecture) const {
 Architecture SearchSpace::Random(CounterRandom& random) const {
   Architecture architecture;
   architecture.genes.reserve(genes_.size());
-  for (const Gene& gene : genes_) architecture.genes.push_back(static_cast<uint8_t>(random.UniformInt(static_cast<uint64_t>(gene.num_choices))));
+  for (const Gene& gene : genes_)
+    architecture.genes.push_back(static_cast<uint8_t>(random.UniformInt(static_cast<uint64_t>(gene.num_choices))));
   Canonicalise(architecture);
   return architecture;
 }
 
 Architecture SearchSpace::Corner(Precision precision, double position) const {
   Architecture architecture;
+  bool up = false;
   for (const Gene& gene : genes_) {
     const std::vector<Precision>* precisions = PrecisionsOf(spec_, gene);
     const bool fixed = gene.num_choices == 1;
     if (precisions != nullptr) {
       architecture.genes.push_back(fixed ? 0 : ClosestPrecision(*precisions, precision));
     } else {
-      architecture.genes.push_back(static_cast<uint8_t>(position * (gene.num_choices - 1)));
+      const double choice = position * (gene.num_choices - 1);
+      const bool halfway = choice != std::floor(choice);
+      architecture.genes.push_back(static_cast<uint8_t>(halfway && up ? std::ceil(choice) : std::floor(choice)));
+      if (halfway) up = !up;
     }
   }
   Canonicalise(architecture);
@@ -263,7 +270,8 @@ BlockChoice SearchSpace::Block(const Architecture& a, int stage, int block) cons
 
 HeadChoice SearchSpace::Head(const Architecture& a) const {
   const uint8_t* genes = a.genes.data() + head_gene_;
-  return {spec_.head.widths[genes[0]], spec_.head.precisions[genes[1]], spec_.head.hidden_precisions[genes[2]], spec_.head.classifier_precisions[genes[3]]};
+  return {spec_.head.widths[genes[0]], spec_.head.precisions[genes[1]], spec_.head.hidden_precisions[genes[2]],
+          spec_.head.classifier_precisions[genes[3]]};
 }
 
 Digest SearchSpace::ArchitectureDigest(const Architecture& architecture) const {
@@ -312,8 +320,8 @@ std::string SearchSpace::ToReadable(const Architecture& a) const {
     absl::StrAppend(&text, " w", Block(a, s, 0).width, " d", Depth(a, s), ":");
     for (int b = 0; b < Depth(a, s); ++b) {
       const BlockChoice block = Block(a, s, b);
-      absl::StrAppend(&text, b > 0 ? ";" : "", " k", block.kernel, absl::StrFormat(" e%g", block.expansion), block.squeeze_excite ? " se" : "",
-                      block.activation == Activation::kHardSwish ? " hs " : " re ");
+      absl::StrAppend(&text, b > 0 ? ";" : "", " k", block.kernel, absl::StrFormat(" e%g", block.expansion),
+                      block.squeeze_excite ? " se" : "", block.activation == Activation::kHardSwish ? " hs " : " re ");
       if (block.expansion != 1.0) absl::StrAppend(&text, ToString(block.expand), ",");
       absl::StrAppend(&text, ToString(block.depthwise), ",", ToString(block.project));
     }

@@ -65,7 +65,7 @@ struct BlockChoice {
   Precision expand;
   Precision depthwise;
   Precision project;
-  int width = 0;   // output channels: the stage's width gene
+  int width = 0;  // output channels: the stage's width gene
   int stride = 1;
   friend bool operator==(const BlockChoice&, const BlockChoice&) = default;
 };
@@ -107,7 +107,8 @@ class SearchSpace {
 
   /// Uniform over the choices of every gene, then canonical.
   Architecture Random(CounterRandom& random) const;
-  /// Last (largest), first (smallest) or middle choice of every topology gene; every precision gene takes its choice closest to `precision`.
+  /// Last (largest), first (smallest) or middle choice of every topology gene; every precision gene takes its choice closest to
+  /// `precision`. A gene with an even number of choices has two middles: such genes take the lower and the upper one in turn.
   Architecture Largest(Precision precision) const;
   Architecture Smallest(Precision precision) const;
   Architecture Middle(Precision precision) const;

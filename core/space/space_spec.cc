@@ -63,7 +63,8 @@ class Checker {
       if (!IsLegal(choices[i])) {
         Element(i).Fail(absl::StrCat("expected ", kLegalPrecisions, ", found ", ToString(choices[i])));
       } else if (choices[i].weight_bits < min_weight_bits) {
-        Element(i).Fail(absl::StrCat("expected at least ", min_weight_bits, " weight bits in the first and last layer, found ", ToString(choices[i])));
+        Element(i).Fail(
+            absl::StrCat("expected at least ", min_weight_bits, " weight bits in the first and last layer, found ", ToString(choices[i])));
       }
     }
   }
@@ -108,7 +109,8 @@ void CheckStage(const StageSpec& stage, const Checker& at) {
   at.Field("stride").Range(stage.stride, 1, 4);
   const size_t deepest = stage.depths.empty() ? 0 : static_cast<size_t>(std::max(0, stage.depths.back()));
   if (stage.blocks.size() != deepest) {
-    at.Field("blocks").Fail(absl::StrCat("expected one entry for each of the ", deepest, " blocks of the deepest choice, found ", stage.blocks.size()));
+    at.Field("blocks").Fail(
+        absl::StrCat("expected one entry for each of the ", deepest, " blocks of the deepest choice, found ", stage.blocks.size()));
   }
   for (size_t i = 0; i < stage.blocks.size(); ++i) CheckBlock(stage.blocks[i], at.Item("blocks", i));
 }
@@ -118,7 +120,8 @@ void CheckStrides(const SpaceSpec& spec, const Checker& at) {
   int total = spec.stem.stride;
   for (const StageSpec& stage : spec.stages) total *= std::max(1, stage.stride);
   if (!spec.resolutions.empty() && spec.resolutions.front() < total) {
-    at.Field("resolutions").Fail(absl::StrCat("expected at least ", total, ", the product of all strides, found ", spec.resolutions.front()));
+    at.Field("resolutions")
+        .Fail(absl::StrCat("expected at least ", total, ", the product of all strides, found ", spec.resolutions.front()));
   }
 }
 
@@ -198,7 +201,8 @@ SpaceSpec MobileNetV3Large() {
     }
     spec.stages.push_back(std::move(stage));
   }
-  spec.head = {.widths = {960}, .activation = kHs, .precisions = half, .hidden = 1280, .hidden_precisions = half, .classifier_precisions = half};
+  spec.head = {
+      .widths = {960}, .activation = kHs, .precisions = half, .hidden = 1280, .hidden_precisions = half, .classifier_precisions = half};
   return spec;
 }
 

@@ -12,7 +12,8 @@
 
 namespace hanas {
 
-/// Bits of one convolution or fully connected layer. Legal: weights 16, 8, 4 or 2 with activations 16; weights 8, 4 or 2 with activations 8.
+/// Bits of one convolution or fully connected layer. Legal: weights 16, 8, 4 or 2 with activations 16; weights 8, 4 or 2 with
+/// activations 8.
 struct Precision {
   uint8_t weight_bits = 16;
   uint8_t activation_bits = 16;

@@ -57,11 +57,22 @@ class AppHarness {
     return app_->Register({.name = name, .instance = instance, .host = host})->id;
   }
   uint64_t AddAgent(const std::string& instance, const std::string& host = "host") {
-    return app_->Register({.agent = true, .name = "local", .instance = instance, .host = host, .device = {.device = "local"}, .caps = FakeEvaluator::Caps()})->id;
+    return app_
+        ->Register({.agent = true,
+                    .name = "local",
+                    .instance = instance,
+                    .host = host,
+                    .device = {.device = "local"},
+                    .caps = FakeEvaluator::Caps()})
+        ->id;
   }
   uint64_t Submit() { return app_->CreateSearch("request", "spec", job_)->record.id; }
-  std::optional<GrantedTask> Lease(uint64_t party, const std::string& instance) { return app_->LeaseTask(party, instance, absl::ZeroDuration()).value(); }
-  static Holder HolderOf(const GrantedTask& granted) { return {granted.task.party, granted.task.instance, granted.task.id, granted.task.fencing_token}; }
+  std::optional<GrantedTask> Lease(uint64_t party, const std::string& instance) {
+    return app_->LeaseTask(party, instance, absl::ZeroDuration()).value();
+  }
+  static Holder HolderOf(const GrantedTask& granted) {
+    return {granted.task.party, granted.task.instance, granted.task.id, granted.task.fencing_token};
+  }
   absl::Status Complete(const GrantedTask& granted) { return app_->Complete(HolderOf(granted), evaluator_->Answer(granted)); }
 
   App& app() { return *app_; }

@@ -38,12 +38,14 @@ TEST(ConclusionsTest, WinOutsideTheNoise) {
 
 TEST(ConclusionsTest, SaysThatItDidNotWin) {
   EXPECT_THAT(Conclusions(Data({Network("member-1", 0.85, 500)}, Network("middle-8bit-long", 0.90, 400))),
-              Contains(HasSubstr("The search did not beat the middle network at 8 bits, trained alone for 100 steps (as many as supernet and fine-tuning "
-                                 "together): member-1 is 1.2x slower at -5.0 points, outside the noise")));
+              Contains(HasSubstr(
+                  "The search did not beat the middle network at 8 bits, trained alone for 100 steps (as many as supernet and fine-tuning "
+                  "together): member-1 is 1.2x slower at -5.0 points, outside the noise")));
 }
 
 TEST(ConclusionsTest, TheFastestThatIsNotWorseIsCompared) {
-  EXPECT_THAT(Conclusions(Data({Network("member-1", 0.80, 100), Network("member-2", 0.899, 300), Network("member-3", 0.92, 600)}, Network("largest-8bit", 0.9, 900))),
+  EXPECT_THAT(Conclusions(Data({Network("member-1", 0.80, 100), Network("member-2", 0.899, 300), Network("member-3", 0.92, 600)},
+                               Network("largest-8bit", 0.9, 900))),
               Contains(HasSubstr("member-2 is 3.0x faster at -0.1 points, within the noise")));
 }
 

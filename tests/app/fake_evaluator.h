@@ -16,8 +16,8 @@
 
 namespace hanas::coordinator {
 
-/// Answers every kind of task at once, from a table that is a function of the architecture: what a worker and an agent would measure, without them.
-/// Equal tasks get equal answers. Stores the artifacts it names.
+/// Answers every kind of task at once, from a table that is a function of the architecture: what a worker and an agent would measure,
+/// without them. Equal tasks get equal answers. Stores the artifacts it names.
 class FakeEvaluator {
  public:
   FakeEvaluator(ArtifactStore* artifacts, const SearchJob& job)
@@ -33,7 +33,8 @@ class FakeEvaluator {
   double AccuracyOf(const Architecture& architecture) const {
     double sum = 0;
     const auto& genes = lowering_.space().genes();
-    for (size_t i = 0; i < genes.size(); ++i) sum += genes[i].num_choices > 1 ? static_cast<double>(architecture.genes[i]) / (genes[i].num_choices - 1) : 0;
+    for (size_t i = 0; i < genes.size(); ++i)
+      sum += genes[i].num_choices > 1 ? static_cast<double>(architecture.genes[i]) / (genes[i].num_choices - 1) : 0;
     const double noise = static_cast<double>(lowering_.space().ArchitectureDigest(architecture).low % 1000) / 1000;
     return 0.5 + 0.4 * sum / static_cast<double>(genes.size()) + 0.01 * noise;
   }
@@ -59,11 +60,13 @@ class FakeEvaluator {
   Outcome Do(const TrainWork& work, const GrantedTask&) const {
     const std::string bytes = absl::StrCat("checkpoint ", static_cast<int>(work.kind), " ", work.initial.sha256, " ", work.to_step, " ",
                                            std::string(work.slice.genes.begin(), work.slice.genes.end()));
-    return TrainOutcome{.checkpoint = artifacts_->Put(bytes).value(), .step = work.to_step, .loss = 1, .seconds = 1, .dataset_digest = "data"};
+    return TrainOutcome{
+        .checkpoint = artifacts_->Put(bytes).value(), .step = work.to_step, .loss = 1, .seconds = 1, .dataset_digest = "data"};
   }
   Outcome Do(const EvaluateWork& work, const GrantedTask& granted) const {
     EvaluateOutcome outcome = {.seconds = 1};
-    for (const Architecture& architecture : work.architectures) outcome.scores.push_back(Scored(architecture, granted.job->sampling.validation_images));
+    for (const Architecture& architecture : work.architectures)
+      outcome.scores.push_back(Scored(architecture, granted.job->sampling.validation_images));
     return outcome;
   }
   /// One linear member: for each feature, how far its rows are above the mean.
@@ -81,13 +84,15 @@ class FakeEvaluator {
       }
       layer.weights.push_back(static_cast<float>(sum / seen));
     }
-    PredictorWeights weights = {.space_digest = lowering_.space().digest(), .num_features = layer.num_inputs, .members = {{{layer}}}, .output_mean = mean};
+    PredictorWeights weights = {
+        .space_digest = lowering_.space().digest(), .num_features = layer.num_inputs, .members = {{{layer}}}, .output_mean = mean};
     weights.num_train = static_cast<int>(count);
     return FitOutcome{SerialisePredictor(weights), 0.8, 0.01, "ridge"};
   }
   Outcome Do(const BindWork& work, const GrantedTask&) const {
     const std::string genes(work.architecture.genes.begin(), work.architecture.genes.end());
-    return BindOutcome{artifacts_->Put("bound " + genes).value(), artifacts_->Put("onnx " + genes).value(), Scored(work.architecture, 10000), 1};
+    return BindOutcome{artifacts_->Put("bound " + genes).value(), artifacts_->Put("onnx " + genes).value(),
+                       Scored(work.architecture, 10000), 1};
   }
   Outcome Do(const PackWork&, const GrantedTask&) const { return PackOutcome{artifacts_->Put("images").value(), 10000}; }
   Outcome Do(const MeasureOperatorsWork& work, const GrantedTask&) const {

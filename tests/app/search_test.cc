@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status_matchers.h"
-#include "core/base/counter_random.h"
 #include "coordinator/app/conclusions.h"
+#include "core/base/counter_random.h"
 #include "tests/app/app_fixture.h"
 
 namespace hanas::coordinator {
@@ -21,15 +21,17 @@ struct Ending {
   SearchRecord record;
   int kills = 0;
   friend bool operator==(const Ending& a, const Ending& b) {
-    return a.record.phase == b.record.phase && a.record.profile == b.record.profile && a.record.rounds == b.record.rounds && a.record.members == b.record.members;
+    return a.record.phase == b.record.phase && a.record.profile == b.record.profile && a.record.rounds == b.record.rounds &&
+           a.record.members == b.record.members;
   }
 };
 
-/// Two workers on hosts of their own and an agent; who acts next is drawn from `order`. Each action may be followed by a kill of the coordinator, until
-/// `max_kills`; what was leased and not completed is then completed late, or never.
+/// Two workers on hosts of their own and an agent; who acts next is drawn from `order`. Each action may be followed by a kill of the
+/// coordinator, until `max_kills`; what was leased and not completed is then completed late, or never.
 Ending RunSearch(uint64_t order, int max_kills, SearchJob job = TinyJob()) {
   AppHarness harness(std::move(job));
-  const uint64_t parties[] = {harness.AddWorker("a", "i", "host-a"), harness.AddWorker("b", "i", "host-b"), harness.AddAgent("i", "host-c")};
+  const uint64_t parties[] = {harness.AddWorker("a", "i", "host-a"), harness.AddWorker("b", "i", "host-b"),
+                              harness.AddAgent("i", "host-c")};
   const uint64_t search = harness.Submit();
   std::map<uint64_t, GrantedTask> held;
   Ending ending;

@@ -49,19 +49,25 @@ TEST_P(SearchJobRejectionTest, NamesTheFieldAndWhatWasFound) {
 INSTANTIATE_TEST_SUITE_P(
     Table, SearchJobRejectionTest,
     testing::Values(
-        Rejection{"Name", [](SearchJob& j) { j.name = "a/b"; }, {"name", "expected 1 to 63 letters, digits, '-', '_' or '.', found \"a/b\""}},
+        Rejection{
+            "Name", [](SearchJob& j) { j.name = "a/b"; }, {"name", "expected 1 to 63 letters, digits, '-', '_' or '.', found \"a/b\""}},
         Rejection{"DirectoryLeavesTheRoot",
                   [](SearchJob& j) { j.dataset.directory = "x/../../etc"; },
                   {"dataset.directory", "expected a path below the data directory, without \"..\", found \"x/../../etc\""}},
-        Rejection{"NoSteps", [](SearchJob& j) { j.training.steps = 0; }, {"training.steps", "expected a number from 1 to 100000000, found 0"}},
+        Rejection{
+            "NoSteps", [](SearchJob& j) { j.training.steps = 0; }, {"training.steps", "expected a number from 1 to 100000000, found 0"}},
         Rejection{"RateIsNotANumber",
                   [](SearchJob& j) { j.training.learning_rate = std::nan(""); },
                   {"training.learning_rate", "expected a number from 1e-06 to 10, found nan"}},
-        Rejection{"PhasesStopShort", [](SearchJob& j) { j.training.phases = {{0.5, SamplingKind::kLargest}}; },
+        Rejection{"PhasesStopShort",
+                  [](SearchJob& j) { j.training.phases = {{0.5, SamplingKind::kLargest}}; },
                   {"training.phases[0].until", "expected the last phase to end at 1, found 0.5"}},
         Rejection{"Backend", [](SearchJob& j) { j.target.backend = "tvm"; }, {"target.backend", "expected xnnpack, found \"tvm\""}},
-        Rejection{"TooFewRounds", [](SearchJob& j) { j.measure.rounds = 2; }, {"measure.rounds", "expected a number from 5 to 100, found 2"}},
-        Rejection{"Space", [](SearchJob& j) { j.space.num_classes = 1; }, {"space.num_classes", "expected a whole number from 2 to 100000, found 1"}}),
+        Rejection{
+            "TooFewRounds", [](SearchJob& j) { j.measure.rounds = 2; }, {"measure.rounds", "expected a number from 5 to 100, found 2"}},
+        Rejection{"Space",
+                  [](SearchJob& j) { j.space.num_classes = 1; },
+                  {"space.num_classes", "expected a whole number from 2 to 100000, found 1"}}),
     [](const testing::TestParamInfo<Rejection>& param) { return param.param.name; });
 
 TEST(SearchJobTest, DigestSeesEveryBudgetButNotItsSpelling) {

@@ -114,7 +114,8 @@ TEST(LoweringTest, EnumeratedKeysCoverEveryNetworkAndNothingElse) {
   std::set<std::string> used;
   for (int i = 0; i < 20'000; ++i) {
     CounterRandom random(11, "key-coverage", static_cast<uint64_t>(i));
-    for (const ExecStep& step : MakePlan(lowering.Lower(lowering.space().Random(random)), Float32Only()).steps) used.insert(ToString(step.key));
+    for (const ExecStep& step : MakePlan(lowering.Lower(lowering.space().Random(random)), Float32Only()).steps)
+      used.insert(ToString(step.key));
   }
   for (const std::string& key : used) ASSERT_THAT(enumerated, Contains(key));
   EXPECT_EQ(used.size(), enumerated.size()) << "a key was enumerated that 20 000 random networks never used";
@@ -124,7 +125,8 @@ TEST(LoweringTest, PrecisionBoundariesBecomeConversions) {
   const Lowering lowering(SmallSpace());
   const auto conversions = [&](Precision precision) {
     int count = 0;
-    for (const ExecStep& step : MakePlan(lowering.Lower(lowering.space().Middle(precision)), Float32Only()).steps) count += step.key.kind == OpKind::kConvert;
+    for (const ExecStep& step : MakePlan(lowering.Lower(lowering.space().Middle(precision)), Float32Only()).steps)
+      count += step.key.kind == OpKind::kConvert;
     return count;
   };
   EXPECT_EQ(conversions({16, 16}), 0) << "16 bits run as float32 here: nothing to convert";
@@ -151,9 +153,11 @@ TEST(OpKeyTest, TextRoundTripsAndRejectsNonsense) {
     ASSERT_THAT(parsed, IsOk());
     EXPECT_EQ(*parsed, key);
   }
-  for (const char* bad : {"", "conv2d", "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g48 relu i8.i8", "conv2d 1x14x14x48 o96 k3 s0 p1 d1 g48 relu i8.i8.i8",
-                          "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g5 relu i8.i8.i8", "conv2d 1x2x2x48 o96 k7 s1 p0 d1 g1 relu i8.i8.i8",
-                          "conv2d 1x8x8x8 o8 k1048576 s1 p0 d1048576 g1 none f32.f32.f32", "gap 1x48 o48 k1 s1 p0 d1 g1 none i8.i8.i8", "conv2d 1x14x14x99999999 o96 k3 s1 p1 d1 g1 relu i8.i8.i8"}) {
+  for (const char* bad :
+       {"", "conv2d", "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g48 relu i8.i8", "conv2d 1x14x14x48 o96 k3 s0 p1 d1 g48 relu i8.i8.i8",
+        "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g5 relu i8.i8.i8", "conv2d 1x2x2x48 o96 k7 s1 p0 d1 g1 relu i8.i8.i8",
+        "conv2d 1x8x8x8 o8 k1048576 s1 p0 d1048576 g1 none f32.f32.f32", "gap 1x48 o48 k1 s1 p0 d1 g1 none i8.i8.i8",
+        "conv2d 1x14x14x99999999 o96 k3 s1 p1 d1 g1 relu i8.i8.i8"}) {
     EXPECT_FALSE(OpKeyFromString(bad).ok()) << bad;
   }
 }

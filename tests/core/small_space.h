@@ -20,7 +20,8 @@ inline SpaceSpec SmallSpaceSpec() {
   spec.stem = {.widths = {8}, .kernel = 3, .stride = 1, .activation = Activation::kHardSwish, .precisions = {{8, 8}, {16, 16}}};
   spec.stages = {{.widths = {16}, .depths = {1, 2}, .stride = 2, .blocks = {block, block}},
                  {.widths = {24, 32}, .depths = {1}, .stride = 2, .blocks = {block}}};
-  spec.head = {.widths = {64}, .activation = Activation::kHardSwish, .precisions = any, .hidden = 0, .classifier_precisions = {{8, 8}, {16, 16}}};
+  spec.head = {
+      .widths = {64}, .activation = Activation::kHardSwish, .precisions = any, .hidden = 0, .classifier_precisions = {{8, 8}, {16, 16}}};
   return spec;
 }
 

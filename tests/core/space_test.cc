@@ -27,9 +27,10 @@ TEST(SearchSpaceTest, EveryMistakeIsReportedWithItsPath) {
   spec.head.widths = {};
   const absl::Status status = SearchSpace::Create(spec).status();
 
-  EXPECT_THAT(ViolationsOf(status), ElementsAre(Field(&FieldViolation::path, "space.resolutions[1]"), Field(&FieldViolation::path, "space.stem.precisions[0]"),
-                                                Field(&FieldViolation::path, "space.stages[1].blocks[0].kernels[0]"),
-                                                Field(&FieldViolation::path, "space.head.widths")));
+  EXPECT_THAT(
+      ViolationsOf(status),
+      ElementsAre(Field(&FieldViolation::path, "space.resolutions[1]"), Field(&FieldViolation::path, "space.stem.precisions[0]"),
+                  Field(&FieldViolation::path, "space.stages[1].blocks[0].kernels[0]"), Field(&FieldViolation::path, "space.head.widths")));
   EXPECT_THAT(std::string(status.message()), HasSubstr("expected an odd kernel size, found 4"));
 }
 
@@ -38,7 +39,8 @@ TEST(SearchSpaceTest, ResolutionMustSurviveTheStrides) {
   spec.stages[0].stride = 4;
   spec.stages[1].stride = 4;
   spec.stem.stride = 2;
-  EXPECT_THAT(SearchSpace::Create(spec), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.resolutions: expected at least 32")));
+  EXPECT_THAT(SearchSpace::Create(spec),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.resolutions: expected at least 32")));
 }
 
 TEST(SearchSpaceTest, CanonicalFormForgetsWhatTheNetworkDoesNotHave) {
@@ -66,7 +68,8 @@ TEST(SearchSpaceTest, WrongGenesAreNamed) {
   const SearchSpace space = SmallSpace();
   Architecture architecture = space.Smallest({8, 8});
   architecture.genes.back() = 9;
-  EXPECT_THAT(space.CheckArchitecture(architecture), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("head.classifier_precision below 2, found 9")));
+  EXPECT_THAT(space.CheckArchitecture(architecture),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("head.classifier_precision below 2, found 9")));
   architecture.genes.pop_back();
   EXPECT_THAT(space.CheckArchitecture(architecture), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 32 genes")));
 }
@@ -90,13 +93,30 @@ TEST(SearchSpaceTest, OneBitChoiceChangesTheEncoding) {
 
 TEST(SearchSpaceTest, PrintsForPeople) {
   const SearchSpace space = SmallSpace();
-  EXPECT_EQ(space.ToReadable(space.Smallest({8, 8})), "r16 stem8/w8a8 | w16 d1: k3 e1 re w8a8,w8a8 | w24 d1: k3 e1 re w8a8,w8a8 | head64/w8a8,w8a8");
+  EXPECT_EQ(space.ToReadable(space.Smallest({8, 8})),
+            "r16 stem8/w8a8 | w16 d1: k3 e1 re w8a8,w8a8 | w24 d1: k3 e1 re w8a8,w8a8 | head64/w8a8,w8a8");
   EXPECT_EQ(space.PrecisionSummary(space.Smallest({8, 8})), "pw 8 · dw 8 · last 8");
   EXPECT_THAT(space.ToJson(space.Smallest({8, 8})), HasSubstr("\"stages[0].blocks[0].activation\": \"relu\""));
 }
 
+TEST(SearchSpaceTest, MiddleTakesTheTwoMiddlesInTurn) {
+  const SearchSpace space = SmallSpace();
+  const Architecture middle = space.Middle({8, 8});
+  int upper = 0;
+  int pairs = 0;
+  for (size_t i = 0; i < space.genes().size(); ++i) {
+    if (space.genes()[i].num_choices != 2 || space.genes()[i].kind >= GeneKind::kStemPrecision ||
+        !space.IsActive(middle, static_cast<int>(i)))
+      continue;
+    ++pairs;
+    upper += middle.genes[i];
+  }
+  EXPECT_NEAR(upper, pairs / 2.0, 1.5);
+}
+
 TEST(PrecisionTest, TextRoundTrips) {
-  for (const char* text : {"w16a16", "w8a16", "w4a16", "w2a16", "w8a8", "w4a8", "w2a8"}) EXPECT_EQ(ToString(*PrecisionFromString(text)), text);
+  for (const char* text : {"w16a16", "w8a16", "w4a16", "w2a16", "w8a8", "w4a8", "w2a8"})
+    EXPECT_EQ(ToString(*PrecisionFromString(text)), text);
   EXPECT_THAT(PrecisionFromString("w16a8"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found \"w16a8\"")));
 }
 

@@ -141,19 +141,25 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         BadFile{"Empty", kImages, [](const std::string&) { return std::string(); }, absl::StatusCode::kDataLoss, "truncated"},
         BadFile{"HeaderOnly", kImages, [](const std::string& b) { return b.substr(0, 9); }, absl::StatusCode::kDataLoss, "extents"},
-        BadFile{"Truncated", kImages, [](const std::string& b) { return b.substr(0, b.size() - 1); }, absl::StatusCode::kDataLoss, "truncated"},
-        BadFile{"TruncatedLabels", kLabels, [](const std::string& b) { return b.substr(0, 20); }, absl::StatusCode::kDataLoss, "expected 200 bytes of labels, found 12"},
+        BadFile{"Truncated", kImages, [](const std::string& b) { return b.substr(0, b.size() - 1); }, absl::StatusCode::kDataLoss,
+                "truncated"},
+        BadFile{"TruncatedLabels", kLabels, [](const std::string& b) { return b.substr(0, 20); }, absl::StatusCode::kDataLoss,
+                "expected 200 bytes of labels, found 12"},
         BadFile{"Trailing", kImages, [](const std::string& b) { return b + "x"; }, absl::StatusCode::kDataLoss, "found more bytes"},
         BadFile{"WrongMagic", kImages, [](const std::string& b) { return SetByte(b, 3, 1); }, absl::StatusCode::kInvalidArgument,
                 "expected the magic number 0x00000803, found 0x00000801"},
-        BadFile{"Text", kLabels, [](const std::string&) { return std::string("<html>not found</html>"); }, absl::StatusCode::kInvalidArgument, "magic number"},
-        BadFile{"NoImages", kImages, [](const std::string& b) { return SetByte(b, 7, 0); }, absl::StatusCode::kInvalidArgument, "expected extents of 1 to"},
-        BadFile{"HugeHeader", kImages, [](const std::string& b) { return SetByte(b, 4, 0x7f); }, absl::StatusCode::kInvalidArgument, "expected extents of 1 to"},
-        BadFile{"LabelOutOfRange", "t10k-labels-idx1-ubyte", [](const std::string& b) { return SetByte(b, 30, 77); }, absl::StatusCode::kInvalidArgument,
-                "expected labels of 0 to 9, found 77 at test image 22"},
-        BadFile{"CountsDiffer", "t10k-labels-idx1-ubyte",
-                [](const std::string& b) { return SetByte(b, 7, 99).substr(0, 8 + 99); }, absl::StatusCode::kInvalidArgument, "as many labels as images (100), found 99"},
-        BadFile{"GzipCutShort", kLabels, [](const std::string& b) { return Gzip(b).substr(0, 60); }, absl::StatusCode::kDataLoss, "expected"},
+        BadFile{"Text", kLabels, [](const std::string&) { return std::string("<html>not found</html>"); },
+                absl::StatusCode::kInvalidArgument, "magic number"},
+        BadFile{"NoImages", kImages, [](const std::string& b) { return SetByte(b, 7, 0); }, absl::StatusCode::kInvalidArgument,
+                "expected extents of 1 to"},
+        BadFile{"HugeHeader", kImages, [](const std::string& b) { return SetByte(b, 4, 0x7f); }, absl::StatusCode::kInvalidArgument,
+                "expected extents of 1 to"},
+        BadFile{"LabelOutOfRange", "t10k-labels-idx1-ubyte", [](const std::string& b) { return SetByte(b, 30, 77); },
+                absl::StatusCode::kInvalidArgument, "expected labels of 0 to 9, found 77 at test image 22"},
+        BadFile{"CountsDiffer", "t10k-labels-idx1-ubyte", [](const std::string& b) { return SetByte(b, 7, 99).substr(0, 8 + 99); },
+                absl::StatusCode::kInvalidArgument, "as many labels as images (100), found 99"},
+        BadFile{"GzipCutShort", kLabels, [](const std::string& b) { return Gzip(b).substr(0, 60); }, absl::StatusCode::kDataLoss,
+                "expected"},
         BadFile{"GzipBadChecksum", kLabels,
                 [](const std::string& b) {
                   std::string packed = Gzip(b);
@@ -166,7 +172,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(IdxDatasetTest, RefusesBadSpecifications) {
   DatasetSpec spec = Spec();
   spec.validation_images = 200;
-  EXPECT_THAT(Dataset::Load(spec, root()).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 1 to 199 of 200 training files, found 200")));
+  EXPECT_THAT(Dataset::Load(spec, root()).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 1 to 199 of 200 training files, found 200")));
   for (const char* directory : {"../set", "/etc", "", "set/../../x"}) {
     spec = Spec();
     spec.directory = directory;

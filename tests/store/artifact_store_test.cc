@@ -31,9 +31,7 @@ class ArtifactStoreTest : public testing::Test {
   std::unique_ptr<ArtifactStore> store_;
 };
 
-TEST_F(ArtifactStoreTest, DigestIsSha256) {
-  EXPECT_EQ(Sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-}
+TEST_F(ArtifactStoreTest, DigestIsSha256) { EXPECT_EQ(Sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); }
 
 TEST_F(ArtifactStoreTest, UploadContinuesAfterACrash) {
   const ArtifactRef artifact = {Sha256("hello world"), 11};
@@ -79,25 +77,38 @@ TEST(RecordKeyTest, OrderOfBytesIsOrderOfNumbers) {
 }
 
 TEST(RecordCodecTest, TaskSurvives) {
-  const std::vector<Work> works = {TrainWork{.kind = TrainingKind::kFineTune, .slice = {{1, 2}}, .initial = {"a", 1}, .from_step = 1, .to_step = 2, .total_steps = 3},
-                                   EvaluateWork{{"a", 1}, {{{1}}, {{2}}}, {"x", "y"}},
-                                   FitWork{7},
-                                   BindWork{{"a", 1}, {{3}}, "g"},
-                                   PackWork{},
-                                   MeasureOperatorsWork{{"k"}},
-                                   MeasureNetworksWork{{{{4}}}, {"p"}},
-                                   VerifyWork{{"a", 1}, {"b", 2}, {"c", 3}}};
-  const std::vector<Outcome> outcomes = {TrainOutcome{{"a", 1}, 2, 0.5, 3, 4, "d", false},
-                                         EvaluateOutcome{{{1, 2, 0.5}}, 3},
-                                         FitOutcome{std::string("\0p", 2), 0.5, 0.1, "mlp"},
-                                         BindOutcome{{"a", 1}, {"b", 2}, {1, 2, 0.5}, 3},
-                                         PackOutcome{{"a", 1}, 2},
-                                         MeasureOperatorsOutcome{{{"k", 1, 2, 0.1, 5, true}}, {.load_average = 0.5, .canary_ratio = 1}, 3},
-                                         MeasureNetworksOutcome{{{1, 2, 3, 0.1, 5, true, 6}}, {.temperature_celsius = 40}, 3},
-                                         VerifyOutcome{.device = {1, 2, 3}, .exported = {1, 2, 3}, .exported_runtime = "r", .agreeing = 1, .compared = 2}};
+  const std::vector<Work> works = {
+      TrainWork{.kind = TrainingKind::kFineTune, .slice = {{1, 2}}, .initial = {"a", 1}, .from_step = 1, .to_step = 2, .total_steps = 3},
+      EvaluateWork{{"a", 1}, {{{1}}, {{2}}}, {"x", "y"}},
+      FitWork{7},
+      BindWork{{"a", 1}, {{3}}, "g"},
+      PackWork{},
+      MeasureOperatorsWork{{"k"}},
+      MeasureNetworksWork{{{{4}}}, {"p"}},
+      VerifyWork{{"a", 1}, {"b", 2}, {"c", 3}}};
+  const std::vector<Outcome> outcomes = {
+      TrainOutcome{{"a", 1}, 2, 0.5, 3, 4, "d", false},
+      EvaluateOutcome{{{1, 2, 0.5}}, 3},
+      FitOutcome{std::string("\0p", 2), 0.5, 0.1, "mlp"},
+      BindOutcome{{"a", 1}, {"b", 2}, {1, 2, 0.5}, 3},
+      PackOutcome{{"a", 1}, 2},
+      MeasureOperatorsOutcome{{{"k", 1, 2, 0.1, 5, true}}, {.load_average = 0.5, .canary_ratio = 1}, 3},
+      MeasureNetworksOutcome{{{1, 2, 3, 0.1, 5, true, 6}}, {.temperature_celsius = 40}, 3},
+      VerifyOutcome{.device = {1, 2, 3}, .exported = {1, 2, 3}, .exported_runtime = "r", .agreeing = 1, .compared = 2}};
   for (size_t i = 0; i < works.size(); ++i) {
-    const TaskRecord task = {.id = 1, .search = 2, .key = "k", .work = works[i], .state = TaskState::kDone, .attempt = 3, .fencing_token = 4, .party = 5,
-                             .instance = "i", .failures = 1, .error = "e", .rounds = {{1, {{0, 1, 2, 3, 4, true}}}}, .outcome = outcomes[i]};
+    const TaskRecord task = {.id = 1,
+                             .search = 2,
+                             .key = "k",
+                             .work = works[i],
+                             .state = TaskState::kDone,
+                             .attempt = 3,
+                             .fencing_token = 4,
+                             .party = 5,
+                             .instance = "i",
+                             .failures = 1,
+                             .error = "e",
+                             .rounds = {{1, {{0, 1, 2, 3, 4, true}}}},
+                             .outcome = outcomes[i]};
     const absl::StatusOr<AnyRecord> read = ParseRecord(SerialiseRecord(task));
     ASSERT_THAT(read, IsOk());
     EXPECT_EQ(std::get<TaskRecord>(*read), task) << i;

@@ -80,7 +80,8 @@ TEST_P(StoreContractTest, LoadsInKeyOrderAfterReopening) {
   }
   const auto store = place_->Open();
   ASSERT_THAT(store, IsOk());
-  EXPECT_THAT((*store)->Load(), IsOkAndHolds(ElementsAre(StoreRecord{"a", "3"}, StoreRecord{std::string("c\0d", 3), std::string("\0x", 2)})));
+  EXPECT_THAT((*store)->Load(),
+              IsOkAndHolds(ElementsAre(StoreRecord{"a", "3"}, StoreRecord{std::string("c\0d", 3), std::string("\0x", 2)})));
 }
 
 TEST_P(StoreContractTest, LaterChangesOfABatchWin) {

@@ -18,15 +18,16 @@ inline Dataset DrawnData(int64_t num_train, int64_t num_test, int validation_ima
     images.pixels.resize(static_cast<size_t>(count) * kPixels);
     for (int64_t i = 0; i < count; ++i) {
       const int label = static_cast<int>(i % kDrawnClasses);
-      DrawImage(1, first + static_cast<uint64_t>(i), label, absl::MakeSpan(images.pixels).subspan(static_cast<size_t>(i) * kPixels, kPixels));
+      DrawImage(1, first + static_cast<uint64_t>(i), label,
+                absl::MakeSpan(images.pixels).subspan(static_cast<size_t>(i) * kPixels, kPixels));
       images.labels.push_back(label);
     }
     return images;
   };
   std::vector<std::string> names;
   for (int i = 0; i < kDrawnClasses; ++i) names.push_back(std::to_string(i));
-  return Dataset::Create({.name = "drawn", .directory = "drawn", .validation_images = validation_images}, 0, {kDrawnSize, kDrawnSize, 1}, std::move(names),
-                         draw(0, num_train), draw(1'000'000, num_test), {})
+  return Dataset::Create({.name = "drawn", .directory = "drawn", .validation_images = validation_images}, 0, {kDrawnSize, kDrawnSize, 1},
+                         std::move(names), draw(0, num_train), draw(1'000'000, num_test), {})
       .value();
 }
 

@@ -177,7 +177,8 @@ TEST(KernelsTest, MomentsMatchTwoPasses) {
       double mean = 0;
       double variance = 0;
       for (int64_t r = 0; r < rows; ++r) mean += static_cast<double>(data[static_cast<size_t>(r * channels + c)]) / rows;
-      for (int64_t r = 0; r < rows; ++r) variance += std::pow(static_cast<double>(data[static_cast<size_t>(r * channels + c)]) - mean, 2) / rows;
+      for (int64_t r = 0; r < rows; ++r)
+        variance += std::pow(static_cast<double>(data[static_cast<size_t>(r * channels + c)]) - mean, 2) / rows;
       EXPECT_NEAR(moments.mean[static_cast<size_t>(c)], mean, 1e-4);
       EXPECT_NEAR(moments.variance[static_cast<size_t>(c)], variance, 1e-4);
       EXPECT_LE(moments.minimum[static_cast<size_t>(c)], moments.maximum[static_cast<size_t>(c)]);
@@ -213,7 +214,8 @@ TEST(PredictorTrainerTest, LearnsAnAdditiveTableAndRepeats) {
 TEST(PredictorTrainerTest, DegenerateInputs) {
   const SearchSpace space = SmallSpace();
   std::vector<PredictorSample> samples = Samples(space, 12);
-  EXPECT_THAT(TrainPredictor(absl::MakeSpan(samples).subspan(0, 9), {}, 1).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found 9")));
+  EXPECT_THAT(TrainPredictor(absl::MakeSpan(samples).subspan(0, 9), {}, 1).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found 9")));
   for (PredictorSample& sample : samples) sample.accuracy = 0.5;
   const absl::StatusOr<FittedPredictor> constant = TrainPredictor(samples, {}, 1);
   ASSERT_THAT(constant, IsOk());

@@ -14,9 +14,10 @@ namespace {
 
 TEST(FashionMnistTest, AMiddleNetworkLearnsInSecondsAndItsBoundModelScoresTheSame) {
   const char* const root = std::getenv("HANAS_DATA_DIR");
-  if (root == nullptr || !std::filesystem::exists(std::filesystem::path(root) / "fashion_mnist")) GTEST_SKIP() << "HANAS_DATA_DIR has no fashion_mnist";
-  const absl::StatusOr<Dataset> data =
-      Dataset::Load({.name = "fashion-mnist", .format = DatasetFormat::kIdx, .directory = "fashion_mnist", .validation_images = 5000}, root);
+  if (root == nullptr || !std::filesystem::exists(std::filesystem::path(root) / "fashion_mnist"))
+    GTEST_SKIP() << "HANAS_DATA_DIR has no fashion_mnist";
+  const absl::StatusOr<Dataset> data = Dataset::Load(
+      {.name = "fashion-mnist", .format = DatasetFormat::kIdx, .directory = "fashion_mnist", .validation_images = 5000}, root);
   ASSERT_THAT(data, absl_testing::IsOk());
   EXPECT_EQ(data->size(Split::kTrain), 55000);
   EXPECT_EQ(data->size(Split::kTest), 10000);
@@ -31,12 +32,17 @@ TEST(FashionMnistTest, AMiddleNetworkLearnsInSecondsAndItsBoundModelScoresTheSam
   request.training = {.steps = 120, .batch_size = 128, .learning_rate = 0.3};
   const absl::StatusOr<TrainResult> trained = engine->Train(request, {});
   ASSERT_THAT(trained, absl_testing::IsOk());
-  const EvaluateRequest evaluate = {.lowering = &lowering, .dataset = &*data, .checkpoint = trained->checkpoint, .split = Split::kValidation, .max_images = 1000};
+  const EvaluateRequest evaluate = {
+      .lowering = &lowering, .dataset = &*data, .checkpoint = trained->checkpoint, .split = Split::kValidation, .max_images = 1000};
   const auto scored = engine->Evaluate(evaluate, {middle}, {});
   ASSERT_THAT(scored, absl_testing::IsOk());
   EXPECT_GT((*scored)[0].accuracy(), 0.7);
-  const absl::StatusOr<BoundModel> model =
-      engine->Bind({.lowering = &lowering, .dataset = &*data, .checkpoint = trained->checkpoint, .checkpoint_sha256 = "", .architecture = middle, .calibration = {}});
+  const absl::StatusOr<BoundModel> model = engine->Bind({.lowering = &lowering,
+                                                         .dataset = &*data,
+                                                         .checkpoint = trained->checkpoint,
+                                                         .checkpoint_sha256 = "",
+                                                         .architecture = middle,
+                                                         .calibration = {}});
   ASSERT_THAT(model, absl_testing::IsOk());
   const auto bound = engine->EvaluateBound({.model = &*model, .dataset = &*data, .split = Split::kValidation, .max_images = 1000}, {});
   ASSERT_THAT(bound, absl_testing::IsOk());

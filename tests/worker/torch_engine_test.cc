@@ -38,7 +38,11 @@ class TorchEngineTest : public ::testing::Test {
 
   static TrainRequest Request(int64_t steps) {
     TrainRequest request = {.lowering = &lowering(), .dataset = &data(), .from_step = 0, .to_step = steps, .seed = 5};
-    request.training = {.steps = steps, .batch_size = 32, .learning_rate = 0.2, .phases = {{0.4, SamplingKind::kLargestAndRandom}, {0.6, SamplingKind::kSandwich}, {1.0, SamplingKind::kRandomPath}}};
+    request.training = {
+        .steps = steps,
+        .batch_size = 32,
+        .learning_rate = 0.2,
+        .phases = {{0.4, SamplingKind::kLargestAndRandom}, {0.6, SamplingKind::kSandwich}, {1.0, SamplingKind::kRandomPath}}};
     return request;
   }
   /// A supernet trained a little, once for all tests.
@@ -52,10 +56,19 @@ class TorchEngineTest : public ::testing::Test {
     return *checkpoint;
   }
   EvaluateRequest Evaluation(const std::string& checkpoint) {
-    return {.lowering = &lowering(), .dataset = &data(), .checkpoint = checkpoint, .split = Split::kValidation, .calibration = {.images = 128, .batch_size = 64}};
+    return {.lowering = &lowering(),
+            .dataset = &data(),
+            .checkpoint = checkpoint,
+            .split = Split::kValidation,
+            .calibration = {.images = 128, .batch_size = 64}};
   }
   BindRequest Binding(const std::string& checkpoint, const Architecture& architecture) {
-    return {.lowering = &lowering(), .dataset = &data(), .checkpoint = checkpoint, .checkpoint_sha256 = "", .architecture = architecture, .calibration = {.images = 128, .batch_size = 64}};
+    return {.lowering = &lowering(),
+            .dataset = &data(),
+            .checkpoint = checkpoint,
+            .checkpoint_sha256 = "",
+            .architecture = architecture,
+            .calibration = {.images = 128, .batch_size = 64}};
   }
 
   std::unique_ptr<TrainingEngine> engine_;
@@ -79,7 +92,8 @@ TEST_F(TorchEngineTest, ChunksGiveTheBytesOfOneRun) {
 TEST_F(TorchEngineTest, StoppingAtAStepBoundaryResumesExactly) {
   TrainRequest request = Request(8);
   const absl::StatusOr<TrainResult> whole = engine_->Train(request, {});
-  const absl::StatusOr<TrainResult> part = engine_->Train(request, [](const TrainProgress& p) { return p.step < 3 ? Continue::kYes : Continue::kNo; });
+  const absl::StatusOr<TrainResult> part =
+      engine_->Train(request, [](const TrainProgress& p) { return p.step < 3 ? Continue::kYes : Continue::kNo; });
   ASSERT_THAT(part, IsOk());
   EXPECT_TRUE(part->stopped);
   EXPECT_EQ(part->step, 3);
@@ -119,9 +133,11 @@ TEST_F(TorchEngineTest, BadRequestsAreNamed) {
   const Lowering other(SearchSpace::Create(colour).value());
   request = Request(8);
   request.lowering = &other;
-  EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.input_channels: expected 1")));
+  EXPECT_THAT(engine_->Train(request, {}).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.input_channels: expected 1")));
   EvaluateRequest evaluation = Evaluation("junk");
-  EXPECT_THAT(engine_->Evaluate(evaluation, {space().Largest({8, 8})}, {}).status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("magic")));
+  EXPECT_THAT(engine_->Evaluate(evaluation, {space().Largest({8, 8})}, {}).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("magic")));
 }
 
 TEST_F(TorchEngineTest, EvaluationIsPure) {
@@ -164,7 +180,8 @@ TEST_F(TorchEngineTest, OneLayerFromEightToTwoBitsIsSeenEverywhere) {
   ASSERT_THAT(bound_eight, IsOk());
   ASSERT_THAT(bound_two, IsOk());
   int changed = 0;
-  for (size_t i = 0; i < bound_two->weights.size(); ++i) changed += bound_eight->weights[i].integers != bound_two->weights[i].integers ? 1 : 0;
+  for (size_t i = 0; i < bound_two->weights.size(); ++i)
+    changed += bound_eight->weights[i].integers != bound_two->weights[i].integers ? 1 : 0;
   EXPECT_EQ(changed, 1);
 }
 
@@ -192,7 +209,8 @@ TEST_F(TorchEngineTest, BoundIntegersAreThoseOfTrainingUpToTheSignOfGamma) {
     const auto full_in = static_cast<size_t>(slots[static_cast<size_t>(op.weight.slot)].shape[1]);
     for (size_t out = 0; out < static_cast<size_t>(op.weight.slices[0].count); ++out) {
       const std::vector<float>& all = checkpoint->weights[static_cast<size_t>(op.weight.slot)];
-      const std::vector<float> row(all.begin() + static_cast<std::ptrdiff_t>(out * full_in), all.begin() + static_cast<std::ptrdiff_t>(out * full_in + in));
+      const std::vector<float> row(all.begin() + static_cast<std::ptrdiff_t>(out * full_in),
+                                   all.begin() + static_cast<std::ptrdiff_t>(out * full_in + in));
       const float gamma = checkpoint->weights[static_cast<size_t>(op.norm.gamma.slot)][out];
       const float step = WeightStep(row, op.weight_type);
       for (size_t k = 0; k < in; ++k) {
@@ -233,11 +251,13 @@ TEST_F(TorchEngineTest, BoundModelsScoreWhatWasEvaluated) {
 
 TEST_F(TorchEngineTest, ALossThatIsNotFiniteIsAnError) {
   Checkpoint checkpoint = InitialCheckpoint(lowering(), 1);
-  for (float& weight : checkpoint.weights[static_cast<size_t>(lowering().slots().classifier().weight)]) weight = weight < 0 ? -3e38F : 3e38F;
+  for (float& weight : checkpoint.weights[static_cast<size_t>(lowering().slots().classifier().weight)])
+    weight = weight < 0 ? -3e38F : 3e38F;
   const std::string bytes = SerializeCheckpoint(checkpoint, lowering().slots().slots());
   TrainRequest request = Request(4);
   request.checkpoint = bytes;
-  EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("at step 0; lower training.learning_rate (0.2)")));
+  EXPECT_THAT(engine_->Train(request, {}).status(),
+              StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("at step 0; lower training.learning_rate (0.2)")));
 }
 
 }  // namespace

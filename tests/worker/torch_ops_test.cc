@@ -35,10 +35,12 @@ TEST_P(TrainConvTest, MatchesStockOperators) {
   const torch::Tensor b0 = torch::randn({p.out}) * 0.5;
   torch::Tensor x = leaf(x0), w = leaf(w0), g = leaf(g0), b = leaf(b0);
   ConvObservation observation;
-  const torch::Tensor fused = TrainConv(x, w, g, b, {p.depthwise, p.kernel, p.stride, p.kernel / 2}, {.nonlinearity = p.nonlinearity}, observation);
+  const torch::Tensor fused =
+      TrainConv(x, w, g, b, {p.depthwise, p.kernel, p.stride, p.kernel / 2}, {.nonlinearity = p.nonlinearity}, observation);
 
   torch::Tensor xs = leaf(x0), ws = leaf(w0), gs = leaf(g0), bs = leaf(b0);
-  torch::Tensor stock = at::conv2d(xs.permute({0, 3, 1, 2}), ws, {}, {p.stride, p.stride}, {p.kernel / 2, p.kernel / 2}, {1, 1}, p.depthwise ? p.in : 1);
+  torch::Tensor stock =
+      at::conv2d(xs.permute({0, 3, 1, 2}), ws, {}, {p.stride, p.stride}, {p.kernel / 2, p.kernel / 2}, {1, 1}, p.depthwise ? p.in : 1);
   stock = at::batch_norm(stock, gs, bs, {}, {}, true, 0.1, kNormEpsilon, false);
   if (p.nonlinearity == kernels::Nonlinearity::kRelu) stock = torch::relu(stock);
   if (p.nonlinearity == kernels::Nonlinearity::kHardSwish) stock = torch::hardswish(stock);
@@ -121,7 +123,8 @@ TEST(NetworkTest, ShapesMacsAndParametersAreThoseOfTheGraph) {
       if (!op.has_weights()) continue;
       const torch::Tensor& out = values[static_cast<size_t>(op.output)];
       macs += tensors[i].weight.numel() * (out.dim() == 4 ? out.size(1) * out.size(2) : 1);
-      for (const torch::Tensor& t : {tensors[i].weight, tensors[i].bias, tensors[i].gamma, tensors[i].beta}) parameters += t.defined() ? t.numel() : 0;
+      for (const torch::Tensor& t : {tensors[i].weight, tensors[i].bias, tensors[i].gamma, tensors[i].beta})
+        parameters += t.defined() ? t.numel() : 0;
     }
     EXPECT_EQ(macs, GraphCost(graph).macs);
     EXPECT_EQ(parameters, GraphCost(graph).parameters);
@@ -138,7 +141,8 @@ TEST(NetworkTest, FusingTheHardSwishChangesNothing) {
   torch::manual_seed(3);
   const torch::Tensor images = torch::randn({8, input[1], input[2], input[3]});
   std::vector<torch::Tensor> values;
-  EXPECT_TRUE(torch::allclose(ForwardBatch(graph, tensors, images, nullptr), ForwardBatch(graph, tensors, images, nullptr, &values), 1e-3, 1e-4));
+  EXPECT_TRUE(
+      torch::allclose(ForwardBatch(graph, tensors, images, nullptr), ForwardBatch(graph, tensors, images, nullptr, &values), 1e-3, 1e-4));
 }
 
 }  // namespace

@@ -86,14 +86,16 @@ absl::Status ReadTensorHeader(const Slot& slot, absl::string_view prefix, Reader
   const std::string expected = absl::StrCat(prefix, slot.name);
   if (!reader.ok()) return absl::DataLossError(absl::StrCat("checkpoint: expected tensor ", expected, ", found the end of the bytes"));
   if (name == expected && shape == slot.shape) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected tensor ", expected, " of ", ToString(slot.shape), ", found ", name.substr(0, 100), " of ", ToString(shape)));
+  return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected tensor ", expected, " of ", ToString(slot.shape), ", found ",
+                                                 name.substr(0, 100), " of ", ToString(shape)));
 }
 
 absl::Status ReadData(const std::vector<Slot>& slots, Reader& reader, std::vector<std::vector<float>>& tensors) {
   for (const Slot& slot : slots) {
     const auto count = static_cast<size_t>(NumElements(slot.shape));
     const absl::string_view raw = reader.Take(count * sizeof(float));
-    if (!reader.ok()) return absl::DataLossError(absl::StrCat("checkpoint: expected the data of ", slot.name, ", found the end of the bytes"));
+    if (!reader.ok())
+      return absl::DataLossError(absl::StrCat("checkpoint: expected the data of ", slot.name, ", found the end of the bytes"));
     std::vector<float>& tensor = tensors.emplace_back(count);
     std::memcpy(tensor.data(), raw.data(), raw.size());
     if (!std::all_of(tensor.begin(), tensor.end(), [](float v) { return std::isfinite(v); })) {
@@ -155,12 +157,14 @@ std::string SerializeCheckpoint(const Checkpoint& checkpoint, const std::vector<
 
 absl::StatusOr<Checkpoint> ParseCheckpoint(absl::string_view bytes, const Lowering& lowering) {
   if (!absl::StartsWith(bytes, kMagic)) {
-    return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected the magic \"", kMagic, "\", found other data (", bytes.size(), " bytes)"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("checkpoint: expected the magic \"", kMagic, "\", found other data (", bytes.size(), " bytes)"));
   }
   Reader reader(bytes.substr(kMagic.size(), bytes.size() - kMagic.size() - std::min(kChecksumBytes, bytes.size() - kMagic.size())));
   const auto version = reader.Get<uint32_t>();
   if (reader.ok() && version != kCheckpointVersion) {
-    return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected version ", kCheckpointVersion, ", found ", version, ": it was written by another release"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("checkpoint: expected version ", kCheckpointVersion, ", found ", version, ": it was written by another release"));
   }
   uint64_t checksum = 0;
   if (reader.ok()) std::memcpy(&checksum, bytes.data() + bytes.size() - kChecksumBytes, kChecksumBytes);
@@ -173,14 +177,16 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(absl::string_view bytes, const Loweri
     digest->low = reader.Get<uint64_t>();
   }
   if (checkpoint.space != lowering.space().digest()) {
-    return absl::FailedPreconditionError(absl::StrCat("checkpoint: expected one of the space ", lowering.space().digest().ToHex(), ", found one of ", checkpoint.space.ToHex()));
+    return absl::FailedPreconditionError(absl::StrCat("checkpoint: expected one of the space ", lowering.space().digest().ToHex(),
+                                                      ", found one of ", checkpoint.space.ToHex()));
   }
   checkpoint.step = reader.Get<int64_t>();
   const std::vector<Slot>& slots = lowering.slots().slots();
   const auto count = reader.Get<uint32_t>();
   const bool momentum = count == 2 * slots.size();
   if (!reader.ok() || (count != slots.size() && !momentum) || checkpoint.step < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected ", slots.size(), " tensors, with or without their momentum, found ", count));
+    return absl::InvalidArgumentError(
+        absl::StrCat("checkpoint: expected ", slots.size(), " tensors, with or without their momentum, found ", count));
   }
   for (const absl::string_view prefix : {absl::string_view(), kMomentumPrefix}) {
     if (!prefix.empty() && !momentum) break;

@@ -31,14 +31,14 @@ struct TrainProgress {
   double images_per_second = 0;
 };
 
-/// Steps [from_step, to_step) of a chain of training.steps. Chunks compose: [0,50) then [50,100) gives the bytes of [0,100) when the engine has
-/// one thread, because every draw is a function of (seed, step) and the checkpoint carries the momentum.
+/// Steps [from_step, to_step) of a chain of training.steps. Chunks compose: [0,50) then [50,100) gives the bytes of [0,100) when the engine
+/// has one thread, because every draw is a function of (seed, step) and the checkpoint carries the momentum.
 struct TrainRequest {
   const Lowering* lowering = nullptr;
   std::optional<Architecture> architecture;  // the slice: the whole space, or one network (fine-tuning, references)
   const Dataset* dataset = nullptr;
-  /// from_step == 0: the weights to start from, or empty for InitialCheckpoint(seed). from_step > 0: the checkpoint to continue; it must be of
-  /// this chain and step.
+  /// from_step == 0: the weights to start from, or empty for InitialCheckpoint(seed). from_step > 0: the checkpoint to continue; it must be
+  /// of this chain and step.
   absl::string_view checkpoint;
   int64_t from_step = 0;
   int64_t to_step = 0;
@@ -49,9 +49,9 @@ struct TrainRequest {
 
 struct TrainResult {
   std::string checkpoint;
-  int64_t step = 0;            // to_step, or less when the callback stopped it
+  int64_t step = 0;  // to_step, or less when the callback stopped it
   bool stopped = false;
-  double loss = 0;             // mean of the last (up to 20) steps
+  double loss = 0;               // mean of the last (up to 20) steps
   double images_per_second = 0;  // over the call: images of the batches, each network of a step counted
 };
 
@@ -103,13 +103,14 @@ struct EvaluateBoundRequest {
   bool keep_logits = false;
 };
 
-/// Value tensors of one image run through a bound model, in the order of graph.values: int8 sites as their integers, others as floats. For parity.
+/// Value tensors of one image run through a bound model, in the order of graph.values: int8 sites as their integers, others as floats. For
+/// parity.
 struct BoundTrace {
   std::vector<std::vector<float>> values;
 };
 
-/// The heavy maths of a worker: trains, evaluates and binds networks that it interprets from the core Graph. The header is free of any tensor
-/// library; worker/torch/create_engine.h makes the implementation.
+/// The heavy maths of a worker: trains, evaluates and binds networks that it interprets from the core Graph. The header is free of any
+/// tensor library; worker/torch/create_engine.h makes the implementation.
 ///
 /// Every call is synchronous and runs in the calling thread. Evaluate and Bind are pure: equal requests give equal bits on one machine with
 /// one thread. Confined to one thread at a time.
@@ -120,21 +121,22 @@ class TrainingEngine {
  public:
   virtual ~TrainingEngine() = default;
 
-  /// `progress` may be empty; it is called after every step. When it answers kNo the call returns at that step boundary with a checkpoint from
-  /// which the chain continues exactly. Returns OUT_OF_RANGE when the loss is not finite (the learning rate is too high).
+  /// `progress` may be empty; it is called after every step. When it answers kNo the call returns at that step boundary with a checkpoint
+  /// from which the chain continues exactly. Returns OUT_OF_RANGE when the loss is not finite (the learning rate is too high).
   virtual absl::StatusOr<TrainResult> Train(const TrainRequest& request, const std::function<Continue(const TrainProgress&)>& progress) = 0;
 
   /// One evaluation for each architecture, in order. `progress` may be empty.
   virtual absl::StatusOr<std::vector<Evaluation>> Evaluate(const EvaluateRequest& request, absl::Span<const Architecture> architectures,
                                                            const EvaluateProgress& progress) = 0;
 
-  /// A model that satisfies CheckBoundModel; its weight integers are those that training and Evaluate use, up to the sign that a negative gamma
-  /// turns.
+  /// A model that satisfies CheckBoundModel; its weight integers are those that training and Evaluate use, up to the sign that a negative
+  /// gamma turns.
   virtual absl::StatusOr<BoundModel> Bind(const BindRequest& request) = 0;
 
-  /// Executes the semantics of BoundModel exactly (integer sums are exact): the reference for the exported file and the agent's runtimes, and the
-  /// accuracy that is reported of a member. `progress` (images done) may be empty.
-  virtual absl::StatusOr<BoundEvaluation> EvaluateBound(const EvaluateBoundRequest& request, const std::function<Continue(int64_t)>& progress) = 0;
+  /// Executes the semantics of BoundModel exactly (integer sums are exact): the reference for the exported file and the agent's runtimes,
+  /// and the accuracy that is reported of a member. `progress` (images done) may be empty.
+  virtual absl::StatusOr<BoundEvaluation> EvaluateBound(const EvaluateBoundRequest& request,
+                                                        const std::function<Continue(int64_t)>& progress) = 0;
 
   /// All values of one image; see BoundTrace.
   virtual absl::StatusOr<BoundTrace> TraceBound(const BoundModel& model, const Dataset& dataset, Split split, int64_t index) = 0;

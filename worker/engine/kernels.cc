@@ -54,11 +54,13 @@ struct TapRange {
   int64_t begin;
   int64_t end;
 };
-HANAS_INLINE TapRange Clip(int64_t start, int64_t kernel, int64_t size) { return {std::max<int64_t>(0, -start), std::min(kernel, size - start)}; }
+HANAS_INLINE TapRange Clip(int64_t start, int64_t kernel, int64_t size) {
+  return {std::max<int64_t>(0, -start), std::min(kernel, size - start)};
+}
 
 template <int64_t kWidth>
-HANAS_INLINE void AccumulateTaps(const DepthwiseShape& s, const float* image, const float* weights, int64_t y0, int64_t x0, TapRange ys, TapRange xs,
-                                 int64_t c, Lanes<kWidth>& sum) {
+HANAS_INLINE void AccumulateTaps(const DepthwiseShape& s, const float* image, const float* weights, int64_t y0, int64_t x0, TapRange ys,
+                                 TapRange xs, int64_t c, Lanes<kWidth>& sum) {
   for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
     const float* row = image + ((y0 + ky) * s.width + x0) * s.channels + c;
     const float* taps = weights + ky * s.kernel * s.channels + c;
@@ -68,8 +70,8 @@ HANAS_INLINE void AccumulateTaps(const DepthwiseShape& s, const float* image, co
 
 /// Adds the gradient of one output pixel to the inputs that it read.
 template <int64_t kWidth>
-HANAS_INLINE void ScatterGradient(const DepthwiseShape& s, const float* gradient, const float* weights, int64_t y0, int64_t x0, TapRange ys, TapRange xs,
-                                  int64_t c, float* image) {
+HANAS_INLINE void ScatterGradient(const DepthwiseShape& s, const float* gradient, const float* weights, int64_t y0, int64_t x0, TapRange ys,
+                                  TapRange xs, int64_t c, float* image) {
   Lanes<kWidth> go;
   go.Load(gradient + c);
   for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
@@ -87,7 +89,8 @@ HANAS_INLINE void ScatterGradient(const DepthwiseShape& s, const float* gradient
 /// Adds the gradients of one row of taps, for one image and a run of channels: all taps of the row stay in registers, so that an output
 /// gradient is loaded once for all of them and their sums do not wait for each other.
 template <int64_t kKernel, int64_t kWidth>
-HANAS_INLINE void AccumulateTapRow(const DepthwiseShape& s, const float* image, const float* gradient, int64_t ky, int64_t c, float* weight_gradient) {
+HANAS_INLINE void AccumulateTapRow(const DepthwiseShape& s, const float* image, const float* gradient, int64_t ky, int64_t c,
+                                   float* weight_gradient) {
   const int64_t out_height = s.out_height();
   const int64_t out_width = s.out_width();
   Lanes<kWidth> sums[kKernel];
@@ -173,7 +176,10 @@ struct QuantizerTerms {
   float low = 0;
   float high = 0;
   explicit QuantizerTerms(const FakeQuantizer& q)
-      : inverse(1.0F / q.scale), scale(q.scale), low(static_cast<float>(-128 - q.zero_point)), high(static_cast<float>(127 - q.zero_point)) {}
+      : inverse(1.0F / q.scale),
+        scale(q.scale),
+        low(static_cast<float>(-128 - q.zero_point)),
+        high(static_cast<float>(127 - q.zero_point)) {}
   HANAS_INLINE float operator()(float x) const { return std::min(std::max(__builtin_rintf(x * inverse), low), high) * scale; }
 };
 
@@ -189,8 +195,8 @@ HANAS_INLINE float Slope(float x) {
 }
 
 template <Nonlinearity kKind, bool kFirst, bool kSecond>
-HANAS_INLINE void AffineLoop(const float* a, const float* b, const QuantizerTerms& first, const QuantizerTerms& second, const float* x, int64_t count,
-                             float* y) {
+HANAS_INLINE void AffineLoop(const float* a, const float* b, const QuantizerTerms& first, const QuantizerTerms& second, const float* x,
+                             int64_t count, float* y) {
   for (int64_t i = 0; i < count; ++i) {
     float t = a[i] * x[i] + b[i];
     if constexpr (kKind == Nonlinearity::kRelu) t = std::max(t, 0.0F);
@@ -202,8 +208,8 @@ HANAS_INLINE void AffineLoop(const float* a, const float* b, const QuantizerTerm
 }
 
 template <Nonlinearity kKind>
-HANAS_INLINE void AffineTiles(const AffineActivation& what, const Tile& tile, const std::vector<float>& a, const std::vector<float>& b, const float* x,
-                              int64_t total, float* y) {
+HANAS_INLINE void AffineTiles(const AffineActivation& what, const Tile& tile, const std::vector<float>& a, const std::vector<float>& b,
+                              const float* x, int64_t total, float* y) {
   const QuantizerTerms first(what.first);
   const QuantizerTerms second(what.second);
   for (int64_t at = 0; at < total; at += tile.size()) {
@@ -221,8 +227,8 @@ HANAS_INLINE void AffineTiles(const AffineActivation& what, const Tile& tile, co
 }
 
 template <Nonlinearity kKind>
-HANAS_INLINE void GradientApply(const float* a, const float* b, const float* p, const float* q, const float* r, const float* x, const float* g, int64_t count,
-                                float* out) {
+HANAS_INLINE void GradientApply(const float* a, const float* b, const float* p, const float* q, const float* r, const float* x,
+                                const float* g, int64_t count, float* out) {
   for (int64_t i = 0; i < count; ++i) {
     const float t = g[i] * Slope<kKind>(a[i] * x[i] + b[i]);
     out[i] = p[i] * t + q[i] * x[i] + r[i];
@@ -237,7 +243,8 @@ struct GradientTotals {
 };
 
 template <Nonlinearity kKind, int64_t kWidth>
-HANAS_INLINE void GradientBlock(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels, int64_t c, GradientTotals& out) {
+HANAS_INLINE void GradientBlock(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels, int64_t c,
+                                GradientTotals& out) {
   Lanes<kWidth> sum;
   Lanes<kWidth> product;
   Lanes<kWidth> scale;
@@ -267,7 +274,8 @@ HANAS_INLINE void GradientBlock(const AffineActivation& what, const float* x, co
 }
 
 template <Nonlinearity kKind>
-HANAS_INLINE void SumGradients(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels, GradientTotals& out) {
+HANAS_INLINE void SumGradients(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels,
+                               GradientTotals& out) {
   for (int64_t r = 0; r < rows; r += kRowsPerFold) {
     const int64_t count = std::min(kRowsPerFold, rows - r);
     ForChannels(channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
@@ -276,8 +284,8 @@ HANAS_INLINE void SumGradients(const AffineActivation& what, const float* x, con
   }
 }
 
-HANAS_CLONES void AffineDispatch(const AffineActivation& what, const Tile& tile, const std::vector<float>& a, const std::vector<float>& b, const float* x,
-                                 int64_t total, float* y) {
+HANAS_CLONES void AffineDispatch(const AffineActivation& what, const Tile& tile, const std::vector<float>& a, const std::vector<float>& b,
+                                 const float* x, int64_t total, float* y) {
   switch (what.nonlinearity) {
     case Nonlinearity::kNone:
       return AffineTiles<Nonlinearity::kNone>(what, tile, a, b, x, total, y);
@@ -288,7 +296,8 @@ HANAS_CLONES void AffineDispatch(const AffineActivation& what, const Tile& tile,
   }
 }
 
-HANAS_CLONES void SumDispatch(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels, GradientTotals& out) {
+HANAS_CLONES void SumDispatch(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels,
+                              GradientTotals& out) {
   switch (what.nonlinearity) {
     case Nonlinearity::kNone:
       return SumGradients<Nonlinearity::kNone>(what, x, g, rows, channels, out);
@@ -303,7 +312,8 @@ struct GradientTerms {
   std::vector<float> a, b, p, q, r;
 };
 
-HANAS_CLONES void ApplyDispatch(Nonlinearity kind, int64_t tile, const GradientTerms& terms, const float* x, const float* g, int64_t total, float* out) {
+HANAS_CLONES void ApplyDispatch(Nonlinearity kind, int64_t tile, const GradientTerms& terms, const float* x, const float* g, int64_t total,
+                                float* out) {
   for (int64_t at = 0; at < total; at += tile) {
     const int64_t count = std::min(tile, total - at);
     const float* const a = terms.a.data();
@@ -370,9 +380,8 @@ HANAS_INLINE void MomentBlock(const float* x, int64_t rows, int64_t channels, co
 HANAS_CLONES void SumMoments(const float* x, int64_t rows, int64_t channels, const float* shift, MomentSums& out) {
   for (int64_t r = 0; r < rows; r += kRowsPerFold) {
     const int64_t count = std::min(kRowsPerFold, rows - r);
-    ForChannels(channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
-      MomentBlock<kWidth>(x + r * channels, count, channels, shift, c, out);
-    });
+    ForChannels(channels, [&]<int64_t kWidth>(int64_t c)
+                              __attribute__((always_inline)) { MomentBlock<kWidth>(x + r * channels, count, channels, shift, c, out); });
   }
 }
 
@@ -436,7 +445,8 @@ void DepthwiseBackwardInput(const DepthwiseShape& s, const float* output_gradien
   DepthwiseForward(back, output_gradient, turned.data(), input_gradient);
 }
 
-HANAS_CLONES void DepthwiseBackwardWeights(const DepthwiseShape& s, const float* input, const float* output_gradient, float* weight_gradient) {
+HANAS_CLONES void DepthwiseBackwardWeights(const DepthwiseShape& s, const float* input, const float* output_gradient,
+                                           float* weight_gradient) {
   std::memset(weight_gradient, 0, sizeof(float) * static_cast<size_t>(s.kernel * s.kernel * s.channels));
   for (int64_t n = 0; n < s.batch; ++n) {
     const float* const image = input + n * s.height * s.width * s.channels;

@@ -7,9 +7,9 @@
 
 namespace hanas::kernels {
 
-// The loops in which a supernet of depthwise convolutions, normalisations and fake quantisation spends its time, on plain float arrays: channels
-// last, [rows, channels] or [N, H, W, C], contiguous. Each does in one or two passes over memory what stock operators do in six to ten.
-// Compiled for several instruction sets and chosen at load. Sums are accumulated in a fixed order: equal inputs give equal bits on one
+// The loops in which a supernet of depthwise convolutions, normalisations and fake quantisation spends its time, on plain float arrays:
+// channels last, [rows, channels] or [N, H, W, C], contiguous. Each does in one or two passes over memory what stock operators do in six to
+// ten. Compiled for several instruction sets and chosen at load. Sums are accumulated in a fixed order: equal inputs give equal bits on one
 // instruction set. Single-threaded; thread-safe (no state).
 
 /// A depthwise convolution. Weights are tap-major: [kernel * kernel, channels].

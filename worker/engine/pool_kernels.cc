@@ -17,8 +17,8 @@ HANAS_CLONES void ScaleForward(const float* left, const float* right, int64_t ba
   }
 }
 
-HANAS_CLONES void ScaleBackward(const float* left, const float* right, const float* output_gradient, int64_t batch, int64_t pixels, int64_t channels,
-                                float* left_gradient, float* right_gradient) {
+HANAS_CLONES void ScaleBackward(const float* left, const float* right, const float* output_gradient, int64_t batch, int64_t pixels,
+                                int64_t channels, float* left_gradient, float* right_gradient) {
   std::memset(right_gradient, 0, sizeof(float) * static_cast<size_t>(batch * channels));
   for (int64_t n = 0; n < batch; ++n) {
     const float* const factor = right + n * channels;

@@ -70,7 +70,8 @@ PredictorMember FitRidge(const Problem& problem, const std::vector<size_t>& rows
   std::vector<double> centre(problem.num_features, 0);
   double mean = 0;
   for (const size_t r : rows) {
-    for (size_t f = 0; f < problem.num_features; ++f) centre[f] += static_cast<double>(problem.samples[r].features[f]) / static_cast<double>(n);
+    for (size_t f = 0; f < problem.num_features; ++f)
+      centre[f] += static_cast<double>(problem.samples[r].features[f]) / static_cast<double>(n);
     mean += problem.targets[r] / static_cast<double>(n);
   }
   std::vector<std::vector<double>> x(n, std::vector<double>(problem.num_features));
@@ -81,7 +82,8 @@ PredictorMember FitRidge(const Problem& problem, const std::vector<size_t>& rows
   std::vector<double> residual(n);
   for (size_t i = 0; i < n; ++i) {
     residual[i] = problem.targets[rows[i]] - mean;
-    for (size_t j = 0; j <= i; ++j) gram[i * n + j] = gram[j * n + i] = std::inner_product(x[i].begin(), x[i].end(), x[j].begin(), i == j ? penalty : 0.0);
+    for (size_t j = 0; j <= i; ++j)
+      gram[i * n + j] = gram[j * n + i] = std::inner_product(x[i].begin(), x[i].end(), x[j].begin(), i == j ? penalty : 0.0);
   }
   const std::vector<double> dual = SolveCholesky(std::move(gram), std::move(residual));
   DenseLayer layer = {.num_inputs = static_cast<int>(problem.num_features), .num_outputs = 1, .weights = {}, .bias = {}};
@@ -99,14 +101,16 @@ PredictorMember FitRidge(const Problem& problem, const std::vector<size_t>& rows
 /// One parameter tensor with its Adam moments (Kingma and Ba 2015).
 class AdamTensor {
  public:
-  AdamTensor(std::vector<float>& values, double decay) : values_(values), gradient(values.size(), 0), decay_(decay), first_(values.size(), 0), second_(values.size(), 0) {}
+  AdamTensor(std::vector<float>& values, double decay)
+      : values_(values), gradient(values.size(), 0), decay_(decay), first_(values.size(), 0), second_(values.size(), 0) {}
   void Step(double rate, int64_t step) {
     const double correction1 = 1 - std::pow(0.9, static_cast<double>(step));
     const double correction2 = 1 - std::pow(0.999, static_cast<double>(step));
     for (size_t i = 0; i < values_.size(); ++i) {
       first_[i] = 0.9 * first_[i] + 0.1 * gradient[i];
       second_[i] = 0.999 * second_[i] + 0.001 * gradient[i] * gradient[i];
-      const double update = first_[i] / correction1 / (std::sqrt(second_[i] / correction2) + 1e-8) + decay_ * static_cast<double>(values_[i]);
+      const double update =
+          first_[i] / correction1 / (std::sqrt(second_[i] / correction2) + 1e-8) + decay_ * static_cast<double>(values_[i]);
       values_[i] -= static_cast<float>(rate * update);
       gradient[i] = 0;
     }
@@ -125,7 +129,8 @@ class AdamTensor {
 };
 
 DenseLayer RandomLayer(int inputs, int outputs, double deviation, CounterRandom& random) {
-  DenseLayer layer = {.num_inputs = inputs, .num_outputs = outputs, .weights = {}, .bias = std::vector<float>(static_cast<size_t>(outputs), 0.0F)};
+  DenseLayer layer = {
+      .num_inputs = inputs, .num_outputs = outputs, .weights = {}, .bias = std::vector<float>(static_cast<size_t>(outputs), 0.0F)};
   for (int i = 0; i < inputs * outputs; ++i) layer.weights.push_back(static_cast<float>(deviation * random.Normal()));
   return layer;
 }
@@ -189,16 +194,20 @@ PredictorMember FitPerceptron(const Problem& problem, const std::vector<size_t>&
 }
 
 absl::Status Check(absl::Span<const PredictorSample> samples) {
-  if (samples.size() < kFewest) return absl::InvalidArgumentError(absl::StrCat("predictor: expected at least ", kFewest, " samples, found ", samples.size()));
+  if (samples.size() < kFewest)
+    return absl::InvalidArgumentError(absl::StrCat("predictor: expected at least ", kFewest, " samples, found ", samples.size()));
   for (size_t i = 0; i < samples.size(); ++i) {
     if (samples[i].features.empty() || samples[i].features.size() != samples[0].features.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("predictor: expected ", samples[0].features.size(), " features (not 0), found ", samples[i].features.size(), " in sample ", i));
+      return absl::InvalidArgumentError(absl::StrCat("predictor: expected ", samples[0].features.size(), " features (not 0), found ",
+                                                     samples[i].features.size(), " in sample ", i));
     }
     if (!(samples[i].accuracy >= 0 && samples[i].accuracy <= 1)) {
-      return absl::InvalidArgumentError(absl::StrCat("predictor: expected accuracies of 0 to 1, found ", samples[i].accuracy, " in sample ", i));
+      return absl::InvalidArgumentError(
+          absl::StrCat("predictor: expected accuracies of 0 to 1, found ", samples[i].accuracy, " in sample ", i));
     }
     for (const float feature : samples[i].features) {
-      if (!std::isfinite(feature)) return absl::InvalidArgumentError(absl::StrCat("predictor: expected finite features, found ", feature, " in sample ", i));
+      if (!std::isfinite(feature))
+        return absl::InvalidArgumentError(absl::StrCat("predictor: expected finite features, found ", feature, " in sample ", i));
     }
   }
   return absl::OkStatus();
@@ -252,12 +261,13 @@ absl::StatusOr<FittedPredictor> TrainPredictor(absl::Span<const PredictorSample>
   CrossValidation best;
   std::string kind;
   for (const double penalty : kRidgePenalties) {
-    CrossValidation ridge = CrossValidate(problem, fold_of, [&](const std::vector<size_t>& rows, size_t) { return FitRidge(problem, rows, penalty); });
+    CrossValidation ridge =
+        CrossValidate(problem, fold_of, [&](const std::vector<size_t>& rows, size_t) { return FitRidge(problem, rows, penalty); });
     if (kind.empty() || ridge.rmse < best.rmse) best = std::move(ridge);
     kind = "ridge";
   }
-  CrossValidation perceptron =
-      CrossValidate(problem, fold_of, [&](const std::vector<size_t>& rows, size_t fold) { return FitPerceptron(problem, rows, seed * kFolds + fold); });
+  CrossValidation perceptron = CrossValidate(
+      problem, fold_of, [&](const std::vector<size_t>& rows, size_t fold) { return FitPerceptron(problem, rows, seed * kFolds + fold); });
   if (perceptron.tau > best.tau) {
     best = std::move(perceptron);
     kind = "mlp";

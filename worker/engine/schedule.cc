@@ -33,7 +33,8 @@ absl::Status CheckTraining(const TrainingSpec& training) {
   check(training.clip_norm >= 0, "clip_norm", "0 or more", training.clip_norm);
   double last = 0;
   for (size_t i = 0; i < training.phases.size(); ++i) {
-    check(training.phases[i].until > last, absl::StrCat("phases[", i, "].until"), absl::StrCat("more than ", last), training.phases[i].until);
+    check(training.phases[i].until > last, absl::StrCat("phases[", i, "].until"), absl::StrCat("more than ", last),
+          training.phases[i].until);
     last = training.phases[i].until;
   }
   check(!training.phases.empty() && last == 1.0, "phases", "a last phase that ends at 1", last);

@@ -20,8 +20,8 @@ torch::Tensor Multiply(const Operator& op, const torch::Tensor& input, const tor
   if (op.kind == OpKind::kFullyConnected) return input.mm(weight.t());
   const ConvGeometry geometry = GeometryOf(op);
   if (weight.scalar_type() == torch::kFloat32) return Convolve(input, weight, geometry);
-  const torch::Tensor result = at::conv2d(input.permute({0, 3, 1, 2}), weight, {}, {geometry.stride, geometry.stride}, {geometry.padding, geometry.padding},
-                                          {1, 1}, geometry.depthwise ? weight.size(0) : 1);
+  const torch::Tensor result = at::conv2d(input.permute({0, 3, 1, 2}), weight, {}, {geometry.stride, geometry.stride},
+                                          {geometry.padding, geometry.padding}, {1, 1}, geometry.depthwise ? weight.size(0) : 1);
   return result.permute({0, 2, 3, 1}).contiguous();
 }
 
@@ -103,7 +103,8 @@ BoundRunner::BoundRunner(const BoundModel& model) : model_(model), weights_(mode
     const int64_t in = model.graph.value(op.inputs[0]).shape.back() / op.groups;
     std::vector<int64_t> shape = {out, in};
     if (op.kind == OpKind::kConv2d) shape.insert(shape.end(), {op.kernel, op.kernel});
-    torch::Tensor tensor = w.integers.empty() ? FromVector(w.floats) : torch::tensor(std::vector<float>(w.integers.begin(), w.integers.end()));
+    torch::Tensor tensor =
+        w.integers.empty() ? FromVector(w.floats) : torch::tensor(std::vector<float>(w.integers.begin(), w.integers.end()));
     tensor = tensor.view(shape);
     if (op.compute == ElementType::kInt8) {
       const double largest = 255.0 * NarrowRangeLimit(op.weight_type) * static_cast<double>(in * op.kernel * op.kernel);
@@ -144,7 +145,8 @@ torch::Tensor BoundRunner::RunInteger(size_t i, const std::vector<torch::Tensor>
   const torch::Tensor bias = torch::round(FromVector(w.bias).to(torch::kFloat64) / accumulator_scale);
   const torch::Tensor sums = Multiply(op, ReadCentred(op, values).to(weights_[i].scalar_type()), weights_[i]).to(torch::kFloat64) + bias;
   const torch::Tensor real = Activate(sums * accumulator_scale, op.activation);
-  return torch::clamp(torch::round(real / static_cast<double>(out.scale)) + static_cast<double>(out.zero_point), -128.0, 127.0).to(torch::kFloat32);
+  return torch::clamp(torch::round(real / static_cast<double>(out.scale)) + static_cast<double>(out.zero_point), -128.0, 127.0)
+      .to(torch::kFloat32);
 }
 
 torch::Tensor BoundRunner::RunWeighted(size_t i, const std::vector<torch::Tensor>& values) const {

@@ -11,9 +11,9 @@
 
 namespace hanas {
 
-/// Fills quantisers and folded tensors: batch normalisation goes into scales and biases, and where gamma / sigma is negative the integers of
-/// that channel change sign. A channel that folds to (almost) nothing becomes its bias alone: integers 0 and a scale that keeps the int32 bias
-/// in range.
+/// Fills quantisers and folded tensors: batch normalisation goes into scales and biases, and where gamma / sigma is negative the integers
+/// of that channel change sign. A channel that folds to (almost) nothing becomes its bias alone: integers 0 and a scale that keeps the
+/// int32 bias in range.
 void BindTensors(const Graph& graph, const std::vector<OperatorTensors>& unquantized, const Calibration& calibration, BoundModel& model);
 
 /// Executes a bound model. Integer sums are exact: they are formed in float32 where they cannot exceed 2^24 and in float64 elsewhere.

@@ -23,7 +23,8 @@ torch::Tensor Taps(const torch::Tensor& weight) { return weight.reshape({weight.
 
 torch::Tensor Columns(const torch::Tensor& input, const ConvGeometry& g) {
   const kernels::DepthwiseShape shape = ShapeOf(input, g);
-  torch::Tensor columns = torch::empty({shape.batch * shape.out_height() * shape.out_width(), g.kernel * g.kernel * shape.channels}, input.options());
+  torch::Tensor columns =
+      torch::empty({shape.batch * shape.out_height() * shape.out_width(), g.kernel * g.kernel * shape.channels}, input.options());
   kernels::Im2Col(shape, input.const_data_ptr<float>(), columns.mutable_data_ptr<float>());
   return columns;
 }
@@ -36,17 +37,21 @@ struct ConvGradients {
   torch::Tensor weight;
 };
 
-ConvGradients DepthwiseGradients(const torch::Tensor& input, const torch::Tensor& weight, const torch::Tensor& gradient, const ConvGeometry& g) {
+ConvGradients DepthwiseGradients(const torch::Tensor& input, const torch::Tensor& weight, const torch::Tensor& gradient,
+                                 const ConvGeometry& g) {
   const kernels::DepthwiseShape shape = ShapeOf(input, g);
   const torch::Tensor taps = Taps(weight);
   ConvGradients result = {torch::empty_like(input), torch::empty_like(taps)};
-  kernels::DepthwiseBackwardInput(shape, gradient.const_data_ptr<float>(), taps.const_data_ptr<float>(), result.input.mutable_data_ptr<float>());
-  kernels::DepthwiseBackwardWeights(shape, input.const_data_ptr<float>(), gradient.const_data_ptr<float>(), result.weight.mutable_data_ptr<float>());
+  kernels::DepthwiseBackwardInput(shape, gradient.const_data_ptr<float>(), taps.const_data_ptr<float>(),
+                                  result.input.mutable_data_ptr<float>());
+  kernels::DepthwiseBackwardWeights(shape, input.const_data_ptr<float>(), gradient.const_data_ptr<float>(),
+                                    result.weight.mutable_data_ptr<float>());
   result.weight = result.weight.t().reshape(weight.sizes()).contiguous();
   return result;
 }
 
-ConvGradients DenseGradients(const torch::Tensor& input, const torch::Tensor& weight, const torch::Tensor& gradient, const ConvGeometry& g, bool need_input) {
+ConvGradients DenseGradients(const torch::Tensor& input, const torch::Tensor& weight, const torch::Tensor& gradient, const ConvGeometry& g,
+                             bool need_input) {
   const torch::Tensor flat = gradient.view({-1, gradient.size(-1)});
   if (g.kernel == 1 && g.stride == 1 && g.padding == 0) {
     ConvGradients result = {{}, flat.t().mm(input.view({-1, input.size(3)})).view(weight.sizes())};
@@ -73,7 +78,8 @@ struct Affine {
   kernels::Range range;
 };
 
-Affine AffineOf(const torch::Tensor& gamma, const torch::Tensor& beta, const kernels::Moments& moments, kernels::Nonlinearity nonlinearity) {
+Affine AffineOf(const torch::Tensor& gamma, const torch::Tensor& beta, const kernels::Moments& moments,
+                kernels::Nonlinearity nonlinearity) {
   const torch::Tensor g = gamma.detach().contiguous();
   const torch::Tensor b = beta.detach().contiguous();
   Affine affine = {torch::empty_like(g), torch::empty_like(g), torch::empty_like(g), {}};
@@ -101,8 +107,9 @@ kernels::FakeQuantizer QuantizerOf(const kernels::Range& range, bool enabled) {
 
 class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
  public:
-  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight, const torch::Tensor& gamma,
-                               const torch::Tensor& beta, const ConvGeometry& g, const ConvTail& tail, ConvObservation* observation) {
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight,
+                               const torch::Tensor& gamma, const torch::Tensor& beta, const ConvGeometry& g, const ConvTail& tail,
+                               ConvObservation* observation) {
     const torch::Tensor sums = Convolve(input, weight, g);
     const int64_t channels = sums.size(3);
     const int64_t rows = sums.numel() / channels;
@@ -112,7 +119,8 @@ class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
     const Interval swished = HardSwishInterval(affine.range.low, affine.range.high);
     observation->second = {swished.low, swished.high};
     const kernels::AffineActivation what = {affine.scale.const_data_ptr<float>(), affine.shift.const_data_ptr<float>(), tail.nonlinearity,
-                                            QuantizerOf(observation->first, tail.quantize_first), QuantizerOf(observation->second, tail.quantize_second)};
+                                            QuantizerOf(observation->first, tail.quantize_first),
+                                            QuantizerOf(observation->second, tail.quantize_second)};
     torch::Tensor output = torch::empty_like(sums);
     kernels::AffineForward(what, sums.const_data_ptr<float>(), rows, channels, output.mutable_data_ptr<float>());
     const torch::Tensor mean = torch::empty_like(affine.scale);
@@ -132,8 +140,11 @@ class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
     const torch::Tensor& weight = saved[1];
     const torch::Tensor& sums = saved[2];
     const int64_t channels = sums.size(3);
-    const kernels::AffineActivation what = {saved[3].const_data_ptr<float>(), saved[4].const_data_ptr<float>(),
-                                            static_cast<kernels::Nonlinearity>(context->saved_data["nonlinearity"].toInt()), {}, {}};
+    const kernels::AffineActivation what = {saved[3].const_data_ptr<float>(),
+                                            saved[4].const_data_ptr<float>(),
+                                            static_cast<kernels::Nonlinearity>(context->saved_data["nonlinearity"].toInt()),
+                                            {},
+                                            {}};
     const torch::Tensor gradient = gradients[0].contiguous();
     torch::Tensor sum_gradient = torch::empty_like(sums);
     const kernels::NormGradients norm =
@@ -180,7 +191,8 @@ class PoolFunction : public torch::autograd::Function<PoolFunction> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& input) {
     context->saved_data["shape"] = input.sizes().vec();
     torch::Tensor output = torch::empty({input.size(0), input.size(3)}, input.options());
-    kernels::PoolForward(input.const_data_ptr<float>(), input.size(0), input.size(1) * input.size(2), input.size(3), output.mutable_data_ptr<float>());
+    kernels::PoolForward(input.const_data_ptr<float>(), input.size(0), input.size(1) * input.size(2), input.size(3),
+                         output.mutable_data_ptr<float>());
     return output;
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -196,8 +208,8 @@ class ScaleFunction : public torch::autograd::Function<ScaleFunction> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& left, const torch::Tensor& right) {
     torch::Tensor output = torch::empty_like(left);
-    kernels::ScaleForward(left.const_data_ptr<float>(), right.const_data_ptr<float>(), left.size(0), left.size(1) * left.size(2), left.size(3),
-                          output.mutable_data_ptr<float>());
+    kernels::ScaleForward(left.const_data_ptr<float>(), right.const_data_ptr<float>(), left.size(0), left.size(1) * left.size(2),
+                          left.size(3), output.mutable_data_ptr<float>());
     context->save_for_backward({left, right});
     return output;
   }
@@ -208,7 +220,8 @@ class ScaleFunction : public torch::autograd::Function<ScaleFunction> {
     torch::Tensor left_gradient = torch::empty_like(left);
     torch::Tensor right_gradient = torch::empty_like(saved[1]);
     kernels::ScaleBackward(left.const_data_ptr<float>(), saved[1].const_data_ptr<float>(), gradient.const_data_ptr<float>(), left.size(0),
-                           left.size(1) * left.size(2), left.size(3), left_gradient.mutable_data_ptr<float>(), right_gradient.mutable_data_ptr<float>());
+                           left.size(1) * left.size(2), left.size(3), left_gradient.mutable_data_ptr<float>(),
+                           right_gradient.mutable_data_ptr<float>());
     return {left_gradient, right_gradient};
   }
 };
@@ -252,7 +265,9 @@ torch::Tensor QuantizeWeightsStraightThrough(const torch::Tensor& weight, Elemen
 }
 
 torch::Tensor PoolImages(const torch::Tensor& input) { return PoolFunction::apply(input.contiguous()); }
-torch::Tensor ScaleChannels(const torch::Tensor& left, const torch::Tensor& right) { return ScaleFunction::apply(left.contiguous(), right.contiguous()); }
+torch::Tensor ScaleChannels(const torch::Tensor& left, const torch::Tensor& right) {
+  return ScaleFunction::apply(left.contiguous(), right.contiguous());
+}
 torch::Tensor HardSwish(const torch::Tensor& input) { return input * torch::clamp(input + 3.0, 0.0, 6.0) / 6.0; }
 
 }  // namespace hanas

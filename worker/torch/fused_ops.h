@@ -10,8 +10,8 @@
 
 namespace hanas {
 
-// Differentiable operators on channel-last tensors ([N, H, W, C] or [N, C], contiguous float32), built on worker/engine/kernels.h. They throw
-// c10::Error on shapes that do not fit. Thread-compatible.
+// Differentiable operators on channel-last tensors ([N, H, W, C] or [N, C], contiguous float32), built on worker/engine/kernels.h. They
+// throw c10::Error on shapes that do not fit. Thread-compatible.
 
 /// The arithmetic of a convolution without what follows it.
 struct ConvGeometry {

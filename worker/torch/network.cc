@@ -20,7 +20,13 @@ size_t At(int64_t index) { return static_cast<size_t>(index); }
 class Interpreter {
  public:
   Interpreter(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration* calibration, CalibrationSums* sums)
-      : graph_(graph), tensors_(tensors), calibration_(calibration), sums_(sums), native_(graph.values.size()), as_int8_(graph.values.size()), uses_(graph.values.size(), 0) {
+      : graph_(graph),
+        tensors_(tensors),
+        calibration_(calibration),
+        sums_(sums),
+        native_(graph.values.size()),
+        as_int8_(graph.values.size()),
+        uses_(graph.values.size(), 0) {
     for (const Operator& op : graph.operators) {
       for (const ValueId id : op.inputs) ++uses_[At(id)];
     }
@@ -82,9 +88,11 @@ class Interpreter {
   /// Returns whether the next operator was done too.
   bool RunConv(size_t i) {
     const Operator& op = graph_.operators[i];
-    TORCH_CHECK(op.has_norm() && op.activation != FusedActivation::kHardSigmoid, "a convolution needs a normalisation and no hard sigmoid: ", SiteName(op.provenance));
+    TORCH_CHECK(op.has_norm() && op.activation != FusedActivation::kHardSigmoid,
+                "a convolution needs a normalisation and no hard sigmoid: ", SiteName(op.provenance));
     const Operator* const swish = SwishAfter(i);
-    ConvTail tail = {.nonlinearity = kernels::Nonlinearity::kNone, .quantize_first = Int8(op), .quantize_second = swish != nullptr && Int8(op)};
+    ConvTail tail = {
+        .nonlinearity = kernels::Nonlinearity::kNone, .quantize_first = Int8(op), .quantize_second = swish != nullptr && Int8(op)};
     if (op.activation == FusedActivation::kRelu) tail.nonlinearity = kernels::Nonlinearity::kRelu;
     if (swish != nullptr) tail.nonlinearity = kernels::Nonlinearity::kHardSwish;
     const ValueId output = swish != nullptr ? swish->output : op.output;
@@ -252,7 +260,8 @@ void CalibrationSums::AddRange(ValueId value, const kernels::Range& range) {
 }
 
 Calibration CalibrationSums::Average(const Graph& graph) const {
-  Calibration calibration = {std::vector<std::vector<float>>(mean_.size()), std::vector<std::vector<float>>(mean_.size()), std::vector<Quantizer>(ranges_.size())};
+  Calibration calibration = {std::vector<std::vector<float>>(mean_.size()), std::vector<std::vector<float>>(mean_.size()),
+                             std::vector<Quantizer>(ranges_.size())};
   for (size_t op = 0; op < mean_.size(); ++op) {
     for (size_t c = 0; c < mean_[op].size(); ++c) {
       calibration.mean[op].push_back(static_cast<float>(mean_[op][c] / counts_[op]));
@@ -261,7 +270,8 @@ Calibration CalibrationSums::Average(const Graph& graph) const {
   }
   for (size_t v = 0; v < ranges_.size(); ++v) {
     const RangeSum& sum = ranges_[v];
-    if (sum.count > 0) calibration.quantizers[v] = QuantizerForRange(static_cast<float>(sum.low / sum.count), static_cast<float>(sum.high / sum.count));
+    if (sum.count > 0)
+      calibration.quantizers[v] = QuantizerForRange(static_cast<float>(sum.low / sum.count), static_cast<float>(sum.high / sum.count));
   }
   const std::vector<bool> needed = ValuesReadAsInt8(graph);
   for (size_t v = 0; v < needed.size(); ++v) {
@@ -270,8 +280,8 @@ Calibration CalibrationSums::Average(const Graph& graph) const {
   return calibration;
 }
 
-torch::Tensor ForwardBatch(const Graph& graph, const std::vector<OperatorTensors>& tensors, const torch::Tensor& input, CalibrationSums* sums,
-                           std::vector<torch::Tensor>* values) {
+torch::Tensor ForwardBatch(const Graph& graph, const std::vector<OperatorTensors>& tensors, const torch::Tensor& input,
+                           CalibrationSums* sums, std::vector<torch::Tensor>* values) {
   Interpreter interpreter(graph, tensors, nullptr, sums);
   if (values != nullptr) interpreter.KeepValues();
   torch::Tensor logits = interpreter.Run(input);
@@ -279,7 +289,8 @@ torch::Tensor ForwardBatch(const Graph& graph, const std::vector<OperatorTensors
   return logits;
 }
 
-torch::Tensor ForwardCalibrated(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration& calibration, const torch::Tensor& input) {
+torch::Tensor ForwardCalibrated(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration& calibration,
+                                const torch::Tensor& input) {
   const torch::NoGradGuard no_grad;
   return Interpreter(graph, tensors, &calibration, nullptr).Run(input);
 }
@@ -334,7 +345,8 @@ torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t widt
   return at::upsample_bilinear2d(images.permute({0, 3, 1, 2}), {height, width}, /*align_corners=*/false).permute({0, 2, 3, 1}).contiguous();
 }
 
-Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset, const CalibrationOptions& options) {
+Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
+                      const CalibrationOptions& options) {
   const torch::NoGradGuard no_grad;
   const Shape& input = graph.value(graph.input).shape;
   const int64_t images = std::min(options.images, dataset.size(Split::kTrain));

@@ -55,7 +55,8 @@ struct Calibration {
 /// Averages what the batches of a calibration saw.
 class CalibrationSums {
  public:
-  explicit CalibrationSums(const Graph& graph) : mean_(graph.operators.size()), variance_(graph.operators.size()), ranges_(graph.values.size()) {}
+  explicit CalibrationSums(const Graph& graph)
+      : mean_(graph.operators.size()), variance_(graph.operators.size()), ranges_(graph.values.size()) {}
   void AddMoments(size_t op, const kernels::Moments& moments);
   void AddRange(ValueId value, const kernels::Range& range);
   /// Quantisers are from the average of the batches' smallest and largest values.
@@ -75,11 +76,12 @@ class CalibrationSums {
 
 /// Logits with the statistics and ranges of the batch itself; differentiable. `sums` may be null. `values`, when not null, receives every
 /// value (for tests).
-torch::Tensor ForwardBatch(const Graph& graph, const std::vector<OperatorTensors>& tensors, const torch::Tensor& input, CalibrationSums* sums,
-                           std::vector<torch::Tensor>* values = nullptr);
+torch::Tensor ForwardBatch(const Graph& graph, const std::vector<OperatorTensors>& tensors, const torch::Tensor& input,
+                           CalibrationSums* sums, std::vector<torch::Tensor>* values = nullptr);
 
 /// Logits with fixed statistics and ranges. No gradient.
-torch::Tensor ForwardCalibrated(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration& calibration, const torch::Tensor& input);
+torch::Tensor ForwardCalibrated(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration& calibration,
+                                const torch::Tensor& input);
 
 /// The quantiser site of a value behind a hard sigmoid is fixed.
 bool IsHardSigmoidOutput(const Graph& graph, ValueId value);
@@ -96,7 +98,8 @@ void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torc
 torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t width);
 
 /// One pass over the first images of the TRAIN split. Requires a non-empty calibration set.
-Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset, const CalibrationOptions& options);
+Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
+                      const CalibrationOptions& options);
 
 }  // namespace hanas
 

@@ -51,24 +51,28 @@ double Seconds(std::chrono::steady_clock::time_point since) {
 absl::Status CheckFits(const Lowering& lowering, const Dataset& dataset) {
   const SpaceSpec& spec = lowering.space().spec();
   if (spec.input_channels != dataset.channels()) {
-    return absl::InvalidArgumentError(absl::StrCat("space.input_channels: expected ", dataset.channels(), " as in the data set, found ", spec.input_channels, ": ", dataset.name()));
+    return absl::InvalidArgumentError(absl::StrCat("space.input_channels: expected ", dataset.channels(), " as in the data set, found ",
+                                                   spec.input_channels, ": ", dataset.name()));
   }
   if (spec.num_classes != dataset.num_classes()) {
-    return absl::InvalidArgumentError(absl::StrCat("space.num_classes: expected ", dataset.num_classes(), " as in the data set, found ", spec.num_classes, ": ", dataset.name()));
+    return absl::InvalidArgumentError(absl::StrCat("space.num_classes: expected ", dataset.num_classes(), " as in the data set, found ",
+                                                   spec.num_classes, ": ", dataset.name()));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckCalibration(const CalibrationOptions& options) {
   if (options.images >= 2 && options.batch_size >= 2) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("calibration: expected at least 2 images and a batch of at least 2, found ", options.images, " and ", options.batch_size));
+  return absl::InvalidArgumentError(absl::StrCat("calibration: expected at least 2 images and a batch of at least 2, found ",
+                                                 options.images, " and ", options.batch_size));
 }
 
 absl::Status CheckRequest(const TrainRequest& request) {
   if (absl::Status status = CheckTraining(request.training); !status.ok()) return status;
   if (absl::Status status = CheckFits(*request.lowering, *request.dataset); !status.ok()) return status;
   if (request.from_step < 0 || request.to_step <= request.from_step || request.to_step > request.training.steps) {
-    return absl::InvalidArgumentError(absl::StrCat("training: expected 0 <= from_step < to_step <= ", request.training.steps, ", found ", request.from_step, " and ", request.to_step));
+    return absl::InvalidArgumentError(absl::StrCat("training: expected 0 <= from_step < to_step <= ", request.training.steps, ", found ",
+                                                   request.from_step, " and ", request.to_step));
   }
   if (!request.architecture.has_value()) return absl::OkStatus();
   return request.lowering->space().CheckArchitecture(*request.architecture);
@@ -78,7 +82,8 @@ absl::Status CheckRequest(const TrainRequest& request) {
 absl::StatusOr<Checkpoint> StartingState(const TrainRequest& request) {
   if (request.checkpoint.empty()) {
     if (request.from_step == 0) return InitialCheckpoint(*request.lowering, request.seed);
-    return absl::InvalidArgumentError(absl::StrCat("training: expected a checkpoint to continue from step ", request.from_step, ", found none"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("training: expected a checkpoint to continue from step ", request.from_step, ", found none"));
   }
   absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
   if (!state.ok()) return state;
@@ -88,7 +93,8 @@ absl::StatusOr<Checkpoint> StartingState(const TrainRequest& request) {
     return state;
   }
   if (state->step != request.from_step || state->chain != ChainDigest(request) || state->momentum.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat("checkpoint: expected step ", request.from_step, " of the same training (recipe, seed, slice, data), found step ", state->step,
+    return absl::FailedPreconditionError(absl::StrCat("checkpoint: expected step ", request.from_step,
+                                                      " of the same training (recipe, seed, slice, data), found step ", state->step,
                                                       state->chain == ChainDigest(request) ? "" : " of another"));
   }
   return state;
@@ -120,7 +126,9 @@ class Batches {
 void Score(const torch::Tensor& logits, const torch::Tensor& labels, Evaluation& evaluation) {
   evaluation.correct += logits.argmax(1).eq(labels).sum().item<int64_t>();
   evaluation.total += labels.size(0);
-  evaluation.loss += torch::nn::functional::cross_entropy(logits, labels, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum)).item<double>();
+  evaluation.loss +=
+      torch::nn::functional::cross_entropy(logits, labels, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum))
+          .item<double>();
 }
 
 class TorchEngine final : public TrainingEngine {
@@ -137,7 +145,8 @@ class TorchEngine final : public TrainingEngine {
     for (const Architecture& architecture : architectures) {
       if (absl::Status status = request.lowering->space().CheckArchitecture(architecture); !status.ok()) return status;
     }
-    return Guarded("evaluation", [&]() -> absl::StatusOr<std::vector<Evaluation>> { return RunEvaluations(request, architectures, progress); });
+    return Guarded("evaluation",
+                   [&]() -> absl::StatusOr<std::vector<Evaluation>> { return RunEvaluations(request, architectures, progress); });
   }
 
   absl::StatusOr<BoundModel> Bind(const BindRequest& request) override {
@@ -147,7 +156,8 @@ class TorchEngine final : public TrainingEngine {
     return Guarded("binding", [&]() -> absl::StatusOr<BoundModel> { return RunBind(request); });
   }
 
-  absl::StatusOr<BoundEvaluation> EvaluateBound(const EvaluateBoundRequest& request, const std::function<Continue(int64_t)>& progress) override {
+  absl::StatusOr<BoundEvaluation> EvaluateBound(const EvaluateBoundRequest& request,
+                                                const std::function<Continue(int64_t)>& progress) override {
     if (absl::Status status = CheckBoundModel(*request.model); !status.ok()) return status;
     return Guarded("evaluation of a bound model", [&]() -> absl::StatusOr<BoundEvaluation> { return RunBound(request, progress); });
   }
@@ -175,7 +185,8 @@ class TorchEngine final : public TrainingEngine {
     return ResizeTo(batch.images, model.preprocessing.input_height, model.preprocessing.input_width);
   }
 
-  static absl::StatusOr<TrainResult> RunTraining(const TrainRequest& request, const std::function<Continue(const TrainProgress&)>& progress) {
+  static absl::StatusOr<TrainResult> RunTraining(const TrainRequest& request,
+                                                 const std::function<Continue(const TrainProgress&)>& progress) {
     absl::StatusOr<Checkpoint> state = StartingState(request);
     if (!state.ok()) return state.status();
     Trainer trainer(request, *std::move(state));
@@ -186,8 +197,8 @@ class TorchEngine final : public TrainingEngine {
     while (result.step < request.to_step && !result.stopped) {
       const Trainer::StepResult step = trainer.Step(result.step);
       if (!std::isfinite(step.loss)) {
-        return absl::OutOfRangeError(absl::StrCat("training: expected a finite loss, found ", step.loss, " at step ", result.step, "; lower training.learning_rate (",
-                                                  request.training.learning_rate, ")"));
+        return absl::OutOfRangeError(absl::StrCat("training: expected a finite loss, found ", step.loss, " at step ", result.step,
+                                                  "; lower training.learning_rate (", request.training.learning_rate, ")"));
       }
       ++result.step;
       losses.push_back(step.loss);
@@ -197,11 +208,13 @@ class TorchEngine final : public TrainingEngine {
     }
     const size_t window = std::min(kLossWindow, losses.size());
     result.loss = std::accumulate(losses.end() - static_cast<std::ptrdiff_t>(window), losses.end(), 0.0) / static_cast<double>(window);
-    result.checkpoint = SerializeCheckpoint(trainer.Snapshot(result.step, result.step < request.training.steps), request.lowering->slots().slots());
+    result.checkpoint =
+        SerializeCheckpoint(trainer.Snapshot(result.step, result.step < request.training.steps), request.lowering->slots().slots());
     return result;
   }
 
-  static absl::StatusOr<std::vector<Evaluation>> RunEvaluations(const EvaluateRequest& request, absl::Span<const Architecture> architectures,
+  static absl::StatusOr<std::vector<Evaluation>> RunEvaluations(const EvaluateRequest& request,
+                                                                absl::Span<const Architecture> architectures,
                                                                 const EvaluateProgress& progress) {
     absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
     if (!state.ok()) return state.status();
@@ -221,7 +234,8 @@ class TorchEngine final : public TrainingEngine {
       });
       evaluation.loss /= static_cast<double>(std::max<int64_t>(evaluation.total, 1));
       evaluations.push_back(evaluation);
-      if (progress && progress(i, evaluation) == Continue::kNo) return absl::CancelledError(absl::StrCat("evaluation: stopped after ", i + 1, " networks"));
+      if (progress && progress(i, evaluation) == Continue::kNo)
+        return absl::CancelledError(absl::StrCat("evaluation: stopped after ", i + 1, " networks"));
     }
     return evaluations;
   }
@@ -241,7 +255,8 @@ class TorchEngine final : public TrainingEngine {
     }
     BindTensors(graph, unquantized, Calibrate(graph, tensors, *request.dataset, request.calibration), model);
     const Shape& input = graph.value(graph.input).shape;
-    model.preprocessing = {.input_height = input[1], .input_width = input[2], .mean = request.dataset->mean(), .stddev = request.dataset->stddev()};
+    model.preprocessing = {
+        .input_height = input[1], .input_width = input[2], .mean = request.dataset->mean(), .stddev = request.dataset->stddev()};
     model.labels = request.dataset->class_names();
     model.space_name = space.spec().name;
     model.architecture_json = space.ToJson(request.architecture);
@@ -259,11 +274,13 @@ class TorchEngine final : public TrainingEngine {
     Batches(*request.dataset, request.split, request.max_images).ForEach([&](const Batch& batch) {
       const torch::Tensor logits = runner.Run(Resized(*request.model, batch)).contiguous();
       Score(logits, batch.labels, result.evaluation);
-      if (request.keep_logits) result.logits.insert(result.logits.end(), logits.const_data_ptr<float>(), logits.const_data_ptr<float>() + logits.numel());
+      if (request.keep_logits)
+        result.logits.insert(result.logits.end(), logits.const_data_ptr<float>(), logits.const_data_ptr<float>() + logits.numel());
       stopped = progress && progress(result.evaluation.total) == Continue::kNo;
       return !stopped;
     });
-    if (stopped) return absl::CancelledError(absl::StrCat("evaluation of a bound model: stopped after ", result.evaluation.total, " images"));
+    if (stopped)
+      return absl::CancelledError(absl::StrCat("evaluation of a bound model: stopped after ", result.evaluation.total, " images"));
     result.evaluation.loss /= static_cast<double>(std::max<int64_t>(result.evaluation.total, 1));
     return result;
   }

@@ -22,7 +22,10 @@ torch::Tensor CrossEntropy(const torch::Tensor& logits, const torch::Tensor& lab
 
 Digest ChainDigest(const TrainRequest& request) {
   DigestBuilder digest;
-  digest.Add("chain/1").Add(TrainingDigest(request.training, request.augmentation)).Add(static_cast<int64_t>(request.seed)).Add(request.dataset->digest());
+  digest.Add("chain/1")
+      .Add(TrainingDigest(request.training, request.augmentation))
+      .Add(static_cast<int64_t>(request.seed))
+      .Add(request.dataset->digest());
   if (request.architecture.has_value()) digest.Add(request.lowering->space().ArchitectureDigest(*request.architecture));
   return digest.Build();
 }

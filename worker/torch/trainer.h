@@ -19,8 +19,8 @@ namespace hanas {
 class Trainer {
  public:
   struct StepResult {
-    double loss = 0;      // mean over the step's networks
-    int64_t images = 0;   // each network of the step counted
+    double loss = 0;     // mean over the step's networks
+    int64_t images = 0;  // each network of the step counted
   };
 
   /// `state` gives weights and, when continuing, momentum. `request` must outlive the trainer.

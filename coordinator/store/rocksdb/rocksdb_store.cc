@@ -123,7 +123,8 @@ class RocksDbStore : public Store {
     }
     if (version > kStoreFormatVersion) {
       return absl::FailedPreconditionError(absl::StrCat("expected a store of format ", kStoreFormatVersion, " or older in ", directory_,
-                                                        ", found format ", version, ": install the newer HA-NAS that wrote it, or use a new directory"));
+                                                        ", found format ", version,
+                                                        ": install the newer HA-NAS that wrote it, or use a new directory"));
     }
     return absl::OkStatus();
   }

@@ -10,8 +10,8 @@
 
 namespace hanas::coordinator {
 
-/// Opens the store in `directory`, made when missing. Every write is synced (concurrent writers share one sync); a torn tail of the log, which
-/// only unacknowledged writes can leave, is dropped, and damage elsewhere is an error.
+/// Opens the store in `directory`, made when missing. Every write is synced (concurrent writers share one sync); a torn tail of the log,
+/// which only unacknowledged writes can leave, is dropped, and damage elsewhere is an error.
 ///
 /// Returns ABORTED when another process has it open, FAILED_PRECONDITION when a newer build wrote it, DATA_LOSS when it is damaged,
 /// RESOURCE_EXHAUSTED when the disk is full, PERMISSION_DENIED or UNAVAILABLE for other input and output errors.
