@@ -3,7 +3,7 @@
 
 ROOT := deploy/root.sh
 START := $(shell date +%s)
-# announce "step": the elapsed time and what happens next, with how long it takes on two cores.
+# announce "step": the elapsed time and what happens next, with how long it takes on two cores. No commas: make would split the text there.
 announce = @printf '\n==> [%4d s] %s\n' $$(($$(date +%s) - $(START))) $(1)
 
 DEMO_JOB ?= examples/fashion-mnist.yaml
@@ -25,12 +25,12 @@ root: ## Makes the Debian 13 build environment (first: 1 to 3 min, then nothing)
 	$(call announce,"Build environment (first time 1 to 3 min; then nothing)")
 	@$(ROOT) ensure
 
-demo: root ## Builds the programs and runs a small search to a measured front (first: 30 min; then 15 min)
+demo: root ## Builds the programs and runs a small search to a measured front (first: 20 min; then 13 min)
 	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset release --log-level=WARNING
-	$(call announce,"Build the programs (first time 10 min; then seconds)")
+	$(call announce,"Build the programs (first time 5 min; then seconds)")
 	@$(ROOT) run cmake --build --preset release
-	$(call announce,"Search: profile, train, sample, search, verify (15 min; Ctrl-C stops, the same command resumes)")
+	$(call announce,"Search for about 13 min (Ctrl-C stops it; the same command resumes)")
 	@$(ROOT) run build/release/bin/hanas run $(DEMO_JOB) --out $(DEMO_OUT) $(DEMO_ARGS)
 
 test: root ## Builds everything and runs every test (first: 30 min; then 5 min)
@@ -70,7 +70,7 @@ bench: root ## Builds and runs benchmarks/ (first: 10 min)
 	@$(ROOT) run deploy/bench.sh build/release/benchmarks
 
 agent-only: root ## Builds and tests what a board needs, without LibTorch and RocksDB (first: 8 min)
-	$(call announce,"Configure, build, test")
+	$(call announce,"Configure and build and test (first time 8 min)")
 	@$(ROOT) run cmake --preset agent-only --log-level=WARNING
 	@$(ROOT) run cmake --build --preset agent-only
 	@$(ROOT) run ctest --preset agent-only
