@@ -25,12 +25,12 @@ root: ## Makes the Debian 13 build environment (first: 1 to 3 min, then nothing)
 	$(call announce,"Build environment (first time 1 to 3 min; then nothing)")
 	@$(ROOT) ensure
 
-demo: root ## Builds the programs and runs a small search to a measured front (first: 20 min; then 13 min)
+demo: root ## Builds the programs and runs a small search to a measured front (first: 17 min; then 11 min)
 	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset release --log-level=WARNING
 	$(call announce,"Build the programs (first time 5 min; then seconds)")
 	@$(ROOT) run cmake --build --preset release
-	$(call announce,"Search for about 13 min (Ctrl-C stops it; the same command resumes)")
+	$(call announce,"Search for about 11 min (Ctrl-C stops it; the same command resumes)")
 	@$(ROOT) run build/release/bin/hanas run $(DEMO_JOB) --out $(DEMO_OUT) $(DEMO_ARGS)
 
 test: root ## Builds everything and runs every test (first: 30 min; then 5 min)

@@ -66,6 +66,7 @@ TEST(QuantizeTest, RangeQuantiserHoldsZeroExactlyAndBothEnds) {
     }
   }
   EXPECT_EQ(QuantizerForRange(0, 6).zero_point, -128);
+  EXPECT_GT(QuantizerForRange(0, 0).scale, 1e-4) << "a value that is always 0: kernels must be able to rescale to its step";
 }
 
 TEST(QuantizeTest, RoundToHalfKnownAnswers) {

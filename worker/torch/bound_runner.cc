@@ -66,6 +66,13 @@ void BindIntegers(const float* weights, size_t count, ElementType type, const Fo
   out.scales.push_back(dead ? static_cast<float>(std::max(limit * 64, 1e-6)) : scale);
 }
 
+/// Kernels rescale a sum by input step times weight step over output step and want that below 256; an output that hardly varies gets a wider step.
+void WidenOutputStep(const BoundWeights& weights, float input_scale, Quantizer& output) {
+  constexpr float kLargestRatio = 255;
+  const float widest = input_scale * *std::max_element(weights.scales.begin(), weights.scales.end());
+  output.scale = std::max(output.scale, widest / kLargestRatio);
+}
+
 }  // namespace
 
 void BindTensors(const Graph& graph, const std::vector<OperatorTensors>& unquantized, const Calibration& calibration, BoundModel& model) {
@@ -79,7 +86,7 @@ void BindTensors(const Graph& graph, const std::vector<OperatorTensors>& unquant
     const size_t channels = At(weight.size(0));
     const size_t count = At(weight.numel()) / channels;
     const bool integer = BitWidth(op.weight_type) <= 8;
-    const float input_scale = op.compute == ElementType::kInt8 ? calibration.quantizers[At(op.inputs[0])].scale : 0;
+    const float input_scale = op.compute == ElementType::kInt8 ? model.quantizers[At(op.inputs[0])].scale : 0;
     for (size_t c = 0; c < channels; ++c) {
       const Fold fold = FoldOf(unquantized[i], calibration, i, c, op.has_norm());
       const float* const row = weight.const_data_ptr<float>() + c * count;
@@ -91,6 +98,7 @@ void BindTensors(const Graph& graph, const std::vector<OperatorTensors>& unquant
       }
       out.bias.push_back(fold.shift);
     }
+    if (op.compute == ElementType::kInt8) WidenOutputStep(model.weights[i], input_scale, model.quantizers[At(op.output)]);
   }
 }
 
