@@ -167,7 +167,7 @@ TEST_F(TaskLoopTest, APauseHoldsTheTaskAtItsBoundaryAndSaysSo) {
 
 TEST_F(TaskLoopTest, HandsBackWhatThereIs) {
   executor_.work = [&](const v1::Task&, TaskContext& context) -> absl::StatusOr<v1::CompleteTaskRequest> {
-    int64_t step = 0;
+    int64_t step = 1;  // the instruction may be there before the first report
     while (context.ReportProgress(step, 100, "") == Directive::kContinue) ++step;
     v1::CompleteTaskRequest result = TrainedTo(step);
     return result;
@@ -177,6 +177,7 @@ TEST_F(TaskLoopTest, HandsBackWhatThereIs) {
   Start();
   PassTimeUntil([](const Log& log) { return log.completions.size() == 1; });
   EXPECT_GT(service_.log().completions[0].train().step(), 0);
+  EXPECT_THAT(service_.log().failures, IsEmpty());
   EXPECT_THAT(Stop(), IsOk());
 }
 

@@ -9,7 +9,8 @@ namespace hanas {
 namespace {
 
 constexpr float kSmallestStep = 1e-12F;
-// A value that is (nearly) always 0 still needs a step that kernels can rescale to: they want input step times weight step below 256 output steps.
+// A value that is (nearly) always 0 still needs a step that kernels can rescale to: they want input step times weight step below 256 output
+// steps.
 constexpr float kSmallestRange = 0.05F;
 
 float HardSwish(float x) { return x * std::clamp(x + 3.0F, 0.0F, 6.0F) / 6.0F; }

@@ -66,7 +66,8 @@ void BindIntegers(const float* weights, size_t count, ElementType type, const Fo
   out.scales.push_back(dead ? static_cast<float>(std::max(limit * 64, 1e-6)) : scale);
 }
 
-/// Kernels rescale a sum by input step times weight step over output step and want that below 256; an output that hardly varies gets a wider step.
+/// Kernels rescale a sum by input step times weight step over output step and want that below 256; an output that hardly varies gets a
+/// wider step.
 void WidenOutputStep(const BoundWeights& weights, float input_scale, Quantizer& output) {
   constexpr float kLargestRatio = 255;
   const float widest = input_scale * *std::max_element(weights.scales.begin(), weights.scales.end());
