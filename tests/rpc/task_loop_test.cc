@@ -118,14 +118,17 @@ TEST_F(TaskLoopTest, CompletesATaskWithTheIdentityOfItsLease) {
 }
 
 TEST_F(TaskLoopTest, RenewsAtAThirdOfTheTtlWithProgress) {
+  absl::Notification reported;
   absl::Notification finish;
   executor_.work = [&](const v1::Task&, TaskContext& context) {
     EXPECT_EQ(context.ReportProgress(10, 100, "loss 1.5"), Directive::kContinue);
+    reported.Notify();
     finish.WaitForNotification();
     return TrainedTo(100);
   };
   service_.AddTask(MakeTask("tasks/1", 7));
   Start();
+  reported.WaitForNotification();
   clock_.AwaitWaiter();
   clock_.Advance(absl::Milliseconds(999));
   EXPECT_THAT(service_.log().renewals, IsEmpty());
