@@ -6,6 +6,7 @@
 #   hanas_proto_library(<name> PROTOS ... [PUBLIC deps...] [GRPC])
 #   hanas_binary(<output-name> SOURCES ... [DEPS ...])
 #   hanas_test(<name> SOURCES ... [DEPS ...] LABELS ... [TIMEOUT seconds] [DATA] [SERIAL])
+#   hanas_python_test(<name> SCRIPT file [DEPENDS targets or files...] [PATHS directories...] [LABELS ...] [TIMEOUT seconds])
 #   hanas_benchmark(<name> SOURCES ... [DEPS ...])
 #
 # Includes are relative to the repository root: #include "core/base/digest.h". A dependency is PRIVATE unless the library's own headers include
@@ -153,6 +154,27 @@ function(hanas_test name)
   endif()
   set_tests_properties(${name} PROPERTIES
     LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77 RUN_SERIAL ${arg_SERIAL} ENVIRONMENT "${environment}")
+endfunction()
+
+# A test written in Python's unittest, run by the system's interpreter; not there without one. It exits with 77 to be reported as skipped, and
+# finds HANAS_SOURCE_DIR and HANAS_BIN_DIR in its environment. Target <name> makes what it DEPENDS on; PATHS are where it imports from.
+find_package(Python3 QUIET COMPONENTS Interpreter)
+function(hanas_python_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SCRIPT;TIMEOUT" "DEPENDS;PATHS;LABELS")
+  _hanas_check_arguments("hanas_python_test(${name})" arg)
+  if(NOT Python3_Interpreter_FOUND)
+    message(STATUS "${name}: left out, there is no Python 3")
+    return()
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_custom_target(${name} ALL DEPENDS ${arg_DEPENDS})
+  add_test(NAME ${name} COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT}")
+  list(JOIN arg_PATHS ":" paths)
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
+    ENVIRONMENT "PYTHONPATH=${paths};HANAS_BIN_DIR=${PROJECT_BINARY_DIR}/bin;HANAS_SOURCE_DIR=${PROJECT_SOURCE_DIR};HANAS_BINARY_DIR=${PROJECT_BINARY_DIR}")
 endfunction()
 
 # A Google Benchmark executable <build>/benchmarks/<name>; nothing without HANAS_BUILD_BENCHMARKS.

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""examples/tiny.yaml as messages: what a program that makes its own jobs writes. docs/job-file.md says what every field means."""
+
+from proto.hanas.v1 import search_pb2 as pb
+
+
+def precision(weight_bits: int, activation_bits: int) -> pb.Precision:
+    return pb.Precision(weight_bits=weight_bits, activation_bits=activation_bits)
+
+
+W8A8, W16A16 = precision(8, 8), precision(16, 16)
+
+
+def block(kernels: list[int], squeeze_excite: list[bool]) -> pb.BlockSpec:
+    """Every list is a gene: the choices of the search."""
+    return pb.BlockSpec(
+        kernels=kernels,
+        expansions=[2],
+        squeeze_excite=squeeze_excite,
+        activations=[pb.RELU],
+        expand_precisions=[W8A8, W16A16],
+        depthwise_precisions=[W8A8, W16A16],
+        project_precisions=[W8A8, W16A16],
+    )
+
+
+def tiny_job(name: str = "tiny") -> pb.SearchSpec:
+    return pb.SearchSpec(
+        name=name,
+        seed=1,
+        references=True,
+        dataset=pb.DatasetSpec(name="drawn", format=pb.DatasetSpec.IDX, directory="drawn", validation_images=200),
+        space=pb.SpaceSpec(
+            name="tiny",
+            resolutions=[16, 20],
+            input_channels=1,
+            num_classes=10,
+            stem=pb.StemSpec(widths=[8], kernel=3, stride=2, activation=pb.RELU, precisions=[W8A8]),
+            stages=[
+                pb.StageSpec(widths=[8], depths=[1, 2], stride=2, blocks=[block([3], [False]), block([3], [False])]),
+                pb.StageSpec(widths=[16], depths=[1], stride=2, blocks=[block([3, 5], [False, True])]),
+            ],
+            head=pb.HeadSpec(
+                widths=[32], activation=pb.RELU, precisions=[W8A8], hidden_precisions=[W8A8, W16A16], classifier_precisions=[W8A8, W16A16]
+            ),
+        ),
+        training=pb.TrainingSpec(
+            steps=20,
+            batch_size=32,
+            learning_rate=0.05,
+            weight_decay=3e-5,
+            label_smoothing=0.1,
+            warmup=0.05,
+            clip_norm=1,
+            phases=[
+                pb.TrainingPhase(until=0.5, sampling=pb.TrainingPhase.LARGEST),
+                pb.TrainingPhase(until=1, sampling=pb.TrainingPhase.LARGEST_AND_RANDOM),
+            ],
+        ),
+        sampling=pb.SamplingSpec(networks=10, validation_images=100, calibration_images=64),
+        evolution=pb.EvolutionSpec(rounds=1, evaluations_per_round=4, population=8, surrogate_evaluations=200, window=4),
+        fine_tune=pb.FineTuneSpec(members=2, steps=5, learning_rate=0.02),
+        measure=pb.MeasureSpec(rounds=5, max_rounds=5, calibration_networks=5, held_out_networks=2),
+        target=pb.TargetSpec(
+            device="local", backend="xnnpack", statistic=pb.P50, limits=pb.Limits(latency_ms=20, size_bytes=2_000_000)
+        ),
+    )
