@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,13 @@ struct Pipe {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0)
       return absl::ResourceExhaustedError(absl::StrCat("measuring child: cannot make a pipe: ", std::strerror(errno)));
+    return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+  }
+  /// A pipe whose writer can ask not to be signalled when the reader is gone.
+  static absl::StatusOr<Pipe> MakeSocket() {
+    std::array<int, 2> ends{};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+      return absl::ResourceExhaustedError(absl::StrCat("measuring child: cannot make a socket pair: ", std::strerror(errno)));
     return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
   }
 };
@@ -116,7 +124,7 @@ class Child {
 };
 
 absl::Status Child::Start() {
-  absl::StatusOr<Pipe> request = Pipe::Make();
+  absl::StatusOr<Pipe> request = Pipe::MakeSocket();
   absl::StatusOr<Pipe> records = Pipe::Make();
   absl::StatusOr<Pipe> output = Pipe::Make();
   for (const absl::Status& status : {request.status(), records.status(), output.status()}) {
@@ -225,7 +233,8 @@ absl::Status Child::HandleFrames(const std::function<absl::Status(absl::string_v
 
 void Child::WriteRequest() {
   while (written_ < job_.request.size()) {
-    const ssize_t n = write(request_.get(), job_.request.data() + written_, job_.request.size() - written_);
+    // A child that died early must not take its parent along by SIGPIPE.
+    const ssize_t n = send(request_.get(), job_.request.data() + written_, job_.request.size() - written_, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) break;  // it closed its input: its own end will say why

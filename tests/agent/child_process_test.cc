@@ -149,6 +149,14 @@ TEST(ChildProcessTest, CancellationKills) {
   EXPECT_THAT(outcome.records, IsEmpty());
 }
 
+TEST(ChildProcessTest, AChildThatDiesBeforeItReadsItsRequestIsACrash) {
+  ChildJob job = JobOf("echo");
+  job.request = std::string(5 << 20, 'r');  // more than any pipe holds, so that its parent still writes
+  const auto usage = RunChild(job, [](absl::string_view) { return absl::OkStatus(); }, {.program = "/bin/false"});
+  EXPECT_THAT(usage, StatusIs(absl::StatusCode::kInternal, HasSubstr("exited with status 1")));
+  EXPECT_THAT(MeasureErrorOf(usage.status()), Optional(MeasureError::kCrashed));
+}
+
 TEST(ChildProcessTest, AMissingProgramIsAnError) {
   const auto usage = RunChild(JobOf("echo"), [](absl::string_view) { return absl::OkStatus(); }, {.program = "/nowhere/agent"});
   EXPECT_FALSE(usage.ok());
