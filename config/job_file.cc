@@ -130,6 +130,23 @@ TargetSpec ReadTarget(const YAML::Node& node, SourceMap& source) {
   return target;
 }
 
+BudgetSpec ReadBudget(const YAML::Node& node, SourceMap& source) {
+  MapReader reader(node, "budget", source);
+  BudgetSpec budget;
+  Seconds max_wall;
+  double device_hours = 0;
+  reader.Read("max_wall", max_wall);
+  reader.Read("device_hours", device_hours);
+  reader.Read("evaluations", budget.max_evaluations);
+  reader.Finish();
+  source.SetOrigin("budget.max_wall_seconds", "budget.max_wall");
+  source.SetOrigin("budget.max_device_seconds", "budget.device_hours");
+  source.SetOrigin("budget.max_evaluations", "budget.evaluations");
+  budget.max_wall_seconds = max_wall.value;
+  budget.max_device_seconds = 3600 * device_hours;
+  return budget;
+}
+
 SearchJob ReadJob(const YAML::Node& root, SourceMap& source) {
   MapReader reader(root, "", source);
   SearchJob job;
@@ -143,6 +160,7 @@ SearchJob ReadJob(const YAML::Node& root, SourceMap& source) {
   if (const auto node = reader.Take("fine_tune")) job.fine_tune = ReadFineTune(*node, source);
   if (const auto node = reader.Take("measure")) job.measure = ReadMeasure(*node, source);
   if (const auto node = reader.Take("target")) job.target = ReadTarget(*node, source);
+  if (const auto node = reader.Take("budget")) job.budget = ReadBudget(*node, source);
   reader.Read("references", job.references);
   reader.Finish();
   return job;

@@ -41,6 +41,7 @@ std::optional<double> FactorOf(absl::string_view unit, const std::array<std::pai
 constexpr std::array<std::pair<absl::string_view, double>, 8> kByteUnits = {
     {{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}}};
 constexpr std::array<std::pair<absl::string_view, double>, 3> kTimeUnits = {{{"us", 1e-3}, {"ms", 1}, {"s", 1e3}}};
+constexpr std::array<std::pair<absl::string_view, double>, 4> kLongTimeUnits = {{{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}}};
 constexpr double kMaxBytes = 1152921504606846976.0;  // 2^60
 
 }  // namespace
@@ -61,6 +62,14 @@ absl::StatusOr<double> ParseMilliseconds(absl::string_view text) {
   const std::optional<double> factor = quantity ? FactorOf(quantity->unit, kTimeUnits) : std::nullopt;
   if (!factor)
     return absl::InvalidArgumentError(absl::StrCat("expected a time such as \"0.4 ms\" (units us, ms, s), found \"", text, "\""));
+  return quantity->value * *factor;
+}
+
+absl::StatusOr<double> ParseSeconds(absl::string_view text) {
+  const std::optional<Quantity> quantity = Split(text);
+  const std::optional<double> factor = quantity ? FactorOf(quantity->unit, kLongTimeUnits) : std::nullopt;
+  if (!factor)
+    return absl::InvalidArgumentError(absl::StrCat("expected a time such as \"2 h\" (units s, min, h, d), found \"", text, "\""));
   return quantity->value * *factor;
 }
 

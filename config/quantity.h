@@ -16,6 +16,9 @@ absl::StatusOr<int64_t> ParseBytes(absl::string_view text);
 /// "0.4 ms", "400us", "1 s" as milliseconds; a unit is required. Returns INVALID_ARGUMENT for other text. Thread-safe.
 absl::StatusOr<double> ParseMilliseconds(absl::string_view text);
 
+/// "90 s", "30 min", "2 h", "1.5 d" as seconds; a unit is required. Returns INVALID_ARGUMENT for other text. Thread-safe.
+absl::StatusOr<double> ParseSeconds(absl::string_view text);
+
 }  // namespace hanas::config
 
 #endif  // HANAS_CONFIG_QUANTITY_H_

@@ -93,6 +93,7 @@ absl::Status ParseScalar(const Scalar& scalar, double& out) {
 }
 absl::Status ParseScalar(const Scalar& scalar, ByteSize& out) { return Assign(ParseBytes(scalar.text), out.bytes); }
 absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out) { return Assign(ParseMilliseconds(scalar.text), out.value); }
+absl::Status ParseScalar(const Scalar& scalar, Seconds& out) { return Assign(ParseSeconds(scalar.text), out.value); }
 absl::Status ParseScalar(const Scalar& scalar, Precision& out) { return Assign(PrecisionFromString(scalar.text), out); }
 absl::Status ParseScalar(const Scalar& scalar, Activation& out) { return Assign(ActivationFromName(scalar.text), out); }
 absl::Status ParseScalar(const Scalar& scalar, DatasetFormat& out) { return Assign(DatasetFormatFromName(scalar.text), out); }

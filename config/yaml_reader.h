@@ -68,6 +68,9 @@ struct ByteSize {
 struct Milliseconds {
   double value = 0;
 };
+struct Seconds {
+  double value = 0;
+};
 
 // Return INVALID_ARGUMENT "expected ..., found ..." when the scalar is of another type.
 absl::Status ParseScalar(const Scalar& scalar, std::string& out);
@@ -78,6 +81,7 @@ absl::Status ParseScalar(const Scalar& scalar, uint64_t& out);
 absl::Status ParseScalar(const Scalar& scalar, double& out);
 absl::Status ParseScalar(const Scalar& scalar, ByteSize& out);
 absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out);
+absl::Status ParseScalar(const Scalar& scalar, Seconds& out);
 absl::Status ParseScalar(const Scalar& scalar, Precision& out);
 absl::Status ParseScalar(const Scalar& scalar, Activation& out);
 absl::Status ParseScalar(const Scalar& scalar, DatasetFormat& out);

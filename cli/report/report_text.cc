@@ -181,6 +181,13 @@ std::vector<std::string> Conclusions(const v1::Report& report) {
   return lines;
 }
 
+std::vector<std::string> LeftOut(const v1::Report& report) {
+  std::vector<std::string> lines;
+  for (const v1::LeftOut& network : report.left_out())
+    lines.push_back(absl::StrCat(network.id(), " (", network.architecture_text(), "): ", network.error()));
+  return lines;
+}
+
 std::string RenderTime(const v1::Report& report) {
   if (report.phases().empty()) return "";
   double total = 0;
@@ -239,6 +246,7 @@ std::string RenderReport(const v1::Report& report) {
   for (const v1::OperatorFinding& finding : report.findings()) findings.push_back(finding.sentence());
   std::string out = RenderHead(report);
   out += RenderFront(report);
+  out += RenderLines("Left out", LeftOut(report));
   out += RenderLines("What the search won", Conclusions(report));
   out += RenderLines("What decided", findings);
   out += RenderLines("How far to trust this", TrustLines(report));

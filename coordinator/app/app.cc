@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/app/search_driver.h"
+#include "coordinator/app/step_builder.h"
+#include "coordinator/app/validate_job.h"
 #include "core/base/error_reason.h"
 #include "core/encoding/encoding.h"
 #include "telemetry/event_log.h"
@@ -43,6 +45,18 @@ std::set<std::string> ReferencedArtifacts(const State& state) {
   return kept;
 }
 
+TaskSnapshot SnapshotOf(const State& state, const LiveState& live, const TaskRecord& task) {
+  TaskSnapshot snapshot;
+  snapshot.task = task;
+  snapshot.task.outcome.reset();
+  snapshot.task.rounds.clear();
+  const PartyRecord* party = state.FindParty(task.party);
+  snapshot.agent = party != nullptr && party->agent;
+  const auto lease = live.leases.find(task.id);
+  if (lease != live.leases.end()) snapshot.live = lease->second;
+  return snapshot;
+}
+
 }  // namespace
 
 absl::Status AppOptions::Validate() const {
@@ -68,6 +82,7 @@ absl::Status App::Reload() {
   state_ = *std::move(state);
   live_ = {};
   contexts_.clear();
+  candidates_.clear();
   phase_started_.clear();
   const absl::Duration now = clock_->Monotonic();
   for (const auto& [id, task] : state_.tasks) {
@@ -110,18 +125,25 @@ PhaseRecord App::LiveProgress(const SearchState& search) {
   std::map<uint64_t, int64_t> done;
   for (const auto& [id, lease] : live_.leases) done[id] = lease.done;
   PhaseRecord progress = ProgressOf(SearchView(state_, search), done);
-  const double before = search.record.phases.empty() ? 0 : search.record.phases.back().seconds;
-  progress.seconds = before + absl::ToDoubleSeconds(clock_->Monotonic() - phase_started_[search.record.id]);
+  progress.seconds = search.record.phases.empty() ? 0 : search.record.phases.back().seconds;
+  if (!search.record.paused) progress.seconds += absl::ToDoubleSeconds(clock_->Monotonic() - phase_started_[search.record.id]);
   return progress;
 }
 
 SearchSnapshot App::Snapshot(const SearchState& search) {
-  SearchSnapshot snapshot = {.record = search.record, .blocked_on = BlockedOn(SearchView(state_, search))};
+  SearchSnapshot snapshot = {.record = search.record, .blockers = BlockersOf(state_, live_, clock_->Monotonic(), search), .note = ""};
+  snapshot.forecast = search.record.forecast.value_or(CountsOf(*search.job));
   if (!IsTerminal(search.record.phase) && !snapshot.record.phases.empty()) snapshot.record.phases.back() = LiveProgress(search);
-  if (!snapshot.blocked_on.empty()) return snapshot;
+  snapshot.spent = SpentBy(search);
+  if (!search.record.phases.empty())
+    snapshot.spent.wall_seconds += snapshot.record.phases.back().seconds - search.record.phases.back().seconds;
+  if (!snapshot.blockers.empty()) {
+    snapshot.note = snapshot.blockers.front().text;
+    return snapshot;
+  }
   for (const auto& [key, id] : search.tasks) {
     const auto lease = live_.leases.find(id);
-    if (lease != live_.leases.end() && !lease->second.note.empty()) snapshot.blocked_on = absl::StrCat(key, ": ", lease->second.note);
+    if (lease != live_.leases.end() && !lease->second.note.empty()) snapshot.note = absl::StrCat(key, ": ", lease->second.note);
   }
   return snapshot;
 }
@@ -136,7 +158,7 @@ absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, 
     return absl::AlreadyExistsError(
         absl::StrCat("request ", request_id, " was used for another job, searches/", id, "; use a new request_id"));
   }
-  const CreateSearchUpdate update = {request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job))};
+  const CreateSearchUpdate update = {request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job)), WallMicros()};
   if (absl::Status status = Commit(update); !status.ok()) return status;
   const SearchState& search = state_.searches.rbegin()->second;
   phase_started_[search.record.id] = clock_->Monotonic();
@@ -159,11 +181,118 @@ absl::StatusOr<std::vector<SearchSnapshot>> App::ListSearches() {
   return snapshots;
 }
 
+absl::StatusOr<SearchSnapshot> App::ShowAfter(const absl::Status& committed, uint64_t id) {
+  if (!committed.ok()) return committed;
+  return Snapshot(state_.searches.at(id));
+}
+
 absl::StatusOr<SearchSnapshot> App::CancelSearch(uint64_t id) {
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  if (absl::Status status = Commit(CancelSearchUpdate{id}); !status.ok()) return status;
-  return Snapshot(state_.searches.at(id));
+  return ShowAfter(Commit(CancelSearchUpdate{id, WallMicros()}), id);
+}
+
+absl::StatusOr<SearchSnapshot> App::PauseSearch(uint64_t id) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  PauseSearchUpdate update = {.search = id};
+  if (const SearchState* search = state_.FindSearch(id)) update.progress = LiveProgress(*search);
+  return ShowAfter(Commit(update), id);
+}
+
+absl::StatusOr<SearchSnapshot> App::ResumeSearch(uint64_t id) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  const SearchState* search = state_.FindSearch(id);
+  const bool stood = search != nullptr && (search->record.paused || IsTerminal(search->record.phase));
+  const absl::Status status = Commit(ResumeSearchUpdate{id});
+  if (status.ok() && stood) phase_started_[id] = clock_->Monotonic();
+  return ShowAfter(status, id);
+}
+
+absl::StatusOr<SearchSnapshot> App::FinishSearch(uint64_t id) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  const SearchState* search = state_.FindSearch(id);
+  const bool stood = search != nullptr && search->record.paused;
+  const absl::Status status = Commit(FinishSearchUpdate{id, "asked by a user"});
+  if (status.ok() && stood) phase_started_[id] = clock_->Monotonic();
+  return ShowAfter(status, id);
+}
+
+absl::StatusOr<SearchSnapshot> App::Validate(const SearchJob& job) {
+  State inputs;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = CheckUsable(); !status.ok()) return status;
+    inputs = ValidationInputs(state_, job);
+  }
+  absl::StatusOr<JobValidation> validation = ValidateJob(inputs, job);
+  if (!validation.ok()) return validation.status();
+  SearchSnapshot snapshot;
+  snapshot.record.job_digest = JobDigest(job);
+  snapshot.forecast = std::move(validation->forecast);
+  if (validation->infeasible.empty()) return snapshot;
+  snapshot.record.phase = SearchPhase::kFailed;
+  snapshot.record.error_code = "INFEASIBLE_LIMITS";
+  snapshot.record.error = std::move(validation->infeasible);
+  return snapshot;
+}
+
+absl::StatusOr<ReplayResult> App::ReplaySearch(uint64_t id) {
+  State recording;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = CheckUsable(); !status.ok()) return status;
+    if (state_.FindSearch(id) == nullptr) return NoSearch(id);
+    recording = RecordingOf(state_, id);
+  }
+  return Replay(recording, id);
+}
+
+absl::StatusOr<TaskPage> App::ListTasks(uint64_t id, uint64_t after, int max) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  const SearchState* search = state_.FindSearch(id);
+  if (search == nullptr) return NoSearch(id);
+  const std::vector<uint64_t>& tasks = search->tasks_in_order;
+  TaskPage page;
+  for (auto next = std::upper_bound(tasks.begin(), tasks.end(), after); next != tasks.end(); ++next) {
+    if (page.tasks.size() == static_cast<size_t>(max)) {
+      page.more = true;
+      break;
+    }
+    page.tasks.push_back(SnapshotOf(state_, live_, state_.tasks.at(*next)));
+  }
+  return page;
+}
+
+absl::StatusOr<CandidateIndex*> App::CandidatesOf(uint64_t id) {
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  const SearchState* search = state_.FindSearch(id);
+  if (search == nullptr) return NoSearch(id);
+  std::unique_ptr<CandidateIndex>& index = candidates_[id];
+  if (index == nullptr) {
+    absl::StatusOr<std::unique_ptr<CandidateIndex>> created = CandidateIndex::Create(*search->job);
+    if (!created.ok()) return created.status();
+    index = *std::move(created);
+  }
+  if (absl::Status status = index->Update(SearchView(state_, *search)); !status.ok()) return status;
+  return index.get();
+}
+
+absl::StatusOr<CandidatePage> App::ListCandidates(uint64_t id, int64_t after, int max) {
+  absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<CandidateIndex*> index = CandidatesOf(id);
+  if (!index.ok()) return index.status();
+  return (*index)->Page(after, max);
+}
+
+absl::StatusOr<std::vector<CandidateRow>> App::GetFront(uint64_t id) {
+  absl::MutexLock lock(&mutex_);
+  const absl::StatusOr<CandidateIndex*> index = CandidatesOf(id);
+  if (!index.ok()) return index.status();
+  return (*index)->Front();
 }
 
 absl::StatusOr<WatchedEvents> App::WaitForEvents(uint64_t id, int64_t after_sequence, absl::Duration timeout) {
@@ -375,7 +504,29 @@ absl::Status App::ExpireLeases() {
   return absl::OkStatus();
 }
 
+absl::Status App::EnforceWallBudget(uint64_t id) {
+  const SearchState& search = state_.searches.at(id);
+  const SearchRecord& record = search.record;
+  if (search.job->budget.max_wall_seconds <= 0 || record.paused || record.finishing || record.phase >= SearchPhase::kVerifying) {
+    return absl::OkStatus();
+  }
+  const PhaseRecord progress = LiveProgress(search);
+  BudgetUse spent = SpentBy(search);
+  spent.wall_seconds += progress.seconds - record.phases.back().seconds;
+  const std::string reason = WallBudgetReached(*search.job, spent);
+  if (reason.empty()) return absl::OkStatus();
+  const FinishSearchUpdate finish = {id, reason};
+  if (finish.Check(state_).ok()) return Commit(finish);
+  AdvanceSearchUpdate fail =
+      FailStep(SearchView(state_, search), "BUDGET_SPENT",
+               absl::StrCat(reason, " in ", Name(record.phase), ", before any network was evaluated: raise it, or train and profile less"));
+  fail.progress = progress;
+  fail.now_us = WallMicros();
+  return Commit(fail);
+}
+
 absl::Status App::Drive(uint64_t id) {
+  if (absl::Status status = EnforceWallBudget(id); !status.ok()) return status;
   while (true) {
     const SearchState& search = state_.searches.at(id);
     const absl::StatusOr<SearchContext*> context = ContextOf(search);
@@ -387,6 +538,7 @@ absl::Status App::Drive(uint64_t id) {
     AdvanceSearchUpdate& update = **step;
     if (update.candidates_scored > 0) update.scoring_seconds = absl::ToDoubleSeconds(clock_->Monotonic() - begin);
     update.progress = LiveProgress(search);
+    update.now_us = WallMicros();
     if (update.next.has_value()) {
       telemetry::LogEvent(telemetry::Severity::kInfo, "search_phase",
                           {{"search", absl::StrCat(id)}, {"phase", std::string(Name(*update.next))}});

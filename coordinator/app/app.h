@@ -16,8 +16,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "coordinator/app/blockers.h"
+#include "coordinator/app/candidates.h"
 #include "coordinator/app/clock.h"
+#include "coordinator/app/forecast.h"
 #include "coordinator/app/lease_rules.h"
+#include "coordinator/app/replay.h"
 #include "coordinator/app/report_data.h"
 #include "coordinator/app/search_context.h"
 #include "coordinator/app/state.h"
@@ -35,8 +39,22 @@ struct AppOptions {
 
 /// A search as others see it.
 struct SearchSnapshot {
-  SearchRecord record;  // phases carry live progress
-  std::string blocked_on;
+  SearchRecord record;            // phases carry live progress
+  std::vector<Blocker> blockers;  // why nothing goes on; empty while something does
+  std::string note;               // the first blocker, else what a holder of one of its tasks said last
+  ForecastRecord forecast;        // what is known by now
+  BudgetUse spent;
+};
+
+/// A task as users see it.
+struct TaskSnapshot {
+  TaskRecord task;     // without outcome and rounds
+  bool agent = false;  // that its holder, present or last, is an agent
+  LiveLease live;      // of a leased one
+};
+struct TaskPage {
+  std::vector<TaskSnapshot> tasks;
+  bool more = false;  // there are tasks after the last one of the page
 };
 
 struct WatchedEvents {
@@ -86,8 +104,27 @@ class App {
   absl::StatusOr<SearchSnapshot> GetSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   /// In order of creation.
   absl::StatusOr<std::vector<SearchSnapshot>> ListSearches() ABSL_LOCKS_EXCLUDED(mutex_);
+  /// What CreateSearch would make of the job, with its forecast, the id 0 and no specification; nothing is stored. When the latency table
+  /// of the device that the target names, or of one of its kind, already tells that no network keeps the limits, the snapshot is FAILED
+  /// with INFEASIBLE_LIMITS and the message that the search would end with.
+  absl::StatusOr<SearchSnapshot> Validate(const SearchJob& job) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND, FAILED_PRECONDITION when it is over.
   absl::StatusOr<SearchSnapshot> CancelSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// See PauseSearchUpdate. Pausing twice is fine. Returns NOT_FOUND, FAILED_PRECONDITION when it is over.
+  absl::StatusOr<SearchSnapshot> PauseSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Of a paused or FAILED search, see ResumeSearchUpdate; nothing changes for one that goes on. Returns NOT_FOUND, FAILED_PRECONDITION
+  /// when it succeeded, was cancelled, or failed for a reason that lies in its job.
+  absl::StatusOr<SearchSnapshot> ResumeSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// See FinishSearchUpdate. Finishing twice is fine. Returns NOT_FOUND, FAILED_PRECONDITION when it is over or has nothing to verify.
+  absl::StatusOr<SearchSnapshot> FinishSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// See Replay. Reads a copy: the application goes on meanwhile. Returns NOT_FOUND.
+  absl::StatusOr<ReplayResult> ReplaySearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// At most `max` tasks with an id above `after`, in order of creation. Returns NOT_FOUND.
+  absl::StatusOr<TaskPage> ListTasks(uint64_t id, uint64_t after, int max) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// At most `max` candidates with a sequence above `after`. Returns NOT_FOUND.
+  absl::StatusOr<CandidatePage> ListCandidates(uint64_t id, int64_t after, int max) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// The non-dominated candidates of now, ascending in latency. Returns NOT_FOUND.
+  absl::StatusOr<std::vector<CandidateRow>> GetFront(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Waits, at most `timeout`, until there is an event after `after_sequence`. Returns NOT_FOUND.
   absl::StatusOr<WatchedEvents> WaitForEvents(uint64_t id, int64_t after_sequence, absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND, FAILED_PRECONDITION until it has SUCCEEDED.
@@ -131,11 +168,15 @@ class App {
   absl::Status Commit(const Update& update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   SearchSnapshot Snapshot(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   PhaseRecord LiveProgress(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t WallMicros() { return absl::ToUnixMicros(clock_->Wall()); }
+  absl::StatusOr<SearchSnapshot> ShowAfter(const absl::Status& committed, uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<CandidateIndex*> CandidatesOf(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<SearchContext*> ContextOf(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::optional<GrantedTask>> TryLease(uint64_t party, const std::string& instance) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<GrantedTask> Describe(uint64_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DropReplacedCheckpoints(uint64_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status ExpireLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status EnforceWallBudget(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Drive(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Touch(uint64_t party) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { live_.parties[party] = clock_->Monotonic(); }
 
@@ -149,6 +190,7 @@ class App {
   State state_ ABSL_GUARDED_BY(mutex_);
   LiveState live_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::unique_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::unique_ptr<CandidateIndex>> candidates_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, absl::Duration> phase_started_
       ABSL_GUARDED_BY(mutex_);                          // since when the current phase's seconds are not in its record
   absl::Status broken_ ABSL_GUARDED_BY(mutex_);         // why the state could not be read back

@@ -38,7 +38,7 @@ MemberRecord Reference(const SearchContext& context, std::string id, bool larges
 absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, SearchContext& context) {
   const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
   if (!scorer.ok()) return scorer.status();
-  const auto rounds = static_cast<int>(view.record().rounds.size());
+  const int rounds = view.NumRounds();
   const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, rounds);
   if (!latency.ok()) return latency.status();
   const LatencyCalibration& calibration = latency->fit.calibration;

@@ -121,6 +121,8 @@ std::vector<std::string> Conclusions(const ReportData& data) {
   sentences.push_back(absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %s to %s us.", data.front.size(),
                                       100 * worst->accuracy(), 100 * best->accuracy(), data.test_images,
                                       TimeText(data.front.front().measured_us), TimeText(data.front.back().measured_us)));
+  if (data.record.finishing)
+    sentences.push_back(absl::StrCat("The search was finished early (", data.record.finish_reason, "): this is the best it had found."));
   AddDominated(data, sentences);
   AddReferences(data, sentences);
   for (const ReportMember& member : data.front) {
@@ -131,7 +133,7 @@ std::vector<std::string> Conclusions(const ReportData& data) {
 
 std::vector<std::string> NextSteps(const ReportData& data) {
   std::vector<std::string> steps;
-  if (data.predictor.held_out_tau < 0.5) {
+  if (data.predictor_networks > 0 && data.predictor.held_out_tau < 0.5) {
     steps.push_back(absl::StrFormat(
         "The accuracy predictor ranks unseen networks with tau %.2f: raise sampling.networks or sampling.validation_images.",
         data.predictor.held_out_tau));

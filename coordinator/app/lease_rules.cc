@@ -10,7 +10,8 @@ const std::string& HostOf(const State& state, const TaskRecord& task) {
   return party == nullptr ? *kNone : party->host;
 }
 
-/// A lease on `host` by which something measures, or computes and has not paused.
+}  // namespace
+
 bool HasActiveLease(const State& state, const LiveState& live, const std::string& host, bool measuring) {
   for (const auto& [id, lease] : live.leases) {
     const TaskRecord* task = state.FindTask(id);
@@ -21,33 +22,33 @@ bool HasActiveLease(const State& state, const LiveState& live, const std::string
   return false;
 }
 
-bool IsAgentOf(const State& state, const PartyRecord& party, const TaskRecord& task) {
-  const SearchRecord& search = state.searches.at(task.search).record;
+bool IsAgentOf(const PartyRecord& party, const SearchRecord& search) {
   return party.agent && party.name == search.agent && ContextDigest(party.device, party.caps) == ContextDigest(search.device, search.caps);
 }
 
-/// A measuring task is ready whose agent lives on `host`.
 bool IsAwaited(const State& state, const LiveState& live, absl::Duration now, const std::string& host) {
   for (const auto& [id, party] : state.parties) {
     const auto seen = live.parties.find(id);
     if (!party.agent || party.host != host || seen == live.parties.end() || now - seen->second > kAbsentAfter) continue;
     for (const auto& [task_id, task] : state.tasks) {
-      if (task.state == TaskState::kReady && IsMeasuring(task.work) && IsAgentOf(state, party, task)) return true;
+      const SearchRecord& search = state.searches.at(task.search).record;
+      if (task.state == TaskState::kReady && IsMeasuring(task.work) && !search.paused && IsAgentOf(party, search)) return true;
     }
   }
   return false;
 }
 
-}  // namespace
-
 bool MayGrant(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task, const PartyRecord& party) {
-  if (HasActiveLease(state, live, party.host, /*measuring=*/true)) return false;
-  if (IsMeasuring(task.work)) return IsAgentOf(state, party, task) && !HasActiveLease(state, live, party.host, /*measuring=*/false);
+  const SearchRecord& search = state.searches.at(task.search).record;
+  if (search.paused || HasActiveLease(state, live, party.host, /*measuring=*/true)) return false;
+  if (IsMeasuring(task.work)) return IsAgentOf(party, search) && !HasActiveLease(state, live, party.host, /*measuring=*/false);
   return !party.agent && !IsAwaited(state, live, now, party.host);
 }
 
 LeaseInstruction InstructionFor(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task) {
-  if (IsTerminal(state.searches.at(task.search).record.phase)) return LeaseInstruction::kAbandon;
+  const SearchRecord& search = state.searches.at(task.search).record;
+  if (IsTerminal(search.phase)) return LeaseInstruction::kAbandon;
+  if (search.paused) return LeaseInstruction::kHandBack;
   if (IsMeasuring(task.work)) return LeaseInstruction::kContinue;
   const std::string& host = HostOf(state, task);
   const bool pause = HasActiveLease(state, live, host, /*measuring=*/true) || IsAwaited(state, live, now, host);

@@ -34,7 +34,15 @@ inline constexpr absl::Duration kAbsentAfter = absl::Seconds(60);
 enum class LeaseInstruction : uint8_t { kContinue = 0, kPause = 1, kHandBack = 2, kAbandon = 3 };
 
 // Who may work on what, and when. Measuring is exclusive per host: it is granted when every compute lease there is paused or over, and
-// while it runs or waits, computing there pauses at its next step boundary and none is granted. Pure.
+// while it runs or waits, computing there pauses at its next step boundary and none is granted. Of a paused search nothing is granted, and
+// what is leased is handed back. Pure.
+
+/// Whether the party is the agent that the search was profiled on, with the same capabilities.
+bool IsAgentOf(const PartyRecord& party, const SearchRecord& search);
+/// A lease on `host` by which something measures, or computes and has not paused.
+bool HasActiveLease(const State& state, const LiveState& live, const std::string& host, bool measuring);
+/// A measuring task is ready whose agent lives on `host`.
+bool IsAwaited(const State& state, const LiveState& live, absl::Duration now, const std::string& host);
 
 /// Whether `task`, which is ready, may be granted to `party` now.
 bool MayGrant(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task, const PartyRecord& party);

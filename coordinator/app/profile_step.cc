@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "coordinator/app/forecast.h"
 #include "coordinator/app/step_builder.h"
 #include "core/base/counter_random.h"
 #include "core/statistics/statistics.h"
@@ -109,24 +110,16 @@ std::string RangesLine(const ProfileRecord& profile) {
                          100 * profile.share_within_limits, profile.share_samples);
 }
 
-/// Budgets, and what the networks still to be measured cost the device at the pace seen so far.
-std::string ForecastLine(const SearchView& view) {
-  const SearchJob& job = view.job();
-  double seconds = 0;
-  int64_t networks = 0;
-  for (const TaskRecord* task : view.Numbered("profile/networks/")) {
-    const auto& outcome = std::get<MeasureNetworksOutcome>(*task->outcome);
-    seconds += outcome.seconds;
-    networks += static_cast<int64_t>(outcome.rows.size());
-  }
-  const int64_t evaluations = static_cast<int64_t>(job.evolution.rounds) * job.evolution.evaluations_per_round;
-  const int64_t finalists = job.fine_tune.members + (job.references ? 3 : 0);
+std::string ForecastLine(const SearchJob& job, const ForecastRecord& forecast) {
   const int64_t reference_steps = job.references ? 3 * job.fine_tune.steps + job.training.steps : 0;
-  const double device_seconds = networks > 0 ? seconds / static_cast<double>(networks) * static_cast<double>(evaluations + finalists) : 0;
   return absl::StrFormat(
-      "to come: %d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s, about %.0f s of measuring",
-      job.training.steps, job.sampling.networks + evaluations, job.fine_tune.members, job.fine_tune.steps,
-      reference_steps > 0 ? absl::StrFormat(", %d steps of reference training", reference_steps) : "", device_seconds);
+      "to come: %d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s, about %.0f s of measuring in "
+      "all%s, "
+      "%.0f MB of disk",
+      job.training.steps, forecast.evaluations, job.fine_tune.members, job.fine_tune.steps,
+      reference_steps > 0 ? absl::StrFormat(", %d steps of reference training", reference_steps) : "", forecast.measuring_seconds,
+      forecast.training_seconds > 0 ? absl::StrFormat(", about %.0f s of training", forecast.training_seconds) : "",
+      static_cast<double>(forecast.disk_bytes) / 1e6);
 }
 
 std::string CalibrationLine(const FittedLatency& latency) {
@@ -137,6 +130,29 @@ std::string CalibrationLine(const FittedLatency& latency) {
       calibration.scale, calibration.offset_us, latency.num_fitted, latency.held_out.num_pairs, 100 * latency.held_out.mape,
       100 * latency.held_out.max_relative_error, 100 * latency.uncalibrated.mape);
 }
+
+absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& context) {
+  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, 0);
+  if (!latency.ok()) return FailStep(view, "CALIBRATION_FAILED", absl::StrCat("fitting the latency model: ", latency.status().message()));
+  const LatencyCalibration& calibration = latency->fit.calibration;
+  const absl::StatusOr<ProfileRecord> profile = MakeProfile(view, context, **scorer, calibration);
+  if (!profile.ok()) return profile.status();
+  const absl::StatusOr<FeasibilityReport> report = ProbeLimits(view, context, **scorer, calibration);
+  if (!report.ok()) return report.status();
+  AdvanceSearchUpdate step = report->feasible ? StepOf(view) : FailStep(view, "INFEASIBLE_LIMITS", InfeasibleMessage(view, *report));
+  step.profile = *profile;
+  step.events = {{"calibration", CalibrationLine(*latency)}, {"ranges", RangesLine(*profile)}};
+  if (report->feasible) {
+    step.forecast = ForecastOf(view, context);
+    step.events.push_back({"forecast", ForecastLine(view.job(), *step.forecast)});
+    step.next = SearchPhase::kTraining;
+  }
+  return step;
+}
+
+}  // namespace
 
 std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& report) {
   std::vector<std::string> advice;
@@ -155,34 +171,12 @@ std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& r
                       absl::StrJoin(advice, "; "), ". Raise the limit or add smaller choices to the space; nothing was trained");
 }
 
-absl::StatusOr<FeasibilityReport> Probe(const SearchView& view, SearchContext& context, const CandidateScorer& scorer,
-                                        const LatencyCalibration& calibration) {
+absl::StatusOr<FeasibilityReport> ProbeLimits(const SearchView& view, SearchContext& context, const CandidateScorer& scorer,
+                                              const LatencyCalibration& calibration) {
   const Limits& limits = view.job().target.limits;
   return FindFeasibility(context.space(), CostScorer(scorer, calibration), LimitsOf(limits, limits.latency_ms * 1000),
                          {.seed = view.job().seed, .max_evaluations = kProbeEvaluations, .num_starts = 2});
 }
-
-absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& context) {
-  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
-  if (!scorer.ok()) return scorer.status();
-  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, 0);
-  if (!latency.ok()) return FailStep(view, "CALIBRATION_FAILED", absl::StrCat("fitting the latency model: ", latency.status().message()));
-  const LatencyCalibration& calibration = latency->fit.calibration;
-  const absl::StatusOr<ProfileRecord> profile = MakeProfile(view, context, **scorer, calibration);
-  if (!profile.ok()) return profile.status();
-  const absl::StatusOr<FeasibilityReport> report = Probe(view, context, **scorer, calibration);
-  if (!report.ok()) return report.status();
-  AdvanceSearchUpdate step = report->feasible ? StepOf(view) : FailStep(view, "INFEASIBLE_LIMITS", InfeasibleMessage(view, *report));
-  step.profile = *profile;
-  step.events = {{"calibration", CalibrationLine(*latency)}, {"ranges", RangesLine(*profile)}};
-  if (report->feasible) {
-    step.events.push_back({"forecast", ForecastLine(view)});
-    step.next = SearchPhase::kTraining;
-  }
-  return step;
-}
-
-}  // namespace
 
 absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& context) {
   AdvanceSearchUpdate step = StepOf(view);
@@ -196,12 +190,14 @@ absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& con
           view, "PROFILE_INCOMPLETE",
           absl::StrCat("the device left ", missing.size(), " operators without a latency, the first is \"", ToString(missing[0]), "\""));
     AddOperators(missing, step);
+    step.forecast = ForecastOf(view, context);
     return step;
   }
   if (!view.Has("profile/networks/0")) {
     const absl::StatusOr<std::vector<Architecture>> networks = ChooseNetworks(view, context);
     if (!networks.ok()) return networks.status();
     AddMeasurements(view, context, "profile/networks/", *networks, step);
+    step.forecast = ForecastOf(view, context);
     return step;
   }
   if (!view.AllDone("profile/networks/")) return std::nullopt;
@@ -212,7 +208,7 @@ std::vector<Architecture> FeasibleNetworks(const SearchView& view, SearchContext
   const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
   const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, 0);
   if (!scorer.ok() || !latency.ok()) return {};
-  const absl::StatusOr<FeasibilityReport> report = Probe(view, context, **scorer, latency->fit.calibration);
+  const absl::StatusOr<FeasibilityReport> report = ProbeLimits(view, context, **scorer, latency->fit.calibration);
   if (!report.ok() || report->findings.empty()) return {};
   return {report->witness};
 }

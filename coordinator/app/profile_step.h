@@ -16,6 +16,12 @@ namespace hanas::coordinator {
 /// and whether the limits can be met. Pure.
 absl::StatusOr<std::optional<AdvanceSearchUpdate>> ProfileStep(const SearchView& view, SearchContext& context);
 
+/// Whether any network keeps the job's limits, with latencies estimated by `calibration`. Returns FindFeasibility's statuses. Pure.
+absl::StatusOr<FeasibilityReport> ProbeLimits(const SearchView& view, SearchContext& context, const CandidateScorer& scorer,
+                                              const LatencyCalibration& calibration);
+/// What stands in the way, with the nearest feasible values. Requires a report that is not feasible.
+std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& report);
+
 /// Networks that keep the limits as far as costs are known after profiling (or come closest), cheapest first; few. Pure.
 std::vector<Architecture> FeasibleNetworks(const SearchView& view, SearchContext& context);
 

@@ -90,16 +90,22 @@ double ReportMember::accuracy_stddev() const {
 absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext& context) {
   const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
   if (!scorer.ok()) return scorer.status();
-  const auto rounds = static_cast<int>(view.record().rounds.size());
+  const int rounds = view.NumRounds();
   absl::StatusOr<FittedLatency> latency = context.FitLatency(view, rounds);
   if (!latency.ok()) return latency.status();
   ReportData data = {.record = view.record(), .job = view.job(), .log10_networks = context.space().Log10Size()};
   data.latency = *std::move(latency);
   for (const MemberRecord& record : view.record().members) {
+    if (view.IsLeftOut(record)) continue;
     absl::StatusOr<ReportMember> member = MakeMember(view, context, **scorer, record);
     if (!member.ok()) return member.status();
     data.test_images = std::max(data.test_images, member->bound.test.images);
     (record.reference ? data.references : data.front).push_back(*std::move(member));
+  }
+  for (const LeftOutRecord& left_out : view.record().left_out) {
+    const std::vector<MemberRecord>& members = view.record().members;
+    const auto member = std::find_if(members.begin(), members.end(), [&](const MemberRecord& m) { return m.id == left_out.id; });
+    if (member != members.end()) data.left_out.push_back({*member, context.space().ToReadable(member->architecture), left_out});
   }
   std::stable_sort(data.front.begin(), data.front.end(),
                    [](const ReportMember& a, const ReportMember& b) { return a.measured_us < b.measured_us; });
@@ -108,8 +114,11 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
     data.pairs.push_back({context.space().ToReadable(network.architecture), sum_us, ApplyCalibration(sum_us, data.latency.fit.calibration),
                           StatisticUs(network.measurement, view.job().target.statistic), network.measurement.cv, network.held_out});
   }
-  if (const auto* fit = view.Done<FitOutcome>(PredictorKey(rounds)); fit != nullptr) data.predictor = *fit;
-  data.predictor_networks = static_cast<int64_t>(view.Evaluations(rounds).size());
+  const auto concluded = static_cast<int>(view.record().rounds.size());
+  if (const auto* fit = view.Done<FitOutcome>(PredictorKey(concluded)); fit != nullptr) {
+    data.predictor = *fit;
+    data.predictor_networks = static_cast<int64_t>(view.Evaluations(concluded).size());
+  }
   if (view.Table() != nullptr) data.comparisons = CompareTypes(*view.Table(), context.Keys(view.record().caps));
   return data;
 }

@@ -49,6 +49,13 @@ struct OperatorComparison {
   double float_us = 0;
 };
 
+/// A network that was chosen and could not be trained, bound or verified.
+struct ReportLeftOut {
+  MemberRecord member;
+  std::string text;
+  LeftOutRecord record;
+};
+
 /// Everything that a report says, before it is put into words.
 struct ReportData {
   SearchRecord record;
@@ -56,6 +63,7 @@ struct ReportData {
   double log10_networks = 0;
   std::vector<ReportMember> front;  // ascending measured latency
   std::vector<ReportMember> references;
+  std::vector<ReportLeftOut> left_out;
   FittedLatency latency;
   std::vector<ReportPair> pairs;
   FitOutcome predictor;  // the last one

@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "coordinator/app/forecast.h"
 #include "coordinator/app/step_builder.h"
 #include "coordinator/search/hypervolume.h"
 #include "coordinator/search/nsga2.h"
@@ -21,12 +22,6 @@ using MaybeStep = std::optional<AdvanceSearchUpdate>;
 
 constexpr double kConfidence = 0.95;
 constexpr double kExplore = 0.25;  // share of a round that goes to the networks the predictor is least sure of
-
-/// The latency that a prediction must stay under to keep the limit with confidence; 0 without a limit.
-double LatencyBound(const SearchView& view, const LatencyCalibration& calibration) {
-  const double limit_us = view.job().target.limits.latency_ms * 1000;
-  return limit_us > 0 ? PredictionFor(limit_us, calibration.relative_error, kConfidence) : 0;
-}
 
 /// What proposing a round needs. All of it follows from the rounds before.
 struct Surrogates {
@@ -63,6 +58,13 @@ struct RoundProposal {
   int64_t candidates_scored = 0;
 };
 
+/// What the budget of evaluations leaves of a round.
+int RoundSize(const SearchView& view) {
+  const int64_t wanted = view.job().evolution.evaluations_per_round;
+  const int64_t budget = view.job().budget.max_evaluations;
+  return static_cast<int>(budget > 0 ? std::min(wanted, budget - SpentBy(view.search()).evaluations) : wanted);
+}
+
 absl::StatusOr<RoundProposal> ProposeRound(const SearchView& view, SearchContext& context, int round) {
   const absl::StatusOr<Surrogates> surrogates = SurrogatesOf(view, context, round);
   if (!surrogates.ok()) return surrogates.status();
@@ -89,7 +91,7 @@ absl::StatusOr<RoundProposal> ProposeRound(const SearchView& view, SearchContext
   }
   absl::flat_hash_set<Architecture> seen;
   for (const EvaluatedNetwork& network : evaluated) seen.insert(network.architecture);
-  return RoundProposal{SelectForEvaluation(candidates, seen, evolution.evaluations_per_round, kExplore), found->evaluations};
+  return RoundProposal{SelectForEvaluation(candidates, seen, RoundSize(view), kExplore), found->evaluations};
 }
 
 /// How the surrogates that proposed a round did on it.
@@ -131,6 +133,11 @@ AdvanceSearchUpdate::Event RoundEvent(const RoundRecord& log) {
 
 }  // namespace
 
+double LatencyBound(const SearchView& view, const LatencyCalibration& calibration) {
+  const double limit_us = view.job().target.limits.latency_ms * 1000;
+  return limit_us > 0 ? PredictionFor(limit_us, calibration.relative_error, kConfidence) : 0;
+}
+
 std::string PredictorKey(int round) { return round == 0 ? "sample/predictor" : absl::StrCat("round/", round - 1, "/predictor"); }
 
 std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vector<EvaluatedNetwork>& networks,
@@ -153,11 +160,19 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
   AdvanceSearchUpdate step = StepOf(view);
   const auto round = static_cast<int>(view.record().rounds.size());
   const std::string prefix = absl::StrCat("round/", round, "/");
-  if (round >= view.job().evolution.rounds) {
+  const bool proposed = view.Has(prefix + "evaluate/0");
+  const bool cut_short = view.record().finishing && view.Done<FitOutcome>(prefix + "predictor") == nullptr;
+  if (cut_short || (!proposed && round >= view.job().evolution.rounds)) {
     step.next = SearchPhase::kVerifying;
     return step;
   }
-  if (!view.Has(prefix + "evaluate/0")) {
+  if (!proposed) {
+    step.finish_reason = RoundBudgetReached(view);
+    if (!step.finish_reason.empty()) {
+      step.events.push_back({"finish", absl::StrCat(step.finish_reason, ": verifying the best so far")});
+      step.next = SearchPhase::kVerifying;
+      return step;
+    }
     const absl::StatusOr<RoundProposal> proposal = ProposeRound(view, context, round);
     if (!proposal.ok())
       return FailStep(view, "SEARCH_FAILED", absl::StrCat("proposing round ", round + 1, ": ", proposal.status().message()));

@@ -16,6 +16,9 @@ namespace hanas::coordinator {
 /// for the job's rounds. A space that has no new network left ends the rounds early. Pure.
 absl::StatusOr<std::optional<AdvanceSearchUpdate>> RoundStep(const SearchView& view, SearchContext& context);
 
+/// The latency that a prediction must stay under to keep the job's limit with 95 % confidence; 0 without a limit.
+double LatencyBound(const SearchView& view, const LatencyCalibration& calibration);
+
 /// The predictor that a round proposes with.
 std::string PredictorKey(int round);
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "coordinator/app/choose_members.h"
+#include "coordinator/app/forecast.h"
 #include "coordinator/app/profile_step.h"
 #include "coordinator/app/round_step.h"
 #include "coordinator/app/step_builder.h"
@@ -48,9 +49,7 @@ std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, co
   return std::pair(absl::StrCat(prefix, tasks.size()), Work(work));
 }
 
-int64_t ChunkSteps(int64_t steps) { return std::max<int64_t>(1, (steps + 19) / 20); }
-
-MaybeStep Train(const SearchView& view) {
+MaybeStep Train(const SearchView& view, SearchContext& context) {
   const TrainWork first = {.kind = TrainingKind::kSupernet, .total_steps = view.job().training.steps};
   AdvanceSearchUpdate step = StepOf(view);
   if (view.ChainEnd("train/") != nullptr) {
@@ -59,6 +58,8 @@ MaybeStep Train(const SearchView& view) {
   }
   auto chunk = NextChunk(view, "train/", first, ChunkSteps(first.total_steps));
   if (!chunk.has_value()) return std::nullopt;
+  // The second task of training: the rate of the first is known.
+  if (view.Has("train/0") && !view.Has("train/1")) step.forecast = ForecastOf(view, context);
   step.tasks.push_back(*std::move(chunk));
   return step;
 }
@@ -88,6 +89,10 @@ std::vector<Architecture> ChooseSamples(const SearchView& view, SearchContext& c
 
 absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context) {
   AdvanceSearchUpdate step = StepOf(view);
+  if (view.record().finishing) {
+    step.next = SearchPhase::kVerifying;
+    return step;
+  }
   if (!view.Has("sample/0")) {
     AddEvaluations(view, context, "sample/", ChooseSamples(view, context), step);
     return step;
@@ -120,10 +125,19 @@ std::string MemberLine(const SearchView& view, const MemberRecord& member) {
                          bound->test.images, verified->device.p50_us);
 }
 
-/// Training chunks and bindings that are due. True when every network is bound.
-bool TrainAndBind(const SearchView& view, SearchContext& context, AdvanceSearchUpdate& step) {
-  bool all_bound = true;
+/// The networks that are not left out.
+std::vector<MemberRecord> RemainingMembers(const SearchView& view) {
+  std::vector<MemberRecord> remaining;
   for (const MemberRecord& member : view.record().members) {
+    if (!view.IsLeftOut(member)) remaining.push_back(member);
+  }
+  return remaining;
+}
+
+/// Training chunks and bindings that are due. True when every network is bound.
+bool TrainAndBind(const SearchView& view, SearchContext& context, const std::vector<MemberRecord>& members, AdvanceSearchUpdate& step) {
+  bool all_bound = true;
+  for (const MemberRecord& member : members) {
     const std::string prefix = MemberPrefix(member);
     if (view.Done<BindOutcome>(prefix + "bind") != nullptr) continue;
     all_bound = false;
@@ -132,11 +146,42 @@ bool TrainAndBind(const SearchView& view, SearchContext& context, AdvanceSearchU
       step.tasks.emplace_back(prefix + "bind", BindWork{end->checkpoint, member.architecture, context.GraphDigestOf(member.architecture)});
       continue;
     }
-    // Not in smaller pieces than the supernet's: a piece has a fixed cost.
-    const int64_t chunk_steps = std::max(ChunkSteps(member.steps), ChunkSteps(view.job().training.steps));
+    const int64_t chunk_steps = MemberChunkSteps(view.job(), member.steps);
     if (auto chunk = NextChunk(view, prefix + "train/", FirstChunk(view, member), chunk_steps)) step.tasks.push_back(*std::move(chunk));
   }
   return all_bound;
+}
+
+std::string FailureText(const TaskRecord& task) {
+  return absl::StrCat(task.key, " failed after ", task.attempt, " attempts: ", task.error);
+}
+
+std::string FailureCode(const TaskRecord& task) { return task.error_code.empty() ? "WORKER_FAILED" : task.error_code; }
+
+/// The step that leaves out the networks of which a task has failed; to FAILED when no member remains. None when all are well.
+MaybeStep LeaveOut(const SearchView& view) {
+  AdvanceSearchUpdate step = StepOf(view);
+  std::vector<LeftOutRecord> left_out;
+  const TaskRecord* failed = nullptr;
+  bool any_member = false;
+  for (const MemberRecord& member : view.record().members) {
+    const TaskRecord* task = view.FailedTaskOf(member);
+    if (task == nullptr) {
+      any_member = any_member || !member.reference;
+      continue;
+    }
+    if (failed == nullptr && !member.reference) failed = task;
+    left_out.push_back({member.id, FailureCode(*task), FailureText(*task)});
+    if (!view.IsLeftOut(member)) step.events.push_back({"left_out", absl::StrCat(member.id, " is left out: ", FailureText(*task))});
+  }
+  if (step.events.empty()) return std::nullopt;
+  if (!any_member) {
+    AdvanceSearchUpdate fail = FailStep(view, FailureCode(*failed), absl::StrCat("no member is left to report; ", FailureText(*failed)));
+    fail.events = std::move(step.events);
+    step = std::move(fail);
+  }
+  step.left_out = std::move(left_out);
+  return step;
 }
 
 absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context) {
@@ -148,10 +193,12 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
     step.tasks.emplace_back("verify/images", PackWork{});
     return step;
   }
-  const bool all_bound = TrainAndBind(view, context, step);
+  if (MaybeStep left_out = LeaveOut(view)) return left_out;
+  const std::vector<MemberRecord> remaining = RemainingMembers(view);
+  const bool all_bound = TrainAndBind(view, context, remaining, step);
   const auto* images = view.Done<PackOutcome>("verify/images");
   bool all_verified = all_bound && images != nullptr;
-  for (const MemberRecord& member : view.record().members) {
+  for (const MemberRecord& member : remaining) {
     if (!all_bound || images == nullptr) break;  // measured when nothing else is left to compute
     const std::string prefix = MemberPrefix(member);
     const auto* bound = view.Done<BindOutcome>(prefix + "bind");
@@ -160,7 +207,7 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
     all_verified = all_verified && view.Done<VerifyOutcome>(prefix + "verify") != nullptr;
   }
   if (all_verified) {
-    for (const MemberRecord& member : view.record().members) step.events.push_back({"member", MemberLine(view, member)});
+    for (const MemberRecord& member : remaining) step.events.push_back({"member", MemberLine(view, member)});
     step.next = SearchPhase::kSucceeded;
     return step;
   }
@@ -175,7 +222,7 @@ absl::StatusOr<MaybeStep> PhaseStep(const SearchView& view, SearchContext& conte
     case SearchPhase::kProfiling:
       return ProfileStep(view, context);
     case SearchPhase::kTraining:
-      return Train(view);
+      return Train(view, context);
     case SearchPhase::kSampling:
       return Sample(view, context);
     case SearchPhase::kSearching:
@@ -190,27 +237,9 @@ absl::StatusOr<MaybeStep> PhaseStep(const SearchView& view, SearchContext& conte
 }  // namespace
 
 absl::StatusOr<MaybeStep> NextStep(const SearchView& view, SearchContext& context) {
-  if (IsTerminal(view.record().phase)) return std::nullopt;
-  if (const TaskRecord* failed = view.FirstFailed(); failed != nullptr) {
-    return FailStep(view, failed->error_code.empty() ? "WORKER_FAILED" : failed->error_code,
-                    absl::StrCat(failed->key, " failed after ", failed->attempt, " attempts: ", failed->error));
-  }
+  if (IsTerminal(view.record().phase) || view.record().paused) return std::nullopt;
+  if (const TaskRecord* failed = view.FirstFailed()) return FailStep(view, FailureCode(*failed), FailureText(*failed));
   return PhaseStep(view, context);
-}
-
-std::string BlockedOn(const SearchView& view) {
-  if (IsTerminal(view.record().phase)) return "";
-  const std::string& device = view.job().target.device;
-  if (view.record().phase == SearchPhase::kPending) return absl::StrCat("waiting for the profiler-agent of \"", device, "\" to connect");
-  bool worker_wanted = false;
-  bool agent_wanted = false;
-  for (const auto& [id, task] : view.state().tasks) {
-    if (task.search != view.record().id) continue;
-    if (task.state == TaskState::kLeased) return "";
-    if (task.state == TaskState::kReady) (IsMeasuring(task.work) ? agent_wanted : worker_wanted) = true;
-  }
-  if (agent_wanted) return absl::StrCat("waiting for the profiler-agent of \"", device, "\"");
-  return worker_wanted ? "waiting for a worker" : "";
 }
 
 }  // namespace hanas::coordinator

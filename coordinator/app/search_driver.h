@@ -12,11 +12,12 @@
 namespace hanas::coordinator {
 
 /// The life of a search: the next step that its state calls for, or nothing while it waits for tasks. Steps are applied one at a time until
-/// there is none.
+/// there is none, and none is taken while the search is paused.
 ///
 /// Deterministic and idempotent: a pure function of the state (`context` only remembers). Tasks have keys that say what they are, their
 /// order of completion plays no part, and after a restart the same steps follow. A search whose task failed, or whose inputs turn out to be
-/// unusable, gets the step to FAILED; a status is returned only for what is a defect of this program (INTERNAL).
+/// unusable, gets the step to FAILED; a status is returned only for what is a defect of this program (INTERNAL). A network of the report
+/// of which a task failed is left out instead, as long as a member remains.
 ///
 /// Searches and tasks:
 ///   PROFILING  profile/operators/N, profile/networks/N      what the space costs on this device; infeasible limits end here
@@ -27,9 +28,6 @@ namespace hanas::coordinator {
 ///
 /// Every round is proposed from the results of all rounds before it and told as a whole in the order asked: the window is the round.
 absl::StatusOr<std::optional<AdvanceSearchUpdate>> NextStep(const SearchView& view, SearchContext& context);
-
-/// What the current phase waits for, for people; empty when its tasks are being worked on.
-std::string BlockedOn(const SearchView& view);
 
 }  // namespace hanas::coordinator
 

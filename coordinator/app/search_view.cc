@@ -2,12 +2,15 @@
 #include "coordinator/app/search_view.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace hanas::coordinator {
 namespace {
+
+constexpr absl::string_view kMembers = "members/";
 
 /// Which of `count` measured networks are held out: `held_out` of them, evenly spread, never the two ends.
 bool IsHeldOut(int index, int count, int held_out) {
@@ -61,6 +64,7 @@ PhaseRecord CountMembers(const SearchView& view, const std::map<uint64_t, int64_
   // Steps of training, one for binding and one for verifying each.
   PhaseRecord progress = {.unit = "steps"};
   for (const MemberRecord& member : view.record().members) {
+    if (view.IsLeftOut(member)) continue;
     const std::string prefix = MemberPrefix(member);
     progress.total += member.steps + 2;
     progress.done += StepsOf(view, prefix + "train/", live_done);
@@ -86,34 +90,64 @@ bool SearchView::AllDone(const std::string& prefix) const {
 const TaskRecord* SearchView::FirstFailed() const {
   for (const auto& [key, id] : search_.tasks) {
     const TaskRecord* task = state_.FindTask(id);
-    if (task->state == TaskState::kFailed) return task;
+    if (task->state == TaskState::kFailed && !absl::StartsWith(key, kMembers)) return task;
   }
   return nullptr;
 }
 
+const TaskRecord* SearchView::FailedTaskOf(const MemberRecord& member) const {
+  const std::string prefix = MemberPrefix(member);
+  for (auto task = search_.tasks.lower_bound(prefix); task != search_.tasks.end() && absl::StartsWith(task->first, prefix); ++task) {
+    const TaskRecord* record = state_.FindTask(task->second);
+    if (record->state == TaskState::kFailed) return record;
+  }
+  return nullptr;
+}
+
+bool SearchView::IsLeftOut(const MemberRecord& member) const {
+  const std::vector<LeftOutRecord>& left_out = record().left_out;
+  return std::any_of(left_out.begin(), left_out.end(), [&](const LeftOutRecord& record) { return record.id == member.id; });
+}
+
+int SearchView::NumRounds() const {
+  const auto concluded = static_cast<int>(record().rounds.size());
+  const bool cut_short = record().phase >= SearchPhase::kVerifying && Has(absl::StrCat("round/", concluded, "/evaluate/0"));
+  return cut_short ? concluded + 1 : concluded;
+}
+
 std::vector<EvaluatedNetwork> SearchView::Evaluations(int num_rounds) const {
   std::vector<EvaluatedNetwork> networks;
-  const auto add = [&](const std::string& prefix) {
+  // Networks of `prefix` at positions of `measured`; a null: not measured.
+  const auto add = [&](const std::string& prefix, const std::vector<const NetworkMeasurement*>& measured) {
+    size_t position = 0;
     for (const TaskRecord* task : Numbered(prefix)) {
       const auto& work = std::get<EvaluateWork>(task->work);
       const auto* outcome = task->outcome.has_value() ? std::get_if<EvaluateOutcome>(&*task->outcome) : nullptr;
-      if (outcome == nullptr) return;
-      for (size_t i = 0; i < work.architectures.size(); ++i) networks.push_back({work.architectures[i], outcome->scores[i], std::nullopt});
-    }
-  };
-  add("sample/");
-  for (int round = 0; round < num_rounds; ++round) {
-    size_t next = networks.size();
-    add(absl::StrCat("round/", round, "/evaluate/"));
-    for (const TaskRecord* task : Numbered(absl::StrCat("round/", round, "/measure/"))) {
-      const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
-      if (outcome == nullptr) break;
-      for (const NetworkMeasurement& row : outcome->rows) {
-        if (next < networks.size()) networks[next++].measured = row;
+      for (size_t i = 0; i < work.architectures.size(); ++i, ++position) {
+        if (outcome == nullptr) continue;
+        EvaluatedNetwork& network = networks.emplace_back(EvaluatedNetwork{work.architectures[i], outcome->scores[i], std::nullopt});
+        if (position < measured.size() && measured[position] != nullptr) network.measured = *measured[position];
       }
     }
+  };
+  add("sample/", {});
+  for (int round = 0; round < num_rounds; ++round) {
+    std::vector<const NetworkMeasurement*> measured;
+    for (const TaskRecord* task : Numbered(absl::StrCat("round/", round, "/measure/"))) {
+      const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
+      const size_t count = std::get<MeasureNetworksWork>(task->work).architectures.size();
+      for (size_t i = 0; i < count; ++i) measured.push_back(outcome == nullptr ? nullptr : &outcome->rows[i]);
+    }
+    add(absl::StrCat("round/", round, "/evaluate/"), measured);
   }
   return networks;
+}
+
+bool SearchView::HasEvaluations() const {
+  return std::any_of(search_.tasks.begin(), search_.tasks.end(), [&](const auto& task) {
+    const TaskRecord& record = *state_.FindTask(task.second);
+    return record.outcome.has_value() && std::holds_alternative<EvaluateOutcome>(*record.outcome);
+  });
 }
 
 std::vector<MeasuredNetwork> SearchView::Measurements(int num_rounds) const {
@@ -121,7 +155,7 @@ std::vector<MeasuredNetwork> SearchView::Measurements(int num_rounds) const {
   const auto add = [&](const std::string& prefix) {
     for (const TaskRecord* task : Numbered(prefix)) {
       const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
-      if (outcome == nullptr) return;
+      if (outcome == nullptr) continue;
       const auto& work = std::get<MeasureNetworksWork>(task->work);
       for (size_t i = 0; i < work.architectures.size(); ++i) networks.push_back({work.architectures[i], outcome->rows[i]});
     }
@@ -158,7 +192,18 @@ double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic stati
   return measurement.p50_us;
 }
 
-std::string MemberPrefix(const MemberRecord& member) { return absl::StrCat("members/", member.id, "/"); }
+std::string MemberPrefix(const MemberRecord& member) { return absl::StrCat(kMembers, member.id, "/"); }
+
+SearchPhase PhaseOfTask(absl::string_view key) {
+  static constexpr std::pair<absl::string_view, SearchPhase> kPrefixes[] = {{"profile/", SearchPhase::kProfiling},
+                                                                            {"train/", SearchPhase::kTraining},
+                                                                            {"sample/", SearchPhase::kSampling},
+                                                                            {"round/", SearchPhase::kSearching}};
+  for (const auto& [prefix, phase] : kPrefixes) {
+    if (absl::StartsWith(key, prefix)) return phase;
+  }
+  return SearchPhase::kVerifying;
+}
 
 PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>& live_done) {
   const SearchPhase phase = view.record().phase;

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "coordinator/app/state.h"
 #include "coordinator/calibration/calibration.h"
 
@@ -37,6 +38,7 @@ class SearchView {
   const SearchRecord& record() const { return search_.record; }
   const SearchJob& job() const { return *search_.job; }
   const State& state() const { return state_; }
+  const SearchState& search() const { return search_; }
 
   const TaskRecord* Task(const std::string& key) const { return state_.FindTask(search_, key); }
   bool Has(const std::string& key) const { return Task(key) != nullptr; }
@@ -50,11 +52,20 @@ class SearchView {
   std::vector<const TaskRecord*> Numbered(const std::string& prefix) const;
   /// All of them exist (at least one) and are done.
   bool AllDone(const std::string& prefix) const;
+  /// A failed task that the search cannot do without: any but those of single members. Null when there is none.
   const TaskRecord* FirstFailed() const;
+  /// A failed task of this member, or null.
+  const TaskRecord* FailedTaskOf(const MemberRecord& member) const;
+  bool IsLeftOut(const MemberRecord& member) const;
 
-  /// Networks evaluated with shared weights, in the order in which they were asked: samples, then `num_rounds` rounds.
+  /// Rounds that were concluded; once verification has begun also the one that finishing cut short, if any.
+  int NumRounds() const;
+  /// Networks evaluated with shared weights, in the order in which they were asked: samples, then `num_rounds` rounds. Those whose task is
+  /// not done are left out.
   std::vector<EvaluatedNetwork> Evaluations(int num_rounds) const;
-  /// Measured for calibration, then in the first `num_rounds` rounds.
+  /// Whether any network was evaluated. O(tasks).
+  bool HasEvaluations() const;
+  /// Measured for calibration, then in the first `num_rounds` rounds. Those whose task is not done are left out.
   std::vector<MeasuredNetwork> Measurements(int num_rounds) const;
   /// The last checkpoint of a chain of training tasks, or null while it goes on.
   const TrainOutcome* ChainEnd(const std::string& prefix) const;
@@ -71,6 +82,8 @@ double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic stati
 
 // Keys of tasks.
 std::string MemberPrefix(const MemberRecord& member);  // "members/member-1/"
+/// The phase in which a task with this key is made.
+SearchPhase PhaseOfTask(absl::string_view key);
 
 /// How far the phase has come. `live_done` is the progress that the holders of leased tasks last reported, by task.
 PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>& live_done);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/store/record_codec.h"
 #include "coordinator/store/record_key.h"
@@ -46,6 +47,8 @@ class Loader {
       if (search == state_.searches.end()) return Broken(absl::StrCat("task ", id, " is of search ", task.search, ", which is not there"));
       if (!search->second.tasks.emplace(task.key, id).second)
         return Broken(absl::StrCat("two tasks of search ", task.search, " are named ", task.key));
+      search->second.tasks_in_order.push_back(id);
+      if (task.outcome.has_value()) search->second.AddResult(task);
     }
     for (EventRecord& event : events_) {
       const auto search = state_.searches.find(event.search);
@@ -134,6 +137,21 @@ absl::string_view Name(SearchPhase phase) {
 
 Digest ContextDigest(const DeviceDescription& device, const BackendCaps& caps) {
   return DigestBuilder().Add(CapsDigest(caps)).Add(device.cpu).Add(device.isa).Add(device.threads).Add(device.governor).Build();
+}
+
+void SearchState::AddResult(const TaskRecord& task) {
+  if (const auto* operators = std::get_if<MeasureOperatorsOutcome>(&*task.outcome)) totals.device_seconds += operators->seconds;
+  if (const auto* verified = std::get_if<VerifyOutcome>(&*task.outcome)) totals.device_seconds += verified->seconds;
+  if (const auto* networks = std::get_if<MeasureNetworksOutcome>(&*task.outcome)) {
+    totals.device_seconds += networks->seconds;
+    results.push_back(task.id);
+  }
+  if (const auto* evaluated = std::get_if<EvaluateOutcome>(&*task.outcome)) {
+    const auto count = static_cast<int64_t>(evaluated->scores.size());
+    totals.evaluations += count;
+    if (absl::StartsWith(task.key, "round/")) totals.round_evaluations += count;
+    results.push_back(task.id);
+  }
 }
 
 const SearchState* State::FindSearch(uint64_t id) const { return FindIn(searches, id); }

@@ -24,12 +24,25 @@ namespace hanas::coordinator {
 /// Reads the bytes of a submitted specification. Given to the application, which knows no wire format.
 using SpecParser = std::function<absl::StatusOr<SearchJob>(absl::string_view)>;
 
+/// What tasks that are done add up to.
+struct SearchTotals {
+  double device_seconds = 0;      // of measuring
+  int64_t evaluations = 0;        // networks
+  int64_t round_evaluations = 0;  // of those, in rounds
+};
+
 /// A search with what is rebuilt at load.
 struct SearchState {
   SearchRecord record;
   std::shared_ptr<const SearchJob> job;
   std::map<std::string, uint64_t> tasks;  // by key
-  std::vector<EventRecord> events;        // by sequence, from 1
+  std::vector<uint64_t> tasks_in_order;   // ascending: in order of creation
+  std::vector<uint64_t> results;          // evaluations and measurements of networks that are done, in the order in which they came
+  SearchTotals totals;
+  std::vector<EventRecord> events;  // by sequence, from 1
+
+  /// To be called once for every task of this search that is done.
+  void AddResult(const TaskRecord& task);
 };
 
 inline bool IsTerminal(SearchPhase phase) { return phase >= SearchPhase::kSucceeded; }

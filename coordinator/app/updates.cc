@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/app/outcome_check.h"
+#include "coordinator/app/search_view.h"
 #include "core/base/error_reason.h"
 
 namespace hanas::coordinator {
@@ -27,6 +28,21 @@ void EnterPhase(SearchState& search, SearchPhase phase, Changes& changes) {
   search.record.phase = phase;
   if (!IsTerminal(phase)) search.record.phases.push_back({.phase = phase});
   AddEvent(search, IsTerminal(phase) ? "done" : "phase", std::string(Name(phase)), changes);
+}
+
+/// Enters a phase in which nothing happens any more, at `now_us`.
+void End(SearchState& search, SearchPhase phase, int64_t now_us, Changes& changes) {
+  search.record.end_time_us = now_us;
+  search.record.paused = false;
+  EnterPhase(search, phase, changes);
+}
+
+absl::Status CheckGoesOn(const State& state, uint64_t id) {
+  const SearchState* found = state.FindSearch(id);
+  if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", id));
+  if (!IsTerminal(found->record.phase)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("expected a search that goes on, found it ", Name(found->record.phase), ": searches/", id));
 }
 
 void CancelOpenTasks(State& state, const SearchState& search, Changes& changes) {
@@ -82,23 +98,93 @@ void CreateSearchUpdate::Apply(State& state, Changes& changes) const {
   SearchState& search = state.searches[id];
   search.job = job;
   search.record = {.id = id, .request_id = request_id, .spec = spec, .job_digest = JobDigest(*job)};
+  search.record.create_time_us = now_us;
   EnterPhase(search, SearchPhase::kPending, changes);
 }
 
-absl::Status CancelSearchUpdate::Check(const State& state) const {
-  const SearchState* found = state.FindSearch(search);
-  if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", search));
-  if (IsTerminal(found->record.phase)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("expected a search that goes on, found it ", Name(found->record.phase), ": searches/", search));
-  }
-  return absl::OkStatus();
-}
+absl::Status CancelSearchUpdate::Check(const State& state) const { return CheckGoesOn(state, search); }
 
 void CancelSearchUpdate::Apply(State& state, Changes& changes) const {
   SearchState& found = state.searches.at(search);
   CancelOpenTasks(state, found, changes);
-  EnterPhase(found, SearchPhase::kCancelled, changes);
+  End(found, SearchPhase::kCancelled, now_us, changes);
+}
+
+absl::Status PauseSearchUpdate::Check(const State& state) const { return CheckGoesOn(state, search); }
+
+void PauseSearchUpdate::Apply(State& state, Changes& changes) const {
+  SearchState& found = state.searches.at(search);
+  if (found.record.paused) return;
+  found.record.paused = true;
+  if (!found.record.phases.empty()) found.record.phases.back() = progress;
+  AddEvent(found, "pause", "paused by a user", changes);
+}
+
+bool IsFinalFailure(absl::string_view error_code) { return error_code == "INFEASIBLE_LIMITS" || error_code == "BUDGET_SPENT"; }
+
+absl::Status ResumeSearchUpdate::Check(const State& state) const {
+  const SearchState* found = state.FindSearch(search);
+  if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", search));
+  const SearchRecord& record = found->record;
+  if (!IsTerminal(record.phase)) return absl::OkStatus();
+  if (record.phase != SearchPhase::kFailed) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("expected a search that is paused or has FAILED, found it ", Name(record.phase), ": searches/", search));
+  }
+  if (!IsFinalFailure(record.error_code)) return absl::OkStatus();
+  return WithReason(absl::FailedPreconditionError(absl::StrCat("expected a failure that another attempt may mend, found ",
+                                                               record.error_code, ": change the job and submit it anew; searches/", search,
+                                                               " failed because ", record.error)),
+                    record.error_code);
+}
+
+void ResumeSearchUpdate::Apply(State& state, Changes& changes) const {
+  SearchState& found = state.searches.at(search);
+  SearchRecord& record = found.record;
+  if (record.paused) {
+    record.paused = false;
+    AddEvent(found, "resume", absl::StrCat("goes on in ", Name(record.phase)), changes);
+    return;
+  }
+  if (record.phase != SearchPhase::kFailed) return;
+  record.phase = record.phases.back().phase;
+  int num_tasks = 0;
+  for (const auto& [key, id] : found.tasks) {
+    TaskRecord& task = state.tasks.at(id);
+    // What finishing cancelled belongs to an earlier phase and stays so.
+    const bool again = task.state == TaskState::kFailed || (task.state == TaskState::kCancelled && PhaseOfTask(key) == record.phase);
+    if (!again) continue;
+    task.state = TaskState::kReady;
+    task.failures = 0;
+    task.fenced_without_progress = 0;
+    changes.tasks.insert(id);
+    ++num_tasks;
+  }
+  record.left_out.clear();
+  record.error.clear();
+  record.error_code.clear();
+  record.end_time_us = 0;
+  AddEvent(found, "resume", absl::StrCat("goes on in ", Name(record.phase), " with ", num_tasks, " tasks to do again"), changes);
+}
+
+absl::Status FinishSearchUpdate::Check(const State& state) const {
+  if (absl::Status status = CheckGoesOn(state, search); !status.ok()) return status;
+  const SearchState& found = state.searches.at(search);
+  if (found.record.finishing || found.record.phase == SearchPhase::kVerifying) return absl::OkStatus();
+  if (SearchView(state, found).HasEvaluations()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("expected a search that has evaluated a network, found nothing to verify in ",
+                                                    Name(found.record.phase), "; wait until sampling has begun, or cancel it: searches/",
+                                                    search));
+}
+
+void FinishSearchUpdate::Apply(State& state, Changes& changes) const {
+  SearchState& found = state.searches.at(search);
+  if (found.record.finishing || found.record.phase == SearchPhase::kVerifying) return;
+  found.record.finishing = true;
+  found.record.finish_reason = reason;
+  found.record.paused = false;
+  CancelOpenTasks(state, found, changes);
+  AddEvent(found, "finish", absl::StrCat(reason, ": verifying the best so far"), changes);
 }
 
 uint64_t FindPartyId(const State& state, bool agent, absl::string_view name) {
@@ -211,6 +297,7 @@ void CompleteTaskUpdate::Apply(State& state, Changes& changes) const {
   task.state = TaskState::kDone;
   task.outcome = outcome;
   task.rounds.clear();  // the outcome has their statistics
+  search.AddResult(task);
 }
 
 std::vector<ArtifactRef> ArtifactsOf(const Outcome& outcome) {
@@ -252,7 +339,8 @@ void RecordRoundUpdate::Apply(State& state, Changes& changes) const {
 absl::Status AdvanceSearchUpdate::Check(const State& state) const {
   const SearchState* found = state.FindSearch(search);
   if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", search));
-  if (found->record.phase != expected) return absl::AbortedError(absl::StrCat("the search has moved on: searches/", search));
+  if (found->record.phase != expected || found->record.paused)
+    return absl::AbortedError(absl::StrCat("the search has moved on: searches/", search));
   for (const auto& [key, work] : tasks) {
     if (found->tasks.contains(key)) return absl::AbortedError(absl::StrCat("the search has the task ", key, " already: searches/", search));
   }
@@ -271,10 +359,17 @@ void AdvanceSearchUpdate::Apply(State& state, Changes& changes) const {
   if (profile.has_value()) found.record.profile = profile;
   if (round.has_value()) found.record.rounds.push_back(*round);
   if (members.has_value()) found.record.members = *members;
+  if (left_out.has_value()) found.record.left_out = *left_out;
+  if (forecast.has_value()) found.record.forecast = forecast;
+  if (!finish_reason.empty()) {
+    found.record.finishing = true;
+    found.record.finish_reason = finish_reason;
+  }
   for (const auto& [key, work] : tasks) {
     const uint64_t id = NextNumber(state, changes);
     state.tasks[id] = {.id = id, .search = search, .key = key, .work = work};
     found.tasks[key] = id;
+    found.tasks_in_order.push_back(id);
     changes.tasks.insert(id);
   }
   found.record.candidates_scored += candidates_scored;
@@ -283,8 +378,9 @@ void AdvanceSearchUpdate::Apply(State& state, Changes& changes) const {
   if (!next.has_value()) return;
   found.record.error = error;
   found.record.error_code = error_code;
-  if (IsTerminal(*next)) CancelOpenTasks(state, found, changes);
-  EnterPhase(found, *next, changes);
+  if (!IsTerminal(*next)) return EnterPhase(found, *next, changes);
+  CancelOpenTasks(state, found, changes);
+  End(found, *next, now_us, changes);
 }
 
 }  // namespace hanas::coordinator

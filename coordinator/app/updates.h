@@ -29,12 +29,46 @@ struct CreateSearchUpdate {
   std::string request_id;
   std::string spec;
   std::shared_ptr<const SearchJob> job;
+  int64_t now_us = 0;  // wall clock, as data
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };
 
+/// Returns NOT_FOUND, FAILED_PRECONDITION for a search that is over.
 struct CancelSearchUpdate {
   uint64_t search = 0;
+  int64_t now_us = 0;
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+/// Leases are handed back at the next step boundary, none are granted, no step is taken. Results that still come are taken. Nothing changes
+/// for a search that is paused already. Returns NOT_FOUND, FAILED_PRECONDITION for a search that is over.
+struct PauseSearchUpdate {
+  uint64_t search = 0;
+  PhaseRecord progress;  // of the current phase, at this moment
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+/// A paused search goes on. A FAILED one goes on in the phase where it failed, its failed tasks as if they had never been tried and those
+/// that its failure cancelled ready again; what is done stays done. Nothing changes for a search that goes on. Returns NOT_FOUND,
+/// FAILED_PRECONDITION for a search that succeeded, was cancelled, or failed for a reason that lies in its job (IsFinalFailure).
+struct ResumeSearchUpdate {
+  uint64_t search = 0;
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+/// Whether the same job can only fail again: INFEASIBLE_LIMITS, BUDGET_SPENT.
+bool IsFinalFailure(absl::string_view error_code);
+
+/// No further training or rounds: open tasks of SAMPLING and SEARCHING are cancelled (their holders are told to abandon them), a round
+/// whose predictor is there is concluded, the networks that were evaluated are what there is to choose from, and VERIFYING comes next. A
+/// paused search goes on. Nothing changes for a search that finishes or verifies already. Returns NOT_FOUND, FAILED_PRECONDITION for a
+/// search that is over or has evaluated no network yet.
+struct FinishSearchUpdate {
+  uint64_t search = 0;
+  std::string reason;
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };
@@ -125,13 +159,17 @@ struct AdvanceSearchUpdate {
   std::optional<ProfileRecord> profile;
   std::optional<RoundRecord> round;
   std::optional<std::vector<MemberRecord>> members;
+  std::optional<std::vector<LeftOutRecord>> left_out;
+  std::optional<ForecastRecord> forecast;
+  std::string finish_reason;  // not empty: the search finishes
   std::vector<Event> events;
   int64_t candidates_scored = 0;  // on surrogates, for this step
   double scoring_seconds = 0;     // what that took; data, set by the caller
   // Of the phase that is current before the step, at the moment of the step.
   PhaseRecord progress;
+  int64_t now_us = 0;  // wall clock, as data
 
-  /// ABORTED when the search has moved on or a task is there already.
+  /// ABORTED when the search has moved on, is paused, or has a task already.
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };

@@ -12,6 +12,8 @@
 namespace hanas::coordinator {
 namespace {
 
+const char* Role(const MemberRecord& member) { return member.reference ? "reference" : "member"; }
+
 std::string TrainingNote(const ReportMember& member) {
   switch (member.record.training) {
     case TrainingKind::kFineTune:
@@ -46,7 +48,7 @@ void FillMeasured(const ReportMember& member, v1::Member& out) {
 v1::Member ToProto(const ReportMember& member) {
   v1::Member out;
   out.set_id(member.record.id);
-  out.set_role(member.record.reference ? "reference" : "member");
+  out.set_role(Role(member.record));
   out.set_note(TrainingNote(member));
   *out.mutable_architecture() = rpc::ToProto(member.record.architecture);
   out.set_architecture_text(member.text);
@@ -150,6 +152,14 @@ v1::Report MakeReport(const ReportData& data) {
   out.set_statistic(rpc::ToProto(data.job.target.statistic));
   for (const ReportMember& member : data.front) *out.add_front() = ToProto(member);
   for (const ReportMember& member : data.references) *out.add_references() = ToProto(member);
+  for (const ReportLeftOut& left_out : data.left_out) {
+    v1::LeftOut& row = *out.add_left_out();
+    row.set_id(left_out.member.id);
+    row.set_role(Role(left_out.member));
+    row.set_architecture_text(left_out.text);
+    row.set_error_code(left_out.record.error_code);
+    row.set_error(left_out.record.error);
+  }
   FillTrust(data, out);
   if (data.record.profile.has_value()) FillProfile(*data.record.profile, out);
   FillSearch(data, out);

@@ -16,7 +16,13 @@ absl::StatusOr<SearchJob> ParseSpec(absl::string_view bytes);
 
 v1::Phase ToProto(SearchPhase phase);
 v1::PhaseProgress ToProto(const PhaseRecord& phase);
+v1::Blocker ToProto(const Blocker& blocker);
+v1::Forecast ToProto(const ForecastRecord& forecast);
+/// Without a name when it was only validated (id 0).
 v1::Search ToProto(const SearchSnapshot& snapshot);
+v1::TaskSummary ToProto(const TaskSnapshot& snapshot);
+v1::Candidate ToProto(const CandidateRow& candidate);
+v1::ReplaySearchResponse ToProto(const ReplayResult& result);
 v1::SearchEvent ToProto(const EventRecord& event);
 /// What is going on now, under the sequence of the last recorded event, so that a resumed watch misses nothing.
 v1::SearchEvent ProgressEvent(const SearchSnapshot& snapshot);

@@ -118,6 +118,25 @@ ProfileRecord Get(const pb::Profile& in) {
   return out;
 }
 
+void Put(const ForecastRecord& in, pb::Forecast& out) {
+  out.set_operator_keys(in.operator_keys);
+  out.set_training_steps(in.training_steps);
+  out.set_evaluations(in.evaluations);
+  out.set_measuring_seconds(in.measuring_seconds);
+  out.set_training_seconds(in.training_seconds);
+  out.set_disk_bytes(in.disk_bytes);
+  out.set_basis(in.basis);
+}
+ForecastRecord Get(const pb::Forecast& in) {
+  return {.operator_keys = in.operator_keys(),
+          .training_steps = in.training_steps(),
+          .evaluations = in.evaluations(),
+          .measuring_seconds = in.measuring_seconds(),
+          .training_seconds = in.training_seconds(),
+          .disk_bytes = in.disk_bytes(),
+          .basis = in.basis()};
+}
+
 void PutPhases(const SearchRecord& in, pb::Search& out) {
   for (const PhaseRecord& phase : in.phases) {
     pb::PhaseEntry& stored = *out.add_phases();
@@ -150,6 +169,13 @@ void PutResults(const SearchRecord& in, pb::Search& out) {
     ScoreToStored(member.shared, *stored.mutable_shared());
     stored.set_predicted_us(member.predicted_us);
   }
+  for (const LeftOutRecord& left_out : in.left_out) {
+    pb::LeftOut& stored = *out.add_left_out();
+    stored.set_id(left_out.id);
+    stored.set_error_code(left_out.error_code);
+    stored.set_error(left_out.error);
+  }
+  if (in.forecast.has_value()) Put(*in.forecast, *out.mutable_forecast());
 }
 
 void Put(const SearchRecord& in, pb::Search& out) {
@@ -169,6 +195,11 @@ void Put(const SearchRecord& in, pb::Search& out) {
   PutResults(in, out);
   out.set_candidates_scored(in.candidates_scored);
   out.set_scoring_seconds(in.scoring_seconds);
+  out.set_paused(in.paused);
+  out.set_finishing(in.finishing);
+  out.set_finish_reason(in.finish_reason);
+  out.set_create_time_us(in.create_time_us);
+  out.set_end_time_us(in.end_time_us);
 }
 
 bool IsPhase(int value) { return value >= static_cast<int>(SearchPhase::kPending) && value <= static_cast<int>(SearchPhase::kCancelled); }
@@ -188,6 +219,8 @@ void GetResults(const pb::Search& in, SearchRecord& out) {
                            .shared = ScoreFromStored(member.shared()),
                            .predicted_us = member.predicted_us()});
   }
+  for (const pb::LeftOut& left_out : in.left_out()) out.left_out.push_back({left_out.id(), left_out.error_code(), left_out.error()});
+  if (in.has_forecast()) out.forecast = Get(in.forecast());
 }
 
 absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
@@ -210,6 +243,11 @@ absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
   GetResults(in, out);
   out.candidates_scored = in.candidates_scored();
   out.scoring_seconds = in.scoring_seconds();
+  out.paused = in.paused();
+  out.finishing = in.finishing();
+  out.finish_reason = in.finish_reason();
+  out.create_time_us = in.create_time_us();
+  out.end_time_us = in.end_time_us();
   return out;
 }
 

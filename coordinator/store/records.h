@@ -315,6 +315,26 @@ struct MemberRecord {
   friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
 };
 
+/// A network of the report that could not be trained, bound or verified.
+struct LeftOutRecord {
+  std::string id;  // the member's
+  std::string error_code;
+  std::string error;
+  friend bool operator==(const LeftOutRecord&, const LeftOutRecord&) = default;
+};
+
+/// What a search takes in all. 0: not known (yet).
+struct ForecastRecord {
+  int64_t operator_keys = 0;
+  int64_t training_steps = 0;  // supernet, fine-tuning and references
+  int64_t evaluations = 0;
+  double measuring_seconds = 0;
+  double training_seconds = 0;
+  int64_t disk_bytes = 0;
+  std::string basis;  // "measured on this device; training at 812 images/s"
+  friend bool operator==(const ForecastRecord&, const ForecastRecord&) = default;
+};
+
 struct SearchRecord {
   uint64_t id = 0;
   std::string request_id;
@@ -334,8 +354,17 @@ struct SearchRecord {
   std::optional<ProfileRecord> profile;
   std::vector<RoundRecord> rounds;
   std::vector<MemberRecord> members;
-  int64_t candidates_scored = 0;  // on surrogates
-  double scoring_seconds = 0;     // what that took
+  int64_t candidates_scored = 0;        // on surrogates
+  double scoring_seconds = 0;           // what that took
+  std::vector<LeftOutRecord> left_out;  // in the order of `members`
+  std::optional<ForecastRecord> forecast;
+  // Set by users and budgets.
+  bool paused = false;        // `phase` is where it goes on
+  bool finishing = false;     // no new rounds: verification comes next
+  std::string finish_reason;  // of `finishing`: "asked by a user", "budget.max_evaluations of 500 was reached"
+  // Wall clock, Unix microseconds: data, never logic. 0: it goes on, or an older version did not record it.
+  int64_t create_time_us = 0;
+  int64_t end_time_us = 0;
   friend bool operator==(const SearchRecord&, const SearchRecord&) = default;
 };
 

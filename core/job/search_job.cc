@@ -110,6 +110,17 @@ void CheckTarget(const TargetSpec& target, Checker& check) {
   check.Range<int64_t>("target.limits.peak_memory_bytes", target.limits.peak_memory_bytes, 0, int64_t{1} << 40);
 }
 
+void CheckBudget(const BudgetSpec& budget, Checker& check) {
+  constexpr double kTenYears = 10 * 365 * 86400.0;
+  const auto duration = [&](absl::string_view path, double seconds) {
+    if (!(seconds >= 0 && seconds <= kTenYears))
+      check.Fail(path, absl::StrCat("expected 0 (no bound) to ten years, found ", seconds, " s"));
+  };
+  duration("budget.max_wall_seconds", budget.max_wall_seconds);
+  duration("budget.max_device_seconds", budget.max_device_seconds);
+  check.Range<int64_t>("budget.max_evaluations", budget.max_evaluations, 0, 1000000000);
+}
+
 }  // namespace
 
 absl::string_view Name(DatasetFormat format) { return kFormats.at(static_cast<size_t>(format)); }
@@ -127,6 +138,7 @@ void ValidateSearchJob(const SearchJob& job, FieldViolations& violations) {
   CheckTraining(job.training, check);
   CheckSearch(job, check);
   CheckTarget(job.target, check);
+  CheckBudget(job.budget, check);
 }
 
 void ValidateTrainingSpec(const TrainingSpec& training, FieldViolations& violations) {
@@ -163,6 +175,9 @@ Digest JobDigest(const SearchJob& job) {
   digest.Add(m.rounds).Add(m.max_rounds).Add(m.calibration_networks).Add(m.held_out_networks);
   digest.Add(job.target.device).Add(job.target.backend).Add(Name(job.target.statistic)).Add(real(job.target.limits.latency_ms));
   digest.Add(job.target.limits.size_bytes).Add(job.target.limits.peak_memory_bytes).Add(job.references);
+  // Jobs without a budget keep the digest that they had before there were budgets.
+  const BudgetSpec& b = job.budget;
+  if (b != BudgetSpec{}) digest.Add("budget").Add(real(b.max_wall_seconds)).Add(real(b.max_device_seconds)).Add(b.max_evaluations);
   return digest.Build();
 }
 

@@ -14,8 +14,8 @@
 
 namespace hanas {
 
-// What a user submits: plain data, validated by ValidateSearchJob before anything is started. Budgets are in steps, images and evaluations,
-// never in seconds, so that the same job is the same search everywhere.
+// What a user submits: plain data, validated by ValidateSearchJob before anything is started. The work is given in steps, images and
+// evaluations, never in seconds, so that the same job is the same search everywhere; BudgetSpec alone may cut it short.
 
 enum class DatasetFormat : uint8_t { kIdx = 0, kImageFolder = 1 };
 absl::string_view Name(DatasetFormat format);  // "idx", "image_folder"
@@ -101,6 +101,14 @@ struct TargetSpec {
   Limits limits;
 };
 
+/// What a search may spend; 0: no bound. Reaching one finishes the search: no further round, the best so far is verified.
+struct BudgetSpec {
+  double max_wall_seconds = 0;    // in all phases, time paused left out; ends the search as FAILED when nothing has been evaluated by then
+  double max_device_seconds = 0;  // of measuring; looked at before each round
+  int64_t max_evaluations = 0;    // networks evaluated in rounds
+  friend bool operator==(const BudgetSpec&, const BudgetSpec&) = default;
+};
+
 struct SearchJob {
   std::string name;
   uint64_t seed = 1;
@@ -113,6 +121,7 @@ struct SearchJob {
   MeasureSpec measure;
   TargetSpec target;
   bool references = true;  // train the reference networks of the report
+  BudgetSpec budget;
 };
 
 /// Adds every violation, the space's included, with paths from the job's root: "training.steps", "space.stages[0].widths".

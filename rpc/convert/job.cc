@@ -115,6 +115,7 @@ void ReadBudgets(const v1::SearchSpec& proto, SearchJob& job) {
   job.fine_tune = {proto.fine_tune().members(), proto.fine_tune().steps(), proto.fine_tune().learning_rate()};
   job.measure = {proto.measure().rounds(), proto.measure().max_rounds(), proto.measure().calibration_networks(),
                  proto.measure().held_out_networks()};
+  job.budget = {proto.budget().max_wall_seconds(), proto.budget().max_device_seconds(), proto.budget().max_evaluations()};
 }
 
 }  // namespace
@@ -196,6 +197,14 @@ v1::MeasureSpec ToProto(const MeasureSpec& measure) {
   return proto;
 }
 
+v1::BudgetSpec ToProto(const BudgetSpec& budget) {
+  v1::BudgetSpec proto;
+  proto.set_max_wall_seconds(budget.max_wall_seconds);
+  proto.set_max_device_seconds(budget.max_device_seconds);
+  proto.set_max_evaluations(budget.max_evaluations);
+  return proto;
+}
+
 v1::TargetSpec ToProto(const TargetSpec& target) {
   v1::TargetSpec proto;
   proto.set_device(target.device);
@@ -259,6 +268,7 @@ v1::SearchSpec ToProto(const SearchJob& job) {
   *proto.mutable_measure() = ToProto(job.measure);
   *proto.mutable_target() = ToProto(job.target);
   proto.set_references(job.references);
+  if (job.budget != BudgetSpec{}) *proto.mutable_budget() = ToProto(job.budget);
   return proto;
 }
 

@@ -29,6 +29,7 @@ v1::EvolutionSpec ToProto(const EvolutionSpec& evolution);
 v1::FineTuneSpec ToProto(const FineTuneSpec& fine_tune);
 v1::MeasureSpec ToProto(const MeasureSpec& measure);
 v1::TargetSpec ToProto(const TargetSpec& target);
+v1::BudgetSpec ToProto(const BudgetSpec& budget);
 
 v1::Limits ToProto(const Limits& limits);
 /// Refuses negative and not finite numbers; paths begin with "limits.".

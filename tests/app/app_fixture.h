@@ -53,6 +53,16 @@ class AppHarness {
     app_ = App::Create(store_.get(), artifacts_.get(), &clock_, [job](absl::string_view) { return job; }).value();
   }
 
+  /// What the store holds. The application is opened anew.
+  State Stored() {
+    app_.reset();
+    store_.reset();
+    const SearchJob job = job_;
+    State state = LoadState(MemoryStore::Open(disk_).value()->Load().value(), [job](absl::string_view) { return job; }).value();
+    Reopen();
+    return state;
+  }
+
   uint64_t AddWorker(const std::string& name, const std::string& instance, const std::string& host = "host") {
     return app_->Register({.name = name, .instance = instance, .host = host})->id;
   }

@@ -60,8 +60,12 @@ class FakeEvaluator {
   Outcome Do(const TrainWork& work, const GrantedTask&) const {
     const std::string bytes = absl::StrCat("checkpoint ", static_cast<int>(work.kind), " ", work.initial.sha256, " ", work.to_step, " ",
                                            std::string(work.slice.genes.begin(), work.slice.genes.end()));
-    return TrainOutcome{
-        .checkpoint = artifacts_->Put(bytes).value(), .step = work.to_step, .loss = 1, .seconds = 1, .dataset_digest = "data"};
+    return TrainOutcome{.checkpoint = artifacts_->Put(bytes).value(),
+                        .step = work.to_step,
+                        .loss = 1,
+                        .images_per_second = 500,
+                        .seconds = 1,
+                        .dataset_digest = "data"};
   }
   Outcome Do(const EvaluateWork& work, const GrantedTask& granted) const {
     EvaluateOutcome outcome = {.seconds = 1};

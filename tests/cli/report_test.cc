@@ -91,6 +91,16 @@ v1::Report MakeReport() {
   return report;
 }
 
+TEST(ReportTest, SaysWhatWasLeftOutAndWhy) {
+  v1::Report report = MakeReport();
+  EXPECT_THAT(RenderReport(report), Not(HasSubstr("Left out")));
+  v1::LeftOut& network = *report.add_left_out();
+  network.set_id("member-3");
+  network.set_architecture_text("r20 w16");
+  network.set_error("members/member-3/bind failed after 3 attempts: it broke");
+  EXPECT_THAT(RenderReport(report), HasSubstr("Left out\n  member-3 (r20 w16): members/member-3/bind failed after 3 attempts: it broke\n"));
+}
+
 TEST(ReportTest, TheWholeScreen) {
   EXPECT_EQ(RenderReport(MakeReport()),
             R"(Searched small on fashion-mnist: 10^12.3 networks

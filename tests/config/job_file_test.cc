@@ -64,6 +64,14 @@ TEST(JobFileTest, ReadsEveryLevel) {
   EXPECT_EQ(job.target.limits.peak_memory_bytes, 0);
 }
 
+TEST(JobFileTest, ReadsABudgetWithUnits) {
+  const absl::StatusOr<JobFile> file =
+      JobFile::Parse(With("seed: 3\n", "seed: 3\nbudget: {max_wall: 2 h, device_hours: 1.5, evaluations: 500}\n"), "job.yaml");
+  ASSERT_THAT(file, IsOk());
+  EXPECT_EQ(file->job().budget, (BudgetSpec{.max_wall_seconds = 7200, .max_device_seconds = 5400, .max_evaluations = 500}));
+  EXPECT_EQ(JobFile::Parse(kJob, "job.yaml")->job().budget, BudgetSpec{});
+}
+
 TEST(JobFileTest, RepeatsAStagesChoicesForEachBlock) {
   const SpaceSpec space = JobFile::Parse(kJob, "job.yaml")->job().space;
   ASSERT_EQ(space.stages[0].blocks.size(), 2u);
@@ -106,6 +114,10 @@ INSTANTIATE_TEST_SUITE_P(
         {"UnknownKeyClose", "steps: 10", "stepps: 10", "job.yaml:19:12: training.stepps: unknown key \"stepps\", did you mean \"steps\"?"},
         {"UnknownKeyFar", "latency: 2 ms", "colour: red",
          "job.yaml:22:12: target.limits.colour: unknown key \"colour\", expected one of latency, size, peak_memory"},
+        {"BudgetWithoutUnit", "seed: 3\n", "seed: 3\nbudget: {max_wall: 7200}\n",
+         "job.yaml:3:20: budget.max_wall: expected a time such as \"2 h\" (units s, min, h, d), found \"7200\""},
+        {"NegativeDeviceHours", "seed: 3\n", "seed: 3\nbudget: {device_hours: -1}\n",
+         "job.yaml:3:24: budget.device_hours: expected 0 (no bound) to ten years, found -3600 s"},
         {"UnknownTopLevel", "training:", "trainning:", "job.yaml:19:1: trainning: unknown key \"trainning\", did you mean \"training\"?"},
         {"WrongType", "steps: 10", "steps: many", "job.yaml:19:19: training.steps: expected a whole number, found \"many\""},
         {"QuotedNumber", "steps: 10", "steps: \"10\"", "job.yaml:19:19: training.steps: expected a whole number, found the text \"10\""},

@@ -31,6 +31,10 @@ TEST(WordsTest, Times) {
   EXPECT_THAT(ParseMilliseconds("0.4 ms"), IsOkAndHolds(0.4));
   EXPECT_THAT(ParseMilliseconds("400us"), IsOkAndHolds(0.4));
   EXPECT_THAT(ParseMilliseconds("2 s"), IsOkAndHolds(2000.0));
+  EXPECT_THAT(ParseSeconds("1.5 h"), IsOkAndHolds(5400.0));
+  EXPECT_THAT(ParseSeconds("30min"), IsOkAndHolds(1800.0));
+  EXPECT_THAT(ParseSeconds("2 d"), IsOkAndHolds(172800.0));
+  EXPECT_EQ(ParseSeconds("2 ms").status().message(), "expected a time such as \"2 h\" (units s, min, h, d), found \"2 ms\"");
   EXPECT_EQ(ParseMilliseconds("3").status().message(), "expected a time such as \"0.4 ms\" (units us, ms, s), found \"3\"");
 }
 

@@ -51,6 +51,15 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Rejection{
             "Name", [](SearchJob& j) { j.name = "a/b"; }, {"name", "expected 1 to 63 letters, digits, '-', '_' or '.', found \"a/b\""}},
+        Rejection{"NegativeWallBudget",
+                  [](SearchJob& j) { j.budget.max_wall_seconds = -1; },
+                  {"budget.max_wall_seconds", "expected 0 (no bound) to ten years, found -1 s"}},
+        Rejection{"DeviceBudgetIsNotANumber",
+                  [](SearchJob& j) { j.budget.max_device_seconds = std::nan(""); },
+                  {"budget.max_device_seconds", "expected 0 (no bound) to ten years, found nan s"}},
+        Rejection{"NegativeEvaluationBudget",
+                  [](SearchJob& j) { j.budget.max_evaluations = -1; },
+                  {"budget.max_evaluations", "expected a number from 0 to 1000000000, found -1"}},
         Rejection{"DirectoryLeavesTheRoot",
                   [](SearchJob& j) { j.dataset.directory = "x/../../etc"; },
                   {"dataset.directory", "expected a path below the data directory, without \"..\", found \"x/../../etc\""}},
@@ -79,6 +88,7 @@ TEST(SearchJobTest, DigestSeesEveryBudgetButNotItsSpelling) {
       [](SearchJob& j) { j.space.head.widths = {72}; },
       [](SearchJob& j) { j.target.limits.latency_ms = 1.5; },
       [](SearchJob& j) { j.fine_tune.members = 3; },
+      [](SearchJob& j) { j.budget.max_evaluations = 500; },
   };
   for (const auto& change : changes) {
     SearchJob job = ValidJob();

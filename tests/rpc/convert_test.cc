@@ -38,6 +38,7 @@ SearchJob MakeJob() {
   job.target.statistic = LatencyStatistic::kP90;
   job.target.limits = {.latency_ms = 1.25, .size_bytes = 100000, .peak_memory_bytes = 1 << 20};
   job.references = false;
+  job.budget = {.max_wall_seconds = 7200, .max_device_seconds = 5400, .max_evaluations = 500};
   return job;
 }
 
@@ -135,6 +136,7 @@ TEST(ConvertJob, RoundTrips) {
   EXPECT_EQ(JobDigest(*back), JobDigest(job));
   EXPECT_EQ(back->seed, job.seed);
   EXPECT_EQ(back->references, job.references);
+  EXPECT_EQ(back->budget, job.budget);
 }
 
 TEST(ConvertJob, Rejects) {

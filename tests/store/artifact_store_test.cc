@@ -123,6 +123,13 @@ TEST(RecordCodecTest, SearchSurvives) {
   search.rounds = {{1, 2, 0.5, 0.6, 0.01, 3}};
   search.members = {{"m", true, TrainingKind::kAlone, 5, {{1, 2}}, {1, 2, 3}, 4}};
   search.candidates_scored = 9;
+  search.left_out = {{"m", "EXPORT_FAILED", "it broke"}};
+  search.forecast = ForecastRecord{1, 2, 3, 4.5, 5.5, 6, "counts only"};
+  search.paused = true;
+  search.finishing = true;
+  search.finish_reason = "asked by a user";
+  search.create_time_us = 7;
+  search.end_time_us = 8;
   const absl::StatusOr<AnyRecord> read = ParseRecord(SerialiseRecord(search));
   ASSERT_THAT(read, IsOk());
   EXPECT_EQ(std::get<SearchRecord>(*read), search);

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/blockers.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/app/updates.h"
+
+namespace hanas::coordinator {
+namespace {
+
+/// What a search's open tasks wait for.
+struct Waiting {
+  bool worked_on = false;                // a lease of it is alive and not paused
+  const TaskRecord* paused = nullptr;    // leased by a worker that pauses
+  const TaskRecord* retrying = nullptr;  // ready again after a failure
+  bool for_device = false;
+  bool for_worker = false;
+};
+
+Waiting WaitingOf(const State& state, const LiveState& live, const SearchState& search) {
+  Waiting waiting;
+  for (const uint64_t id : search.tasks_in_order) {
+    const TaskRecord& task = state.tasks.at(id);
+    if (task.state == TaskState::kLeased) {
+      const auto lease = live.leases.find(id);
+      const bool paused = lease != live.leases.end() && lease->second.paused;
+      if (!paused) waiting.worked_on = true;
+      if (paused && waiting.paused == nullptr) waiting.paused = &task;
+    }
+    if (task.state != TaskState::kReady) continue;
+    (IsMeasuring(task.work) ? waiting.for_device : waiting.for_worker) = true;
+    if (task.failures > 0 && waiting.retrying == nullptr) waiting.retrying = &task;
+  }
+  return waiting;
+}
+
+bool IsSilent(const LiveState& live, absl::Duration now, uint64_t party) {
+  const auto seen = live.parties.find(party);
+  return seen == live.parties.end() || now - seen->second > kAbsentAfter;
+}
+
+/// The task that a party holds, or null.
+const TaskRecord* HeldBy(const State& state, const LiveState& live, uint64_t party) {
+  for (const auto& [id, lease] : live.leases) {
+    const TaskRecord* task = state.FindTask(id);
+    if (task != nullptr && task->state == TaskState::kLeased && task->party == party) return task;
+  }
+  return nullptr;
+}
+
+std::optional<Blocker> DeviceBlocker(const State& state, const LiveState& live, absl::Duration now, const SearchState& search) {
+  const bool bound = !search.record.agent.empty();
+  const std::string& name = bound ? search.record.agent : search.job->target.device;
+  const uint64_t id = FindPartyId(state, /*agent=*/true, name);
+  if (id == 0) {
+    return Blocker{BlockerCode::kNoDevice,
+                   absl::StrCat("no device named \"", name, "\" is registered: start hanas-profiler-agent --name ", name, " on it"), ""};
+  }
+  const PartyRecord& device = state.parties.at(id);
+  const std::string resource = absl::StrCat("devices/", id);
+  if (IsSilent(live, now, id)) {
+    return Blocker{BlockerCode::kDeviceOffline,
+                   absl::StrCat("the device \"", name, "\" is silent: see whether its profiler-agent runs and reaches the coordinator"),
+                   resource};
+  }
+  if (bound && !IsAgentOf(device, search.record)) {
+    return Blocker{BlockerCode::kDeviceOffline,
+                   absl::StrCat("the device \"", name,
+                                "\" came back with another processor, thread count, governor or runtime than it was profiled with: start "
+                                "it as it was, or submit the search anew"),
+                   resource};
+  }
+  if (const TaskRecord* held = HeldBy(state, live, id); held != nullptr && held->search != search.record.id) {
+    return Blocker{BlockerCode::kDeviceBusy, absl::StrCat("the device \"", name, "\" measures for searches/", held->search), resource};
+  }
+  if (HasActiveLease(state, live, device.host, /*measuring=*/true)) {
+    return Blocker{BlockerCode::kDeviceBusy, absl::StrCat("another device on the host of \"", name, "\" measures"), resource};
+  }
+  if (bound && HasActiveLease(state, live, device.host, /*measuring=*/false)) {
+    return Blocker{BlockerCode::kDeviceBusy,
+                   absl::StrCat("the device \"", name, "\" waits until the workers on its host have reached a step boundary"), resource};
+  }
+  return std::nullopt;
+}
+
+std::optional<Blocker> WorkerBlocker(const State& state, const LiveState& live, absl::Duration now, const SearchState& search) {
+  int registered = 0;
+  int heard = 0;
+  int capable = 0;
+  int measured_beside = 0;
+  for (const auto& [id, party] : state.parties) {
+    if (party.agent) continue;
+    ++registered;
+    if (IsSilent(live, now, id)) continue;
+    ++heard;
+    if (!HasDataset(party, *search.job)) continue;
+    ++capable;
+    if (HeldBy(state, live, id) != nullptr) continue;
+    if (!HasActiveLease(state, live, party.host, /*measuring=*/true) && !IsAwaited(state, live, now, party.host)) return std::nullopt;
+    ++measured_beside;
+  }
+  if (registered == 0) return Blocker{BlockerCode::kNoWorker, "no worker is registered: start hanas-worker", ""};
+  if (heard == 0) {
+    return Blocker{BlockerCode::kNoWorker,
+                   absl::StrCat("none of the ", registered, " registered workers is heard: see whether they run and reach the coordinator"),
+                   ""};
+  }
+  if (capable == 0) {
+    return Blocker{BlockerCode::kDataMissing,
+                   absl::StrCat("none of the ", heard, " workers has the dataset \"", search.job->dataset.directory,
+                                "\": put it below a worker's --data directory and restart that worker"),
+                   ""};
+  }
+  if (measured_beside > 0)
+    return Blocker{BlockerCode::kHostMeasures, "the workers that are free wait until measuring on their hosts is over", ""};
+  return Blocker{BlockerCode::kWorkersBusy,
+                 absl::StrCat("all of the ", capable, " workers that could take it hold tasks of other searches"), ""};
+}
+
+}  // namespace
+
+absl::string_view Name(BlockerCode code) {
+  static constexpr absl::string_view kNames[] = {"NO_DEVICE",    "DEVICE_OFFLINE", "DEVICE_BUSY", "NO_WORKER", "WORKERS_BUSY",
+                                                 "DATA_MISSING", "HOST_MEASURES",  "PAUSED",      "RETRYING"};
+  return kNames[static_cast<size_t>(code)];
+}
+
+bool HasDataset(const PartyRecord& worker, const SearchJob& job) {
+  if (worker.datasets.empty()) return true;
+  const std::string top = job.dataset.directory.substr(0, job.dataset.directory.find('/'));
+  return top == "." || std::find(worker.datasets.begin(), worker.datasets.end(), top) != worker.datasets.end();
+}
+
+std::vector<Blocker> BlockersOf(const State& state, const LiveState& live, absl::Duration now, const SearchState& search) {
+  const SearchRecord& record = search.record;
+  if (IsTerminal(record.phase)) return {};
+  if (record.paused) {
+    return {{BlockerCode::kPaused, absl::StrCat("paused by a user in ", Name(record.phase), ": hanas resume searches/", record.id), ""}};
+  }
+  const Waiting waiting = WaitingOf(state, live, search);
+  if (waiting.worked_on) return {};
+  std::vector<Blocker> blockers;
+  const auto add = [&](std::optional<Blocker> blocker) {
+    if (blocker.has_value()) blockers.push_back(*std::move(blocker));
+  };
+  if (record.phase == SearchPhase::kPending || waiting.for_device) add(DeviceBlocker(state, live, now, search));
+  if (waiting.for_worker) add(WorkerBlocker(state, live, now, search));
+  if (waiting.paused != nullptr) {
+    add(Blocker{BlockerCode::kHostMeasures, absl::StrCat(waiting.paused->key, " pauses, because something measures on its worker's host"),
+                absl::StrCat("workers/", waiting.paused->party)});
+  }
+  if (waiting.retrying != nullptr) {
+    const TaskRecord& task = *waiting.retrying;
+    add(Blocker{BlockerCode::kRetrying,
+                absl::StrCat(task.key, " failed ", task.failures, " of ", kMaxFailures, " times and is tried again: ", task.error),
+                absl::StrCat("tasks/", task.id)});
+  }
+  return blockers;
+}
+
+}  // namespace hanas::coordinator

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/validate_job.h"
+
+#include <memory>
+#include <utility>
+
+#include "coordinator/app/forecast.h"
+#include "coordinator/app/profile_step.h"
+#include "coordinator/app/replay.h"
+#include "coordinator/app/search_context.h"
+#include "coordinator/app/search_view.h"
+#include "coordinator/app/updates.h"
+
+namespace hanas::coordinator {
+namespace {
+
+const PartyRecord* DeviceOf(const State& state, const SearchJob& job) {
+  return state.FindParty(FindPartyId(state, /*agent=*/true, job.target.device));
+}
+
+/// The last search that was profiled on this kind of device, or null.
+const SearchState* LastProfiled(const State& state, const Digest& context) {
+  const SearchState* last = nullptr;
+  for (const auto& [id, search] : state.searches) {
+    if (search.record.profile.has_value() && ContextDigest(search.record.device, search.record.caps) == context) last = &search;
+  }
+  return last;
+}
+
+}  // namespace
+
+State ValidationInputs(const State& state, const SearchJob& job) {
+  State inputs;
+  const auto take = [&](uint64_t search) {
+    State one = RecordingOf(state, search);
+    inputs.searches.merge(one.searches);
+    inputs.tasks.merge(one.tasks);
+  };
+  if (const PartyRecord* device = DeviceOf(state, job)) {
+    inputs.parties.emplace(device->id, *device);
+    const Digest context = ContextDigest(device->device, device->caps);
+    if (const auto table = state.tables.find(context); table != state.tables.end()) inputs.tables.insert(*table);
+    if (const SearchState* profiled = LastProfiled(state, context)) take(profiled->record.id);
+  }
+  uint64_t trained = 0;
+  for (const auto& [id, search] : state.searches) {
+    const bool same = search.job->dataset.name == job.dataset.name && search.job->dataset.directory == job.dataset.directory;
+    if (same && !search.record.dataset_digest.empty()) trained = id;
+  }
+  if (trained != 0) take(trained);
+  return inputs;
+}
+
+absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& job) {
+  absl::StatusOr<std::unique_ptr<SearchContext>> context = SearchContext::Create(job);
+  if (!context.ok()) return context.status();
+  SearchState search;
+  search.job = std::make_shared<const SearchJob>(job);
+  const PartyRecord* device = DeviceOf(inputs, job);
+  if (device != nullptr) {
+    search.record.agent = device->name;
+    search.record.device = device->device;
+    search.record.caps = device->caps;
+  }
+  const SearchView view(inputs, search);
+  JobValidation validation = {.forecast = ForecastOf(view, **context), .infeasible = ""};
+  if (device == nullptr || view.Table() == nullptr || !view.Table()->Missing((*context)->Keys(device->caps)).empty()) return validation;
+  const SearchState* profiled = LastProfiled(inputs, ContextDigest(device->device, device->caps));
+  if (profiled == nullptr) return validation;
+  const SearchView earlier(inputs, *profiled);
+  const absl::StatusOr<std::unique_ptr<SearchContext>> earlier_context = SearchContext::Create(*profiled->job);
+  if (!earlier_context.ok()) return validation;
+  const absl::StatusOr<FittedLatency> latency = (*earlier_context)->FitLatency(earlier, 0);
+  const absl::StatusOr<const CandidateScorer*> scorer = (*context)->Scorer(view);
+  if (!latency.ok() || !scorer.ok()) return validation;
+  const absl::StatusOr<FeasibilityReport> report = ProbeLimits(view, **context, **scorer, latency->fit.calibration);
+  if (report.ok() && !report->feasible) validation.infeasible = InfeasibleMessage(view, *report);
+  return validation;
+}
+
+}  // namespace hanas::coordinator

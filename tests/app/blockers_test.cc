@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a search says it waits for: each code from a state in which it is the reason, by hand.
+
+#include "coordinator/app/blockers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coordinator/app/updates.h"
+#include "tests/app/app_fixture.h"
+
+namespace hanas::coordinator {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr absl::Duration kNow = absl::Seconds(1000);
+
+/// A search in SAMPLING with one task to measure and one to evaluate, its device, and a worker on a host of its own; all are there.
+class BlockersTest : public testing::Test {
+ protected:
+  BlockersTest() {
+    SearchState& search = state_.searches[1];
+    search.job = std::make_shared<const SearchJob>(TinyJob());
+    search.record = {.id = 1, .phase = SearchPhase::kSampling, .agent = "local"};
+    AddTask(11, 1, MeasureNetworksWork{}, "measure/0");
+    AddTask(12, 1, EvaluateWork{}, "sample/0");
+    AddParty({.id = 2, .agent = true, .name = "local", .host = "board"});
+    AddParty({.id = 3, .name = "worker", .host = "server"});
+  }
+  void AddTask(uint64_t id, uint64_t search, Work work, const std::string& key) {
+    state_.tasks[id] = {.id = id, .search = search, .key = key, .work = std::move(work)};
+    state_.searches[search].tasks[key] = id;
+    state_.searches[search].tasks_in_order.push_back(id);
+  }
+  void AddParty(PartyRecord party) {
+    live_.parties[party.id] = kNow;
+    state_.parties[party.id] = std::move(party);
+  }
+  void Grant(uint64_t task, uint64_t party, bool paused = false) {
+    state_.tasks.at(task).state = TaskState::kLeased;
+    state_.tasks.at(task).party = party;
+    live_.leases[task] = {.deadline = kNow + absl::Seconds(15), .paused = paused};
+  }
+  void Only(uint64_t task) {
+    for (auto& [id, other] : state_.tasks) {
+      if (id != task) other.state = TaskState::kCancelled;
+    }
+  }
+  /// Another search, with a task of its own.
+  void AddOther(uint64_t task, Work work) {
+    SearchState& other = state_.searches[9];
+    other.job = state_.searches[1].job;
+    other.record = {.id = 9, .phase = SearchPhase::kSampling, .agent = "local"};
+    AddTask(task, 9, std::move(work), "other/0");
+  }
+  std::vector<Blocker> Blockers() const { return BlockersOf(state_, live_, kNow, state_.searches.at(1)); }
+  SearchRecord& record() { return state_.searches[1].record; }
+
+  State state_;
+  LiveState live_;
+};
+
+testing::Matcher<Blocker> Is(BlockerCode code, const std::string& text, const std::string& resource = "") {
+  return AllOf(Field(&Blocker::code, code), Field(&Blocker::text, HasSubstr(text)), Field(&Blocker::resource, resource));
+}
+
+TEST_F(BlockersTest, NoneWhileEverybodyIsAboutToTakeIt) { EXPECT_THAT(Blockers(), IsEmpty()); }
+
+TEST_F(BlockersTest, NoneWhileSomethingIsWorkedOn) {
+  state_.parties.erase(3);
+  Grant(11, 2);
+  EXPECT_THAT(Blockers(), IsEmpty());
+}
+
+TEST_F(BlockersTest, NoneOfASearchThatIsOver) {
+  state_.parties.clear();
+  record().phase = SearchPhase::kFailed;
+  EXPECT_THAT(Blockers(), IsEmpty());
+}
+
+TEST_F(BlockersTest, NoDevice) {
+  state_.parties.erase(2);
+  record() = {.id = 1, .phase = SearchPhase::kPending};
+  state_.tasks.clear();
+  state_.searches[1].tasks_in_order.clear();
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoDevice, "no device named \"local\" is registered: start hanas-profiler-agent")));
+}
+
+TEST_F(BlockersTest, DeviceIsSilent) {
+  live_.parties[2] = kNow - absl::Seconds(61);
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDeviceOffline, "is silent", "devices/2")));
+}
+
+TEST_F(BlockersTest, DeviceCameBackAsAnother) {
+  state_.parties[2].device.threads = 4;
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDeviceOffline, "came back with another processor", "devices/2")));
+}
+
+TEST_F(BlockersTest, DeviceMeasuresForAnotherSearch) {
+  AddOther(21, MeasureNetworksWork{});
+  Grant(21, 2);
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDeviceBusy, "measures for searches/9", "devices/2")));
+}
+
+TEST_F(BlockersTest, DeviceWaitsForComputingOnItsHost) {
+  Only(11);
+  state_.parties[3].host = "board";
+  AddOther(21, EvaluateWork{});
+  Grant(21, 3);
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDeviceBusy, "have reached a step boundary", "devices/2")));
+}
+
+TEST_F(BlockersTest, NoWorker) {
+  state_.parties.erase(3);
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoWorker, "no worker is registered")));
+}
+
+TEST_F(BlockersTest, WorkersAreSilent) {
+  live_.parties[3] = kNow - absl::Seconds(61);
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoWorker, "none of the 1 registered workers is heard")));
+}
+
+TEST_F(BlockersTest, WorkersHoldTasksOfOthers) {
+  AddOther(21, EvaluateWork{});
+  Grant(21, 3);
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kWorkersBusy, "all of the 1 workers")));
+}
+
+TEST_F(BlockersTest, NoWorkerHasTheData) {
+  state_.parties[3].datasets = {"another"};
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDataMissing, "has the dataset \"fake\"")));
+  state_.parties[3].datasets = {"another", "fake"};
+  EXPECT_THAT(Blockers(), IsEmpty());
+}
+
+TEST_F(BlockersTest, HostsOfFreeWorkersMeasure) {
+  Only(12);
+  state_.parties[3].host = "board";
+  AddOther(21, MeasureNetworksWork{});
+  Grant(21, 2);
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kHostMeasures, "until measuring on their hosts is over")));
+}
+
+TEST_F(BlockersTest, ItsWorkerPauses) {
+  Only(12);
+  Grant(12, 3, /*paused=*/true);
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kHostMeasures, "sample/0 pauses", "workers/3")));
+}
+
+TEST_F(BlockersTest, PausedByAUser) {
+  record().paused = true;
+  state_.parties.clear();
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kPaused, "paused by a user in SAMPLING: hanas resume searches/1")));
+}
+
+TEST_F(BlockersTest, RetryingAfterAFailure) {
+  state_.tasks[12].failures = 2;
+  state_.tasks[12].error = "loss is not finite";
+  EXPECT_THAT(Blockers(),
+              ElementsAre(Is(BlockerCode::kRetrying, "sample/0 failed 2 of 3 times and is tried again: loss is not finite", "tasks/12")));
+}
+
+TEST_F(BlockersTest, SaysAllThatIsMissing) {
+  state_.parties.clear();
+  const std::vector<Blocker> blockers = Blockers();
+  ASSERT_THAT(blockers, SizeIs(2));
+  EXPECT_EQ(Name(blockers[0].code), "NO_DEVICE");
+  EXPECT_EQ(Name(blockers[1].code), "NO_WORKER");
+}
+
+}  // namespace
+}  // namespace hanas::coordinator

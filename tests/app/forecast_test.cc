@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a search will take, as it becomes known, and what a job is told before it is a search.
+
+#include "coordinator/app/forecast.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/status/status_matchers.h"
+#include "tests/app/search_run.h"
+
+namespace hanas::coordinator {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr int64_t kSteps = 40 + 4 * 4 + 3 * 4 + 40;  // supernet, members, references, the long reference
+constexpr int64_t kEvaluations = 16 + 2 * 10;
+
+TEST(ForecastTest, CountsFollowFromTheJob) {
+  const ForecastRecord forecast = CountsOf(TinyJob());
+  EXPECT_EQ(forecast.training_steps, kSteps);
+  EXPECT_EQ(forecast.evaluations, kEvaluations);
+  EXPECT_EQ(forecast.basis, "counts only");
+  SearchJob cut = TinyJob();
+  cut.references = false;
+  cut.budget.max_evaluations = 5;
+  EXPECT_EQ(CountsOf(cut).training_steps, 40 + 4 * 4);
+  EXPECT_EQ(CountsOf(cut).evaluations, 16 + 5);
+}
+
+TEST(ForecastTest, GrowsAsTheSearchLearns) {
+  SearchRun run;
+  EXPECT_EQ(run.Snapshot().forecast.basis, "counts only");
+  EXPECT_EQ(run.Snapshot().forecast.operator_keys, 0);
+  ASSERT_TRUE(run.UntilPhase(SearchPhase::kProfiling));
+  EXPECT_EQ(run.Snapshot().forecast.measuring_seconds, 0);
+  ASSERT_TRUE(run.UntilPhase(SearchPhase::kTraining));
+  const ForecastRecord profiled = run.Snapshot().forecast;
+  EXPECT_GT(profiled.operator_keys, 0);
+  EXPECT_EQ(profiled.operator_keys, run.Record().profile->operator_keys);
+  EXPECT_EQ(profiled.basis, "measured on this device");
+  // Two tasks of 16 networks in two seconds: so much for each of the 20 networks of rounds and 7 of verification to come.
+  const double operators = profiled.measuring_seconds - 2 - 2.0 / 16 * (20 + 7);
+  EXPECT_NEAR(operators, std::round(operators), 1e-9);  // a second for each task
+  EXPECT_GE(operators, 1);
+  EXPECT_EQ(profiled.training_seconds, 0);
+  run.Turn();
+  run.Turn();
+  const ForecastRecord trained = run.Snapshot().forecast;
+  EXPECT_DOUBLE_EQ(trained.training_seconds, static_cast<double>(kSteps) * TinyJob().training.batch_size / 500);
+  EXPECT_EQ(trained.basis, "measured on this device; training at 500 images/s");
+}
+
+TEST(ForecastTest, DiskIsEnoughForTheCheckpointsThatAreKept) {
+  SearchRun run;
+  run.Finish();
+  const SearchSpace space = SearchSpace::Create(TinyJob().space).value();
+  const ForecastRecord forecast = run.Snapshot().forecast;
+  EXPECT_GT(forecast.disk_bytes, 0);
+  SearchJob more = TinyJob();
+  more.fine_tune.members = 5;
+  const ForecastRecord other = run.app().Validate(more)->forecast;
+  EXPECT_GT(other.disk_bytes, forecast.disk_bytes);
+  // A member more: a checkpoint of the whole supernet, and two models.
+  EXPECT_LT(other.disk_bytes, 1.5 * static_cast<double>(forecast.disk_bytes));
+}
+
+TEST(ValidateTest, StoresNothing) {
+  SearchRun run;
+  const int64_t writes = run.harness().disk().num_writes();
+  const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(TinyJob());
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_EQ(answer->record.id, 0U);
+  EXPECT_EQ(answer->record.job_digest, JobDigest(TinyJob()));
+  EXPECT_EQ(answer->record.phase, SearchPhase::kPending);
+  EXPECT_GT(answer->forecast.operator_keys, 0);  // the device is there
+  EXPECT_EQ(run.harness().disk().num_writes(), writes);
+  EXPECT_THAT(run.app().ListSearches().value(), SizeIs(1));
+}
+
+TEST(ValidateTest, WithoutTheDeviceOnlyCounts) {
+  SearchRun run;
+  SearchJob job = TinyJob();
+  job.target.device = "elsewhere";
+  const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(job);
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_EQ(answer->forecast.operator_keys, 0);
+  EXPECT_EQ(answer->forecast.basis, "counts only");
+}
+
+TEST(ValidateTest, KnowsTheRateOfAnEarlierSearch) {
+  SearchRun run;
+  run.Finish();
+  const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(TinyJob());
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_THAT(answer->forecast.basis, HasSubstr("training at 500 images/s, the rate of an earlier search"));
+  SearchJob other = TinyJob();
+  other.dataset.name = "other";
+  EXPECT_EQ(run.app().Validate(other)->forecast.training_seconds, 0);
+}
+
+TEST(ValidateTest, KnowsLimitsThatNoNetworkKeepsOnceTheDeviceIsKnown) {
+  SearchRun run;
+  SearchJob job = TinyJob();
+  job.target.limits.latency_ms = 0.001;
+  ASSERT_THAT(run.app().Validate(job), IsOk());
+  EXPECT_EQ(run.app().Validate(job)->record.error_code, "");  // nothing was measured yet
+  const RangeRecord latency = run.Finish().profile->ranges[kLatencyCost];
+  const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(job);
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_EQ(answer->record.phase, SearchPhase::kFailed);
+  EXPECT_EQ(answer->record.error_code, "INFEASIBLE_LIMITS");
+  EXPECT_THAT(answer->record.error, HasSubstr("target.limits.latency_ms: 0.001 ms cannot be met, the nearest feasible value is"));
+  job.target.limits.latency_ms = latency.low / 1000 * 1.1;
+  EXPECT_EQ(run.app().Validate(job)->record.error_code, "");
+}
+
+}  // namespace
+}  // namespace hanas::coordinator
