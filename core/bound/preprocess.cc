@@ -3,53 +3,88 @@
 
 #include <algorithm>
 
+#include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
 namespace hanas {
 namespace {
 
-/// Position in the stored axis of an output sample, half-pixel centres.
-struct Tap {
-  int64_t low = 0;
-  int64_t high = 0;
-  float weight = 0;  // of high
-};
-Tap TapAt(int64_t output, int64_t output_extent, int64_t stored_extent) {
-  // In single precision and this order, as tensor libraries do it: a position that rounds differently moves a weight by a millionth.
-  const float scale = static_cast<float>(stored_extent) / static_cast<float>(output_extent);
-  const float position = std::max(0.0F, scale * (static_cast<float>(output) + 0.5F) - 0.5F);
-  const auto low = std::min(static_cast<int64_t>(position), stored_extent - 1);
-  return {low, std::min(low + 1, stored_extent - 1), position - static_cast<float>(low)};
-}
+constexpr int64_t kMaxExtent = int64_t{1} << 20;  // products of three fit an int64_t
+
+bool IsExtent(int64_t extent) { return extent >= 1 && extent <= kMaxExtent; }
 
 }  // namespace
 
-absl::StatusOr<std::vector<float>> PreprocessImage(absl::Span<const uint8_t> image, int64_t height, int64_t width, int64_t channels,
-                                                   const Preprocessing& pre) {
-  const auto count = static_cast<size_t>(channels);
-  if (height < 1 || width < 1 || channels < 1 || image.size() != static_cast<size_t>(height * width * channels) ||
-      pre.mean.size() != count || pre.stddev.size() != count || pre.input_height < 1 || pre.input_width < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("image: expected ", height, "x", width, "x", pre.mean.size(),
-                                                   " bytes for this network, found ", image.size(), " with ", channels, " channels"));
+std::vector<ImagePreprocessor::Tap> ImagePreprocessor::Taps(int64_t output_extent, int64_t stored_extent) {
+  std::vector<Tap> taps;
+  // In single precision and this order, as tensor libraries do it: a position that rounds differently moves a weight by a millionth.
+  const float scale = static_cast<float>(stored_extent) / static_cast<float>(output_extent);
+  for (int64_t output = 0; output < output_extent; ++output) {
+    const float position = std::max(0.0F, scale * (static_cast<float>(output) + 0.5F) - 0.5F);
+    const auto low = std::min(static_cast<int64_t>(position), stored_extent - 1);
+    taps.push_back({low, std::min(low + 1, stored_extent - 1), position - static_cast<float>(low)});
   }
-  std::vector<float> result;
-  result.reserve(static_cast<size_t>(pre.input_height * pre.input_width * channels));
-  const auto at = [&](int64_t y, int64_t x, int64_t c) {
-    return static_cast<float>(image[static_cast<size_t>((y * width + x) * channels + c)]);
-  };
-  for (int64_t y = 0; y < pre.input_height; ++y) {
-    const Tap row = TapAt(y, pre.input_height, height);
-    for (int64_t x = 0; x < pre.input_width; ++x) {
-      const Tap column = TapAt(x, pre.input_width, width);
-      for (int64_t c = 0; c < channels; ++c) {
-        const float top = at(row.low, column.low, c) * (1 - column.weight) + at(row.low, column.high, c) * column.weight;
-        const float bottom = at(row.high, column.low, c) * (1 - column.weight) + at(row.high, column.high, c) * column.weight;
+  return taps;
+}
+
+absl::StatusOr<ImagePreprocessor> ImagePreprocessor::Create(int64_t height, int64_t width, int64_t channels, const Preprocessing& pre) {
+  if (!IsExtent(height) || !IsExtent(width) || !IsExtent(channels) || !IsExtent(pre.input_height) || !IsExtent(pre.input_width)) {
+    return absl::InvalidArgumentError(absl::StrCat("image: expected extents from 1 to ", kMaxExtent, ", found stored ones of ", height, "x",
+                                                   width, "x", channels, " and an input of ", pre.input_height, "x", pre.input_width));
+  }
+  const auto count = static_cast<size_t>(channels);
+  if (pre.mean.size() != count || pre.stddev.size() != count) {
+    return absl::InvalidArgumentError(absl::StrCat("image: expected ", pre.mean.size(), " channels as this network has, found ", channels,
+                                                   " channels and ", pre.stddev.size(), " standard deviations"));
+  }
+  for (const float deviation : pre.stddev) {
+    if (!(deviation > 0))
+      return absl::InvalidArgumentError(absl::StrCat("image: expected positive standard deviations, found ", deviation));
+  }
+  ImagePreprocessor result;
+  result.height_ = height;
+  result.width_ = width;
+  result.channels_ = channels;
+  result.rows_ = Taps(pre.input_height, height);
+  result.columns_ = Taps(pre.input_width, width);
+  result.mean_ = pre.mean;
+  result.stddev_ = pre.stddev;
+  return result;
+}
+
+void ImagePreprocessor::Apply(absl::Span<const uint8_t> image, absl::Span<float> output) const {
+  CHECK_EQ(image.size(), input_size());
+  CHECK_EQ(output.size(), output_size());
+  const uint8_t* const bytes = image.data();
+  float* out = output.data();
+  for (const Tap& row : rows_) {
+    const uint8_t* const top_row = bytes + row.low * width_ * channels_;
+    const uint8_t* const bottom_row = bytes + row.high * width_ * channels_;
+    for (const Tap& column : columns_) {
+      const int64_t left = column.low * channels_;
+      const int64_t right = column.high * channels_;
+      for (int64_t c = 0; c < channels_; ++c) {
+        const float top =
+            static_cast<float>(top_row[left + c]) * (1 - column.weight) + static_cast<float>(top_row[right + c]) * column.weight;
+        const float bottom =
+            static_cast<float>(bottom_row[left + c]) * (1 - column.weight) + static_cast<float>(bottom_row[right + c]) * column.weight;
         const float byte = top * (1 - row.weight) + bottom * row.weight;
-        result.push_back((byte / 255 - pre.mean[static_cast<size_t>(c)]) / pre.stddev[static_cast<size_t>(c)]);
+        *out++ = (byte / 255 - mean_[static_cast<size_t>(c)]) / stddev_[static_cast<size_t>(c)];
       }
     }
   }
+}
+
+absl::StatusOr<std::vector<float>> PreprocessImage(absl::Span<const uint8_t> image, int64_t height, int64_t width, int64_t channels,
+                                                   const Preprocessing& preprocessing) {
+  const absl::StatusOr<ImagePreprocessor> preprocessor = ImagePreprocessor::Create(height, width, channels, preprocessing);
+  if (!preprocessor.ok()) return preprocessor.status();
+  if (image.size() != preprocessor->input_size()) {
+    return absl::InvalidArgumentError(absl::StrCat("image: expected ", height, "x", width, "x", channels, " bytes, found ", image.size()));
+  }
+  std::vector<float> result(preprocessor->output_size());
+  preprocessor->Apply(image, absl::MakeSpan(result));
   return result;
 }
 

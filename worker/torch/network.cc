@@ -314,6 +314,29 @@ Batch LoadBatch(const Dataset& dataset, Split split, absl::Span<const int64_t> i
   return batch;
 }
 
+Batch LoadInputs(const Dataset& dataset, Split split, absl::Span<const int64_t> indices, const ImagePreprocessor& preprocessor) {
+  const auto count = static_cast<int64_t>(indices.size());
+  Batch batch = {torch::empty({count, preprocessor.output_height(), preprocessor.output_width(), dataset.channels()}),
+                 torch::empty({count}, torch::kInt64)};
+  const absl::Span<float> out(batch.images.mutable_data_ptr<float>(), At(batch.images.numel()));
+  for (size_t i = 0; i < indices.size(); ++i) {
+    preprocessor.Apply(dataset.image(split, indices[i]), out.subspan(i * preprocessor.output_size(), preprocessor.output_size()));
+    batch.labels.mutable_data_ptr<int64_t>()[i] = dataset.label(split, indices[i]);
+  }
+  return batch;
+}
+
+Preprocessing PreprocessingOf(const Graph& graph, const Dataset& dataset) {
+  const Shape& input = graph.value(graph.input).shape;
+  return {.input_height = input[1], .input_width = input[2], .mean = dataset.mean(), .stddev = dataset.stddev()};
+}
+
+ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& preprocessing) {
+  absl::StatusOr<ImagePreprocessor> made = ImagePreprocessor::Create(dataset.height(), dataset.width(), dataset.channels(), preprocessing);
+  TORCH_CHECK(made.ok(), made.status().message());
+  return *std::move(made);
+}
+
 void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torch::Tensor& images) {
   const int64_t reach = augmentation.shift_pixels;
   if (reach == 0 && !augmentation.flip) return;
@@ -348,7 +371,7 @@ torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t widt
 Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
                       const CalibrationOptions& options) {
   const torch::NoGradGuard no_grad;
-  const Shape& input = graph.value(graph.input).shape;
+  const ImagePreprocessor preprocessor = MakePreprocessor(dataset, PreprocessingOf(graph, dataset));
   const int64_t images = std::min(options.images, dataset.size(Split::kTrain));
   const int64_t size = std::min(options.batch_size, images);
   CalibrationSums sums(graph);
@@ -356,7 +379,7 @@ Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& te
   for (int64_t begin = 0; begin + size <= images; begin += size) {
     std::vector<int64_t> indices(At(size));
     std::iota(indices.begin(), indices.end(), begin);
-    ForwardBatch(graph, tensors, ResizeTo(LoadBatch(dataset, Split::kTrain, indices).images, input[1], input[2]), &sums);
+    ForwardBatch(graph, tensors, LoadInputs(dataset, Split::kTrain, indices, preprocessor).images, &sums);
   }
   return sums.Average(graph);
 }

@@ -9,6 +9,7 @@
 
 #include "absl/types/span.h"
 #include "core/bound/bound_model.h"
+#include "core/bound/preprocess.h"
 #include "core/lowering/lowering.h"
 #include "dataset/dataset.h"
 #include "worker/engine/engine.h"
@@ -86,15 +87,23 @@ torch::Tensor ForwardCalibrated(const Graph& graph, const std::vector<OperatorTe
 /// The quantiser site of a value behind a hard sigmoid is fixed.
 bool IsHardSigmoidOutput(const Graph& graph, ValueId value);
 
-/// Normalised images [N, H, W, C] at the data set's size, and their labels.
+/// Normalised images [N, H, W, C] and their labels.
 struct Batch {
   torch::Tensor images;
   torch::Tensor labels;
 };
+/// At the data set's size, to be augmented and resized: for training.
 Batch LoadBatch(const Dataset& dataset, Split split, absl::Span<const int64_t> indices);
+/// As `graph` reads them, by the preprocessing that its BoundModel will carry: for everything that judges a network.
+Batch LoadInputs(const Dataset& dataset, Split split, absl::Span<const int64_t> indices, const ImagePreprocessor& preprocessor);
+/// What a network of `graph`'s input size does with images of `dataset`.
+Preprocessing PreprocessingOf(const Graph& graph, const Dataset& dataset);
+/// For the data set's stored images. Throws when they do not fit `preprocessing`.
+ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& preprocessing);
 /// Changes images in place: shifts and flips, drawn for (seed, step).
 void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torch::Tensor& images);
-/// Bilinear, half-pixel centres, no antialiasing; the same tensor when it has the size.
+/// Bilinear, half-pixel centres, no antialiasing; the same tensor when it has the size. For augmented images, which no preprocessor has as
+/// bytes; within a few roundings of it.
 torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t width);
 
 /// One pass over the first images of the TRAIN split. Requires a non-empty calibration set.

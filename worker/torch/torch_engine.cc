@@ -106,13 +106,13 @@ class Batches {
     if (max_images > 0) total_ = std::min(total_, max_images);
   }
   int64_t total() const { return total_; }
-  /// Calls `visit(batch)` for all images in order until it returns false.
+  /// Calls `visit(batch)` for all images in order, preprocessed, until it returns false.
   template <typename Visit>
-  void ForEach(const Visit& visit) const {
+  void ForEach(const ImagePreprocessor& preprocessor, const Visit& visit) const {
     for (int64_t begin = 0; begin < total_; begin += kEvaluationBatch) {
       std::vector<int64_t> indices(static_cast<size_t>(std::min(kEvaluationBatch, total_ - begin)));
       std::iota(indices.begin(), indices.end(), begin);
-      if (!visit(LoadBatch(dataset_, split_, indices))) return;
+      if (!visit(LoadInputs(dataset_, split_, indices, preprocessor))) return;
     }
   }
 
@@ -168,9 +168,9 @@ class TorchEngine final : public TrainingEngine {
       return absl::InvalidArgumentError(absl::StrCat("trace: expected an image of 0 to ", dataset.size(split) - 1, ", found ", index));
     }
     return Guarded("trace of a bound model", [&]() -> absl::StatusOr<BoundTrace> {
-      const Batch batch = LoadBatch(dataset, split, {index});
+      const Batch batch = LoadInputs(dataset, split, {index}, MakePreprocessor(dataset, model.preprocessing));
       std::vector<torch::Tensor> values;
-      BoundRunner(model).Run(Resized(model, batch), &values);
+      BoundRunner(model).Run(batch.images, &values);
       BoundTrace trace;
       for (const torch::Tensor& value : values) {
         const torch::Tensor flat = value.contiguous();
@@ -181,10 +181,6 @@ class TorchEngine final : public TrainingEngine {
   }
 
  private:
-  static torch::Tensor Resized(const BoundModel& model, const Batch& batch) {
-    return ResizeTo(batch.images, model.preprocessing.input_height, model.preprocessing.input_width);
-  }
-
   static absl::StatusOr<TrainResult> RunTraining(const TrainRequest& request,
                                                  const std::function<Continue(const TrainProgress&)>& progress) {
     absl::StatusOr<Checkpoint> state = StartingState(request);
@@ -226,10 +222,9 @@ class TorchEngine final : public TrainingEngine {
       const Graph graph = request.lowering->Lower(architectures[i]);
       const std::vector<OperatorTensors> tensors = Materialise(graph, slots);
       const Calibration calibration = Calibrate(graph, tensors, *request.dataset, request.calibration);
-      const Shape& input = graph.value(graph.input).shape;
       Evaluation evaluation;
-      batches.ForEach([&](const Batch& batch) {
-        Score(ForwardCalibrated(graph, tensors, calibration, ResizeTo(batch.images, input[1], input[2])), batch.labels, evaluation);
+      batches.ForEach(MakePreprocessor(*request.dataset, PreprocessingOf(graph, *request.dataset)), [&](const Batch& batch) {
+        Score(ForwardCalibrated(graph, tensors, calibration, batch.images), batch.labels, evaluation);
         return true;
       });
       evaluation.loss /= static_cast<double>(std::max<int64_t>(evaluation.total, 1));
@@ -254,9 +249,7 @@ class TorchEngine final : public TrainingEngine {
       if (graph.operators[i].has_weights()) unquantized[i].weight = slots.View(graph.operators[i].weight);
     }
     BindTensors(graph, unquantized, Calibrate(graph, tensors, *request.dataset, request.calibration), model);
-    const Shape& input = graph.value(graph.input).shape;
-    model.preprocessing = {
-        .input_height = input[1], .input_width = input[2], .mean = request.dataset->mean(), .stddev = request.dataset->stddev()};
+    model.preprocessing = PreprocessingOf(graph, *request.dataset);
     model.labels = request.dataset->class_names();
     model.space_name = space.spec().name;
     model.architecture_json = space.ToJson(request.architecture);
@@ -271,8 +264,9 @@ class TorchEngine final : public TrainingEngine {
     const BoundRunner runner(*request.model);
     BoundEvaluation result;
     bool stopped = false;
-    Batches(*request.dataset, request.split, request.max_images).ForEach([&](const Batch& batch) {
-      const torch::Tensor logits = runner.Run(Resized(*request.model, batch)).contiguous();
+    const ImagePreprocessor preprocessor = MakePreprocessor(*request.dataset, request.model->preprocessing);
+    Batches(*request.dataset, request.split, request.max_images).ForEach(preprocessor, [&](const Batch& batch) {
+      const torch::Tensor logits = runner.Run(batch.images).contiguous();
       Score(logits, batch.labels, result.evaluation);
       if (request.keep_logits)
         result.logits.insert(result.logits.end(), logits.const_data_ptr<float>(), logits.const_data_ptr<float>() + logits.numel());
