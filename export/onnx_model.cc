@@ -17,7 +17,7 @@ int DataType(ElementType type) {
     case ElementType::kFloat16:
       return onnx::TensorProto::FLOAT16;
     case ElementType::kInt8:
-      return onnx::TensorProto::INT8;
+      return onnx::TensorProto::UINT8;
     case ElementType::kInt4:
       return onnx::TensorProto::INT4;
     case ElementType::kInt2:
@@ -92,7 +92,11 @@ std::string OnnxModel::AddFloats(absl::string_view name, absl::Span<const float>
 
 std::string OnnxModel::AddIntegers(absl::string_view name, absl::Span<const int8_t> values, absl::Span<const int64_t> dims,
                                    ElementType type) {
-  AppendIntegers(values, type, *AddTensor(name, DataType(type), dims).mutable_raw_data());
+  std::string& bytes = *AddTensor(name, DataType(type), dims).mutable_raw_data();
+  AppendIntegers(values, type, bytes);
+  if (type == ElementType::kInt8) {
+    for (char& byte : bytes) byte = static_cast<char>(static_cast<unsigned char>(byte) ^ 0x80U);  // 128 higher
+  }
   return Text(name);
 }
 

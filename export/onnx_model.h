@@ -15,7 +15,8 @@
 namespace hanas {
 
 /// Appends nodes, initialisers, inputs and outputs to an ONNX model; knows the protobuf and nothing of networks. Tensors are named by the
-/// caller; every Add returns the name of the tensor it made, so that calls nest.
+/// caller; every Add returns the name of the tensor it made, so that calls nest. Tensors of kInt8 are UINT8 in the model, every integer 128
+/// higher (see onnx_writer.h).
 ///
 /// Internal to export/. Thread-compatible.
 class OnnxModel {
@@ -36,7 +37,7 @@ class OnnxModel {
   std::string AddInt32s(absl::string_view name, absl::Span<const int32_t> values);
   std::string AddInt64s(absl::string_view name, absl::Span<const int64_t> values);
   std::string AddFloatScalar(absl::string_view name, float value);
-  std::string AddInt8Scalar(absl::string_view name, int8_t value);
+  std::string AddInt8Scalar(absl::string_view name, int8_t value);  // UINT8, 128 higher
 
   /// A first extent of 0 is the symbol "N". kFloat32 or kInt8.
   void AddInput(absl::string_view name, ElementType type, absl::Span<const int64_t> dims);

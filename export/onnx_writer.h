@@ -18,7 +18,7 @@ struct OnnxOptions {
   bool native_int2 = false;
   /// Weights of 16 bits as FLOAT16 initialisers behind a Cast, which a runtime folds when it loads; false: as FLOAT.
   bool half_weights = true;
-  /// Every value of the graph becomes an output, named by OnnxValueName: INT8 where the value is int8, else FLOAT. For parity tests.
+  /// Every value of the graph becomes an output, named by OnnxValueName: UINT8 where the value is int8, else FLOAT. For parity tests.
   bool expose_values = false;
 };
 
@@ -30,7 +30,9 @@ inline constexpr char kOnnxOutputName[] = "logits";  // float32 [N, classes]
 ///  * A value that is int8 is QuantizeLinear then DequantizeLinear with the value's quantiser; an int8 operator that reads a wider value
 ///    gets the same pair in front of it (made once for a value). The operators in between are float32, so that a runtime which optimises
 ///    fuses them to integer kernels and one which does not computes what the integers mean.
-///  * Integer weights are INT8 or INT4 initialisers behind a DequantizeLinear per output channel. The bias of an int8 layer is an INT32
+///  * What is int8 in the graph is UINT8 in the file, integers and zero points 128 higher: the same real numbers. Integer kernels of x86
+///    processors without VNNI add pairs of unsigned times signed products in 16 bits and saturate; unsigned times unsigned is exact.
+///  * Integer weights are UINT8 or INT4 initialisers behind a DequantizeLinear per output channel. The bias of an int8 layer is an INT32
 ///    initialiser at scale input_scale * weight_scale, that of another layer is FLOAT.
 ///  * A 16-bit layer is float32.
 ///  * Preprocessing is not part of the graph: it is described in the metadata, with labels, space, architecture and digests (keys

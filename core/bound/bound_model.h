@@ -46,8 +46,10 @@ struct Preprocessing {
 /// a positive finite scale wherever the value is produced or read as int8; all tensors have the size their operator implies and are finite.
 ///
 /// Semantics: an operator with compute kInt8 quantises each input with that value's quantiser, multiplies integers exactly, adds the int32
-/// bias, rescales, applies the fused activation and quantises the result with the output value's quantiser. An operator with another
-/// compute type dequantises int8 inputs and works in float32. Weights of 8 bits or fewer in a 16-bit layer are used as scales * integers.
+/// bias, rescales, applies the fused activation and quantises the result with the output value's quantiser. A convolution or fully
+/// connected operator rescales as integer kernels do: the sum times the float32 factor input_scale * scales[out] / output_scale, rounded
+/// half to even, ReLU a clamp at the zero point. An operator with another compute type dequantises int8 inputs and works in float32.
+/// Weights of 8 bits or fewer in a 16-bit layer are used as scales * integers.
 ///
 /// Thread-compatible.
 struct BoundModel {

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 
 namespace hanas {
@@ -27,10 +28,48 @@ absl::Status CheckImages(const ImageSet& images) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<float>> Prepare(const ImageSet& images, int64_t index, const Preprocessing& preprocessing) {
-  const auto bytes = static_cast<size_t>(images.image_bytes());
-  return PreprocessImage(images.pixels.subspan(static_cast<size_t>(index) * bytes, bytes), images.height, images.width, images.channels,
-                         preprocessing);
+/// Checked images and what makes inputs of them.
+class Inputs {
+ public:
+  /// For a network of `classes` classes.
+  static absl::StatusOr<Inputs> Create(const ImageSet& images, const Preprocessing& preprocessing, size_t classes) {
+    if (absl::Status status = CheckImages(images); !status.ok()) return status;
+    for (const int label : images.labels) {
+      if (label < 0 || static_cast<size_t>(label) >= classes)
+        return absl::InvalidArgumentError(absl::StrCat("images: expected labels from 0 to ", classes, " - 1, found ", label));
+    }
+    absl::StatusOr<ImagePreprocessor> preprocessor = ImagePreprocessor::Create(images.height, images.width, images.channels, preprocessing);
+    if (!preprocessor.ok()) return preprocessor.status();
+    return Inputs(images, *std::move(preprocessor));
+  }
+
+  /// Images [first, first + count), one after another.
+  absl::Span<const float> Get(int64_t first, int64_t count) {
+    const size_t size = preprocessor_.output_size();
+    const auto bytes = static_cast<size_t>(images_.image_bytes());
+    values_.resize(static_cast<size_t>(count) * size);
+    for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+      preprocessor_.Apply(images_.pixels.subspan((static_cast<size_t>(first) + i) * bytes, bytes),
+                          absl::MakeSpan(values_).subspan(i * size, size));
+    }
+    return values_;
+  }
+
+ private:
+  Inputs(const ImageSet& images, ImagePreprocessor preprocessor) : images_(images), preprocessor_(std::move(preprocessor)) {}
+
+  ImageSet images_;
+  ImagePreprocessor preprocessor_;
+  std::vector<float> values_;
+};
+
+/// Takes the logits of some images into the score.
+void AddLogits(absl::Span<const float> logits, size_t classes, const ImageSet& images, Score& score) {
+  for (size_t begin = 0; begin < logits.size(); begin += classes) {
+    const size_t image = score.top1.size();
+    score.top1.push_back(ArgMax(logits.subspan(begin, classes)));
+    if (!images.labels.empty() && images.labels[image] == score.top1.back()) ++score.correct;
+  }
 }
 
 /// NCHW (or [N, C]) as a reference holds it -> channel-last, dequantised.
@@ -67,29 +106,50 @@ OperatorDisagreement Compare(int step, const OpKey& key, const std::vector<float
 
 absl::StatusOr<Score> ScoreImages(NetworkInstance& network, const Preprocessing& preprocessing, const ImageSet& images,
                                   const std::function<bool(int64_t done)>& progress) {
-  if (absl::Status status = CheckImages(images); !status.ok()) return status;
+  absl::StatusOr<Inputs> inputs = Inputs::Create(images, preprocessing, network.output_size());
+  if (!inputs.ok()) return inputs.status();
   Score score{.images = images.count()};
   for (int64_t i = 0; i < images.count(); ++i) {
-    const absl::StatusOr<std::vector<float>> image = Prepare(images, i, preprocessing);
-    if (!image.ok()) return image.status();
-    const absl::StatusOr<std::vector<float>> logits = network.Infer(*image);
+    const absl::StatusOr<std::vector<float>> logits = network.Infer(inputs->Get(i, 1));
     if (!logits.ok()) return logits.status();
-    score.top1.push_back(ArgMax(*logits));
-    if (!images.labels.empty() && images.labels[static_cast<size_t>(i)] == score.top1.back()) ++score.correct;
+    AddLogits(*logits, logits->size(), images, score);
     if (progress && !progress(i + 1)) return absl::CancelledError("scoring: cancelled");
   }
   return score;
 }
 
+absl::StatusOr<Score> ScoreInBatches(OnnxNetwork& network, const Preprocessing& preprocessing, const ImageSet& images, int64_t batch,
+                                     const std::function<bool(int64_t done)>& progress) {
+  if (batch < 1) return absl::InvalidArgumentError(absl::StrCat("scoring: expected a batch of at least 1, found ", batch));
+  absl::StatusOr<Inputs> inputs = Inputs::Create(images, preprocessing, network.output_size());
+  if (!inputs.ok()) return inputs.status();
+  Score score{.images = images.count()};
+  for (int64_t i = 0; i < images.count(); i += batch) {
+    const int64_t count = std::min(batch, images.count() - i);
+    const absl::StatusOr<std::vector<float>> logits = network.InferBatch(inputs->Get(i, count), count);
+    if (!logits.ok()) return logits.status();
+    AddLogits(*logits, network.output_size(), images, score);
+    if (progress && !progress(i + count)) return absl::CancelledError("scoring: cancelled");
+  }
+  return score;
+}
+
+int64_t CountDiffering(const Score& a, const Score& b) {
+  CHECK_EQ(a.top1.size(), b.top1.size());
+  int64_t differing = 0;
+  for (size_t i = 0; i < a.top1.size(); ++i) differing += a.top1[i] != b.top1[i] ? 1 : 0;
+  return differing;
+}
+
 absl::StatusOr<Agreement> CompareNetworks(NetworkInstance& a, NetworkInstance& b, const Preprocessing& preprocessing,
                                           const ImageSet& images, int64_t max_images) {
-  if (absl::Status status = CheckImages(images); !status.ok()) return status;
+  absl::StatusOr<Inputs> inputs = Inputs::Create(images, preprocessing, a.output_size());
+  if (!inputs.ok()) return inputs.status();
   Agreement agreement{.compared = std::min(images.count(), max_images)};
   for (int64_t i = 0; i < agreement.compared; ++i) {
-    const absl::StatusOr<std::vector<float>> image = Prepare(images, i, preprocessing);
-    if (!image.ok()) return image.status();
-    const absl::StatusOr<std::vector<float>> first = a.Infer(*image);
-    const absl::StatusOr<std::vector<float>> second = b.Infer(*image);
+    const absl::Span<const float> image = inputs->Get(i, 1);
+    const absl::StatusOr<std::vector<float>> first = a.Infer(image);
+    const absl::StatusOr<std::vector<float>> second = b.Infer(image);
     if (!first.ok()) return first.status();
     if (!second.ok()) return second.status();
     if (first->size() != second->size()) {

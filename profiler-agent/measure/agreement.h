@@ -33,9 +33,14 @@ struct Score {
   int64_t correct = 0;    // 0 without labels
   int64_t images = 0;
 };
-/// Asks `progress` after each image; false ends with CANCELLED. Statuses of Infer and PreprocessImage.
+/// Asks `progress` after each image; false ends with CANCELLED. Statuses of Infer; INVALID_ARGUMENT for images that do not fit.
 absl::StatusOr<Score> ScoreImages(NetworkInstance& network, const Preprocessing& preprocessing, const ImageSet& images,
                                   const std::function<bool(int64_t done)>& progress = nullptr);
+/// The same, `batch` images in one execution (the last may be fewer); `progress` is asked after each batch. Statuses of InferBatch.
+absl::StatusOr<Score> ScoreInBatches(OnnxNetwork& network, const Preprocessing& preprocessing, const ImageSet& images, int64_t batch,
+                                     const std::function<bool(int64_t done)>& progress = nullptr);
+/// Images to which the two give different classes. Requires scores of the same images.
+int64_t CountDiffering(const Score& a, const Score& b);
 
 /// Two runtimes on the same images.
 struct Agreement {

@@ -2,10 +2,15 @@
 // Exported models on ONNX Runtime, and both runtimes compared by the agent's own helpers.
 #include "profiler-agent/runtime/onnxruntime/onnx_network.h"
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/counter_random.h"
 #include "export/onnx_writer.h"
 #include "gmock/gmock.h"
@@ -64,6 +69,43 @@ TEST(OnnxNetworkTest, OptimisedOrNotAndExposedOrNotTheClassesAgree) {
   ASSERT_THAT(all, IsOk());
   EXPECT_EQ(all->at(kOnnxOutputName).values, *logits);
   EXPECT_THAT((*optimised)->Infer(image), IsOk());
+}
+
+TEST(OnnxNetworkTest, OpenedByItsPathInBatchesItGivesTheSameClasses) {
+  const BoundModel model = ModelAt(1);
+  const std::string bytes = WriteOnnx(model).value();
+  const std::string path = absl::StrCat(testing::TempDir(), "/opened-", ::getpid(), ".onnx");
+  std::ofstream(path, std::ios::binary) << bytes;
+  const auto opened = OnnxNetwork::Open(path);
+  std::filesystem::remove(path);
+  ASSERT_THAT(opened, IsOk());
+  const auto timed = OnnxNetwork::Create(bytes);
+  ASSERT_THAT(timed, IsOk());
+  const Shape& input = model.graph.value(model.graph.input).shape;
+  const std::vector<uint8_t> pixels = RandomPixels(50 * 28 * 28 * input[3]);
+  const ImageSet images{.height = 28, .width = 28, .channels = input[3], .pixels = pixels};
+  const auto one_by_one = ScoreImages(**timed, model.preprocessing, images);
+  const auto in_batches = ScoreInBatches(**opened, model.preprocessing, images, /*batch=*/16);  // the last one has two
+  ASSERT_THAT(one_by_one, IsOk());
+  ASSERT_THAT(in_batches, IsOk());
+  EXPECT_EQ(in_batches->images, 50);
+  EXPECT_EQ(CountDiffering(*one_by_one, *in_batches), 0);
+}
+
+TEST(OnnxNetworkTest, BatchesThatDoNotFitAreRefused) {
+  const BoundModel model = ModelAt(1);
+  const auto network = OnnxNetwork::Create(WriteOnnx(model).value());
+  ASSERT_THAT(network, IsOk());
+  const std::vector<float> image = RandomImage(model, 3);
+  EXPECT_THAT((*network)->InferBatch(image, 2), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 2 images")));
+  EXPECT_THAT((*network)->InferBatch(image, 0), StatusIs(absl::StatusCode::kInvalidArgument));
+  const auto fixed = OnnxNetwork::Create(WriteOnnx(model, {.dynamic_batch = false}).value());
+  ASSERT_THAT(fixed, IsOk());
+  std::vector<float> two = image;
+  two.insert(two.end(), image.begin(), image.end());
+  EXPECT_THAT((*fixed)->InferBatch(two, 2), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("symbolic batch")));
+  EXPECT_THAT((*fixed)->InferBatch(image, 1), IsOk());
+  EXPECT_THAT(OnnxNetwork::Open("/nonexistent.onnx"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("cannot open")));
 }
 
 TEST(OnnxNetworkTest, RuntimesAgreeByTheAgentsOwnComparison) {

@@ -63,9 +63,10 @@ std::map<std::string, OnnxOutput> OnnxSession::Run(absl::Span<const float> image
     const size_t count = info.GetElementCount();
     OnnxOutput tensor;
     tensor.shape = info.GetShape();
-    if (info.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8) {
-      const int8_t* data = outputs[i].GetTensorData<int8_t>();
-      tensor.integers.assign(data, data + count);
+    if (info.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8) {
+      // The file holds int8 values 128 higher.
+      const uint8_t* data = outputs[i].GetTensorData<uint8_t>();
+      for (size_t k = 0; k < count; ++k) tensor.integers.push_back(static_cast<int8_t>(static_cast<int>(data[k]) - 128));
     } else {
       const float* data = outputs[i].GetTensorData<float>();
       tensor.floats.assign(data, data + count);

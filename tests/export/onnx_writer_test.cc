@@ -67,6 +67,26 @@ TEST(OnnxWriterTest, WeightsKeepTheirStoredWidth) {
   EXPECT_THAT(InitializerTypes(Decode(WriteOnnx(ModelOf({16, 16})))), testing::Contains(testing::Key(onnx::TensorProto::FLOAT16)));
 }
 
+TEST(OnnxWriterTest, EightBitIntegersAreUnsignedAnd128Higher) {
+  const BoundModel model = ModelOf({8, 8});
+  const onnx::ModelProto proto = Decode(WriteOnnx(model));
+  EXPECT_THAT(InitializerTypes(proto), testing::ElementsAre(testing::Pair(onnx::TensorProto::UINT8, testing::Gt(5))));
+  std::map<std::string, std::string> raw;
+  for (const onnx::TensorProto& tensor : proto.graph().initializer()) {
+    EXPECT_NE(tensor.data_type(), onnx::TensorProto::INT8) << tensor.name();
+    raw[tensor.name()] = tensor.raw_data();
+  }
+  for (size_t i = 0; i < model.graph.operators.size(); ++i) {
+    const Operator& op = model.graph.operators[i];
+    if (!op.has_weights()) continue;
+    const std::string& stored = raw.at(SiteName(op.provenance) + ".weight.integers");
+    ASSERT_EQ(stored.size(), model.weights[i].integers.size());
+    for (size_t k = 0; k < stored.size(); ++k)
+      ASSERT_EQ(static_cast<int>(static_cast<uint8_t>(stored[k])) - 128, model.weights[i].integers[k]) << SiteName(op.provenance);
+    EXPECT_EQ(raw.at(SiteName(op.provenance) + ".weight.zero_points"), std::string(model.weights[i].scales.size(), '\x80'));
+  }
+}
+
 TEST(OnnxWriterTest, NativeInt2IsAnOptionOfNewerRuntimes) {
   const BoundModel model = ModelOf({2, 8});
   const std::string narrow = WriteOnnx(model, {.native_int2 = true}).value();

@@ -153,9 +153,15 @@ torch::Tensor BoundRunner::RunInteger(size_t i, const std::vector<torch::Tensor>
   const torch::Tensor accumulator_scale = FromVector(w.scales).to(torch::kFloat64) * static_cast<double>(in.scale);
   const torch::Tensor bias = torch::round(FromVector(w.bias).to(torch::kFloat64) / accumulator_scale);
   const torch::Tensor sums = Multiply(op, ReadCentred(op, values).to(weights_[i].scalar_type()), weights_[i]).to(torch::kFloat64) + bias;
-  const torch::Tensor real = Activate(sums * accumulator_scale, op.activation);
-  return torch::clamp(torch::round(real / static_cast<double>(out.scale)) + static_cast<double>(out.zero_point), -128.0, 127.0)
-      .to(torch::kFloat32);
+  if (op.activation == FusedActivation::kHardSigmoid) {
+    return QuantizeToIntegers(Activate(sums * accumulator_scale, op.activation), out).to(torch::kFloat32);
+  }
+  // The exact sum times one float32 factor for each channel: as the integer kernels of XNNPACK and ONNX Runtime do it, to the bit.
+  std::vector<float> factors;
+  for (const float scale : w.scales) factors.push_back(in.scale * scale / out.scale);
+  const torch::Tensor steps = torch::round(sums.to(torch::kFloat32) * FromVector(factors)) + static_cast<double>(out.zero_point);
+  const double low = op.activation == FusedActivation::kRelu ? std::max(-128.0, static_cast<double>(out.zero_point)) : -128.0;
+  return torch::clamp(steps, low, 127.0);
 }
 
 torch::Tensor BoundRunner::RunWeighted(size_t i, const std::vector<torch::Tensor>& values) const {

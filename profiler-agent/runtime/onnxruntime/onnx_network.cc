@@ -64,25 +64,41 @@ class OnnxNetworkImpl : public OnnxNetwork {
     });
   }
 
+  absl::Status Open(const std::string& path) {
+    return Guard(absl::StatusCode::kInvalidArgument, "cannot open the model", [&]() -> absl::Status {
+      session_ = Ort::Session(Environment(), path.c_str(), Ort::SessionOptions());
+      return ReadSignature();
+    });
+  }
+
   size_t input_size() const override { return static_cast<size_t>(shape_[1] * shape_[2] * shape_[3]); }
   size_t output_size() const override { return output_size_; }
 
-  absl::Status Run(absl::Span<const float> image) override { return Execute(image, absl::MakeConstSpan(&logits_index_, 1)); }
+  absl::Status Run(absl::Span<const float> image) override { return Execute(image, 1, absl::MakeConstSpan(&logits_index_, 1)); }
 
   absl::StatusOr<std::vector<float>> Infer(absl::Span<const float> image) override {
     if (absl::Status status = Run(image); !status.ok()) return status;
-    const auto* logits = outputs_[0].GetTensorData<float>();
-    std::vector<float> result(logits, logits + output_size_);
-    for (const float logit : result) {
-      if (!std::isfinite(logit)) return absl::InternalError("onnxruntime: a logit is not finite");
+    return Logits(output_size_);
+  }
+
+  absl::StatusOr<std::vector<float>> InferBatch(absl::Span<const float> images, int64_t count) override {
+    if (count < 1 || count > kMaxImageElements || images.size() != input_size() * static_cast<size_t>(count)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("onnx: expected ", count, " images of ", input_size(), " elements, found ", images.size(), " elements"));
     }
-    return result;
+    if (count != 1 && !symbolic_batch_)
+      return absl::InvalidArgumentError(absl::StrCat("onnx: expected a symbolic batch to execute ", count, " images, found 1"));
+    if (absl::Status status = Execute(images, count, absl::MakeConstSpan(&logits_index_, 1)); !status.ok()) return status;
+    const auto expected = output_size_ * static_cast<size_t>(count);
+    if (const size_t found = outputs_[0].GetTensorTypeAndShapeInfo().GetElementCount(); found != expected)
+      return absl::InternalError(absl::StrCat("onnxruntime: expected ", expected, " logits of ", count, " images, found ", found));
+    return Logits(expected);
   }
 
   absl::StatusOr<std::map<std::string, OnnxTensor>> InferAll(absl::Span<const float> image) override {
     std::vector<size_t> all(output_names_.size());
     for (size_t i = 0; i < all.size(); ++i) all[i] = i;
-    if (absl::Status status = Execute(image, all); !status.ok()) return status;
+    if (absl::Status status = Execute(image, 1, all); !status.ok()) return status;
     std::map<std::string, OnnxTensor> result;
     absl::Status status = Guard(absl::StatusCode::kInternal, "cannot read the outputs", [&]() -> absl::Status {
       for (size_t i = 0; i < all.size(); ++i) {
@@ -108,6 +124,7 @@ class OnnxNetworkImpl : public OnnxNetwork {
     if (info.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || shape_.size() != 4)
       return BadSignature("another element type or rank");
     if (shape_[0] > 1) return BadSignature(absl::StrCat("a batch of ", shape_[0]));
+    symbolic_batch_ = shape_[0] != 1;
     shape_[0] = 1;
     int64_t elements = 1;
     for (const int64_t extent : shape_) {
@@ -115,7 +132,6 @@ class OnnxNetworkImpl : public OnnxNetwork {
       elements *= extent;
       if (elements > kMaxImageElements) return BadSignature("an image that is too large");
     }
-    image_.resize(input_size());
     for (size_t i = 0; i < session_.GetOutputCount(); ++i) {
       output_names_.emplace_back(session_.GetOutputNameAllocated(i, allocator).get());
       if (session_.GetOutputTypeInfo(i).GetONNXType() != ONNX_TYPE_TENSOR) return BadSignature("an output that is no tensor");
@@ -135,11 +151,23 @@ class OnnxNetworkImpl : public OnnxNetwork {
     return absl::OkStatus();
   }
 
-  absl::Status Execute(absl::Span<const float> image, absl::Span<const size_t> wanted) {
-    if (image.size() != input_size()) {
-      return absl::InvalidArgumentError(absl::StrCat("onnx: expected an image of ", input_size(), " elements, found ", image.size()));
+  absl::StatusOr<std::vector<float>> Logits(size_t count) const {
+    const auto* logits = outputs_[0].GetTensorData<float>();
+    std::vector<float> result(logits, logits + count);
+    for (const float logit : result) {
+      if (!std::isfinite(logit)) return absl::InternalError("onnxruntime: a logit is not finite");
     }
-    Transpose(image);
+    return result;
+  }
+
+  absl::Status Execute(absl::Span<const float> images, int64_t count, absl::Span<const size_t> wanted) {
+    const size_t size = input_size();
+    if (images.size() != size * static_cast<size_t>(count)) {
+      return absl::InvalidArgumentError(absl::StrCat("onnx: expected an image of ", size, " elements, found ", images.size()));
+    }
+    image_.resize(images.size());
+    for (size_t i = 0; i < static_cast<size_t>(count); ++i) Transpose(images.subspan(i * size, size), image_.data() + i * size);
+    shape_[0] = count;
     return Guard(absl::StatusCode::kInternal, "cannot execute the model", [&]() -> absl::Status {
       const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
       const Ort::Value input = Ort::Value::CreateTensor<float>(memory, image_.data(), image_.size(), shape_.data(), shape_.size());
@@ -152,15 +180,15 @@ class OnnxNetworkImpl : public OnnxNetwork {
   }
 
   /// [H, W, C] -> [C, H, W].
-  void Transpose(absl::Span<const float> image) {
+  void Transpose(absl::Span<const float> image, float* output) const {
     const auto channels = static_cast<size_t>(shape_[1]);
     const auto pixels = static_cast<size_t>(shape_[2] * shape_[3]);
     if (channels == 1) {
-      std::copy(image.begin(), image.end(), image_.begin());
+      std::copy(image.begin(), image.end(), output);
       return;
     }
     for (size_t c = 0; c < channels; ++c) {
-      for (size_t p = 0; p < pixels; ++p) image_[c * pixels + p] = image[p * channels + c];
+      for (size_t p = 0; p < pixels; ++p) output[c * pixels + p] = image[p * channels + c];
     }
   }
 
@@ -174,14 +202,15 @@ class OnnxNetworkImpl : public OnnxNetwork {
         tensor.values.assign(data, data + count);
         return tensor;
       }
-      case ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8: {
-        const auto* data = value.GetTensorData<int8_t>();
-        tensor.values.assign(data, data + count);
+      case ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8: {
+        const auto* data = value.GetTensorData<uint8_t>();
+        tensor.values.reserve(count);
+        for (size_t i = 0; i < count; ++i) tensor.values.push_back(static_cast<float>(data[i]) - 128.0F);
         tensor.is_int8 = true;
         return tensor;
       }
       default:
-        return absl::UnimplementedError("onnx: expected outputs of type float32 or int8");
+        return absl::UnimplementedError("onnx: expected outputs of type float32 or uint8");
     }
   }
 
@@ -190,6 +219,7 @@ class OnnxNetworkImpl : public OnnxNetwork {
   std::vector<int64_t> shape_;
   std::vector<std::string> output_names_;
   size_t logits_index_ = 0;
+  bool symbolic_batch_ = false;
   size_t output_size_ = 0;
   std::vector<float> image_;
   std::vector<const char*> names_;
@@ -204,6 +234,12 @@ absl::StatusOr<std::unique_ptr<OnnxNetwork>> OnnxNetwork::Create(absl::string_vi
   }
   auto network = std::make_unique<OnnxNetworkImpl>();
   if (absl::Status status = network->Load(model_bytes, options); !status.ok()) return status;
+  return network;
+}
+
+absl::StatusOr<std::unique_ptr<OnnxNetwork>> OnnxNetwork::Open(const std::string& path) {
+  auto network = std::make_unique<OnnxNetworkImpl>();
+  if (absl::Status status = network->Open(path); !status.ok()) return status;
   return network;
 }
 

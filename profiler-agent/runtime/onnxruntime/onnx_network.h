@@ -22,7 +22,7 @@ struct OnnxNetworkOptions {
   int num_threads = 1;
 };
 
-/// An output of a model as real tensor elements: float32 as they are, int8 as their integers.
+/// An output of a model: float32 as it is; UINT8 as the int8 integers that it stands for, 128 lower (see WriteOnnx).
 struct OnnxTensor {
   std::vector<int64_t> shape;
   std::vector<float> values;
@@ -38,6 +38,13 @@ class OnnxNetwork : public NetworkInstance {
  public:
   /// Returns INVALID_ARGUMENT when ONNX Runtime cannot load the bytes or the model has another signature.
   static absl::StatusOr<std::unique_ptr<OnnxNetwork>> Create(absl::string_view model_bytes, const OnnxNetworkOptions& options = {});
+
+  /// The file at `path` as a user would open it: a session with ONNX Runtime's default options, as many threads as it likes. Same statuses.
+  static absl::StatusOr<std::unique_ptr<OnnxNetwork>> Open(const std::string& path);
+
+  /// As Infer for `count` images one after another, in one execution with that batch; logits likewise. Returns INVALID_ARGUMENT unless
+  /// `images` has count * input_size() elements and the model's batch is symbolic or `count`, else as Infer.
+  virtual absl::StatusOr<std::vector<float>> InferBatch(absl::Span<const float> images, int64_t count) = 0;
 
   /// Run, then every output by name (see OnnxOptions::expose_values). Statuses of Run.
   virtual absl::StatusOr<std::map<std::string, OnnxTensor>> InferAll(absl::Span<const float> image) = 0;
