@@ -107,7 +107,7 @@ void PageOfThousandAndFront(benchmark::State& state) {
     All().AddEvaluated();
     Check(index->Update(All().View()), state);
     benchmark::DoNotOptimize(index->Front());
-    const CandidatePage page = index->Page(after, 1000);
+    CandidatePage page = index->Page(after, 1000);
     after = page.more ? page.candidates.back().sequence : 0;
     benchmark::DoNotOptimize(page);
   }

@@ -137,6 +137,7 @@ CandidatePage CandidateIndex::Page(int64_t after, int max) const {
 
 std::vector<CandidateRow> CandidateIndex::Front() const {
   std::vector<CandidateRow> rows;
+  rows.reserve(front_.size());
   for (const size_t index : front_) rows.push_back(RowOf(index));
   if (rows.empty() && any_outside_) rows.push_back(RowOf(closest_));
   return rows;

@@ -153,7 +153,7 @@ bool TrainAndBind(const SearchView& view, SearchContext& context, const std::vec
 }
 
 std::string FailureText(const TaskRecord& task) {
-  return absl::StrCat(task.key, " failed after ", task.attempt, " attempts: ", task.error);
+  return absl::StrCat(task.key, " failed after ", task.attempt, task.attempt == 1 ? " attempt: " : " attempts: ", task.error);
 }
 
 std::string FailureCode(const TaskRecord& task) { return task.error_code.empty() ? "WORKER_FAILED" : task.error_code; }

@@ -149,7 +149,7 @@ TEST(LeftOutTest, AMemberThatFailsIsReportedAndTheOthersSucceed) {
   run.Fail("members/member-2/bind", "EXPORT_FAILED", /*retryable=*/false);
   ASSERT_EQ(run.Finish().phase, SearchPhase::kSucceeded);
   ASSERT_THAT(run.Events("left_out"), SizeIs(1));
-  EXPECT_THAT(run.Events("left_out")[0].text, HasSubstr("member-2 is left out: members/member-2/bind failed after 1 attempts: it broke"));
+  EXPECT_THAT(run.Events("left_out")[0].text, HasSubstr("member-2 is left out: members/member-2/bind failed after 1 attempt: it broke"));
   const absl::StatusOr<ReportData> report = run.app().GetReport(run.id());
   ASSERT_THAT(report, IsOk());
   EXPECT_THAT(report->front, SizeIs(3));
