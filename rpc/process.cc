@@ -50,13 +50,18 @@ std::array<int, 2> g_pipe = {-1, -1};
 }  // namespace
 
 std::string HostId() {
-  std::string machine;
-  std::ifstream("/etc/machine-id") >> machine;
-  const bool usable =
-      machine.size() == 32 && std::all_of(machine.begin(), machine.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
+  // The kernel's boot id is one for all containers on a machine, and another one on each clone of a disk image; a machine id is neither.
+  for (const char* path : {"/proc/sys/kernel/random/boot_id", "/etc/machine-id"}) {
+    std::string id;
+    std::ifstream(path) >> id;
+    id.erase(std::remove(id.begin(), id.end(), '-'), id.end());
+    if (id.size() == 32 && std::all_of(id.begin(), id.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); })) {
+      return DigestBuilder().Add("hanas host").Add(id).Build().ToHex();
+    }
+  }
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
-  return DigestBuilder().Add("hanas host").Add(usable ? machine : std::string(name.data())).Build().ToHex();
+  return DigestBuilder().Add("hanas host").Add(std::string(name.data())).Build().ToHex();
 }
 
 std::string MakeInstanceId() {

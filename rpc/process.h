@@ -12,8 +12,8 @@ namespace hanas::rpc {
 
 // What every process that talks to a coordinator needs of its operating system.
 
-/// Identity of this machine, 32 hexadecimal digits, equal for all processes on it: of /etc/machine-id, else of the host name. Measuring is
-/// exclusive per host. Thread-safe.
+/// Identity of this machine until it boots again, 32 hexadecimal digits, equal for all processes on it, those in containers included: of
+/// the kernel's boot id, else of /etc/machine-id, else of the host name. Measuring is exclusive per host. Thread-safe.
 std::string HostId();
 
 /// A fresh random identity, 32 hexadecimal digits. Thread-safe.
