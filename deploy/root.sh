@@ -5,6 +5,7 @@
 #   root.sh run COMMAND...  runs COMMAND in it, in the checkout
 #   root.sh shell           opens a shell in it
 #   root.sh where           says which environment `run` would use
+#   root.sh mirror          says which Debian mirror it would be made from
 #
 # Debian 13: the host itself, with the packages of deploy/packages.txt installed by apt-get. Any other Linux: a Docker image if a Docker daemon
 # answers, else a Debian 13 tree made by mmdebstrap, under ${XDG_CACHE_HOME:-~/.cache}/hanas, named after the package list.
@@ -186,7 +187,7 @@ DOCKERFILE
 # checkout. Git may read the checkout whoever owns it.
 inner_environment() {
   printf '%s\n' "OMP_WAIT_POLICY=passive" "CCACHE_DIR=$CCACHE_DIR" "CCACHE_BASEDIR=$repository" "CCACHE_NOHASHDIR=1" "CCACHE_MAXSIZE=5G" \
-    "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime" "LC_ALL=C.UTF-8" \
+    "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime" "LANG=C.UTF-8" "LC_ALL=C.UTF-8" \
     "CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" "GIT_CONFIG_COUNT=1" "GIT_CONFIG_KEY_0=safe.directory" "GIT_CONFIG_VALUE_0=*"
   local name
   for name in CI MAKEFLAGS HANAS_DATA_DIR TERM; do
@@ -266,7 +267,8 @@ main() {
     run) [ $# -gt 0 ] || fail "root.sh run: expected a command"; run "$@" ;;
     shell) run bash ;;
     where) where ;;
-    *) sed -n '3,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    mirror) mirror ;;
+    *) sed -n '3,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
 }
 
