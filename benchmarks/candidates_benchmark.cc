@@ -92,7 +92,7 @@ void Check(const absl::Status& status, benchmark::State& state) {
 void FromNothing(benchmark::State& state) {
   const SearchView view = All().View();
   for (auto _ : state) {
-    const std::unique_ptr<CandidateIndex> index = CandidateIndex::Create(All().job()).value();
+    const auto index = std::make_unique<CandidateIndex>(SearchContext::Create(All().job()).value());
     Check(index->Update(view), state);
     benchmark::DoNotOptimize(index->Front());
   }
@@ -100,7 +100,7 @@ void FromNothing(benchmark::State& state) {
 BENCHMARK(FromNothing)->Unit(benchmark::kMillisecond);
 
 void PageOfThousandAndFront(benchmark::State& state) {
-  const std::unique_ptr<CandidateIndex> index = CandidateIndex::Create(All().job()).value();
+  const auto index = std::make_unique<CandidateIndex>(SearchContext::Create(All().job()).value());
   Check(index->Update(All().View()), state);
   int64_t after = 0;
   for (auto _ : state) {
@@ -115,7 +115,7 @@ void PageOfThousandAndFront(benchmark::State& state) {
 BENCHMARK(PageOfThousandAndFront)->Unit(benchmark::kMillisecond);
 
 void FrontAfterARefit(benchmark::State& state) {
-  const std::unique_ptr<CandidateIndex> index = CandidateIndex::Create(All().job()).value();
+  const auto index = std::make_unique<CandidateIndex>(SearchContext::Create(All().job()).value());
   Check(index->Update(All().View()), state);
   for (auto _ : state) {
     All().ConcludeRound();

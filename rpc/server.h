@@ -18,7 +18,10 @@ namespace hanas::rpc {
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";  // loopback only; port 0: the system chooses
   std::string port_file;               // receives the port, complete or not at all, once the server answers; empty: none
-  int max_poll_threads = 2;            // that wait for new calls; each call in progress has a thread of its own besides
+  int max_poll_threads = 2;            // that wait for new short calls; each short call in progress has a thread of its own besides
+  // A peer that answers nothing, with or without calls, is gone after the sum; its calls are then cancelled.
+  absl::Duration keepalive_time = absl::Seconds(10);
+  absl::Duration keepalive_timeout = absl::Seconds(10);
 };
 
 /// A gRPC server with our limits, grpc.health.v1 and reflection. Stops when destroyed.

@@ -9,6 +9,7 @@
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "rpc/client.h"
+#include "rpc/protocol.h"
 #include "rpc/status.h"
 
 namespace hanas::rpc {
@@ -271,6 +272,7 @@ absl::Status TaskLoop::Register() {
   Backoff backoff(options_.retry);
   v1::RegisterRequest request;
   *request.mutable_party() = options_.party;
+  request.mutable_party()->set_protocol_version(kProtocolVersion);
   while (true) {
     v1::RegisterResponse response;
     grpc::ClientContext context;

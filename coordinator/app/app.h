@@ -3,23 +3,30 @@
 #define HANAS_COORDINATOR_APP_APP_H_
 
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "coordinator/app/any_update.h"
+#include "coordinator/app/artifact_collector.h"
 #include "coordinator/app/blockers.h"
 #include "coordinator/app/candidates.h"
 #include "coordinator/app/clock.h"
 #include "coordinator/app/forecast.h"
+#include "coordinator/app/group_commit.h"
 #include "coordinator/app/lease_rules.h"
 #include "coordinator/app/replay.h"
 #include "coordinator/app/report_data.h"
@@ -33,6 +40,7 @@ namespace hanas::coordinator {
 
 struct AppOptions {
   absl::Duration lease_ttl = absl::Seconds(15);  // at least 1 s
+  CollectorOptions artifacts;
 
   absl::Status Validate() const;
 };
@@ -58,9 +66,10 @@ struct TaskPage {
 };
 
 struct WatchedEvents {
-  std::vector<EventRecord> events;  // after the sequence asked for
+  std::vector<EventRecord> events;  // after the sequence asked for, in order
   SearchSnapshot search;
-  bool stopped = false;  // the application stops: ask again elsewhere, or later
+  bool complete = false;  // `events` reaches up to the last one
+  bool stopped = false;   // the application stops: ask again elsewhere, or later
 };
 
 /// A task with all that its holder needs to know.
@@ -83,12 +92,22 @@ struct RenewalReply {
   LeaseInstruction instruction = LeaseInstruction::kContinue;
 };
 
-/// The coordinator: searches, tasks and leases over a durable store. Memory is the truth for reads; a change is checked, applied, and
-/// written in one synced batch before its caller gets a reply. When a write fails the state is read back from the store, so that memory
-/// never knows more than the disk.
+/// The coordinator: searches, tasks and leases over a durable store.
 ///
-/// `store`, `artifacts` and `clock` are borrowed. Somebody calls RunOnce whenever WaitForChange returns: that is what expires leases and
-/// moves searches on. Thread-safe.
+/// Three copies of one state machine (updates.h), each following the one before it:
+///   next_    everything decided: what changes are checked against and applied to first; ahead of the disk by what is being written
+///   state_   the same changes once they are synced: what readers see
+///   driven_  the same as state_, up to when the loop last looked: what steps of searches are computed on, without the lock
+///
+/// Invariants. (1) A change is checked against next_, applied to it and queued for the disk under one hold of the lock, so the order on
+/// disk is the order of decisions. (2) state_ and driven_ hold only changes whose write returned OK: nobody reads what a crash may take
+/// back, and no reader waits for a sync. (3) Whoever gets OK has everything that the answer rests on synced; concurrent callers share one
+/// sync (group_commit.h). A refusal may rest on a change that is still on its way. (4) When a write fails, all three are read back from
+/// the store, and every change queued with it or behind it fails with its status: memory never knows more than the disk. (5) What is not
+/// worth a write (progress, deadlines) follows next_, and is lost with it.
+///
+/// `store`, `artifacts` and `clock` are borrowed. Somebody calls RunOnce whenever WaitForChange returns: that is what expires leases, moves
+/// searches on and collects artifacts. Thread-safe.
 ///
 /// Every method may return the store's statuses; UNAVAILABLE while the state could not be read back.
 class App {
@@ -96,14 +115,17 @@ class App {
   /// Recovers from what the store holds. Returns the options', the store's and LoadState's statuses.
   static absl::StatusOr<std::unique_ptr<App>> Create(Store* store, ArtifactStore* artifacts, Clock* clock, SpecParser parse_spec,
                                                      AppOptions options = {});
+  /// Stops, and writes what is queued.
+  ~App();
 
   // ---- searches ----
   /// The same request_id gives the same search; returns ALREADY_EXISTS when it was used for another job.
   absl::StatusOr<SearchSnapshot> CreateSearch(const std::string& request_id, std::string spec, SearchJob job) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND.
   absl::StatusOr<SearchSnapshot> GetSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
-  /// In order of creation.
-  absl::StatusOr<std::vector<SearchSnapshot>> ListSearches() ABSL_LOCKS_EXCLUDED(mutex_);
+  /// In order of creation, at most `limit` after the search `after`.
+  absl::StatusOr<std::vector<SearchSnapshot>> ListSearches(uint64_t after = 0, size_t limit = std::numeric_limits<size_t>::max())
+      ABSL_LOCKS_EXCLUDED(mutex_);
   /// What CreateSearch would make of the job, with its forecast, the id 0 and no specification; nothing is stored. When the latency table
   /// of the device that the target names, or of one of its kind, already tells that no network keeps the limits, the snapshot is FAILED
   /// with INFEASIBLE_LIMITS and the message that the search would end with.
@@ -125,8 +147,12 @@ class App {
   absl::StatusOr<CandidatePage> ListCandidates(uint64_t id, int64_t after, int max) ABSL_LOCKS_EXCLUDED(mutex_);
   /// The non-dominated candidates of now, ascending in latency. Returns NOT_FOUND.
   absl::StatusOr<std::vector<CandidateRow>> GetFront(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
-  /// Waits, at most `timeout`, until there is an event after `after_sequence`. Returns NOT_FOUND.
-  absl::StatusOr<WatchedEvents> WaitForEvents(uint64_t id, int64_t after_sequence, absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// At most `max_events` after `after_sequence`. Never waits. Returns NOT_FOUND.
+  absl::StatusOr<WatchedEvents> ReadEvents(uint64_t id, int64_t after_sequence, size_t max_events) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// `notify` is called, without locks, whenever the search has new events and when the application stops; it may be called once more while
+  /// EndWatch returns. Returns the watch.
+  uint64_t WatchEvents(uint64_t search, std::function<void()> notify) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndWatch(uint64_t watch) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND, FAILED_PRECONDITION until it has SUCCEEDED.
   absl::StatusOr<ReportData> GetReport(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -137,6 +163,13 @@ class App {
   /// for a party that is not registered, FAILED_PRECONDITION with SUPERSEDED for an instance that was replaced.
   absl::StatusOr<std::optional<GrantedTask>> LeaseTask(uint64_t party, const std::string& instance, absl::Duration timeout)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  /// The same without a thread that waits: `done` is called exactly once, by any thread, without locks. With a `wait` (NewWait) it waits
+  /// for a task until EndWait; a second request of the party ends the first one without a task. 0: it does not wait.
+  using LeaseDone = absl::AnyInvocable<void(absl::StatusOr<std::optional<GrantedTask>>)>;
+  void RequestTask(uint64_t party, const std::string& instance, uint64_t wait, LeaseDone done) ABSL_LOCKS_EXCLUDED(mutex_);
+  uint64_t NewWait() ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Fine when it is over already, and when it has not begun.
+  void EndWait(uint64_t wait) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND, FAILED_PRECONDITION with STALE_LEASE.
   absl::StatusOr<RenewalReply> Renew(const Renewal& renewal) ABSL_LOCKS_EXCLUDED(mutex_);
   /// The same completion twice is fine. Returns NOT_FOUND, FAILED_PRECONDITION (STALE_LEASE; ARTIFACT_MISSING when the outcome names bytes
@@ -151,34 +184,68 @@ class App {
   ArtifactStore* artifacts() { return artifacts_; }
 
   // ---- the loop ----
-  /// Expires leases and takes every step that searches are ready for.
-  absl::Status RunOnce() ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Expires leases, takes every step that searches are ready for, and removes artifacts that nothing refers to.
+  absl::Status RunOnce() ABSL_LOCKS_EXCLUDED(driver_mutex_, mutex_);
   /// Until something changed since the last RunOnce, Stop was called, or `timeout`.
   void WaitForChange(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Everything that waits returns at once, now and later.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  struct Waiting {
+    uint64_t party = 0;
+    std::string instance;
+    LeaseDone done;
+  };
+  struct Watch {
+    uint64_t search = 0;
+    std::shared_ptr<const std::function<void()>> notify;
+  };
+  using Written = absl::AnyInvocable<void(const absl::Status&)>;
+
   App(Store* store, ArtifactStore* artifacts, Clock* clock, SpecParser parse_spec, AppOptions options)
-      : store_(store), artifacts_(artifacts), clock_(clock), parse_spec_(std::move(parse_spec)), options_(options) {}
+      : store_(store),
+        artifacts_(artifacts),
+        clock_(clock),
+        parse_spec_(std::move(parse_spec)),
+        options_(options),
+        collector_(artifacts, options.artifacts) {}
 
   absl::Status Reload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckUsable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  template <typename Update>
-  absl::Status Commit(const Update& update) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Checks and applies `update` to next_ and queues it; `written` is then called once, else not at all. `made`, when given, gets what it
+  /// touched.
+  absl::Status Begin(AnyUpdate update, Written written, Changes* made = nullptr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Begin, then waits until it is written: gives the lock away meanwhile, so nothing that refers into the state survives the call.
+  absl::Status Commit(AnyUpdate update, Changes* made = nullptr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Until everything decided so far is written; gives the lock away meanwhile.
+  absl::Status AwaitWritten() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Reply(Written written) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);  // called when everything decided so far is written
+  void Follow(const Changes& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Publish(std::vector<PendingChange>& group, const absl::Status& written) ABSL_LOCKS_EXCLUDED(mutex_);
+  void NoteDue(const Changes& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   SearchSnapshot Snapshot(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   PhaseRecord LiveProgress(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t WallMicros() { return absl::ToUnixMicros(clock_->Wall()); }
   absl::StatusOr<SearchSnapshot> ShowAfter(const absl::Status& committed, uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Takes in what there is when a search's candidates are asked for the first time, which may take long, without the lock.
+  absl::Status PrepareCandidates(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<CandidateIndex*> CandidatesOf(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<SearchContext*> ContextOf(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::optional<GrantedTask>> TryLease(uint64_t party, const std::string& instance) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<GrantedTask> Describe(uint64_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void DropReplacedCheckpoints(uint64_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status ExpireLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status EnforceWallBudget(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Drive(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::shared_ptr<SearchContext>> ContextOf(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  GrantedTask Describe(const TaskRecord& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<GrantedTask> Complement(GrantedTask granted) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Takes `done` when there is a task for the party.
+  absl::StatusOr<bool> TryLease(uint64_t party, const std::string& instance, LeaseDone& done) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GrantWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Touch(uint64_t party) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { live_.parties[party] = clock_->Monotonic(); }
+
+  absl::Status EnforceWallBudgets(const std::set<uint64_t>& due) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<bool> EnforceWallBudget(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status ExpireLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<bool> Drive(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status CollectArtifacts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
 
   Store* const store_;
   ArtifactStore* const artifacts_;
@@ -186,17 +253,34 @@ class App {
   const SpecParser parse_spec_;
   const AppOptions options_;
 
+  absl::Mutex driver_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);  // held by whoever takes steps
+  State driven_ ABSL_GUARDED_BY(driver_mutex_);
+  int64_t driven_generation_ ABSL_GUARDED_BY(driver_mutex_) = 0;
+  std::optional<absl::Duration> last_sweep_ ABSL_GUARDED_BY(driver_mutex_);
+  ArtifactCollector collector_ ABSL_GUARDED_BY(driver_mutex_);
+
   absl::Mutex mutex_;
+  State next_ ABSL_GUARDED_BY(mutex_);
   State state_ ABSL_GUARDED_BY(mutex_);
   LiveState live_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, std::unique_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::shared_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::unique_ptr<CandidateIndex>> candidates_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, absl::Duration> phase_started_
-      ABSL_GUARDED_BY(mutex_);                          // since when the current phase's seconds are not in its record
-  absl::Status broken_ ABSL_GUARDED_BY(mutex_);         // why the state could not be read back
-  int64_t version_ ABSL_GUARDED_BY(mutex_) = 1;         // changes so far
-  int64_t driven_version_ ABSL_GUARDED_BY(mutex_) = 0;  // those that the last RunOnce saw
+      ABSL_GUARDED_BY(mutex_);                                   // since when the current phase's seconds are not in its record
+  absl::Status broken_ ABSL_GUARDED_BY(mutex_);                  // why the state could not be read back
+  int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;               // times that it was read back
+  std::vector<AnyUpdate> behind_ ABSL_GUARDED_BY(mutex_);        // what driven_ lacks of state_
+  std::set<uint64_t> due_ ABSL_GUARDED_BY(mutex_);               // searches that changed since the last RunOnce
+  bool collect_ ABSL_GUARDED_BY(mutex_) = true;                  // an artifact may have lost its last reference
+  std::set<std::string> named_ ABSL_GUARDED_BY(mutex_);          // artifacts named since the last collection began
+  std::map<uint64_t, Waiting> waiting_ ABSL_GUARDED_BY(mutex_);  // by wait: the first come first
+  std::map<uint64_t, Watch> watches_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;  // of waits and watches
+  bool granting_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Duration rest_ ABSL_GUARDED_BY(mutex_);  // that the loop owes to others
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::unique_ptr<GroupCommit> log_;  // set by Create
 };
 
 }  // namespace hanas::coordinator

@@ -10,12 +10,6 @@
 
 namespace hanas::coordinator {
 
-absl::StatusOr<std::unique_ptr<CandidateIndex>> CandidateIndex::Create(const SearchJob& job) {
-  absl::StatusOr<std::unique_ptr<SearchContext>> context = SearchContext::Create(job);
-  if (!context.ok()) return context.status();
-  return std::unique_ptr<CandidateIndex>(new CandidateIndex(*std::move(context)));
-}
-
 void CandidateIndex::AddAsked(const SearchView& view) {
   // Tasks are made in the order in which their networks were asked.
   const std::vector<uint64_t>& tasks = view.search().tasks_in_order;

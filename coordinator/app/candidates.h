@@ -38,8 +38,8 @@ struct CandidatePage {
 /// Holds nothing that is not recomputed from the state. Thread-compatible.
 class CandidateIndex {
  public:
-  /// Returns INVALID_ARGUMENT for a space that is not valid.
-  static absl::StatusOr<std::unique_ptr<CandidateIndex>> Create(const SearchJob& job);
+  /// Of the search that `context` was made for.
+  explicit CandidateIndex(std::shared_ptr<SearchContext> context) : context_(std::move(context)) {}
 
   /// Takes in what is done by now. `view` must be of the search that the index was created for, and grow from call to call. Returns the
   /// statuses of SearchContext::Scorer and FitLatency.
@@ -63,14 +63,13 @@ class CandidateIndex {
     bool evaluated = false;
   };
 
-  explicit CandidateIndex(std::unique_ptr<SearchContext> context) : context_(std::move(context)) {}
   void AddAsked(const SearchView& view);
   absl::Status AddResults(const SearchView& view);
   absl::Status Recalibrate(const SearchView& view);
   void Judge(const SearchView& view, size_t index);
   CandidateRow RowOf(size_t index) const;
 
-  std::unique_ptr<SearchContext> context_;
+  const std::shared_ptr<SearchContext> context_;
   std::vector<Entry> entries_;           // by sequence - 1
   std::map<std::string, size_t> first_;  // of an evaluation task's networks in entries_, by its key
   std::vector<size_t> front_;            // ascending latency, descending error

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/app/lease_rules.h"
 
+#include <algorithm>
+
 namespace hanas::coordinator {
 namespace {
 
@@ -27,22 +29,40 @@ bool IsAgentOf(const PartyRecord& party, const SearchRecord& search) {
 }
 
 bool IsAwaited(const State& state, const LiveState& live, absl::Duration now, const std::string& host) {
+  if (live.ready_measuring.empty()) return false;
   for (const auto& [id, party] : state.parties) {
     const auto seen = live.parties.find(id);
     if (!party.agent || party.host != host || seen == live.parties.end() || now - seen->second > kAbsentAfter) continue;
-    for (const auto& [task_id, task] : state.tasks) {
-      const SearchRecord& search = state.searches.at(task.search).record;
-      if (task.state == TaskState::kReady && IsMeasuring(task.work) && !search.paused && IsAgentOf(party, search)) return true;
+    for (const uint64_t task : live.ready_measuring) {
+      const TaskRecord* ready = state.FindTask(task);  // of a reader's state, which may not have it yet
+      if (ready == nullptr) continue;
+      const SearchRecord& search = state.searches.at(ready->search).record;
+      if (!search.paused && IsAgentOf(party, search)) return true;
     }
   }
   return false;
 }
 
-bool MayGrant(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task, const PartyRecord& party) {
-  const SearchRecord& search = state.searches.at(task.search).record;
-  if (search.paused || HasActiveLease(state, live, party.host, /*measuring=*/true)) return false;
-  if (IsMeasuring(task.work)) return IsAgentOf(party, search) && !HasActiveLease(state, live, party.host, /*measuring=*/false);
-  return !party.agent && !IsAwaited(state, live, now, party.host);
+void FollowTask(const TaskRecord& task, LiveState& live) {
+  std::set<uint64_t>& ready = IsMeasuring(task.work) ? live.ready_measuring : live.ready_computing;
+  if (task.state == TaskState::kReady) {
+    ready.insert(task.id);
+  } else {
+    ready.erase(task.id);
+  }
+  if (task.state != TaskState::kLeased) live.leases.erase(task.id);
+}
+
+uint64_t ChooseTask(const State& state, const LiveState& live, absl::Duration now, const PartyRecord& party) {
+  const std::set<uint64_t>& ready = party.agent ? live.ready_measuring : live.ready_computing;
+  if (ready.empty() || HasActiveLease(state, live, party.host, /*measuring=*/true)) return 0;
+  if (party.agent ? HasActiveLease(state, live, party.host, /*measuring=*/false) : IsAwaited(state, live, now, party.host)) return 0;
+  const auto fits = [&](uint64_t task) {
+    const SearchRecord& search = state.searches.at(state.tasks.at(task).search).record;
+    return !search.paused && (!party.agent || IsAgentOf(party, search));
+  };
+  const auto chosen = std::find_if(ready.begin(), ready.end(), fits);
+  return chosen == ready.end() ? 0 : *chosen;
 }
 
 LeaseInstruction InstructionFor(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -26,7 +27,13 @@ struct LiveLease {
 struct LiveState {
   std::map<uint64_t, LiveLease> leases;
   std::map<uint64_t, absl::Duration> parties;
+  // Tasks in state kReady, by who may lease them: an index of the state, so that a decision looks at nothing else.
+  std::set<uint64_t> ready_computing;
+  std::set<uint64_t> ready_measuring;
 };
+
+/// Brings the index and the leases up to a task that was changed or loaded.
+void FollowTask(const TaskRecord& task, LiveState& live);
 
 /// A party that was silent for so long holds up nobody: its host is not kept free for it.
 inline constexpr absl::Duration kAbsentAfter = absl::Seconds(60);
@@ -44,8 +51,8 @@ bool HasActiveLease(const State& state, const LiveState& live, const std::string
 /// A measuring task is ready whose agent lives on `host`.
 bool IsAwaited(const State& state, const LiveState& live, absl::Duration now, const std::string& host);
 
-/// Whether `task`, which is ready, may be granted to `party` now.
-bool MayGrant(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task, const PartyRecord& party);
+/// The ready task that `party` gets now, the oldest that fits; 0 when there is none.
+uint64_t ChooseTask(const State& state, const LiveState& live, absl::Duration now, const PartyRecord& party);
 
 /// What the holder of a live lease is told at renewal.
 LeaseInstruction InstructionFor(const State& state, const LiveState& live, absl::Duration now, const TaskRecord& task);

@@ -16,11 +16,13 @@ absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const Searc
 }
 
 const std::vector<OpKey>& SearchContext::Keys(const BackendCaps& caps) {
+  absl::MutexLock lock(&mutex_);
   if (!keys_.has_value()) keys_ = EnumerateOpKeys(lowering_, caps);
   return *keys_;
 }
 
 absl::StatusOr<const CandidateScorer*> SearchContext::Scorer(const SearchView& view) {
+  absl::MutexLock lock(&mutex_);
   if (!scorer_.has_value()) {
     absl::StatusOr<CandidateScorer> scorer = CandidateScorer::Create(lowering_, view.record().caps, view.Table(), LatencyCalibration{});
     if (!scorer.ok()) return scorer.status();

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "coordinator/app/search_view.h"
 #include "coordinator/calibration/calibration.h"
@@ -30,7 +32,7 @@ struct FittedLatency {
 /// What is expensive to derive from a search's state, kept while the process lives. Holds nothing that is not recomputed from the state, so
 /// losing it costs time only.
 ///
-/// Confined to the holder of the application's lock.
+/// Thread-safe: what is derived once is derived under a lock of its own, and never changes after.
 class SearchContext {
  public:
   /// Returns INVALID_ARGUMENT for a space that is not valid.
@@ -39,9 +41,9 @@ class SearchContext {
   const SearchSpace& space() const { return lowering_.space(); }
   const Lowering& lowering() const { return lowering_; }
   /// Every operator key of the space on the search's device.
-  const std::vector<OpKey>& Keys(const BackendCaps& caps);
+  const std::vector<OpKey>& Keys(const BackendCaps& caps) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Requires a complete table. Returns CandidateScorer::Create's statuses.
-  absl::StatusOr<const CandidateScorer*> Scorer(const SearchView& view);
+  absl::StatusOr<const CandidateScorer*> Scorer(const SearchView& view) ABSL_LOCKS_EXCLUDED(mutex_);
 
   std::string GraphDigestOf(const Architecture& architecture) const;
   std::string PlanDigestOf(const Architecture& architecture, const BackendCaps& caps) const;
@@ -55,8 +57,9 @@ class SearchContext {
   explicit SearchContext(SearchSpace space) : lowering_(std::move(space)) {}
 
   const Lowering lowering_;
-  std::optional<std::vector<OpKey>> keys_;
-  std::optional<CandidateScorer> scorer_;
+  absl::Mutex mutex_;
+  std::optional<std::vector<OpKey>> keys_ ABSL_GUARDED_BY(mutex_);
+  std::optional<CandidateScorer> scorer_ ABSL_GUARDED_BY(mutex_);
 };
 
 /// Costs in the order of limits: latency (microseconds, with `calibration`), size, peak memory, MACs.

@@ -68,6 +68,7 @@ class Loader {
     if (!job.ok()) return Broken(absl::StrCat("the specification of search ", record.id, " is not valid: ", job.status().message()));
     SearchState& search = state_.searches[record.id];
     search.job = std::make_shared<const SearchJob>(*std::move(job));
+    if (!record.request_id.empty()) state_.requests[record.request_id] = record.id;
     search.record = std::move(record);
     return absl::OkStatus();
   }
@@ -160,6 +161,15 @@ const PartyRecord* State::FindParty(uint64_t id) const { return FindIn(parties, 
 const TaskRecord* State::FindTask(const SearchState& search, const std::string& key) const {
   const auto found = search.tasks.find(key);
   return found == search.tasks.end() ? nullptr : FindTask(found->second);
+}
+
+State Extract(const State& state, const SearchState& search) {
+  State extract = {.counter = state.counter, .parties = state.parties};
+  extract.searches.emplace(search.record.id, search);
+  for (const auto& [key, id] : search.tasks) extract.tasks.emplace(id, state.tasks.at(id));
+  const Digest context = ContextDigest(search.record.device, search.record.caps);
+  if (const auto table = state.tables.find(context); table != state.tables.end()) extract.tables.insert(*table);
+  return extract;
 }
 
 std::vector<StoreChange> BatchOf(const State& state, const Changes& changes) {

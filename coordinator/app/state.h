@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -59,7 +60,8 @@ struct State {
   std::map<uint64_t, SearchState> searches;
   std::map<uint64_t, TaskRecord> tasks;
   std::map<uint64_t, PartyRecord> parties;
-  std::map<Digest, LatencyTable> tables;  // by context
+  std::map<Digest, LatencyTable> tables;                // by context
+  absl::flat_hash_map<std::string, uint64_t> requests;  // searches by request id; an index
 
   const SearchState* FindSearch(uint64_t id) const;
   const TaskRecord* FindTask(uint64_t id) const;
@@ -67,6 +69,9 @@ struct State {
   /// The task of a search with this key, or null.
   const TaskRecord* FindTask(const SearchState& search, const std::string& key) const;
 };
+
+/// A state of this search alone: its tasks, its table, and the parties.
+State Extract(const State& state, const SearchState& search);
 
 /// Which records an update touched.
 struct Changes {

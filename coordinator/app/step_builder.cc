@@ -19,7 +19,9 @@ void InBatches(size_t count, Make make) {
 
 }  // namespace
 
-AdvanceSearchUpdate StepOf(const SearchView& view) { return {.search = view.record().id, .expected = view.record().phase}; }
+AdvanceSearchUpdate StepOf(const SearchView& view) {
+  return {.search = view.record().id, .expected = view.record().phase, .expected_events = view.record().num_events};
+}
 
 AdvanceSearchUpdate FailStep(const SearchView& view, std::string code, std::string message) {
   AdvanceSearchUpdate step = StepOf(view);

@@ -85,12 +85,9 @@ void TakeRows(State& state, const TaskRecord& task, const MeasureOperatorsOutcom
 
 absl::Status CreateSearchUpdate::Check(const State& state) const {
   if (job == nullptr) return absl::InvalidArgumentError("expected a job, found none");
-  for (const auto& [id, search] : state.searches) {
-    if (!request_id.empty() && search.record.request_id == request_id) {
-      return absl::AlreadyExistsError(absl::StrCat("request ", request_id, " made searches/", id));
-    }
-  }
-  return absl::OkStatus();
+  const auto made = state.requests.find(request_id);
+  if (made == state.requests.end()) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrCat("request ", request_id, " made searches/", made->second));
 }
 
 void CreateSearchUpdate::Apply(State& state, Changes& changes) const {
@@ -99,6 +96,7 @@ void CreateSearchUpdate::Apply(State& state, Changes& changes) const {
   search.job = job;
   search.record = {.id = id, .request_id = request_id, .spec = spec, .job_digest = JobDigest(*job)};
   search.record.create_time_us = now_us;
+  if (!request_id.empty()) state.requests[request_id] = id;
   EnterPhase(search, SearchPhase::kPending, changes);
 }
 
@@ -339,7 +337,7 @@ void RecordRoundUpdate::Apply(State& state, Changes& changes) const {
 absl::Status AdvanceSearchUpdate::Check(const State& state) const {
   const SearchState* found = state.FindSearch(search);
   if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", search));
-  if (found->record.phase != expected || found->record.paused)
+  if (found->record.phase != expected || found->record.paused || found->record.num_events != expected_events)
     return absl::AbortedError(absl::StrCat("the search has moved on: searches/", search));
   for (const auto& [key, work] : tasks) {
     if (found->tasks.contains(key)) return absl::AbortedError(absl::StrCat("the search has the task ", key, " already: searches/", search));

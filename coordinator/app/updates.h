@@ -151,6 +151,7 @@ struct AdvanceSearchUpdate {
 
   uint64_t search = 0;
   SearchPhase expected = SearchPhase::kPending;
+  int64_t expected_events = 0;  // recorded when the step was computed: everything that users do to a search is an event
   std::optional<SearchPhase> next;
   std::string error;  // of kFailed
   std::string error_code;

@@ -6,6 +6,7 @@
 
 #include <grpcpp/impl/service_type.h>
 
+#include "absl/time/time.h"
 #include "coordinator/app/app.h"
 
 namespace hanas::coordinator {
@@ -13,7 +14,12 @@ namespace hanas::coordinator {
 // The coordinator's gRPC services. A handler validates, converts, makes one application call and converts back: no state, no policy, no
 // locks. Arguments are borrowed and must outlive the service. Thread-safe.
 
-std::unique_ptr<grpc::Service> CreateSearchService(App* app);
+struct WatchOptions {
+  absl::Duration progress_interval = absl::Seconds(1);  // between messages about what goes on, while nothing is recorded
+  absl::Duration max_stall = absl::Seconds(30);         // that one message may wait for the client to read
+};
+
+std::unique_ptr<grpc::Service> CreateSearchService(App* app, WatchOptions options = {});
 std::unique_ptr<grpc::Service> CreateTaskService(App* app);
 std::unique_ptr<grpc::Service> CreateArtifactService(App* app);
 

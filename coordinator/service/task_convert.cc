@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "core/base/field_violation.h"
 #include "core/space/search_space.h"
 #include "rpc/convert/device.h"
 #include "rpc/convert/job.h"
@@ -212,18 +213,20 @@ DeviceDescription FromProto(const v1::DeviceContext& proto) {
 
 }  // namespace
 
-absl::StatusOr<uint64_t> IdFromName(absl::string_view name, absl::string_view collection) {
+absl::StatusOr<uint64_t> IdFromName(absl::string_view name, absl::string_view collection, absl::string_view field) {
   absl::string_view number = name;
   uint64_t id = 0;
-  const bool good =
-      absl::ConsumePrefix(&number, collection) && absl::ConsumePrefix(&number, "/") && absl::SimpleAtoi(number, &id) && id > 0;
+  const bool good = absl::ConsumePrefix(&number, collection) && absl::ConsumePrefix(&number, "/") &&
+                    number.find_first_not_of("0123456789") == absl::string_view::npos && absl::SimpleAtoi(number, &id) && id > 0;
   if (good) return id;
-  return absl::InvalidArgumentError(
-      absl::StrCat("expected a name like \"", collection, "/12\", found \"", absl::CHexEscape(name.substr(0, 80)), "\""));
+  FieldViolations violations;
+  violations.Add(std::string(field),
+                 absl::StrCat("expected a name like \"", collection, "/12\", found \"", absl::CHexEscape(name.substr(0, 80)), "\""));
+  return violations.ToStatus();
 }
 
 absl::StatusOr<uint64_t> PartyIdFromName(absl::string_view name) {
-  return IdFromName(name, absl::StartsWith(name, "devices/") ? "devices" : "workers");
+  return IdFromName(name, absl::StartsWith(name, "devices/") ? "devices" : "workers", "party");
 }
 
 std::string PartyName(const PartyRecord& party) { return absl::StrCat(party.agent ? "devices/" : "workers/", party.id); }
@@ -281,7 +284,7 @@ absl::StatusOr<Holder> HolderFromProto(absl::string_view party, absl::string_vie
                                        uint64_t fencing_token) {
   const absl::StatusOr<uint64_t> party_id = PartyIdFromName(party);
   if (!party_id.ok()) return party_id.status();
-  const absl::StatusOr<uint64_t> task_id = IdFromName(task, "tasks");
+  const absl::StatusOr<uint64_t> task_id = IdFromName(task, "tasks", "task");
   if (!task_id.ok()) return task_id.status();
   return Holder{.party = *party_id, .instance = std::string(instance), .task = *task_id, .fencing_token = fencing_token};
 }

@@ -14,8 +14,8 @@ namespace hanas::coordinator {
 // Wire <-> application for parties, tasks and outcomes. XFromProto returns INVALID_ARGUMENT saying what was expected and found.
 // Thread-safe: free functions without state.
 
-/// The number of "tasks/12" for the collection "tasks".
-absl::StatusOr<uint64_t> IdFromName(absl::string_view name, absl::string_view collection);
+/// The number of "tasks/12" for the collection "tasks". `field` is the path of what is blamed for another name.
+absl::StatusOr<uint64_t> IdFromName(absl::string_view name, absl::string_view collection, absl::string_view field = "name");
 /// The number of "workers/3" or "devices/4".
 absl::StatusOr<uint64_t> PartyIdFromName(absl::string_view name);
 std::string PartyName(const PartyRecord& party);

@@ -11,12 +11,14 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/error_reason.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -109,7 +111,7 @@ absl::Status CheckSha256(absl::string_view sha256) {
 }
 
 absl::StatusOr<std::unique_ptr<ArtifactStore>> ArtifactStore::Open(std::string directory) {
-  for (const char* name : {"complete", "partial"}) {
+  for (const char* name : {"complete", "partial", "removed"}) {
     std::error_code error;
     std::filesystem::create_directories(directory + "/" + name, error);
     if (error) return FromErrno(error.value(), "making", absl::StrCat(directory, "/", name));
@@ -144,8 +146,10 @@ absl::Status ArtifactStore::WritePart(const ArtifactRef& artifact, int64_t offse
   const int64_t size = FileSize(file);
   const auto length = static_cast<int64_t>(data.size());
   if (offset < 0 || offset > size || length > artifact.size_bytes - offset) {
-    return absl::OutOfRangeError(absl::StrCat("expected data from an offset of at most ", size, " that end within ", artifact.size_bytes,
-                                              " bytes, found ", length, " bytes at ", offset, " for ", artifact.sha256));
+    return WithReason(
+        absl::OutOfRangeError(absl::StrCat("expected data from an offset of at most ", size, " that end within ", artifact.size_bytes,
+                                           " bytes, found ", length, " bytes at ", offset, " for ", artifact.sha256)),
+        "UPLOAD_OUT_OF_RANGE");
   }
   return WriteAll(file, data, offset, path);
 }
@@ -159,15 +163,17 @@ absl::Status ArtifactStore::Finish(const ArtifactRef& artifact) {
   const absl::Cleanup close_file = [file] { close(file); };
   const int64_t size = FileSize(file);
   if (size < artifact.size_bytes) {
-    return absl::FailedPreconditionError(absl::StrCat("expected ", artifact.size_bytes, " bytes, received ", size,
-                                                      "; continue the upload of ", artifact.sha256, " from there"));
+    return WithReason(absl::FailedPreconditionError(absl::StrCat("expected ", artifact.size_bytes, " bytes, received ", size,
+                                                                 "; continue the upload of ", artifact.sha256, " from there")),
+                      "UPLOAD_INCOMPLETE");
   }
   const absl::StatusOr<std::string> digest = HashFile(file, path);
   if (!digest.ok()) return digest.status();
   if (*digest != artifact.sha256 || size != artifact.size_bytes) {
     unlink(path.c_str());
-    return absl::DataLossError(absl::StrCat("expected ", artifact.size_bytes, " bytes with SHA-256 ", artifact.sha256, ", found ", size,
-                                            " with ", *digest, "; the upload was dropped, send it again"));
+    return WithReason(absl::DataLossError(absl::StrCat("expected ", artifact.size_bytes, " bytes with SHA-256 ", artifact.sha256,
+                                                       ", found ", size, " with ", *digest, "; the upload was dropped, send it again")),
+                      "DIGEST_MISMATCH");
   }
   if (fsync(file) != 0) return FromErrno(errno, "syncing", path);
   if (rename(path.c_str(), CompletePath(artifact.sha256).c_str()) != 0 && !Contains(artifact.sha256))
@@ -205,11 +211,35 @@ absl::StatusOr<std::string> ArtifactStore::Read(absl::string_view sha256, int64_
   return data;
 }
 
+absl::StatusOr<std::vector<std::string>> ArtifactStore::List() const {
+  std::set<std::string> digests;
+  for (const char* name : {"complete", "partial"}) {
+    const std::string path = absl::StrCat(directory_, "/", name);
+    std::error_code error;
+    for (std::filesystem::directory_iterator file(path, error), end; !error && file != end; file.increment(error)) {
+      if (std::string digest = file->path().filename().string(); CheckSha256(digest).ok()) digests.insert(std::move(digest));
+    }
+    if (error) return FromErrno(error.value(), "listing", path);
+  }
+  return std::vector<std::string>(digests.begin(), digests.end());
+}
+
 absl::Status ArtifactStore::Remove(absl::string_view sha256) {
   if (absl::Status status = CheckSha256(sha256); !status.ok()) return status;
-  const std::string path = CompletePath(sha256);
-  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
-  return FromErrno(errno, "removing", path);
+  for (const std::string& path : {CompletePath(sha256), PartialPath(sha256)}) {
+    if (rename(path.c_str(), absl::StrCat(directory_, "/removed/", sha256).c_str()) != 0 && errno != ENOENT)
+      return FromErrno(errno, "removing", path);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ArtifactStore::Purge() {
+  const std::string path = absl::StrCat(directory_, "/removed");
+  std::error_code error;
+  for (std::filesystem::directory_iterator file(path, error), end; !error && file != end; file.increment(error)) {
+    if (unlink(file->path().c_str()) != 0 && errno != ENOENT) return FromErrno(errno, "removing", file->path().string());
+  }
+  return error ? FromErrno(error.value(), "listing", path) : absl::OkStatus();
 }
 
 }  // namespace hanas::coordinator

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,7 +24,7 @@ struct ArtifactRef {
 /// Returns INVALID_ARGUMENT unless `sha256` is 64 lower-case hexadecimal digits, which also keeps it a plain file name.
 absl::Status CheckSha256(absl::string_view sha256);
 
-/// Content-addressed files in a directory: `complete/<sha256>` and `partial/<sha256>`.
+/// Content-addressed files in a directory: `complete/<sha256>` and `partial/<sha256>`, and `removed/` on the way out.
 ///
 /// Invariant: a file under complete/ has the bytes its name says, synced; a crash leaves at most partial files, which a later upload of the
 /// same artifact continues. Thread-safe: two uploads of one artifact write the same bytes.
@@ -41,11 +42,12 @@ class ArtifactStore {
   absl::StatusOr<UploadState> Stat(absl::string_view sha256) const;
   bool Contains(absl::string_view sha256) const;
 
-  /// Writes `data` at `offset` of the partial file. Returns INVALID_ARGUMENT for a bad reference, OUT_OF_RANGE when `offset` leaves a hole
-  /// or the data go beyond the artifact's size, RESOURCE_EXHAUSTED when the disk is full. Of a complete artifact it does nothing.
+  /// Writes `data` at `offset` of the partial file. Returns INVALID_ARGUMENT for a bad reference, OUT_OF_RANGE (UPLOAD_OUT_OF_RANGE) when
+  /// `offset` leaves a hole or the data go beyond the artifact's size, RESOURCE_EXHAUSTED when the disk is full. Of a complete artifact it
+  /// does nothing.
   absl::Status WritePart(const ArtifactRef& artifact, int64_t offset, absl::string_view data);
-  /// Verifies, syncs and publishes. Returns FAILED_PRECONDITION when bytes are missing, DATA_LOSS when the digest is another (the partial
-  /// file is then removed: upload it again).
+  /// Verifies, syncs and publishes. Returns FAILED_PRECONDITION (UPLOAD_INCOMPLETE) when bytes are missing, DATA_LOSS (DIGEST_MISMATCH)
+  /// when the digest is another (the partial file is then removed: upload it again).
   absl::Status Finish(const ArtifactRef& artifact);
 
   /// WritePart and Finish of bytes at hand.
@@ -54,9 +56,15 @@ class ArtifactStore {
   /// At most `max_bytes` from `offset`; empty at the end. Returns NOT_FOUND, or OUT_OF_RANGE beyond the end.
   absl::StatusOr<std::string> Read(absl::string_view sha256, int64_t offset, int64_t max_bytes) const;
 
-  /// Removes a complete artifact; fine when there is none. Who references what is the caller's to know. Returns INVALID_ARGUMENT for a bad
-  /// digest.
+  /// The digests of all artifacts, complete and partial, ascending. Files of other names are left out. Returns UNAVAILABLE or
+  /// PERMISSION_DENIED when the directories cannot be read.
+  absl::StatusOr<std::vector<std::string>> List() const;
+
+  /// Takes an artifact, and what was received of it, out of the store; fine when there is none. Who references what is the caller's to
+  /// know. Quick: the bytes go with the next Purge. Returns INVALID_ARGUMENT for a bad digest, and the errno's status.
   absl::Status Remove(absl::string_view sha256);
+  /// Frees the space of what was removed, which may take a while. Returns the errno's status; another call tries again.
+  absl::Status Purge();
 
  private:
   explicit ArtifactStore(std::string directory) : directory_(std::move(directory)) {}

@@ -89,6 +89,7 @@ class AppHarness {
   FakeClock& clock() { return clock_; }
   MemoryDisk& disk() { return *disk_; }
   ArtifactStore& artifacts() { return *artifacts_; }
+  const std::string& directory() const { return directory_; }  // of the artifacts
   const FakeEvaluator& evaluator() const { return *evaluator_; }
 
  private:

@@ -1,93 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// The coordinator's services over an in-process channel: what a user, a worker and an agent see of them.
+// The coordinator's services on loopback: what a user, a worker and an agent see of them.
 
-#include <stdlib.h>
-
-#include <filesystem>
-#include <memory>
+#include <future>
 
 #include <gmock/gmock.h>
-#include <grpcpp/grpcpp.h>
-#include <gtest/gtest.h>
 
-#include "coordinator/app/app.h"
-#include "coordinator/service/search_convert.h"
-#include "coordinator/service/services.h"
-#include "coordinator/store/memory_store.h"
-#include "proto/hanas/v1/search.grpc.pb.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
-#include "rpc/convert/job.h"
+#include "absl/strings/str_cat.h"
+#include "rpc/client.h"
+#include "rpc/request.h"
 #include "rpc/status.h"
-#include "tests/core/small_space.h"
+#include "tests/coordinator/services_fixture.h"
 
 namespace hanas::coordinator {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 
-SearchJob SmallJob() {
-  SearchJob job = {.name = "small", .seed = 3};
-  job.dataset = {.name = "data", .directory = "data", .validation_images = 1000};
-  job.space = SmallSpaceSpec();
-  return job;
-}
+/// The status of a call as its caller reads it.
+absl::Status Read(const grpc::Status& status) { return rpc::FromGrpcStatus(status); }
 
-class ServicesTest : public testing::Test {
- protected:
-  ServicesTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "hanas-services-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-    store_ = MemoryStore::Open(std::make_shared<MemoryDisk>()).value();
-    artifacts_ = ArtifactStore::Open(directory_).value();
-    app_ = App::Create(store_.get(), artifacts_.get(), &clock_, ParseSpec).value();
-    services_.push_back(CreateSearchService(app_.get()));
-    services_.push_back(CreateTaskService(app_.get()));
-    services_.push_back(CreateArtifactService(app_.get()));
-    grpc::ServerBuilder builder;
-    for (const auto& service : services_) builder.RegisterService(service.get());
-    server_ = builder.BuildAndStart();
-    const std::shared_ptr<grpc::Channel> channel = server_->InProcessChannel({});
-    searches_ = v1::SearchService::NewStub(channel);
-    tasks_ = v1::TaskService::NewStub(channel);
-    files_ = v1::ArtifactService::NewStub(channel);
-  }
-  ~ServicesTest() override {
-    app_->Stop();
-    server_->Shutdown();
-    std::filesystem::remove_all(directory_);
-  }
-
-  grpc::Status Create(const SearchJob& job, const std::string& request_id, v1::Search* search) {
-    grpc::ClientContext context;
-    v1::CreateSearchRequest request;
-    *request.mutable_spec() = rpc::ToProto(job);
-    request.set_request_id(request_id);
-    return searches_->CreateSearch(&context, request, search);
-  }
-  std::string RegisterAgent() {
-    grpc::ClientContext context;
-    v1::RegisterRequest request;
-    request.mutable_party()->set_name("local");
-    request.mutable_party()->set_instance_id("1");
-    request.mutable_party()->set_host_id("host");
-    request.mutable_party()->mutable_agent()->mutable_device()->set_cpu("cpu");
-    request.mutable_party()->mutable_agent()->mutable_caps()->set_name("xnnpack");
-    v1::RegisterResponse response;
-    EXPECT_TRUE(tasks_->Register(&context, request, &response).ok());
-    return response.party();
-  }
-
-  std::string directory_;
-  FakeClock clock_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<ArtifactStore> artifacts_;
-  std::unique_ptr<App> app_;
-  std::vector<std::unique_ptr<grpc::Service>> services_;
-  std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<v1::SearchService::Stub> searches_;
-  std::unique_ptr<v1::TaskService::Stub> tasks_;
-  std::unique_ptr<v1::ArtifactService::Stub> files_;
-};
+auto BlamesOnly(const std::string& path) { return ElementsAre(Field(&FieldViolation::path, path)); }
 
 TEST_F(ServicesTest, SameRequestIsTheSameSearch) {
   v1::Search first;
@@ -148,49 +82,181 @@ TEST_F(ServicesTest, UnknownPartyIsToldToRegister) {
   EXPECT_TRUE(HasReason(rpc::FromGrpcStatus(tasks_->LeaseTask(&context, lease, &leased)), "UNKNOWN_PARTY"));
 }
 
-TEST_F(ServicesTest, WatchGivesEventsInOrderAndEndsWithTheSearch) {
+TEST_F(ServicesTest, RequestIdOfAnotherJobIsRefusedWithTheReason) {
   v1::Search search;
   ASSERT_TRUE(Create(SmallJob(), "r", &search).ok());
-  ASSERT_TRUE(app_->CancelSearch(1).ok());
-  v1::WatchSearchRequest request;
-  request.set_name(search.name());
-  grpc::ClientContext context;
-  const auto reader = searches_->WatchSearch(&context, request);
-  std::vector<int64_t> sequences;
-  v1::SearchEvent event;
-  while (reader->Read(&event)) sequences.push_back(event.sequence());
-  EXPECT_TRUE(reader->Finish().ok());
-  EXPECT_THAT(sequences, testing::ElementsAre(1, 2));
-  EXPECT_EQ(event.kind(), "done");
+  SearchJob other = SmallJob();
+  other.seed = 4;
+  const absl::Status status = Read(Create(other, "r", &search));
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(HasReason(status, "REQUEST_ID_REUSED"));
+  EXPECT_THAT(status.message(), HasSubstr("searches/1"));
+  EXPECT_THAT(ViolationsOf(Read(Create(SmallJob(), std::string(129, 'x'), &search))), BlamesOnly("request_id"));
 }
 
-TEST_F(ServicesTest, ArtifactsGoUpAndDown) {
-  const std::string bytes(3 << 20, 'x');
-  grpc::ClientContext up;
-  v1::UploadArtifactResponse uploaded;
-  const auto writer = files_->UploadArtifact(&up, &uploaded);
-  for (size_t offset = 0; offset < bytes.size(); offset += 1 << 20) {
-    v1::UploadArtifactRequest request;
-    if (offset == 0) {
-      request.mutable_artifact()->set_sha256(Sha256(bytes));
-      request.mutable_artifact()->set_size_bytes(static_cast<int64_t>(bytes.size()));
-    }
-    request.set_offset(static_cast<int64_t>(offset));
-    request.set_data(bytes.substr(offset, 1 << 20));
-    ASSERT_TRUE(writer->Write(request));
+TEST_F(ServicesTest, UnknownFieldsAreRefused) {
+  v1::CreateSearchRequest request;
+  *request.mutable_spec() = rpc::ToProto(SmallJob());
+  request.GetReflection()->MutableUnknownFields(&request)->AddLengthDelimited(500, "from the future");
+  grpc::ClientContext context;
+  v1::Search search;
+  EXPECT_THAT(ViolationsOf(Read(searches_->CreateSearch(&context, request, &search))), BlamesOnly("#500"));
+}
+
+TEST_F(ServicesTest, MessageBeyondTheLimitIsRefused) {
+  v1::CreateSearchRequest request;
+  *request.mutable_spec() = rpc::ToProto(SmallJob());
+  request.mutable_spec()->set_name(std::string(static_cast<size_t>(rpc::kMaxMessageBytes) + 1, 'x'));
+  grpc::ClientContext context;
+  v1::Search search;
+  EXPECT_EQ(Read(searches_->CreateSearch(&context, request, &search)).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(ServicesTest, NamesThatAreNoneAreRefused) {
+  const auto get = [&](const std::string& name) {
+    grpc::ClientContext context;
+    v1::GetSearchRequest request;
+    request.set_name(name);
+    v1::Search search;
+    return Read(searches_->GetSearch(&context, request, &search));
+  };
+  for (const std::string name : {"", "searches", "searches/", "searches/x", "searches/-1", "searches/ 1", "searches/1/tasks", "tasks/1",
+                                 "searches/0", "searches/99999999999999999999"}) {
+    EXPECT_EQ(get(name).code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_THAT(ViolationsOf(get(name)), BlamesOnly("name")) << name;
   }
-  writer->WritesDone();
-  ASSERT_TRUE(writer->Finish().ok());
-  v1::DownloadArtifactRequest request;
-  request.set_sha256(Sha256(bytes));
-  request.set_offset(10);
-  grpc::ClientContext down;
-  const auto reader = files_->DownloadArtifact(&down, request);
-  std::string read;
-  v1::DownloadArtifactResponse part;
-  while (reader->Read(&part)) read += part.data();
-  EXPECT_TRUE(reader->Finish().ok());
-  EXPECT_EQ(read, bytes.substr(10));
+  EXPECT_EQ(get("searches/7").code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ServicesTest, PagesFollowOneAnother) {
+  v1::Search search;
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(Create(SmallJob(), absl::StrCat(i), &search).ok());
+  v1::ListSearchesRequest request;
+  request.set_page_size(2);
+  std::vector<std::vector<std::string>> pages;
+  do {
+    grpc::ClientContext context;
+    v1::ListSearchesResponse response;
+    ASSERT_TRUE(searches_->ListSearches(&context, request, &response).ok());
+    std::vector<std::string> names;
+    for (const v1::Search& found : response.searches()) names.push_back(found.name());
+    pages.push_back(names);
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(pages,
+              ElementsAre(ElementsAre("searches/1", "searches/2"), ElementsAre("searches/3", "searches/4"), ElementsAre("searches/5")));
+}
+
+TEST_F(ServicesTest, BadPagesNameTheirField) {
+  v1::ListSearchesResponse response;
+  v1::ListSearchesRequest request;
+  request.set_page_token("5");
+  grpc::ClientContext token;
+  EXPECT_THAT(ViolationsOf(Read(searches_->ListSearches(&token, request, &response))), BlamesOnly("page_token"));
+  request.clear_page_token();
+  request.set_page_size(-1);
+  grpc::ClientContext size;
+  EXPECT_THAT(ViolationsOf(Read(searches_->ListSearches(&size, request, &response))), BlamesOnly("page_size"));
+}
+
+TEST_F(ServicesTest, TokenOfAnotherSearchIsRefused) {
+  v1::Search search;
+  ASSERT_TRUE(Create(SmallJob(), "r", &search).ok());
+  RegisterAgent();
+  ASSERT_TRUE(app_->RunOnce().ok());
+  v1::ListTasksRequest request;
+  request.set_parent(search.name());
+  request.set_page_token(rpc::PageToken("searches/1/tasks", 1));
+  v1::ListTasksResponse response;
+  grpc::ClientContext own;
+  ASSERT_TRUE(searches_->ListTasks(&own, request, &response).ok());
+  EXPECT_GT(response.tasks_size(), 0);
+  for (const char* query : {"searches/2/tasks", "searches/1/candidates", "searches"}) {
+    request.set_page_token(rpc::PageToken(query, 1));
+    grpc::ClientContext other;
+    EXPECT_THAT(ViolationsOf(Read(searches_->ListTasks(&other, request, &response))), BlamesOnly("page_token")) << query;
+  }
+  request.clear_page_token();
+  request.set_parent("tasks/1");
+  grpc::ClientContext parent;
+  EXPECT_THAT(ViolationsOf(Read(searches_->ListTasks(&parent, request, &response))), BlamesOnly("parent"));
+}
+
+TEST_F(ServicesTest, ValidatingStoresNothing) {
+  v1::CreateSearchRequest request;
+  *request.mutable_spec() = rpc::ToProto(SmallJob());
+  request.set_validate_only(true);
+  grpc::ClientContext context;
+  v1::Search search;
+  ASSERT_TRUE(searches_->CreateSearch(&context, request, &search).ok());
+  EXPECT_EQ(search.name(), "");
+  EXPECT_GT(search.forecast().training_steps(), 0);
+  EXPECT_EQ(disk_->num_writes(), 0);
+}
+
+TEST_F(ServicesTest, PausedSearchResumes) {
+  v1::Search search;
+  ASSERT_TRUE(Create(SmallJob(), "r", &search).ok());
+  v1::PauseSearchRequest pause;
+  pause.set_name(search.name());
+  grpc::ClientContext pausing;
+  ASSERT_TRUE(searches_->PauseSearch(&pausing, pause, &search).ok());
+  EXPECT_EQ(search.phase(), v1::PAUSED);
+  v1::ResumeSearchRequest resume;
+  resume.set_name(search.name());
+  grpc::ClientContext resuming;
+  ASSERT_TRUE(searches_->ResumeSearch(&resuming, resume, &search).ok());
+  EXPECT_EQ(search.phase(), v1::PENDING);
+  v1::FinishSearchRequest finish;
+  finish.set_name(search.name());
+  grpc::ClientContext finishing;
+  EXPECT_EQ(searches_->FinishSearch(&finishing, finish, &search).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+}
+
+TEST_F(ServicesTest, PartyOfAnotherProtocolIsRefusedNamingBoth) {
+  v1::RegisterRequest request = AgentRegistration();
+  request.mutable_party()->set_protocol_version(rpc::kProtocolVersion + 1);
+  v1::RegisterResponse response;
+  grpc::ClientContext context;
+  const absl::Status status = Read(tasks_->Register(&context, request, &response));
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(HasReason(status, "PROTOCOL_VERSION"));
+  EXPECT_THAT(status.message(), HasSubstr(absl::StrCat("expected a party of protocol version ", rpc::kProtocolVersion, ", found ",
+                                                       rpc::kProtocolVersion + 1)));
+}
+
+TEST_F(ServicesTest, WaitingRequestGetsTheTaskWhenThereIsOne) {
+  const std::string party = RegisterAgent();
+  std::future<v1::LeaseTaskResponse> leased = std::async(std::launch::async, [&] {
+    v1::LeaseTaskRequest request;
+    request.set_party(party);
+    request.set_instance_id("1");
+    request.set_wait_seconds(30);
+    v1::LeaseTaskResponse response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(tasks_->LeaseTask(&context, request, &response).ok());
+    return response;
+  });
+  v1::Search search;
+  ASSERT_TRUE(Create(SmallJob(), "r", &search).ok());
+  ASSERT_TRUE(app_->RunOnce().ok());
+  EXPECT_TRUE(leased.get().task().has_measure_operators());
+}
+
+TEST_F(ServicesTest, WaitEndsWithoutATaskAtItsTimeAndWithTheClient) {
+  const std::string party = RegisterAgent();
+  v1::LeaseTaskRequest request;
+  request.set_party(party);
+  request.set_instance_id("1");
+  request.set_wait_seconds(0.05);
+  v1::LeaseTaskResponse response;
+  grpc::ClientContext patient;
+  ASSERT_TRUE(tasks_->LeaseTask(&patient, request, &response).ok());
+  EXPECT_FALSE(response.has_task());
+  request.set_wait_seconds(30);
+  grpc::ClientContext impatient;
+  impatient.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  EXPECT_EQ(tasks_->LeaseTask(&impatient, request, &response).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
 }
 
 }  // namespace

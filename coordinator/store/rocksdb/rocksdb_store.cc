@@ -36,10 +36,12 @@ absl::Status MapStatus(const rocksdb::Status& status, absl::string_view doing, c
   if (status.IsCorruption()) {
     return absl::DataLossError(absl::StrCat(text, ". Stored bytes are damaged: restore the directory from a backup, or use a new one"));
   }
+  if (status.IsIOError() && (absl::StrContains(text, "Permission denied") || absl::StrContains(text, "Read-only file system"))) {
+    return absl::PermissionDeniedError(absl::StrCat(text, ". The coordinator needs to write there: run it as the owner of the directory"));
+  }
   if (status.IsIOError() && absl::StrContains(text, "lock")) {
     return absl::AbortedError(absl::StrCat(text, ". Another coordinator uses this directory: stop it, or use another directory"));
   }
-  if (status.IsIOError() && absl::StrContains(text, "Permission denied")) return absl::PermissionDeniedError(text);
   return absl::UnavailableError(text);
 }
 

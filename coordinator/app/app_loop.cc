@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The application's loop: leases that ran out, steps of searches, artifacts that nothing refers to.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/app/app.h"
+#include "coordinator/app/search_driver.h"
+#include "coordinator/app/step_builder.h"
+#include "telemetry/event_log.h"
+
+namespace hanas::coordinator {
+namespace {
+
+constexpr absl::Duration kSweepInterval = absl::Seconds(1);  // between looks at every search that goes on, for what depends on time
+constexpr absl::Duration kMaxRest = absl::Milliseconds(10);  // after a look that computed, so that the loop never takes a whole processor
+
+}  // namespace
+
+absl::Status App::ExpireLeases() {
+  const absl::Duration now = clock_->Monotonic();
+  std::vector<ExpireLeaseUpdate> expired;
+  for (const auto& [id, lease] : live_.leases) {
+    if (lease.deadline <= now) expired.push_back({id, lease.progressed});
+  }
+  for (const ExpireLeaseUpdate& update : expired) {
+    telemetry::LogEvent(telemetry::Severity::kWarning, "lease_expired", {{"task", next_.tasks.at(update.task).key}});
+    if (absl::Status status = Begin(update, nullptr); !status.ok()) return status;
+  }
+  GrantWaiting();  // a party that is silent for long holds nobody up
+  return expired.empty() ? absl::OkStatus() : AwaitWritten();
+}
+
+void App::CatchUp() {
+  std::vector<AnyUpdate> behind;
+  {
+    absl::MutexLock lock(&mutex_);
+    behind = std::exchange(behind_, {});
+    if (driven_generation_ != generation_) {
+      driven_ = state_;
+      driven_generation_ = generation_;
+      return;
+    }
+  }
+  for (const AnyUpdate& update : behind) {
+    Changes changes;
+    update.Apply(driven_, changes);
+  }
+}
+
+/// True when the search was told to finish, or has failed.
+absl::StatusOr<bool> App::EnforceWallBudget(uint64_t id) {
+  const SearchState& search = state_.searches.at(id);
+  const SearchRecord& record = search.record;
+  if (search.job->budget.max_wall_seconds <= 0 || record.paused || record.finishing || record.phase >= SearchPhase::kVerifying) {
+    return false;
+  }
+  const PhaseRecord progress = LiveProgress(search);
+  BudgetUse spent = SpentBy(search);
+  spent.wall_seconds += progress.seconds - record.phases.back().seconds;
+  const std::string reason = WallBudgetReached(*search.job, spent);
+  if (reason.empty()) return false;
+  const FinishSearchUpdate finish = {id, reason};
+  if (finish.Check(next_).ok()) {
+    if (absl::Status status = Begin(finish, nullptr); !status.ok()) return status;
+    return true;
+  }
+  AdvanceSearchUpdate fail =
+      FailStep(SearchView(state_, search), "BUDGET_SPENT",
+               absl::StrCat(reason, " in ", Name(record.phase), ", before any network was evaluated: raise it, or train and profile less"));
+  fail.progress = progress;
+  fail.now_us = WallMicros();
+  const absl::Status status = Begin(std::move(fail), nullptr);
+  if (absl::IsAborted(status)) return false;  // it moved on meanwhile: looked at again with the next sweep
+  if (!status.ok()) return status;
+  return true;
+}
+
+absl::Status App::EnforceWallBudgets(const std::set<uint64_t>& due) {
+  absl::MutexLock lock(&mutex_);
+  bool any = false;
+  for (const uint64_t id : due) {
+    if (IsTerminal(state_.searches.at(id).record.phase)) continue;
+    const absl::StatusOr<bool> enforced = EnforceWallBudget(id);
+    if (!enforced.ok()) return enforced.status();
+    any = any || *enforced;
+  }
+  return any ? AwaitWritten() : absl::OkStatus();
+}
+
+/// True when a step was taken, or has to be looked for again.
+absl::StatusOr<bool> App::Drive(uint64_t id) {
+  const SearchState* search = driven_.FindSearch(id);
+  if (search == nullptr || IsTerminal(search->record.phase)) return false;
+  std::shared_ptr<SearchContext> context;
+  {
+    absl::MutexLock lock(&mutex_);
+    absl::StatusOr<std::shared_ptr<SearchContext>> found = ContextOf(*search);
+    if (!found.ok()) return found.status();
+    context = *std::move(found);
+  }
+  const absl::Duration begin = clock_->Monotonic();
+  absl::StatusOr<std::optional<AdvanceSearchUpdate>> step = NextStep(SearchView(driven_, *search), *context);
+  if (!step.ok()) return step.status();
+  if (!step->has_value()) return false;
+  AdvanceSearchUpdate& update = **step;
+  if (update.candidates_scored > 0) update.scoring_seconds = absl::ToDoubleSeconds(clock_->Monotonic() - begin);
+  update.now_us = WallMicros();
+  const std::optional<SearchPhase> entered = update.next;
+  absl::MutexLock lock(&mutex_);
+  if (driven_generation_ != generation_) return true;  // read back meanwhile: the step rests on a state that is no more
+  update.progress = LiveProgress(state_.searches.at(id));
+  const absl::Status status = Begin(std::move(update), nullptr);
+  if (absl::IsAborted(status)) return true;  // cancelled meanwhile, for instance
+  if (!status.ok()) return status;
+  phase_started_[id] = clock_->Monotonic();
+  if (entered.has_value()) {
+    telemetry::LogEvent(telemetry::Severity::kInfo, "search_phase", {{"search", absl::StrCat(id)}, {"phase", std::string(Name(*entered))}});
+  }
+  return true;
+}
+
+absl::Status App::RunOnce() {
+  absl::MutexLock driving(&driver_mutex_);
+  const absl::Duration now = clock_->Monotonic();
+  std::set<uint64_t> due;
+  bool collect = collector_.IsDue(now);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = CheckUsable(); !status.ok()) return status;
+    if (absl::Status status = ExpireLeases(); !status.ok()) return status;
+    due = std::exchange(due_, {});
+    collect = std::exchange(collect_, false) || collect;
+    if (!last_sweep_.has_value() || now - *last_sweep_ >= kSweepInterval) {
+      last_sweep_ = now;
+      for (const auto& [id, search] : state_.searches) {
+        if (!IsTerminal(search.record.phase)) due.insert(id);
+      }
+    }
+  }
+  if (absl::Status status = EnforceWallBudgets(due); !status.ok()) return status;
+  while (!due.empty()) {
+    CatchUp();
+    std::set<uint64_t> again;
+    for (const uint64_t id : due) {
+      const absl::StatusOr<bool> moved = Drive(id);
+      if (!moved.ok()) return moved.status();
+      if (*moved) again.insert(id);
+    }
+    due = std::move(again);
+    if (due.empty()) break;
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = AwaitWritten(); !status.ok()) return status;
+    for (const uint64_t id : due) due_.erase(id);  // by its own step
+  }
+  if (collect) {
+    if (absl::Status status = CollectArtifacts(); !status.ok()) return status;
+  }
+  absl::MutexLock lock(&mutex_);
+  rest_ = std::min(kMaxRest, clock_->Monotonic() - now);
+  return absl::OkStatus();
+}
+
+absl::Status App::CollectArtifacts() {
+  {
+    absl::MutexLock lock(&mutex_);
+    named_.clear();
+    if (absl::Status status = AwaitWritten(); !status.ok()) return status;  // what was named before is in state_ now
+  }
+  CatchUp();
+  const absl::Duration now = clock_->Monotonic();
+  const absl::StatusOr<std::vector<std::string>> candidates = collector_.Candidates(driven_, now);
+  absl::Status status = candidates.status();
+  if (candidates.ok()) {
+    for (const std::string& sha256 : *candidates) {
+      absl::MutexLock lock(&mutex_);
+      if (!named_.contains(sha256)) status.Update(artifacts_->Remove(sha256));
+    }
+    status.Update(artifacts_->Purge());
+  }
+  collector_.Looked(now, !status.ok());
+  // Space is lost, nothing else: the next look tries again.
+  if (!status.ok()) telemetry::LogEvent(telemetry::Severity::kWarning, "collecting_artifacts_failed", {{"status", status.ToString()}});
+  return absl::OkStatus();
+}
+
+void App::WaitForChange(absl::Duration timeout) {
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(&stopped_), std::exchange(rest_, absl::ZeroDuration()));
+  const auto changed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ || collect_ || !due_.empty(); };
+  mutex_.AwaitWithTimeout(absl::Condition(&changed), timeout);
+}
+
+void App::Stop() {
+  std::map<uint64_t, Waiting> waiting;
+  std::map<uint64_t, Watch> watches;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopped_ = true;
+    waiting = std::exchange(waiting_, {});
+    watches = watches_;
+  }
+  for (auto& [wait, request] : waiting) request.done(std::nullopt);
+  for (const auto& [id, watch] : watches) (*watch.notify)();
+}
+
+}  // namespace hanas::coordinator

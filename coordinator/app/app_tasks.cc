@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// The application's parties, leases and results.
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "coordinator/app/app.h"
+#include "core/base/error_reason.h"
+#include "core/encoding/encoding.h"
+#include "telemetry/event_log.h"
+
+namespace hanas::coordinator {
+
+absl::StatusOr<PartyRecord> App::Register(PartyRecord party) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  RegisterPartyUpdate update = {.party = std::move(party)};
+  for (const auto& [id, lease] : live_.leases) {
+    if (lease.progressed) update.progressed.push_back(id);
+  }
+  Changes made;
+  if (absl::Status status = Commit(update, &made); !status.ok()) return status;
+  const uint64_t id = *made.parties.begin();
+  telemetry::LogEvent(telemetry::Severity::kInfo, "party_registered",
+                      {{"party", update.party.name}, {"kind", update.party.agent ? "agent" : "worker"}, {"host", update.party.host}});
+  return state_.parties.at(id);
+}
+
+GrantedTask App::Describe(const TaskRecord& task) {
+  return {.task = task, .ttl = options_.lease_ttl, .job = next_.searches.at(task.search).job, .rows = {}};
+}
+
+/// What a grant needs beside its record, which is of work that was done before.
+absl::StatusOr<GrantedTask> App::Complement(GrantedTask granted) {
+  const auto* fit = std::get_if<FitWork>(&granted.task.work);
+  if (fit == nullptr) return granted;
+  std::vector<EvaluatedNetwork> networks;
+  std::shared_ptr<SearchContext> context;
+  {
+    absl::MutexLock lock(&mutex_);
+    const SearchState* search = state_.FindSearch(granted.task.search);
+    if (search == nullptr) return absl::InternalError(absl::StrCat("expected the search of tasks/", granted.task.id, ", found none"));
+    absl::StatusOr<std::shared_ptr<SearchContext>> found = ContextOf(*search);
+    if (!found.ok()) return found.status();
+    context = *std::move(found);
+    networks = SearchView(state_, *search).Evaluations(search->job->evolution.rounds);
+  }
+  if (static_cast<int64_t>(networks.size()) < fit->num_evaluations) {
+    return absl::InternalError(
+        absl::StrCat("expected ", fit->num_evaluations, " evaluations for ", granted.task.key, ", found ", networks.size()));
+  }
+  networks.resize(static_cast<size_t>(fit->num_evaluations));
+  for (const EvaluatedNetwork& network : networks)
+    granted.rows.emplace_back(Encode(context->space(), network.architecture), network.score.fraction());
+  return granted;
+}
+
+absl::StatusOr<bool> App::TryLease(uint64_t party_id, const std::string& instance, LeaseDone& done) {
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  const PartyRecord* party = next_.FindParty(party_id);
+  if (party == nullptr) {
+    return WithReason(absl::NotFoundError(absl::StrCat("expected a registered party, found ", party_id, "; register again")),
+                      "UNKNOWN_PARTY");
+  }
+  if (party->instance != instance) {
+    return WithReason(
+        absl::FailedPreconditionError(absl::StrCat("expected the instance that registered last as ", party->name, ", found ", instance)),
+        "SUPERSEDED");
+  }
+  Touch(party_id);
+  const absl::Duration now = clock_->Monotonic();
+  // The record as granted: when it is written, the task may have gone to somebody else.
+  const auto answer = [&](uint64_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    live_.leases[task].deadline = now + options_.lease_ttl;
+    return [this, granted = Describe(next_.tasks.at(task)), done = std::move(done)](const absl::Status& written) mutable {
+      if (!written.ok()) return done(written);
+      done(Complement(std::move(granted)));
+    };
+  };
+  for (auto& [id, lease] : live_.leases) {
+    const TaskRecord& task = next_.tasks.at(id);
+    if (task.party != party_id || task.instance != instance) continue;
+    Reply(answer(id));
+    return true;
+  }
+  const uint64_t chosen = ChooseTask(next_, live_, now, *party);
+  if (chosen == 0) return false;
+  if (absl::Status status = Begin(GrantLeaseUpdate{chosen, party_id}, nullptr); !status.ok()) return status;
+  Reply(answer(chosen));
+  return true;
+}
+
+/// Called when anything changed that a grant depends on.
+void App::GrantWaiting() {
+  if (granting_ || waiting_.empty()) return;
+  granting_ = true;  // a grant is a change too
+  for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
+    Waiting& request = waiting->second;
+    const absl::StatusOr<bool> granted = TryLease(request.party, request.instance, request.done);
+    if (!granted.ok()) Reply([done = std::move(request.done), refused = granted.status()](const absl::Status&) mutable { done(refused); });
+    waiting = granted.ok() && !*granted ? std::next(waiting) : waiting_.erase(waiting);
+  }
+  granting_ = false;
+}
+
+void App::RequestTask(uint64_t party, const std::string& instance, uint64_t wait, LeaseDone done) {
+  absl::StatusOr<std::optional<GrantedTask>> answer = std::nullopt;
+  LeaseDone replaced;
+  {
+    absl::MutexLock lock(&mutex_);
+    const absl::StatusOr<bool> granted = TryLease(party, instance, done);
+    if (granted.ok() && *granted) return;
+    if (!granted.ok()) answer = granted.status();
+    if (granted.ok() && wait != 0 && !stopped_) {
+      for (auto& [other, waiting] : waiting_) {
+        if (waiting.party != party) continue;
+        replaced = std::move(waiting.done);
+        waiting_.erase(other);
+        break;
+      }
+      waiting_[wait] = {party, instance, std::move(done)};
+    }
+  }
+  if (done) done(std::move(answer));
+  if (replaced) replaced(std::nullopt);
+}
+
+uint64_t App::NewWait() {
+  absl::MutexLock lock(&mutex_);
+  return ++last_number_;
+}
+
+void App::EndWait(uint64_t wait) {
+  LeaseDone done;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto waiting = waiting_.find(wait);
+    if (waiting == waiting_.end()) return;
+    done = std::move(waiting->second.done);
+    waiting_.erase(waiting);
+  }
+  done(std::nullopt);
+}
+
+absl::StatusOr<std::optional<GrantedTask>> App::LeaseTask(uint64_t party, const std::string& instance, absl::Duration timeout) {
+  absl::StatusOr<std::optional<GrantedTask>> result;
+  absl::Notification ended;
+  const uint64_t wait = timeout > absl::ZeroDuration() ? NewWait() : 0;
+  RequestTask(party, instance, wait, [&](absl::StatusOr<std::optional<GrantedTask>> answer) {
+    result = std::move(answer);
+    ended.Notify();
+  });
+  if (!ended.WaitForNotificationWithTimeout(timeout)) {
+    EndWait(wait);
+    ended.WaitForNotification();
+  }
+  return result;
+}
+
+absl::StatusOr<RenewalReply> App::Renew(const Renewal& renewal) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  if (absl::Status status = CheckHolder(next_, renewal.holder); !status.ok()) return status;
+  Touch(renewal.holder.party);
+  LiveLease& lease = live_.leases[renewal.holder.task];
+  const absl::Duration now = clock_->Monotonic();
+  lease.deadline = now + options_.lease_ttl;
+  lease.progressed = lease.progressed || renewal.done > lease.done;
+  lease.done = renewal.done;
+  lease.total = renewal.total;
+  lease.note = renewal.note;
+  const bool changed = lease.paused != renewal.paused;
+  lease.paused = renewal.paused;
+  if (changed) GrantWaiting();  // a measuring task perhaps
+  return RenewalReply{options_.lease_ttl, InstructionFor(next_, live_, now, next_.tasks.at(renewal.holder.task))};
+}
+
+absl::Status App::Complete(const Holder& holder, Outcome outcome) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  const TaskRecord* task = next_.FindTask(holder.task);
+  if (task != nullptr && task->state == TaskState::kDone && task->fencing_token == holder.fencing_token && task->party == holder.party) {
+    return AwaitWritten();  // the reply to the first completion was lost
+  }
+  CompleteTaskUpdate update = {holder, std::move(outcome)};
+  if (absl::Status status = update.Check(next_); !status.ok()) return status;
+  for (const ArtifactRef& artifact : ArtifactsOf(update.outcome)) {
+    const absl::StatusOr<ArtifactStore::UploadState> stored = artifacts_->Stat(artifact.sha256);
+    if (!stored.ok()) return stored.status();
+    if (stored->complete && stored->received_bytes == artifact.size_bytes) continue;
+    return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                          "expected the artifact ", artifact.sha256, " of ", artifact.size_bytes, " bytes to be stored, found ",
+                          stored->complete ? "another size" : "it is not", "; upload it, then complete tasks/", holder.task)),
+                      "ARTIFACT_MISSING");
+  }
+  for (const ArtifactRef& artifact : ArtifactsOf(update.outcome)) named_.insert(artifact.sha256);  // not to be collected from now on
+  Touch(holder.party);
+  return Commit(std::move(update));
+}
+
+absl::Status App::Fail(const Holder& holder, const std::string& code, const std::string& message, bool retryable) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  const FailTaskUpdate update = {holder, code, message, retryable, code != "HANDED_BACK"};
+  if (absl::Status status = Commit(update); !status.ok()) return status;
+  Touch(holder.party);
+  telemetry::LogEvent(telemetry::Severity::kWarning, "task_failed",
+                      {{"task", next_.tasks.at(holder.task).key}, {"code", code}, {"message", message}});
+  return absl::OkStatus();
+}
+
+absl::Status App::RecordRound(const Holder& holder, RecordedRound round) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  if (absl::Status status = CheckHolder(next_, holder); !status.ok()) return status;
+  Touch(holder.party);
+  const absl::Status status = Commit(RecordRoundUpdate{holder, std::move(round)});
+  const auto lease = live_.leases.find(holder.task);
+  if (status.ok() && lease != live_.leases.end()) lease->second.progressed = true;
+  return status;
+}
+
+}  // namespace hanas::coordinator

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rpc/request.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <google/protobuf/unknown_field_set.h>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/digest.h"
+#include "core/base/field_violation.h"
+
+namespace hanas::rpc {
+namespace {
+
+constexpr size_t kMaxRequestIdBytes = 128;
+constexpr size_t kTokenBytes = 16;
+
+absl::Status Violation(std::string path, std::string message) {
+  FieldViolations violations;
+  violations.Add(std::move(path), std::move(message));
+  return violations.ToStatus();
+}
+
+void FindUnknown(const google::protobuf::Message& message, const std::string& path, FieldViolations& violations) {
+  const google::protobuf::Reflection* reflection = message.GetReflection();
+  const google::protobuf::UnknownFieldSet& unknown = reflection->GetUnknownFields(message);
+  for (int i = 0; i < unknown.field_count(); ++i) {
+    violations.Add(
+        absl::StrCat(path, path.empty() ? "" : ".", "#", unknown.field(i).number()),
+        "expected a field that this coordinator knows, found another: the client may be newer; upgrade the coordinator, or leave "
+        "the field out");
+  }
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection->ListFields(message, &fields);
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const std::string name = absl::StrCat(path, path.empty() ? "" : ".", field->name());
+    if (!field->is_repeated()) {
+      FindUnknown(reflection->GetMessage(message, field), name, violations);
+      continue;
+    }
+    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+      FindUnknown(reflection->GetRepeatedMessage(message, field, i), absl::StrCat(name, "[", i, "]"), violations);
+    }
+  }
+}
+
+void AppendBigEndian(uint64_t value, std::string& out) {
+  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>((value >> shift) & 0xff));
+}
+
+/// Cursor and a digest of query and cursor: not a secret, but nobody makes one by accident.
+std::string TokenBytes(absl::string_view query, uint64_t cursor) {
+  std::string bytes;
+  AppendBigEndian(cursor, bytes);
+  AppendBigEndian(DigestBuilder().Add("page").Add(query).Add(cursor).Build().low, bytes);
+  return bytes;
+}
+
+}  // namespace
+
+absl::Status CheckKnownFields(const google::protobuf::Message& request) {
+  FieldViolations violations;
+  FindUnknown(request, "", violations);
+  return violations.ToStatus();
+}
+
+absl::Status CheckRequestId(absl::string_view request_id) {
+  const bool printable = std::all_of(request_id.begin(), request_id.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (request_id.size() <= kMaxRequestIdBytes && printable) return absl::OkStatus();
+  return Violation("request_id", absl::StrCat("expected at most ", kMaxRequestIdBytes, " printable characters without spaces, found ",
+                                              request_id.size(), " bytes: \"", absl::CHexEscape(request_id.substr(0, 40)), "\""));
+}
+
+absl::StatusOr<int> PageSize(int32_t requested) {
+  if (requested < 0) return Violation("page_size", absl::StrCat("expected 0 (", kDefaultPageSize, ") or more, found ", requested));
+  return requested == 0 ? kDefaultPageSize : std::min<int>(requested, kMaxPageSize);
+}
+
+std::string PageToken(absl::string_view query, uint64_t cursor) { return absl::WebSafeBase64Escape(TokenBytes(query, cursor)); }
+
+absl::StatusOr<uint64_t> CursorOf(absl::string_view query, absl::string_view token) {
+  if (token.empty()) return 0;
+  std::string bytes;
+  uint64_t cursor = 0;
+  if (absl::WebSafeBase64Unescape(token, &bytes) && bytes.size() == kTokenBytes) {
+    for (size_t i = 0; i < 8; ++i) cursor = (cursor << 8) | static_cast<unsigned char>(bytes[i]);
+    if (bytes == TokenBytes(query, cursor)) return cursor;
+  }
+  return Violation("page_token", absl::StrCat("expected the next_page_token of the same query (", query, "), found \"",
+                                              absl::CHexEscape(token.substr(0, 40)), "\"; begin with an empty one"));
+}
+
+}  // namespace hanas::rpc
