@@ -26,7 +26,8 @@ class CacheFlusher {
 /// What reading the clock twice costs, nanoseconds: subtracted from samples of one run.
 int64_t ClockOverhead(MeasureClock& clock);
 
-/// Medians of one visit: warm-up, hot samples, flushed samples.
+/// Tenth percentiles of one visit: warm-up, hot samples, flushed samples. Most of the samples of a shared host may be disturbed, and what
+/// disturbs them differs from visit to visit; the fast ones repeat (docs/adr/0005).
 absl::StatusOr<VisitRow> VisitOperator(OperatorInstance& op, const MeasureOptions& options, MeasureClock& clock, int64_t clock_overhead,
                                        CacheFlusher& flusher);
 

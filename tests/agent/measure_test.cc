@@ -99,6 +99,17 @@ TEST_F(MeasureTest, TheFinalStatisticIsTheLowerQuartileOverRounds) {
   EXPECT_FALSE(measured->rows[0].noisy);
 }
 
+TEST_F(MeasureTest, AVisitIsItsUndisturbedRuns) {
+  // Seven of ten runs are slowed by somebody else.
+  int runs = 0;
+  FakeRuntime runtime(clock_, [&](int64_t, int visit) { return runs++ % 10 < 7 ? 150.0 + 20 * (visit % 4) : 100.0; });
+  const auto measured = MeasureOperators(runtime, Keys({1}), {}, Environment(), nullptr);
+  ASSERT_THAT(measured, IsOk());
+  EXPECT_THAT(measured->rows[0].flushed_us, DoubleNear(100, 1e-6));
+  EXPECT_THAT(measured->rows[0].hot_us, DoubleNear(100, 1e-6));
+  EXPECT_EQ(measured->rows[0].num_rounds, 5);
+}
+
 TEST_F(MeasureTest, NoisyOperatorsGetMoreRoundsThenAreMarked) {
   FakeRuntime runtime(clock_, [](int64_t channels, int visit) { return channels == 7 ? 100.0 + 15 * (visit % 3) : 50.0; });
   MeasureOptions options;
