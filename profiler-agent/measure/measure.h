@@ -21,9 +21,9 @@
 namespace hanas {
 
 // The measuring protocol. Jobs are shuffled and interleaved over rounds; every visit warms up; a round's statistic of an operator is the
-// 10th percentile of its samples, the final one the 25th percentile over rounds; a fixed canary kernel runs before and after every slice of a round
-// (a slice is as many visits as take about a second): when it is more than 5 % slower than its baseline the slice is measured again, and
-// above 10 % the host cools down first. Rounds are added while an operator's coefficient of variation across rounds is above 2 %.
+// 10th percentile of its samples, the final one the 25th percentile over rounds; a fixed canary kernel runs before and after every slice of
+// a round (a slice is as many visits as take about a second): when it is more than 5 % slower than its baseline the slice is measured
+// again, and above 10 % the host cools down first. Rounds are added while an operator's coefficient of variation across rounds exceeds 2 %.
 //
 // The caller runs this in a child process (measure/child.h) and streams the rounds out as they happen.
 

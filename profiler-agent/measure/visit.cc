@@ -37,8 +37,8 @@ absl::StatusOr<int64_t> WarmUp(Run run, int64_t time, MeasureClock& clock) {
   return elapsed / runs;
 }
 
-/// The tenth percentile, as the mean of the samples around it: a quantile itself is a multiple of the clock's tick, which is several per cent
-/// of a short operator on some machines. Requires samples.
+/// The tenth percentile, as the mean of the samples around it: a quantile itself is a multiple of the clock's tick, which is several per
+/// cent of a short operator on some machines. Requires samples.
 double TenthPercentile(std::vector<double> samples) {
   std::sort(samples.begin(), samples.end());
   const auto at = [&](double fraction) { return static_cast<size_t>(std::ceil(fraction * static_cast<double>(samples.size()))); };
