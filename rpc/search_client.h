@@ -2,57 +2,90 @@
 #ifndef HANAS_RPC_SEARCH_CLIENT_H_
 #define HANAS_RPC_SEARCH_CLIENT_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "proto/hanas/v1/search.grpc.pb.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
+#include "proto/hanas/v1/farm.pb.h"
+#include "proto/hanas/v1/search.pb.h"
+#include "rpc/retry.h"
 
 namespace hanas::rpc {
 
 /// A coordinator as its users see it. Every call has a deadline and returns the server's status, field violations and reason included;
-/// UNAVAILABLE when nobody answers there.
+/// UNAVAILABLE when nobody answers there, DEADLINE_EXCEEDED when the answer does not come in time. This header keeps gRPC away from its
+/// users.
 ///
 /// Thread-safe.
 class SearchClient {
  public:
-  /// Does not connect yet. Returns INVALID_ARGUMENT for an address that CreateChannel refuses.
-  static absl::StatusOr<std::unique_ptr<SearchClient>> Create(absl::string_view address);
+  /// Does not connect yet; `timeout` is that of every call but watching and downloading. Returns INVALID_ARGUMENT for an address that
+  /// CreateChannel refuses.
+  static absl::StatusOr<std::unique_ptr<SearchClient>> Create(absl::string_view address, absl::Duration timeout = absl::Seconds(30));
+  ~SearchClient();
+  SearchClient(const SearchClient&) = delete;
+  SearchClient& operator=(const SearchClient&) = delete;
 
   /// Waits until the coordinator answers. Returns UNAVAILABLE after `timeout`.
   absl::Status WaitUntilReady(absl::Duration timeout);
 
+  /// OK when it serves. Returns FAILED_PRECONDITION when it answers that it does not, UNIMPLEMENTED when what answers has no health
+  /// service, UNAVAILABLE and DEADLINE_EXCEEDED when nothing answers.
+  absl::Status CheckHealth();
+
   absl::StatusOr<v1::Search> CreateSearch(const v1::SearchSpec& spec, absl::string_view request_id);
+  /// What would be created, with its forecast and an empty name.
+  absl::StatusOr<v1::Search> ValidateSearch(const v1::SearchSpec& spec);
   absl::StatusOr<v1::Search> GetSearch(absl::string_view name);
   absl::StatusOr<v1::ListSearchesResponse> ListSearches(int page_size, absl::string_view page_token);
   absl::StatusOr<v1::Search> CancelSearch(absl::string_view name);
+  absl::StatusOr<v1::Search> PauseSearch(absl::string_view name);
+  absl::StatusOr<v1::Search> ResumeSearch(absl::string_view name);
+  absl::StatusOr<v1::Search> FinishSearch(absl::string_view name);
   absl::StatusOr<v1::Report> GetReport(absl::string_view name);
+  absl::StatusOr<v1::ListTasksResponse> ListTasks(absl::string_view parent, int page_size, absl::string_view page_token);
+  absl::StatusOr<v1::ListCandidatesResponse> ListCandidates(absl::string_view parent, int page_size, absl::string_view page_token);
+  absl::StatusOr<v1::GetFrontResponse> GetFront(absl::string_view name);
+  absl::StatusOr<v1::ReplaySearchResponse> ReplaySearch(absl::string_view name);
+
+  absl::StatusOr<v1::ListWorkersResponse> ListWorkers(int page_size, absl::string_view page_token);
+  absl::StatusOr<v1::ListDevicesResponse> ListDevices(int page_size, absl::string_view page_token);
+  absl::Status SetDrain(absl::string_view name, bool drain);
 
   /// Calls `on_event` with every event after `after_sequence`, in order, until the server ends the stream (OK), the stream breaks, or
-  /// StopWatching is called (CANCELLED). Blocks; one at a time.
+  /// StopWatching is called (CANCELLED). Blocks; one at a time. While `on_event` blocks, nothing more is read.
   absl::Status WatchSearch(absl::string_view name, int64_t after_sequence, absl::FunctionRef<void(const v1::SearchEvent&)> on_event);
   /// Ends the watch in progress, and every later one at once.
   void StopWatching();
 
-  /// Writes an artifact to `path`, complete and verified or not at all. Returns INVALID_ARGUMENT for a malformed digest, NOT_FOUND when
-  /// there is no such artifact, DATA_LOSS when what arrives has another digest, and the errno's status of writing.
-  absl::Status DownloadArtifact(absl::string_view sha256, const std::string& path);
+  /// Writes an artifact to `path`, complete and verified or not at all. A file with that digest that is there already is left alone. What a
+  /// broken or interrupted transfer has received stays in `path`.<digest>.part, from which it goes on: at UNAVAILABLE under `retry`, and in
+  /// a later call. `cancelled`, asked between chunks, ends it with CANCELLED. Returns INVALID_ARGUMENT for a malformed digest, NOT_FOUND
+  /// when there is no such artifact, DATA_LOSS when what arrives has another digest, and the errno's status of writing.
+  absl::Status DownloadArtifact(absl::string_view sha256, const std::string& path, const RetryPolicy& retry = {},
+                                const std::function<bool()>& cancelled = nullptr);
 
  private:
-  explicit SearchClient(std::shared_ptr<grpc::Channel> channel);
+  struct Connection;
+  struct Watching;
+  SearchClient(std::unique_ptr<Connection> connection, absl::Duration timeout);
 
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::SearchService::Stub> searches_;
-  std::unique_ptr<v1::ArtifactService::Stub> artifacts_;
+  template <typename Response, typename Stub, typename Method, typename Request>
+  absl::StatusOr<Response> Call(Stub& stub, Method method, const Request& request);
+  absl::Status DownloadOnce(absl::string_view sha256, const std::string& path, const std::function<bool()>& cancelled);
+
+  const std::unique_ptr<Connection> connection_;
+  const absl::Duration timeout_;
 
   absl::Mutex mutex_;
-  grpc::ClientContext* watching_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  Watching* watching_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
