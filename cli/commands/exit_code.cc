@@ -8,6 +8,28 @@
 
 namespace hanas::cli {
 
+const std::vector<ExitCodeMeaning>& ExitCodes() {
+  static const auto* const kTable = new std::vector<ExitCodeMeaning>{
+      {ExitCode::kOk, "done; for `health`: it serves; for `watch`: the search succeeded"},
+      {ExitCode::kFailed, "failed otherwise"},
+      {ExitCode::kUsage, "the command line or the job file is wrong"},
+      {ExitCode::kData, "a data set is missing, damaged or does not fit the job"},
+      {ExitCode::kInfeasible, "no network of the space keeps the limits"},
+      {ExitCode::kDirectory, "the output directory is in use, or belongs to another job"},
+      {ExitCode::kComponent, "a process (coordinator, worker, profiler-agent) keeps failing"},
+      {ExitCode::kDiskFull, "the disk is full"},
+      {ExitCode::kSearchFailed, "the search failed or was cancelled"},
+      {ExitCode::kUnreachable, "no coordinator answers, or not in time"},
+      {ExitCode::kNotFound, "there is no search, task, worker, device or network of that name"},
+      {ExitCode::kRefused, "not in this state: for instance the report of a search that is not done"},
+      {ExitCode::kUnhealthy, "it answers, and says that it does not serve"},
+      {ExitCode::kDiffers, "the replay came out differently"},
+      {ExitCode::kInterrupted, "interrupted; nothing is lost, the same command goes on"},
+      {ExitCode::kReaderGone, "whoever read the output went away (`hanas list | head -1`)"},
+  };
+  return *kTable;
+}
+
 ExitCode ExitCodeOf(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   if (reason == "DIRECTORY_IN_USE" || reason == "OTHER_JOB" || reason == "NOT_A_RUN_DIRECTORY") return ExitCode::kDirectory;
@@ -26,7 +48,13 @@ ExitCode ExitCodeOf(const absl::Status& status) {
       return ExitCode::kDiskFull;
     case absl::StatusCode::kCancelled:
       return ExitCode::kInterrupted;
+    case absl::StatusCode::kNotFound:
+      return ExitCode::kNotFound;
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAlreadyExists:
+      return ExitCode::kRefused;
     case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
       return ExitCode::kUnreachable;
     default:
       return ExitCode::kFailed;

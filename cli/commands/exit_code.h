@@ -2,45 +2,46 @@
 #ifndef HANAS_CLI_COMMANDS_EXIT_CODE_H_
 #define HANAS_CLI_COMMANDS_EXIT_CODE_H_
 
+#include <string>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace hanas::cli {
 
-/// What the program exits with; scripts may rely on these.
+/// What the program exits with; scripts may rely on these. Every command uses the same ones: ExitCodes() says what each means.
 enum class ExitCode : int {
   kOk = 0,
-  kFailed = 1,      // anything without a code of its own
-  kUsage = 2,       // the command line or the job file is wrong
-  kData = 3,        // a data set is missing, damaged or does not fit the job
-  kInfeasible = 4,  // no network of the space keeps the limits
-  kDirectory = 5,   // the output directory is in use or belongs to another job
-  kComponent = 6,   // a process of ours keeps failing
+  kFailed = 1,
+  kUsage = 2,
+  kData = 3,
+  kInfeasible = 4,
+  kDirectory = 5,
+  kComponent = 6,
   kDiskFull = 7,
-  kSearchFailed = 8,  // the search itself failed or was cancelled
-  kUnreachable = 9,   // no coordinator answers
+  kSearchFailed = 8,
+  kUnreachable = 9,
+  kNotFound = 10,
+  kRefused = 11,
+  kUnhealthy = 12,
+  kDiffers = 13,
   kInterrupted = 130,
+  kReaderGone = 141,
 };
 
-/// The table above for --help.
-inline constexpr char kExitCodesHelp[] =
-    "Exit status:\n"
-    "  0    done\n"
-    "  1    failed otherwise\n"
-    "  2    the command line or the job file is wrong\n"
-    "  3    a data set is missing, damaged or does not fit the job\n"
-    "  4    no network of the space keeps the limits\n"
-    "  5    the output directory is in use, or belongs to another job\n"
-    "  6    a process (coordinator, worker, profiler-agent) keeps failing\n"
-    "  7    the disk is full\n"
-    "  8    the search failed or was cancelled\n"
-    "  9    no coordinator answers\n"
-    "  130  interrupted; nothing is lost, the same command resumes";
+struct ExitCodeMeaning {
+  ExitCode code;
+  std::string meaning;
+};
 
-/// By the reason of a status, then by its code.
+/// The one table of exit codes, ascending, for help and documentation. Thread-safe.
+const std::vector<ExitCodeMeaning>& ExitCodes();
+
+/// By the reason of a status, then by its code. Thread-safe.
 ExitCode ExitCodeOf(const absl::Status& status);
 
-/// By the error code of a FAILED search ("INFEASIBLE_LIMITS").
+/// By the error code of a FAILED search ("INFEASIBLE_LIMITS"). Thread-safe.
 ExitCode ExitCodeOfSearchError(absl::string_view error_code);
 
 }  // namespace hanas::cli

@@ -23,10 +23,12 @@
 #include "cli/commands/data_commands.h"
 #include "cli/commands/event_stream.h"
 #include "cli/commands/interrupt.h"
+#include "cli/commands/output.h"
 #include "cli/commands/results.h"
 #include "cli/commands/screen.h"
 #include "cli/data/provide.h"
 #include "cli/report/report_text.h"
+#include "cli/report/resource_text.h"
 #include "cli/supervise/process.h"
 #include "cli/supervise/run_directory.h"
 #include "cli/supervise/supervisor.h"
@@ -93,6 +95,8 @@ class LocalRun {
   absl::Status Connect();
   absl::Status StartParties();
   absl::Status Submit();
+  /// Resumes a search that a user paused, and one that failed of something that may have been mended since.
+  absl::Status TakeUpAgain(const v1::Search& search);
   absl::Status Follow();
   absl::Status Conclude(v1::Report& report);
   /// Keeps the children running; waits for nothing. Returns CANCELLED at an interrupt and ABORTED when a child was given up.
@@ -192,6 +196,17 @@ absl::Status LocalRun::Submit() {
   search_ = search->name();
   if (absl::Status status = WriteRunFile(); !status.ok()) return status;
   screen_.Say(absl::StrCat("Following ", search_, " at ", address_, "; process ids are in ", directory_.File("run.json")));
+  return TakeUpAgain(*search);
+}
+
+absl::Status LocalRun::TakeUpAgain(const v1::Search& search) {
+  const bool failed = CanBeMended(search);
+  if (!failed && search.phase() != v1::PAUSED) return absl::OkStatus();
+  const absl::StatusOr<v1::Search> resumed = Persist([&] { return client_->ResumeSearch(search_); });
+  // What cannot be tried again is reported as it is when the search is followed.
+  if (absl::IsFailedPrecondition(resumed.status()) || absl::IsUnimplemented(resumed.status())) return absl::OkStatus();
+  if (!resumed.ok()) return resumed.status();
+  screen_.Say(failed ? absl::StrCat("It had failed: ", search.error(), "; trying again what failed") : "It was paused; going on");
   return absl::OkStatus();
 }
 
@@ -237,6 +252,8 @@ absl::Status LocalRun::Run(v1::Report& report) {
 
 absl::Status LocalRun::Attend() {
   if (NumInterrupts() > 0) return Interrupted();
+  // Nobody reads what is said any more: stop as at an interrupt, rather than work on unseen.
+  if (OutputBroken()) return absl::CancelledError("the output cannot be written");
   const absl::Status status = supervisor_.Tick(rpc::SystemClock().Now());
   Announce();
   return status;
@@ -386,8 +403,7 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
   run.Shutdown();
   if (!status.ok()) return ReportFailure(status, run, file, directory, screen, CommandLine(options));
   screen.ClearLine();
-  std::printf("\n%s\nFiles: %s/report.json, front.svg, models/\n", RenderReport(report).c_str(), options.out.c_str());
-  std::fflush(stdout);
+  Print(absl::StrCat("\n", RenderReport(report), "\nFiles: ", options.out, "/report.json, front.svg, models/\n"));
   return ExitCode::kOk;
 }
 

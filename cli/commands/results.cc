@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands/results.h"
 
-#include <google/protobuf/util/json_util.h>
-
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/commands/output.h"
 #include "cli/report/report_svg.h"
+#include "config/spelling.h"
 #include "rpc/server.h"
 
 namespace hanas::cli {
@@ -23,45 +25,56 @@ std::string FileStem(const std::string& id) {
   return stem.empty() ? "network" : stem;
 }
 
-absl::Status Download(rpc::SearchClient& client, const std::string& directory, v1::Member& member) {
+absl::Status Download(rpc::SearchClient& client, const std::string& directory, const std::string& sha256, const std::string& file,
+                      const ResultOptions& options) {
+  const absl::Status status = client.DownloadArtifact(sha256, absl::StrCat(directory, "/", file), {}, options.cancelled);
+  if (status.ok() && options.said) options.said(file);
+  return status;
+}
+
+absl::Status Download(rpc::SearchClient& client, const std::string& directory, v1::Member& member, const ResultOptions& options) {
+  const auto& wanted = options.members;
+  if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), member.id()) == wanted.end()) return absl::OkStatus();
   const std::string stem = absl::StrCat("models/", FileStem(member.id()));
   if (!member.onnx_sha256().empty()) {
     member.set_onnx_file(stem + ".onnx");
-    if (absl::Status status = client.DownloadArtifact(member.onnx_sha256(), absl::StrCat(directory, "/", member.onnx_file())); !status.ok())
-      return status;
+    if (absl::Status status = Download(client, directory, member.onnx_sha256(), member.onnx_file(), options); !status.ok()) return status;
   }
   if (!member.model_sha256().empty()) {
     member.set_model_file(stem + ".hanas");
-    if (absl::Status status = client.DownloadArtifact(member.model_sha256(), absl::StrCat(directory, "/", member.model_file()));
-        !status.ok())
-      return status;
+    if (absl::Status status = Download(client, directory, member.model_sha256(), member.model_file(), options); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMembers(const v1::Report& report, const std::vector<std::string>& members) {
+  std::vector<std::string> known;
+  for (const v1::Member& member : report.front()) known.push_back(member.id());
+  for (const v1::Member& member : report.references()) known.push_back(member.id());
+  for (const std::string& member : members) {
+    if (std::find(known.begin(), known.end(), member) != known.end()) continue;
+    const std::string closest = config::ClosestWord(member, known);
+    return absl::NotFoundError(absl::StrCat(
+        "--member: there is no network \"", member, "\" in the report; ",
+        closest.empty() ? absl::StrCat("there are ", absl::StrJoin(known, ", ")) : absl::StrCat("did you mean \"", closest, "\"?")));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> ReportToJson(const v1::Report& report) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.always_print_primitive_fields = true;
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(report, &json, options);
-  if (!status.ok()) return absl::InternalError(absl::StrCat("the report could not be written as JSON: ", std::string(status.message())));
-  return json;
-}
-
-absl::Status WriteResults(rpc::SearchClient& client, const std::string& directory, v1::Report& report) {
+absl::Status WriteResults(rpc::SearchClient& client, const std::string& directory, v1::Report& report, const ResultOptions& options) {
+  if (absl::Status status = CheckMembers(report, options.members); !status.ok()) return status;
   std::error_code error;
   std::filesystem::create_directories(directory + "/models", error);
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", directory, "/models"));
   for (v1::Member& member : *report.mutable_front()) {
-    if (absl::Status status = Download(client, directory, member); !status.ok()) return status;
+    if (absl::Status status = Download(client, directory, member, options); !status.ok()) return status;
   }
   for (v1::Member& member : *report.mutable_references()) {
-    if (absl::Status status = Download(client, directory, member); !status.ok()) return status;
+    if (absl::Status status = Download(client, directory, member, options); !status.ok()) return status;
   }
-  const absl::StatusOr<std::string> json = ReportToJson(report);
+  const absl::StatusOr<std::string> json = ToJson(report);
   if (!json.ok()) return json.status();
   if (absl::Status status = rpc::WriteFileAtomically(directory + "/report.json", *json); !status.ok()) return status;
   return rpc::WriteFileAtomically(directory + "/front.svg", RenderFrontSvg(report));

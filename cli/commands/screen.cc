@@ -18,7 +18,8 @@ constexpr absl::Duration kPlainInterval = absl::Seconds(10);
 
 size_t TerminalWidth() {
   winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 20) return 80;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  if (size.ws_col < 2) return 2;
   return size.ws_col;
 }
 

@@ -3,54 +3,67 @@
 
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "cli/commands/event_stream.h"
+#include "absl/time/clock.h"
 #include "cli/commands/interrupt.h"
+#include "cli/commands/remote.h"
 #include "cli/commands/results.h"
-#include "cli/commands/screen.h"
+#include "cli/commands/watch_command.h"
 #include "cli/report/report_text.h"
+#include "cli/report/resource_text.h"
 #include "config/job_file.h"
 #include "core/cost/cost.h"
 #include "core/plan/exec_plan.h"
 #include "core/space/search_space.h"
 #include "rpc/convert/job.h"
-#include "rpc/search_client.h"
 
 namespace hanas::cli {
 namespace {
 
-ExitCode Fail(const absl::Status& status) {
-  std::fprintf(stderr, "hanas: %s\n", std::string(status.message()).c_str());
-  return ExitCodeOf(status);
+constexpr int kPageSize = 1000;
+
+/// A connected client and the checked name that a command is about.
+struct Subject {
+  std::unique_ptr<rpc::SearchClient> client;
+  std::string name;
+};
+
+absl::StatusOr<Subject> Find(const RemoteOptions& remote, const std::string& text) {
+  absl::StatusOr<std::string> name = ResourceName(text, {"searches"});
+  if (!name.ok()) return name.status();
+  absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
+  if (!client.ok()) return client.status();
+  return Subject{*std::move(client), *std::move(name)};
 }
 
-void Print(absl::string_view text) { std::printf("%s\n", std::string(text).c_str()); }
-
-std::string Describe(const v1::Search& search) {
-  std::string text =
-      absl::StrFormat("%-24s %-10s %s", search.name(), absl::AsciiStrToLower(v1::Phase_Name(search.phase())), search.spec().name());
-  if (!search.progress().empty()) {
-    const v1::PhaseProgress& last = *search.progress().rbegin();
-    if (last.total() > 0) absl::StrAppendFormat(&text, "  %d/%d %s", last.done(), last.total(), last.unit());
-    if (!last.note().empty()) absl::StrAppend(&text, "  ", last.note());
-  }
-  if (!search.error().empty()) absl::StrAppend(&text, "\n  ", search.error());
-  return text;
+/// Prints a search as it is now.
+ExitCode PrintSearch(const v1::Search& search, const RemoteOptions& remote) {
+  const absl::Status status =
+      PrintResource(search, remote.output, [&] { return RenderSearch(search, absl::Now(), StandardPalette()); }, {search.name()});
+  return status.ok() ? ExitCode::kOk : Fail(status);
 }
 
-ExitCode ListAll(rpc::SearchClient& client) {
-  std::string token;
-  do {
-    const absl::StatusOr<v1::ListSearchesResponse> page = client.ListSearches(100, token);
-    if (!page.ok()) return Fail(page.status());
-    for (const v1::Search& search : page->searches()) Print(Describe(search));
-    token = page->next_page_token();
-  } while (!token.empty());
-  return ExitCode::kOk;
+/// The job's mistakes that the coordinator found, at their places in the file.
+ExitCode FailJob(const absl::Status& status, const config::JobFile& file, const RemoteOptions& remote) {
+  const std::vector<FieldViolation> violations = ViolationsOf(status);
+  for (const FieldViolation& violation : violations) Complain(file.Describe(violation));
+  return violations.empty() ? Fail(status, remote) : ExitCode::kUsage;
+}
+
+ExitCode PrintForecast(const v1::Search& search, const config::JobFile& file, const RemoteOptions& remote) {
+  const auto table = [&] {
+    return absl::StrCat("\"", file.job().name, "\" is a valid job; this is what it would take\n", RenderForecast(search.forecast()));
+  };
+  const bool possible = search.phase() != v1::FAILED;
+  if (!possible) Complain(search.error());
+  if (!possible && remote.output == OutputFormat::kTable) return ExitCodeOfSearchError(search.error_code());
+  const absl::Status status = PrintResource(search, remote.output, table, {file.job().name});
+  if (!status.ok()) return Fail(status);
+  return possible ? ExitCode::kOk : ExitCodeOfSearchError(search.error_code());
 }
 
 std::string DescribeNetwork(const Lowering& lowering, const Architecture& architecture, const BackendCaps& caps) {
@@ -63,65 +76,94 @@ std::string DescribeNetwork(const Lowering& lowering, const Architecture& archit
 
 }  // namespace
 
-ExitCode SubmitCommand(const std::string& coordinator, const std::string& job_path) {
-  const absl::StatusOr<config::JobFile> file = config::JobFile::Load(job_path);
+ExitCode SubmitCommand(const RemoteOptions& remote, const SubmitOptions& options) {
+  const absl::StatusOr<config::JobFile> file = config::JobFile::Load(options.job_path);
   if (!file.ok()) {
     Fail(file.status());
     return ExitCode::kUsage;
   }
-  const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = rpc::SearchClient::Create(coordinator);
+  const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
   if (!client.ok()) return Fail(client.status());
-  const absl::StatusOr<v1::Search> search =
-      (*client)->CreateSearch(rpc::ToProto(file->job()), absl::StrCat("submit-", JobDigest(file->job()).ToHex()));
-  if (!search.ok()) {
-    const std::vector<FieldViolation> violations = ViolationsOf(search.status());
-    for (const FieldViolation& violation : violations) std::fprintf(stderr, "hanas: %s\n", file->Describe(violation).c_str());
-    return violations.empty() ? Fail(search.status()) : ExitCode::kUsage;
+  const v1::SearchSpec spec = rpc::ToProto(file->job());
+  if (options.validate_only) {
+    const absl::StatusOr<v1::Search> search = (*client)->ValidateSearch(spec);
+    return search.ok() ? PrintForecast(*search, *file, remote) : FailJob(search.status(), *file, remote);
   }
-  Print(search->name());
+  const std::string request_id = options.request_id.empty() ? absl::StrCat("submit-", JobDigest(file->job()).ToHex()) : options.request_id;
+  const absl::StatusOr<v1::Search> search = (*client)->CreateSearch(spec, request_id);
+  if (!search.ok()) return FailJob(search.status(), *file, remote);
+  const absl::Status status = PrintResource(*search, remote.output, [&] { return absl::StrCat(search->name(), "\n"); }, {search->name()});
+  if (!status.ok()) return Fail(status);
+  FlushOutput();
+  return options.watch ? Follow(**client, remote, {.name = search->name(), .plain = options.plain}) : ExitCode::kOk;
+}
+
+ExitCode ListCommand(const RemoteOptions& remote) {
+  const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
+  if (!client.ok()) return Fail(client.status());
+  v1::ListSearchesResponse all;
+  std::vector<std::string> names;
+  const absl::Status status = ForEachPage([&](const std::string& token) { return (*client)->ListSearches(kPageSize, token); },
+                                          [&](v1::ListSearchesResponse page) {
+                                            for (v1::Search& search : *page.mutable_searches()) {
+                                              names.push_back(search.name());
+                                              *all.add_searches() = std::move(search);
+                                            }
+                                            return true;
+                                          });
+  if (!status.ok()) return Fail(status, remote);
+  const absl::Status printed =
+      PrintResource(all, remote.output, [&] { return RenderSearches(all, absl::Now(), StandardPalette()); }, names);
+  return printed.ok() ? ExitCode::kOk : Fail(printed);
+}
+
+ExitCode ShowCommand(const RemoteOptions& remote, const std::string& name) {
+  const absl::StatusOr<Subject> subject = Find(remote, name);
+  if (!subject.ok()) return Fail(subject.status());
+  const absl::StatusOr<v1::Search> search = subject->client->GetSearch(subject->name);
+  if (!search.ok()) return Fail(search.status(), remote);
+  if (search->phase() != v1::SUCCEEDED || remote.output != OutputFormat::kTable) return PrintSearch(*search, remote);
+  const absl::StatusOr<v1::Report> report = subject->client->GetReport(subject->name);
+  if (!report.ok()) return Fail(report.status(), remote);
+  Print(absl::StrCat(search->name(), " \"", search->spec().name(), "\" is done\n\n", RenderReport(*report)));
   return ExitCode::kOk;
 }
 
-ExitCode ShowCommand(const std::string& coordinator, const std::string& name, const std::string& out) {
-  const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = rpc::SearchClient::Create(coordinator);
-  if (!client.ok()) return Fail(client.status());
-  if (name.empty()) return ListAll(**client);
-  const absl::StatusOr<v1::Search> search = (*client)->GetSearch(name);
-  if (!search.ok()) return Fail(search.status());
-  Print(Describe(*search));
-  if (search->phase() != v1::SUCCEEDED) return ExitCode::kOk;
-  absl::StatusOr<v1::Report> report = (*client)->GetReport(name);
-  if (!report.ok()) return Fail(report.status());
-  if (!out.empty()) {
-    if (const absl::Status status = WriteResults(**client, out, *report); !status.ok()) return Fail(status);
-  }
-  std::printf("\n%s", RenderReport(*report).c_str());
-  return ExitCode::kOk;
-}
-
-ExitCode WatchCommand(const std::string& coordinator, const std::string& name, bool plain) {
-  const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = rpc::SearchClient::Create(coordinator);
-  if (!client.ok()) return Fail(client.status());
-  if (const absl::StatusOr<v1::Search> search = (*client)->GetSearch(name); !search.ok()) return Fail(search.status());
-  Screen screen(Screen::ChooseMode(plain, /*quiet=*/false));
-  EventStream events(client->get(), name);
-  while (NumInterrupts() == 0) {
-    if (const auto event = events.Next(absl::Milliseconds(200))) {
-      screen.Show(*event);
-    } else if (const auto end = events.ended()) {
-      return end->ok() ? ExitCode::kOk : Fail(*end);
+ExitCode TransitionCommand(const RemoteOptions& remote, const std::string& name, Transition transition) {
+  const absl::StatusOr<Subject> subject = Find(remote, name);
+  if (!subject.ok()) return Fail(subject.status());
+  const auto call = [&]() -> absl::StatusOr<v1::Search> {
+    switch (transition) {
+      case Transition::kPause:
+        return subject->client->PauseSearch(subject->name);
+      case Transition::kResume:
+        return subject->client->ResumeSearch(subject->name);
+      case Transition::kFinish:
+        return subject->client->FinishSearch(subject->name);
+      case Transition::kCancel:
+        return subject->client->CancelSearch(subject->name);
     }
-  }
-  return ExitCode::kInterrupted;
+    return absl::InternalError("no such transition");
+  };
+  const absl::StatusOr<v1::Search> search = call();
+  if (!search.ok()) return Fail(search.status(), remote);
+  const absl::Status status = PrintResource(
+      *search, remote.output, [&] { return absl::StrCat(search->name(), " is ", PhaseInWords(*search), "\n"); }, {search->name()});
+  return status.ok() ? ExitCode::kOk : Fail(status);
 }
 
-ExitCode CancelCommand(const std::string& coordinator, const std::string& name) {
-  const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = rpc::SearchClient::Create(coordinator);
-  if (!client.ok()) return Fail(client.status());
-  const absl::StatusOr<v1::Search> search = (*client)->CancelSearch(name);
-  if (!search.ok()) return Fail(search.status());
-  Print(Describe(*search));
-  return ExitCode::kOk;
+ExitCode ReplayCommand(const RemoteOptions& remote, const std::string& name) {
+  const absl::StatusOr<Subject> subject = Find(remote, name);
+  if (!subject.ok()) return Fail(subject.status());
+  const absl::StatusOr<v1::ReplaySearchResponse> replay = subject->client->ReplaySearch(subject->name);
+  if (!replay.ok()) return Fail(replay.status(), remote);
+  const auto table = [&] {
+    const std::string what = absl::StrCat(subject->name, " decided once more: ", replay->steps(), " steps, ", replay->tasks(), " tasks");
+    return replay->identical() ? what + ", identical\n" : absl::StrCat(what, "; it differs\n  ", OneLine(replay->difference()), "\n");
+  };
+  const absl::Status status = PrintResource(*replay, remote.output, table, {subject->name});
+  if (!status.ok()) return Fail(status);
+  return replay->identical() ? ExitCode::kOk : ExitCode::kDiffers;
 }
 
 ExitCode ValidateCommand(const std::string& job_path) {
@@ -135,13 +177,13 @@ ExitCode ValidateCommand(const std::string& job_path) {
   if (!space.ok()) return Fail(space.status());
   const Lowering lowering(*space);
   const BackendCaps caps = {.name = job.target.backend, .int8_hard_swish = true};
-  Print(absl::StrCat(job_path, ": a valid job, \"", job.name, "\""));
-  Print(absl::StrFormat("  space      10^%.1f networks, %d genes", space->Log10Size(), space->genes().size()));
+  Print(absl::StrCat(job_path, ": a valid job, \"", job.name, "\"\n"));
+  Print(absl::StrFormat("  space      10^%.1f networks, %d genes\n", space->Log10Size(), space->genes().size()));
   Print(absl::StrCat("  operators  ", EnumerateOpKeys(lowering, caps).size(), " to measure on ", caps.name,
-                     ", with its int8 hard-swish and without native half"));
-  Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space->Smallest({8, 8}), caps), " (8 bits)"));
-  Print(absl::StrCat("  largest    ", DescribeNetwork(lowering, space->Largest({16, 16}), caps), " (16 bits)"));
-  Print(absl::StrCat("  digest     ", JobDigest(job).ToHex()));
+                     ", with its int8 hard-swish and without native half\n"));
+  Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space->Smallest({8, 8}), caps), " (8 bits)\n"));
+  Print(absl::StrCat("  largest    ", DescribeNetwork(lowering, space->Largest({16, 16}), caps), " (16 bits)\n"));
+  Print(absl::StrCat("  digest     ", JobDigest(job).ToHex(), "\n"));
   return ExitCode::kOk;
 }
 

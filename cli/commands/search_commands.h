@@ -3,19 +3,54 @@
 #define HANAS_CLI_COMMANDS_SEARCH_COMMANDS_H_
 
 #include <string>
+#include <vector>
 
 #include "cli/commands/exit_code.h"
+#include "cli/commands/output.h"
 
 namespace hanas::cli {
 
-/// `hanas submit`: prints the name of the search. Submitting the same job twice gives the same search.
-ExitCode SubmitCommand(const std::string& coordinator, const std::string& job_path);
-/// `hanas show`: a search, or all of them when `name` is empty; the report when it has succeeded, and its files when `out` is given.
-ExitCode ShowCommand(const std::string& coordinator, const std::string& name, const std::string& out);
-/// `hanas watch`: follows a search until it ends or an interrupt.
-ExitCode WatchCommand(const std::string& coordinator, const std::string& name, bool plain);
-/// `hanas cancel`.
-ExitCode CancelCommand(const std::string& coordinator, const std::string& name);
+struct SubmitOptions {
+  std::string job_path;
+  std::string request_id;  // empty: of the job's digest
+  bool validate_only = false;
+  bool watch = false;
+  bool plain = false;
+};
+
+/// `hanas submit`: prints the name of the search, or with validate_only the forecast. The same request id gives the same search.
+ExitCode SubmitCommand(const RemoteOptions& remote, const SubmitOptions& options);
+
+/// `hanas list`.
+ExitCode ListCommand(const RemoteOptions& remote);
+
+/// `hanas show`: phases and progress of a search, or its report when it has succeeded.
+ExitCode ShowCommand(const RemoteOptions& remote, const std::string& name);
+
+enum class Transition : int { kPause, kResume, kFinish, kCancel };
+/// `hanas pause|resume|finish|cancel`.
+ExitCode TransitionCommand(const RemoteOptions& remote, const std::string& name, Transition transition);
+
+/// `hanas replay`: kDiffers when the replay came out differently.
+ExitCode ReplayCommand(const RemoteOptions& remote, const std::string& name);
+
+/// `hanas explain`.
+ExitCode ExplainCommand(const RemoteOptions& remote, const std::string& name);
+
+/// `hanas tasks`: those in `state` only, when it is not empty ("failed").
+ExitCode TasksCommand(const RemoteOptions& remote, const std::string& name, const std::string& state);
+
+/// `hanas candidates`: at most `limit` (0: all) of those evaluated so far, or the front of them.
+ExitCode CandidatesCommand(const RemoteOptions& remote, const std::string& name, int limit, bool front);
+
+struct ExportOptions {
+  std::string name;
+  std::string out;
+  std::vector<std::string> members;  // empty: all networks of the report
+};
+/// `hanas export`. What is there already, byte for byte, is not downloaded again.
+ExitCode ExportCommand(const RemoteOptions& remote, const ExportOptions& options);
+
 /// `hanas validate`: reads a job and describes its space.
 ExitCode ValidateCommand(const std::string& job_path);
 

@@ -2,6 +2,7 @@
 #include "cli/report/progress.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -13,16 +14,30 @@ namespace hanas::cli {
 namespace {
 
 constexpr double kRateWindowSeconds = 30;
+constexpr double kSecondsBeforeEstimate = 5;
+constexpr double kSmoothingSeconds = 10;
+constexpr size_t kMaxHistory = 512;
 
 }  // namespace
 
 void ProgressMeter::Add(const v1::PhaseProgress& progress) {
   const bool other_phase = progress.phase() != last_.phase() || progress.unit() != last_.unit();
   const bool went_back = !history_.empty() && (progress.done() < last_.done() || progress.seconds() < last_.seconds());
-  if (other_phase || went_back) history_.clear();
+  if (other_phase || went_back) {
+    history_.clear();
+    seconds_left_.reset();
+  }
+  if (history_.empty()) first_seconds_ = progress.seconds();
+  const double elapsed = history_.empty() ? 0 : progress.seconds() - last_.seconds();
   last_ = progress;
   history_.emplace_back(progress.seconds(), static_cast<double>(progress.done()));
-  while (history_.size() > 2 && history_[1].first < progress.seconds() - kRateWindowSeconds) history_.pop_front();
+  const double window = std::max(kRateWindowSeconds, (progress.seconds() - first_seconds_) / 2);
+  while (history_.size() > 2 && history_[1].first < progress.seconds() - window) history_.pop_front();
+  if (history_.size() > kMaxHistory) {
+    // Every second point is enough for a rate.
+    for (size_t i = 1; i < history_.size() - 1; ++i) history_.erase(history_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  UpdateSecondsLeft(elapsed);
 }
 
 double ProgressMeter::Rate() const {
@@ -31,17 +46,27 @@ double ProgressMeter::Rate() const {
   return seconds > 0 ? (history_.back().second - history_.front().second) / seconds : 0;
 }
 
+void ProgressMeter::UpdateSecondsLeft(double elapsed) {
+  const double rate = Rate();
+  if (last_.total() <= 0 || rate <= 0 || last_.seconds() - first_seconds_ < kSecondsBeforeEstimate) return;
+  const double estimate = static_cast<double>(last_.total() - std::min(last_.done(), last_.total())) / rate;
+  if (!seconds_left_) {
+    seconds_left_ = estimate;
+    return;
+  }
+  const double expected = std::max(0.0, *seconds_left_ - elapsed);
+  seconds_left_ = expected + (estimate - expected) * (1 - std::exp(-elapsed / kSmoothingSeconds));
+}
+
 std::string ProgressMeter::Line(size_t max_width) const {
   if (history_.empty()) return "";
   std::string line = absl::StrFormat("%-10s", absl::AsciiStrToLower(v1::Phase_Name(last_.phase())));
   if (last_.total() > 0) {
     const double share = std::min(1.0, static_cast<double>(last_.done()) / static_cast<double>(last_.total()));
     absl::StrAppendFormat(&line, " %d/%d %s  %.0f %%", last_.done(), last_.total(), last_.unit(), 100 * share);
-    const double rate = Rate();
-    if (rate > 0) {
-      absl::StrAppendFormat(&line, "  %s  %s left", rate >= 1 ? absl::StrFormat("%.1f/s", rate) : absl::StrFormat("%.1f/min", 60 * rate),
-                            FormatSeconds(static_cast<double>(last_.total() - std::min(last_.done(), last_.total())) / rate));
-    }
+    if (const double rate = Rate(); rate > 0)
+      absl::StrAppend(&line, "  ", rate >= 1 ? absl::StrFormat("%.1f/s", rate) : absl::StrFormat("%.1f/min", 60 * rate));
+    if (seconds_left_ && last_.done() < last_.total()) absl::StrAppend(&line, "  ", FormatSeconds(*seconds_left_), " left");
   }
   if (!last_.note().empty()) absl::StrAppend(&line, "  ", last_.note());
   return CutToWidth(line, max_width);

@@ -7,7 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/report/label_layout.h"
 #include "cli/report/report_text.h"
+#include "cli/report/table.h"
 
 namespace hanas::cli {
 namespace {
@@ -21,6 +23,9 @@ constexpr double kBottom = 72;
 constexpr char kMemberColour[] = "#1f5fa8";
 constexpr char kReferenceColour[] = "#b4541a";
 constexpr char kInk[] = "#222222";
+constexpr double kLabelSize = 12;    // of the font
+constexpr double kLabelAdvance = 7;  // of one character of it, at most for what ids are made of
+constexpr double kMarkerRadius = 5.5;
 
 /// A range of values with round ticks that cover it.
 struct Axis {
@@ -52,6 +57,7 @@ class Drawing {
     Front();
     for (const v1::Member& member : report_.references()) Point(member, kReferenceColour, true);
     for (const v1::Member& member : report_.front()) Point(member, kMemberColour, false);
+    Labels();
     Legend();
     out_ += "</svg>\n";
     return std::move(out_);
@@ -151,9 +157,39 @@ class Drawing {
     absl::StrAppendFormat(&out_, "<title>%s: %.2f %%, %s, %s, %s</title></%s>\n", EscapeXml(m.id()), 100 * m.test_accuracy(),
                           FormatMicroseconds(m.latency_p50_us()), FormatBytes(static_cast<double>(m.size_bytes())),
                           EscapeXml(m.precision()), square ? "rect" : "circle");
-    const bool at_right = x > kWidth - kRight - 140;
-    Text(at_right ? x - 9 : x + 9, y - 8, m.id(),
-         absl::StrCat("fill=\"", colour, "\" font-size=\"12\"", at_right ? " text-anchor=\"end\"" : ""));
+  }
+
+  /// The ids beside their points, joined to them by a thin line where they had to be moved away.
+  void Labels() {
+    std::vector<const v1::Member*> members;
+    for (const v1::Member& member : report_.front()) members.push_back(&member);
+    for (const v1::Member& member : report_.references()) members.push_back(&member);
+    members.erase(std::remove_if(members.begin(), members.end(), [](const v1::Member* m) { return !IsDrawable(*m); }), members.end());
+    std::vector<LabelledPoint> points;
+    std::vector<Box> markers;
+    for (const v1::Member* m : members) {
+      const double x = X(m->latency_p50_us());
+      const double y = Y(100 * m->test_accuracy());
+      points.push_back({x, y, kLabelAdvance * static_cast<double>(DisplayWidth(m->id())), kLabelSize + 2});
+      markers.push_back({x - kMarkerRadius, y - kMarkerRadius, x + kMarkerRadius, y + kMarkerRadius});
+    }
+    const std::vector<Box> labels = PlaceLabels(points, markers, {kLeft, kTop, kWidth - kRight, kHeight - kBottom});
+    for (size_t i = 0; i < labels.size(); ++i) {
+      const Box& label = labels[i];
+      const bool is_member = static_cast<int>(i) < DrawableFront();
+      const absl::string_view colour = is_member ? kMemberColour : kReferenceColour;
+      // The nearest place of the label to its point.
+      const double x = std::clamp(points[i].x, label.left, label.right);
+      const double y = std::clamp(points[i].y, label.top, label.bottom);
+      if (std::hypot(x - points[i].x, y - points[i].y) > 2 * kLabelSize)
+        Line(points[i].x, points[i].y, x, y, absl::StrCat("stroke=\"", colour, "\" stroke-width=\"0.7\" stroke-opacity=\"0.6\""));
+      Text(label.left, label.bottom - 3, members[i]->id(),
+           absl::StrCat("class=\"label\" fill=\"", colour, "\" font-size=\"", kLabelSize, "\""));
+    }
+  }
+  int DrawableFront() const {
+    return static_cast<int>(
+        std::count_if(report_.front().begin(), report_.front().end(), [](const v1::Member& m) { return IsDrawable(m); }));
   }
 
   void Legend() {

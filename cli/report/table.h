@@ -10,7 +10,8 @@
 
 namespace hanas::cli {
 
-/// Number of characters that a terminal shows for UTF-8 `text` (code points; no combining or wide ones are used here). Thread-safe.
+/// Number of characters that a terminal shows for UTF-8 `text` (code points; no combining or wide ones are used here), colours left out.
+/// Thread-safe.
 size_t DisplayWidth(absl::string_view text);
 
 /// Columns aligned under their headings.

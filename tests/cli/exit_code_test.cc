@@ -9,7 +9,11 @@ namespace {
 
 TEST(ExitCodeTest, ReasonsComeBeforeCodes) {
   EXPECT_EQ(ExitCodeOf(absl::OkStatus()), ExitCode::kOk);
-  EXPECT_EQ(ExitCodeOf(absl::FailedPreconditionError("x")), ExitCode::kFailed);
+  EXPECT_EQ(ExitCodeOf(absl::InternalError("x")), ExitCode::kFailed);
+  EXPECT_EQ(ExitCodeOf(absl::FailedPreconditionError("x")), ExitCode::kRefused);
+  EXPECT_EQ(ExitCodeOf(absl::NotFoundError("x")), ExitCode::kNotFound);
+  EXPECT_EQ(ExitCodeOf(absl::UnavailableError("x")), ExitCode::kUnreachable);
+  EXPECT_EQ(ExitCodeOf(absl::DeadlineExceededError("x")), ExitCode::kUnreachable);
   EXPECT_EQ(ExitCodeOf(WithReason(absl::FailedPreconditionError("x"), "OTHER_JOB")), ExitCode::kDirectory);
   EXPECT_EQ(ExitCodeOf(WithReason(absl::FailedPreconditionError("x"), "INFEASIBLE_LIMITS")), ExitCode::kInfeasible);
   EXPECT_EQ(ExitCodeOf(WithReason(absl::InvalidArgumentError("x"), "SOMETHING_ELSE")), ExitCode::kUsage);

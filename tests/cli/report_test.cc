@@ -224,6 +224,47 @@ TEST(ReportTest, ProgressOfARestartedPhaseBeginsAnew) {
   EXPECT_EQ(meter.Line(0), "training   400/600 steps  67 %");
 }
 
+TEST(ReportTest, TheTimeLeftDoesNotLeap) {
+  // A phase whose units differ, as in VERIFYING: fast steps of training, then one slow unit for binding and verifying, four times over.
+  ProgressMeter meter;
+  double before = -1;
+  double seconds = 0;
+  int64_t done = 0;
+  v1::PhaseProgress progress;
+  progress.set_phase(v1::VERIFYING);
+  progress.set_unit("steps");
+  progress.set_total(4 * 202);
+  const auto see = [&] {
+    progress.set_done(done);
+    progress.set_seconds(seconds);
+    meter.Add(progress);
+    if (seconds < 5) {
+      EXPECT_FALSE(meter.seconds_left()) << "too early to tell, at " << seconds;
+    }
+    if (!meter.seconds_left()) return;
+    const double left = *meter.seconds_left();
+    if (before >= 0) {
+      EXPECT_LT(left, before * 1.25 + 2) << "at " << seconds << " s";
+      EXPECT_GT(left, before * 0.75 - 2) << "at " << seconds << " s";
+    }
+    before = left;
+  };
+  for (int member = 0; member < 4; ++member) {
+    for (int step = 0; step < 40; ++step) {
+      see();
+      done += 5;
+      seconds += 1;
+    }
+    for (int slow = 0; slow < 16; ++slow) {
+      see();
+      if (slow % 8 == 7) ++done;
+      seconds += 1;
+    }
+  }
+  see();
+  EXPECT_LT(before, 20);
+}
+
 TEST(ReportTest, CuttingRespectsCharacters) {
   EXPECT_EQ(CutToWidth("µµµµ", 3), "µµ…");
   EXPECT_EQ(CutToWidth("µµµµ", 4), "µµµµ");

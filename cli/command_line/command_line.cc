@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <sstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/command_line/completion.h"
+#include "cli/command_line/reference.h"
+#include "cli/command_line/words.h"
+#include "cli/commands/data_commands.h"
+#include "cli/commands/farm_commands.h"
+#include "cli/commands/local_run.h"
+#include "cli/commands/search_commands.h"
+#include "cli/commands/watch_command.h"
+#include "config/spelling.h"
+
+#ifndef HANAS_VERSION
+#define HANAS_VERSION "unknown"
+#endif
+
+namespace hanas::cli {
+namespace {
+
+constexpr char kDescription[] =
+    "hanas finds the neural network that is most accurate on the device you will ship, under limits on its measured latency and its size.\n"
+    "\n"
+    "On this machine, a quarter of an hour on two cores (stop it whenever you like; the same command goes on):\n"
+    "  hanas run examples/fashion-mnist.yaml --out my-search\n"
+    "\n"
+    "On a coordinator, with its workers and devices:\n"
+    "  hanas submit JOB.yaml --watch\n"
+    "  hanas export searches/1 --out my-search\n";
+
+constexpr char kFooter[] =
+    "`hanas help VERB` says more, with an example. `hanas help exit-codes` lists the exit codes. docs/cli.md is all of it on one page;\n"
+    "docs/job-file.md describes the keys of a job.";
+
+// Groups of the help.
+constexpr char kLocal[] = "On this machine";
+constexpr char kSearches[] = "Searches on a coordinator";
+constexpr char kFarm[] = "Workers and devices";
+constexpr char kOther[] = "Other";
+
+/// Accepts one of `words`.
+CLI::Validator OneOf(std::vector<std::string> words) {
+  return CLI::Validator(
+      [words = std::move(words)](std::string& value) {
+        if (std::find(words.begin(), words.end(), value) != words.end()) return std::string();
+        const std::string closest = config::ClosestWord(value, words);
+        return absl::StrCat("expected ", absl::StrJoin(words, ", "), "; found \"", value, "\"",
+                            closest.empty() ? "" : absl::StrCat(", did you mean \"", closest, "\"?"));
+      },
+      "");
+}
+
+OutputFormat FormatOf(const std::string& word) {
+  const std::vector<std::string>& words = WordsOfType("FORMAT");
+  return static_cast<OutputFormat>(std::find(words.begin(), words.end(), word) - words.begin());
+}
+
+}  // namespace
+
+struct CommandLine::State {
+  using Command = std::function<ExitCode()>;
+
+  CLI::App app{kDescription, "hanas"};
+  Command chosen;
+
+  // Arguments, shared by the verbs: one of them is parsed.
+  RemoteOptions remote;
+  std::string output = "table";
+  RunOptions run;
+  bool no_references = false;
+  SubmitOptions submit;
+  WatchOptions watch;
+  ExportOptions exported;
+  std::string name;
+  std::string task_state;
+  int limit = 1000;
+  bool front = false;
+  bool undo = false;
+  std::string metrics_url;
+  double health_timeout = 5;
+  std::string dataset;
+  std::string to;
+  std::vector<std::string> urls;
+  uint64_t seed = 1;
+  std::string shell;
+  std::string line;
+  std::vector<std::string> words;
+
+  CLI::App* Add(CLI::App& parent, const std::string& group, const std::string& verb, const std::string& description,
+                const std::string& example, const std::string& details = "") {
+    CLI::App* added = parent.add_subcommand(verb, description)->group(group);
+    added->footer(absl::StrCat(details, details.empty() ? "" : "\n\n", "Example:\n  ", example));
+    return added;
+  }
+
+  /// What every verb that asks a coordinator takes.
+  void AddCoordinator(CLI::App* verb, double& timeout) {
+    verb->add_option("--coordinator", remote.coordinator, "Where the coordinator listens; else HANAS_COORDINATOR")
+        ->default_str(kDefaultCoordinator)
+        ->type_name("HOST:PORT");
+    verb->add_option("--timeout", timeout, "How long to wait for each answer")
+        ->check(CLI::Range(0.01, 3600.0).description(""))
+        ->capture_default_str()
+        ->type_name("SECONDS");
+  }
+  void AddRemote(CLI::App* verb, const Command& command, bool formats = true) {
+    AddCoordinator(verb, remote.timeout_seconds);
+    if (formats) {
+      verb->add_option("-o,--output", output, "table for people; json, yaml or name for programs")
+          ->check(OneOf(WordsOfType("FORMAT")))
+          ->capture_default_str()
+          ->type_name("FORMAT");
+    }
+    verb->callback([this, command] {
+      remote.output = FormatOf(output);
+      chosen = command;
+    });
+  }
+  void AddSearch(CLI::App* verb, std::string& target) {
+    verb->add_option("search", target, "searches/ID, or its ID")->required()->type_name("SEARCH");
+  }
+  /// A verb about one search, without arguments of its own.
+  CLI::App* AddSearchVerb(const std::string& verb, const std::string& description, const std::string& example, const Command& command,
+                          const std::string& details = "") {
+    CLI::App* added = Add(app, kSearches, verb, description, example, details);
+    AddSearch(added, name);
+    AddRemote(added, command);
+    return added;
+  }
+  void AddTransition(const std::string& verb, const std::string& description, Transition transition, const std::string& details) {
+    AddSearchVerb(
+        verb, description, absl::StrCat("hanas ", verb, " searches/1"),
+        [this, transition] { return TransitionCommand(remote, name, transition); }, details);
+  }
+
+  void AddLocal();
+  void AddSubmitAndWatch();
+  void AddSearches();
+  void AddFarm();
+  void AddOther(CommandLine* self);
+};
+
+void CommandLine::State::AddLocal() {
+  CLI::App* run_verb = Add(
+      app, kLocal, "run", "Run a search on this machine, to its end", "hanas run examples/fashion-mnist.yaml --out my-search",
+      "Processes (a coordinator, workers, one profiler-agent) are started, watched and restarted for you; their logs are in DIR/logs.\n"
+      "The directory belongs to one job: the same command goes on after an interrupt, and tries again what had failed. Without --data,\n"
+      "HANAS_DATA_DIR is used; without both, Fashion-MNIST is fetched, or a set is drawn.");
+  run_verb->add_option("job", run.job_path, "The job, a YAML file")->required()->type_name("JOB.yaml");
+  run_verb->add_option("--out", run.out, "Directory for the state and the results; the same one resumes")->required()->type_name("DIR");
+  run_verb->add_option("--data", run.data, "Directory that holds the job's data set")->type_name("DIR");
+  run_verb->add_option("--workers", run.workers, "Worker processes of one thread each (default: processors less one)")
+      ->check(CLI::Range(1, 1024).description(""))
+      ->type_name("N");
+  run_verb->add_flag("--no-references", no_references, "Do not train the reference networks of the report");
+  run_verb->add_flag("--plain", run.plain, "Plain lines, also on a terminal");
+  run_verb->add_flag("--quiet", run.quiet, "Only the result and errors");
+  run_verb->callback([this] {
+    run.references = !no_references;
+    chosen = [this] { return RunLocally(run); };
+  });
+
+  CLI::App* validate = Add(app, kLocal, "validate", "Check a job and say how large its space is", "hanas validate examples/tiny.yaml");
+  validate->add_option("job", name, "The job, a YAML file")->required()->type_name("JOB.yaml");
+  validate->callback([this] { chosen = [this] { return ValidateCommand(name); }; });
+
+  CLI::App* data = Add(app, kLocal, "data", "Get data sets", "hanas data draw --to data/drawn");
+  data->require_subcommand(1);
+  CLI::App* fetch = Add(*data, "Verbs", "fetch", "Download a data set, checked to the byte; a cut download goes on where it was",
+                        "hanas data fetch fashion-mnist --to data/fashion_mnist");
+  fetch->add_option("dataset", dataset, "Its name")->required()->type_name("DATASET");
+  fetch->add_option("--to", to, "Folder for its files (default: data/fashion_mnist)")->type_name("DIR");
+  fetch->add_option("--url", urls, "Folder to fetch from, instead of the known mirrors; may be repeated")->type_name("URL");
+  fetch->callback([this] { chosen = [this] { return FetchCommand(dataset, to, urls); }; });
+  CLI::App* draw = Add(*data, "Verbs", "draw", "Draw a data set of ten classes of figures, for use without a network",
+                       "hanas data draw --to data/drawn");
+  draw->add_option("--to", to, "Folder for its files (default: data/drawn)")->type_name("DIR");
+  draw->add_option("--seed", seed, "The same seed draws the same images")->capture_default_str()->type_name("N");
+  draw->callback([this] { chosen = [this] { return DrawCommand(to, seed); }; });
+}
+
+void CommandLine::State::AddSubmitAndWatch() {
+  CLI::App* submit_verb =
+      Add(app, kSearches, "submit", "Submit a job; prints the name of its search", "hanas submit examples/tiny.yaml --watch",
+          "Submitting the same job again gives the same search, whatever became of it, so a script may repeat the command.\n"
+          "A --request-id of your own makes another one.");
+  submit_verb->add_option("job", submit.job_path, "The job, a YAML file")->required()->type_name("JOB.yaml");
+  CLI::Option* validate_only =
+      submit_verb->add_flag("--validate-only", submit.validate_only, "Check everything and print the forecast; create nothing");
+  submit_verb->add_flag("--watch", submit.watch, "Follow it to its end")->excludes(validate_only);
+  submit_verb->add_option("--request-id", submit.request_id, "The same id gives the same search (default: of the job)")->type_name("ID");
+  submit_verb->add_flag("--plain", submit.plain, "With --watch: plain lines, also on a terminal");
+  AddRemote(submit_verb, [this] { return SubmitCommand(remote, submit); });
+
+  CLI::App* watch_verb =
+      Add(app, kSearches, "watch", "Follow a search to its end", "hanas watch searches/1",
+          "When the coordinator goes away, for instance because it is restarted, the command says so once, waits, and goes on after\n"
+          "the last event that it had. With -o json each event is one line; -o name prints the numbers for --after. The exit code\n"
+          "is that of the search.");
+  AddSearch(watch_verb, watch.name);
+  watch_verb->add_option("--after", watch.after, "Begin after the event of this number")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("N");
+  watch_verb->add_option("--give-up-after", watch.give_up_seconds, "Without an answer for so long, give up; 0: never")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  watch_verb->add_flag("--plain", watch.plain, "Plain lines, also on a terminal");
+  AddRemote(watch_verb, [this] { return WatchCommand(remote, watch); });
+}
+
+void CommandLine::State::AddSearches() {
+  AddSubmitAndWatch();
+  AddRemote(Add(app, kSearches, "list", "List the searches", "hanas list -o name"), [this] { return ListCommand(remote); });
+  AddSearchVerb("show", "Show a search: its phases and progress, or its report when it is done", "hanas show searches/1",
+                [this] { return ShowCommand(remote, name); });
+  AddSearchVerb("explain", "Say what a search is blocked on, what runs where, what failed, and what to do", "hanas explain searches/1",
+                [this] { return ExplainCommand(remote, name); });
+  AddTransition("pause", "Pause a search; its tasks are handed back at the next step boundary", Transition::kPause, "");
+  AddTransition("resume", "Go on with a paused search, or try again what failed", Transition::kResume,
+                "Of a failed search, the failed tasks get three attempts anew: mend the cause first (`hanas explain` names it).");
+  AddTransition("finish", "Stop searching and verify the best so far", Transition::kFinish,
+                "No further training and no more rounds; the search ends with a report of what it has found.");
+  AddTransition("cancel", "Cancel a search for good", Transition::kCancel, "");
+  AddSearchVerb("replay", "Decide a search once more from its recorded results, and say whether it came out the same",
+                "hanas replay searches/1", [this] { return ReplayCommand(remote, name); });
+  CLI::App* tasks = AddSearchVerb("tasks", "List the tasks of a search", "hanas tasks searches/1 --state failed",
+                                  [this] { return TasksCommand(remote, name, task_state); });
+  tasks->add_option("--state", task_state, "Those in this state only")->check(OneOf(WordsOfType("STATE")))->type_name("STATE");
+  CLI::App* candidates = AddSearchVerb("candidates", "List the networks that a search has evaluated", "hanas candidates searches/1 --front",
+                                       [this] { return CandidatesCommand(remote, name, limit, front); });
+  candidates->add_flag("--front", front, "Only those that no other one beats in both accuracy and latency");
+  candidates->add_option("--limit", limit, "At most so many; 0: all")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->capture_default_str()
+      ->type_name("N");
+  CLI::App* export_verb =
+      Add(app, kSearches, "export", "Download the models and the report of a search that is done",
+          "hanas export searches/1 --member member-2 --out my-search",
+          "Every file is checked by its digest; what is there already is not downloaded again, and an interrupted download goes on.");
+  AddSearch(export_verb, exported.name);
+  export_verb->add_option("--out", exported.out, "Folder for models/, report.json and front.svg")->required()->type_name("DIR");
+  export_verb->add_option("--member", exported.members, "Only this network's models; may be repeated")->type_name("ID");
+  AddRemote(export_verb, [this] { return ExportCommand(remote, exported); });
+}
+
+void CommandLine::State::AddFarm() {
+  AddRemote(Add(app, kFarm, "workers", "List the workers", "hanas workers"), [this] { return WorkersCommand(remote); });
+  AddRemote(Add(app, kFarm, "devices", "List the devices", "hanas devices -o json"), [this] { return DevicesCommand(remote); });
+  CLI::App* drain = Add(app, kFarm, "drain", "Take a worker or a device out of service: it gets no more tasks", "hanas drain workers/3",
+                        "Its task is handed back at the next step boundary; nothing is lost and no attempt is counted.");
+  drain->add_option("name", name, "workers/ID or devices/ID")->required()->type_name("PARTY");
+  drain->add_flag("--undo", undo, "Give it tasks again");
+  AddRemote(drain, [this] { return DrainCommand(remote, name, !undo); }, /*formats=*/false);
+  CLI::App* health =
+      Add(app, kFarm, "health", "Ask whether a coordinator serves, or a worker or profiler-agent is well", "hanas health --timeout 2",
+          "For container health checks: exit code 0 when all is well, 9 when nothing answers in time, 12 when the answer is no.");
+  AddCoordinator(health, health_timeout);
+  health->add_option("--metrics-url", metrics_url, "Ask /healthz there instead, as workers and agents serve it (http://127.0.0.1:9464)")
+      ->type_name("URL");
+  health->callback([this] {
+    remote.timeout_seconds = health_timeout;
+    chosen = [this] { return HealthCommand(remote, metrics_url); };
+  });
+}
+
+void CommandLine::State::AddOther(CommandLine* self) {
+  CLI::App* completion = Add(app, kOther, "completion", "Print the completion script of a shell", "source <(hanas completion bash)",
+                             "Completes verbs, flags, and the names of searches, workers and devices that the coordinator knows.\n"
+                             "zsh: hanas completion zsh > \"${fpath[1]}/_hanas\"");
+  completion->add_option("shell", shell, "bash or zsh")->required()->check(OneOf(WordsOfType("SHELL")))->type_name("SHELL");
+  completion->callback([this] {
+    chosen = [this] {
+      Print(CompletionScript(shell));
+      return ExitCode::kOk;
+    };
+  });
+  CLI::App* help = Add(app, kOther, "help", "Explain a verb, or list the exit codes", "hanas help exit-codes");
+  help->add_option("topic", words, "A verb, or exit-codes")->type_name("TOPIC");
+  help->callback([this, self] { chosen = [this, self] { return self->PrintHelp(words); }; });
+  // Hidden: for shells and for docs/cli.md.
+  CLI::App* complete = app.add_subcommand("__complete", "")->group("");
+  complete->add_option("line", line)->required();
+  complete->callback([this] {
+    chosen = [this] {
+      Print(Complete(app, line));
+      return ExitCode::kOk;
+    };
+  });
+  app.add_subcommand("__reference", "")->group("")->callback([this] {
+    chosen = [this] {
+      Print(ReferencePage(app));
+      return ExitCode::kOk;
+    };
+  });
+}
+
+CommandLine::CommandLine() : state_(std::make_unique<State>()) {
+  state_->app.footer(kFooter);
+  state_->app.set_version_flag("--version", "hanas " HANAS_VERSION, "Print the version and exit");
+  state_->app.require_subcommand(1);
+  state_->AddLocal();
+  state_->AddSearches();
+  state_->AddFarm();
+  state_->AddOther(this);
+}
+
+CommandLine::~CommandLine() = default;
+
+const CLI::App& CommandLine::app() const { return state_->app; }
+
+ExitCode CommandLine::PrintHelp(const std::vector<std::string>& words) {
+  if (words.size() == 1 && words[0] == "exit-codes") {
+    Print(ExitCodesText());
+    return ExitCode::kOk;
+  }
+  const CLI::App* verb = &state_->app;
+  std::string path = "hanas";
+  for (const std::string& word : words) {
+    std::vector<std::string> known = VerbsOf(*verb);
+    if (verb == &state_->app) known.emplace_back("exit-codes");
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
+      const std::string closest = config::ClosestWord(word, known);
+      Complain(absl::StrCat("there is no help on \"", word, "\"",
+                            closest.empty() ? "; `hanas --help` lists the verbs" : absl::StrCat(", did you mean \"", closest, "\"?")));
+      return ExitCode::kUsage;
+    }
+    verb = verb->get_subcommand(word);
+    absl::StrAppend(&path, " ", word);
+  }
+  Print(state_->app.get_formatter()->make_help(verb, path, CLI::AppFormatMode::Normal));
+  return ExitCode::kOk;
+}
+
+ExitCode CommandLine::Run(int argc, const char* const* argv) {
+  CLI::App& app = state_->app;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    std::ostringstream text;
+    app.exit(success, text, text);
+    Print(text.str());
+    return FinishOutput();
+  } catch (const CLI::ParseError& error) {
+    if (argc <= 1) {
+      Print(app.help());
+      FinishOutput();
+      return ExitCode::kUsage;
+    }
+    const std::string left_over = DescribeLeftOver(app);
+    Complain(left_over.empty() ? absl::StrCat(error.what(), "; ", HelpHint(app)) : left_over);
+    return ExitCode::kUsage;
+  }
+  RemoteOptions& remote = state_->remote;
+  if (remote.coordinator.empty()) remote.coordinator = CoordinatorOfEnvironment();
+  const ExitCode code = state_->chosen();
+  const ExitCode written = FinishOutput();
+  return written == ExitCode::kOk ? code : written;
+}
+
+}  // namespace hanas::cli

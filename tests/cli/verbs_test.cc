@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program as its users see it: arguments in, text and exit codes out, against a coordinator that a test scripts.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "cli/commands/exit_code.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "rpc/server.h"
+#include "rpc/sha256.h"
+#include "tests/cli/fake_coordinator.h"
+#include "tests/rpc/fake_artifact_service.h"
+#include "tests/support/hanas_process.h"
+
+namespace hanas::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr int kUnreachable = static_cast<int>(ExitCode::kUnreachable);
+
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+class VerbsTest : public testing::Test {
+ protected:
+  VerbsTest() {
+    fs::create_directories(folder_);
+    Serve("127.0.0.1:0");
+  }
+  ~VerbsTest() override { fs::remove_all(folder_); }
+
+  void Serve(const std::string& listen) {
+    std::vector<grpc::Service*> services = coordinator_.services();
+    services.push_back(&artifacts_);
+    server_ = *rpc::Server::Start({.listen = listen}, services);
+    address_ = server_->address().ToString();
+  }
+  std::vector<std::string> Environment() const { return {"HANAS_COORDINATOR=" + address_, "NO_COLOR=", "TERM=xterm"}; }
+  Ended Run(std::vector<std::string> arguments) const { return RunProgram("hanas", std::move(arguments), Environment()); }
+  std::string Example(const std::string& name) const { return absl::StrCat(HANAS_SOURCE_DIR, "/examples/", name); }
+
+  void AddSearch(const std::string& name, v1::Phase phase) {
+    coordinator_.With([&](FakeState& state) {
+      v1::Search& search = state.searches[name];
+      search.set_name(name);
+      search.mutable_spec()->set_name("shoes");
+      search.set_phase(phase);
+    });
+  }
+  /// A done search with two networks, whose files are stored.
+  void AddDoneSearch() {
+    AddSearch("searches/1", v1::SUCCEEDED);
+    coordinator_.With([&](FakeState& state) {
+      v1::Report& report = state.reports["searches/1"];
+      report.set_search("searches/1");
+      report.set_space("small");
+      report.set_job_digest("d1");
+      for (const std::string id : {"member-1", "member-2"}) {
+        v1::Member& member = *report.add_front();
+        member.set_id(id);
+        member.set_latency_p50_us(100);
+        member.set_test_accuracy(0.9);
+        const std::string bytes(5000, id.back());
+        member.set_onnx_sha256(rpc::Sha256Hex(bytes));
+        artifacts_.Store(member.onnx_sha256(), bytes);
+      }
+    });
+  }
+  std::vector<std::string> calls() {
+    std::vector<std::string> calls;
+    coordinator_.With([&](FakeState& state) { calls = state.calls; });
+    return calls;
+  }
+
+  const std::string folder_ = absl::StrCat(testing::TempDir(), "/hanas-verbs-", ::getpid());
+  FakeCoordinator coordinator_;
+  rpc::FakeArtifactService artifacts_;
+  std::unique_ptr<rpc::Server> server_;
+  std::string address_;
+};
+
+TEST_F(VerbsTest, SubmitPrintsTheNameAndNothingElse) {
+  const Ended ended = Run({"submit", Example("tiny.yaml")});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "searches/1\n");
+  EXPECT_EQ(Run({"submit", Example("tiny.yaml"), "--request-id", "mine"}).code, 0);
+  coordinator_.With([](FakeState& state) {
+    ASSERT_EQ(state.created.size(), 2U);
+    EXPECT_THAT(state.created[0].request_id(), StartsWith("submit-"));
+    EXPECT_EQ(state.created[0].spec().name(), "tiny");
+    EXPECT_EQ(state.created[1].request_id(), "mine");
+  });
+}
+
+TEST_F(VerbsTest, ValidateOnlyPrintsTheForecastAndCreatesNothing) {
+  coordinator_.With([](FakeState& state) {
+    state.forecast.set_operator_keys(603);
+    state.forecast.set_training_steps(5000);
+    state.forecast.set_basis("counts only");
+  });
+  const Ended ended = Run({"submit", Example("tiny.yaml"), "--validate-only"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("603 operators"));
+  EXPECT_THAT(ended.out, HasSubstr("counts only"));
+  coordinator_.With([](FakeState& state) {
+    EXPECT_TRUE(state.created.at(0).validate_only());
+    EXPECT_THAT(state.searches, IsEmpty());
+  });
+}
+
+TEST_F(VerbsTest, ValidateOnlySaysThatLimitsCannotBeKept) {
+  coordinator_.With([](FakeState& state) { state.infeasible = "the fastest network needs 3 ms"; });
+  const Ended ended = Run({"submit", Example("tiny.yaml"), "--validate-only"});
+  EXPECT_EQ(ended.code, static_cast<int>(ExitCode::kInfeasible));
+  EXPECT_EQ(ended.err, "hanas: the fastest network needs 3 ms\n");
+}
+
+TEST_F(VerbsTest, TheCoordinatorsViolationsNameThePlaceInTheFile) {
+  coordinator_.With([](FakeState& state) {
+    FieldViolations violations;
+    violations.Add("target.limits.latency_ms", "expected at least 3 ms on this device, found 1");
+    state.create_status = violations.ToStatus();
+  });
+  const Ended ended = Run({"submit", Example("tiny.yaml")});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("tiny.yaml:30:21: target.limits.latency: expected at least 3 ms"));
+}
+
+TEST_F(VerbsTest, AListHasEveryPageInEveryFormat) {
+  for (const int id : {1, 2, 3, 4, 5}) AddSearch(absl::StrCat("searches/", id), v1::TRAINING);
+  EXPECT_THAT(Run({"list"}).out, HasSubstr("searches/5  shoes  training"));
+  EXPECT_EQ(Run({"list", "-o", "name"}).out, "searches/1\nsearches/2\nsearches/3\nsearches/4\nsearches/5\n");
+  const Ended json = Run({"list", "-o", "json"});
+  EXPECT_THAT(json.out, StartsWith("{\n \"searches\": [\n"));
+  EXPECT_THAT(json.out, HasSubstr("\"name\": \"searches/5\""));
+  EXPECT_THAT(json.out, HasSubstr("\"phase\": \"TRAINING\""));
+  EXPECT_THAT(json.out, HasSubstr("\"nextPageToken\": \"\""));
+  const Ended yaml = Run({"list", "--output", "yaml"});
+  EXPECT_THAT(yaml.out, StartsWith("searches:\n  - name: searches/1\n"));
+  EXPECT_THAT(yaml.out, HasSubstr("phase: TRAINING\n"));
+}
+
+TEST_F(VerbsTest, ShowIsTheProgressOrTheReport) {
+  AddSearch("searches/2", v1::TRAINING);
+  AddDoneSearch();
+  EXPECT_THAT(Run({"show", "searches/2"}).out, HasSubstr("searches/2 \"shoes\" is training\n"));
+  EXPECT_THAT(Run({"show", "1"}).out, HasSubstr("Searched small on"));
+  EXPECT_THAT(Run({"show", "1", "-o", "json"}).out, HasSubstr("\"phase\": \"SUCCEEDED\""));
+}
+
+TEST_F(VerbsTest, TransitionsAreSentAndRefusalsHaveACodeOfTheirOwn) {
+  AddSearch("searches/1", v1::TRAINING);
+  EXPECT_EQ(Run({"pause", "1"}).out, "searches/1 is paused\n");
+  EXPECT_EQ(Run({"resume", "searches/1", "-o", "name"}).out, "searches/1\n");
+  EXPECT_EQ(Run({"finish", "1"}).out, "searches/1 is verifying\n");
+  EXPECT_EQ(Run({"cancel", "1"}).out, "searches/1 is cancelled\n");
+  EXPECT_THAT(calls(),
+              ElementsAre("PauseSearch searches/1", "ResumeSearch searches/1", "FinishSearch searches/1", "CancelSearch searches/1"));
+  AddDoneSearch();
+  const Ended refused = Run({"cancel", "1"});
+  EXPECT_EQ(refused.code, static_cast<int>(ExitCode::kRefused));
+  EXPECT_EQ(refused.err, "hanas: expected a search that goes on, found searches/1 SUCCEEDED\n");
+}
+
+TEST_F(VerbsTest, BadNamesAreRefusedHereUnknownOnesThere) {
+  for (const char* name : {"searches/", "searches/x", "tasks/1", "0", "-1", "1/../2", "", "99999999999999999999"}) {
+    const Ended ended = Run({"show", "--", name});
+    EXPECT_EQ(ended.code, static_cast<int>(ExitCode::kUsage)) << name;
+  }
+  EXPECT_EQ(Run({"show", "seven"}).err, "hanas: expected a name such as searches/7, found \"seven\"\n");
+  EXPECT_EQ(Run({"drain", "3"}).err, "hanas: expected a name such as workers/7 or devices/7, found \"3\"\n");
+  const Ended unknown = Run({"show", "77"});
+  EXPECT_EQ(unknown.code, static_cast<int>(ExitCode::kNotFound));
+  EXPECT_EQ(unknown.err, "hanas: no search searches/77\n");
+}
+
+TEST_F(VerbsTest, ReplayFailsWhenItDiffers) {
+  coordinator_.With([](FakeState& state) {
+    state.replay.set_steps(12);
+    state.replay.set_tasks(34);
+    state.replay.set_identical(true);
+  });
+  EXPECT_EQ(Run({"replay", "1"}).out, "searches/1 decided once more: 12 steps, 34 tasks, identical\n");
+  coordinator_.With([](FakeState& state) {
+    state.replay.set_identical(false);
+    state.replay.set_difference("step 7: recorded round/1, found round/2");
+  });
+  const Ended differs = Run({"replay", "1"});
+  EXPECT_EQ(differs.code, static_cast<int>(ExitCode::kDiffers));
+  EXPECT_THAT(differs.out, HasSubstr("step 7: recorded round/1, found round/2"));
+}
+
+TEST_F(VerbsTest, TasksCandidatesAndTheFarm) {
+  AddSearch("searches/1", v1::SEARCHING);
+  coordinator_.With([](FakeState& state) {
+    for (int i = 0; i < 5; ++i) {
+      v1::TaskSummary& task = state.tasks.emplace_back();
+      task.set_name(absl::StrCat("tasks/", i + 1));
+      task.set_key(absl::StrCat("round/0/evaluate/", i));
+      task.set_state(i == 4 ? v1::TaskSummary::FAILED : v1::TaskSummary::DONE);
+      v1::Candidate& candidate = state.candidates.emplace_back();
+      candidate.set_sequence(i + 1);
+      candidate.set_accuracy(0.5 + 0.1 * i);
+      candidate.set_latency_us(100);
+      v1::Worker& worker = state.workers.emplace_back();
+      worker.set_name(absl::StrCat("workers/", i + 1));
+      worker.set_state(v1::Worker::IDLE);
+    }
+    v1::Device& device = state.devices.emplace_back();
+    device.set_name("devices/9");
+    device.set_display_name("board");
+    device.set_state(v1::Device::MEASURING);
+    device.set_health(v1::Device::HEALTHY);
+  });
+  EXPECT_EQ(Run({"tasks", "1", "-o", "name"}).out, "tasks/1\ntasks/2\ntasks/3\ntasks/4\ntasks/5\n");
+  EXPECT_EQ(Run({"tasks", "1", "--state", "failed", "-o", "name"}).out, "tasks/5\n");
+  const Ended some = Run({"candidates", "1", "--limit", "3", "-o", "name"});
+  EXPECT_EQ(some.out, "1\n2\n3\n");
+  EXPECT_EQ(some.err, "hanas: these are 3 of 5; --limit 0 shows all\n");
+  EXPECT_EQ(Run({"candidates", "1", "--front", "-o", "name"}).out, "5\n");
+  EXPECT_THAT(Run({"candidates", "1"}).out, HasSubstr("90.0 %"));
+  EXPECT_THAT(Run({"workers"}).out, HasSubstr("workers/5"));
+  EXPECT_THAT(Run({"devices"}).out, HasSubstr("devices/9  board   measuring  healthy"));
+  EXPECT_EQ(Run({"drain", "workers/2"}).code, 0);
+  EXPECT_EQ(Run({"drain", "devices/9", "--undo"}).code, 0);
+  EXPECT_THAT(calls(), Contains("SetDrain workers/2 on"));
+  EXPECT_THAT(calls(), Contains("SetDrain devices/9 off"));
+  const Ended explained = Run({"explain", "1"});
+  EXPECT_THAT(explained.out, HasSubstr("4 done, 0 running, 0 waiting, 1 failed"));
+  EXPECT_THAT(explained.out, HasSubstr("board"));
+  EXPECT_THAT(Run({"explain", "1", "-o", "yaml"}).out, HasSubstr("\ntasks:\n  - name: tasks/1\n"));
+}
+
+TEST_F(VerbsTest, ExportDownloadsChecksAndGoesOn) {
+  AddDoneSearch();
+  const std::string out = folder_ + "/out";
+  const Ended one = Run({"export", "1", "--member", "member-2", "--out", out});
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.out, absl::StrCat(out, "/models/member-2.onnx\n", out, "/report.json\n", out, "/front.svg\n"));
+  EXPECT_FALSE(fs::exists(out + "/models/member-1.onnx"));
+  EXPECT_EQ(ReadText(out + "/models/member-2.onnx"), std::string(5000, '2'));
+
+  // The connection is lost on the way: it goes on where it was. What is damaged is fetched anew.
+  std::ofstream(out + "/models/member-2.onnx") << "damaged";
+  artifacts_.FailDownloadAfter(3);
+  EXPECT_EQ(Run({"export", "1", "--out", out}).code, 0);
+  EXPECT_EQ(ReadText(out + "/models/member-1.onnx"), std::string(5000, '1'));
+  EXPECT_EQ(ReadText(out + "/models/member-2.onnx"), std::string(5000, '2'));
+  EXPECT_EQ(std::distance(fs::directory_iterator(out + "/models"), {}), 2) << "no partial file stays";
+  EXPECT_THAT(ReadText(out + "/report.json"), HasSubstr("\"onnxFile\": \"models/member-1.onnx\""));
+
+  // A transfer that an earlier call left behind is taken up, even a wrong one.
+  const std::string sha256 = rpc::Sha256Hex(std::string(5000, '1'));
+  fs::remove(out + "/models/member-1.onnx");
+  std::ofstream(absl::StrCat(out, "/models/member-1.onnx.", sha256.substr(0, 16), ".part")) << std::string(2500, 'x');
+  EXPECT_EQ(Run({"export", "1", "--out", out}).code, 0);
+  EXPECT_EQ(ReadText(out + "/models/member-1.onnx"), std::string(5000, '1'));
+}
+
+TEST_F(VerbsTest, ExportRefusesWhatIsNotThere) {
+  AddDoneSearch();
+  AddSearch("searches/2", v1::TRAINING);
+  const Ended typo = Run({"export", "1", "--member", "membre-1", "--out", folder_ + "/a"});
+  EXPECT_EQ(typo.code, static_cast<int>(ExitCode::kNotFound));
+  EXPECT_THAT(typo.err, HasSubstr("did you mean \"member-1\"?"));
+  EXPECT_EQ(Run({"export", "2", "--out", folder_ + "/a"}).code, static_cast<int>(ExitCode::kRefused));
+  coordinator_.With([](FakeState& state) { state.reports["searches/2"].set_job_digest("another"); });
+  EXPECT_EQ(Run({"export", "1", "--out", folder_ + "/a"}).code, 0);
+  const Ended mixed = Run({"export", "2", "--out", folder_ + "/a"});
+  EXPECT_EQ(mixed.code, static_cast<int>(ExitCode::kDirectory));
+  EXPECT_THAT(mixed.err, HasSubstr("that of another job"));
+  coordinator_.With([](FakeState& state) { state.reports["searches/1"].mutable_front(0)->set_onnx_sha256(std::string(64, 'a')); });
+  EXPECT_EQ(Run({"export", "1", "--out", folder_ + "/a"}).code, static_cast<int>(ExitCode::kNotFound));
+}
+
+v1::SearchEvent MakeEvent(int64_t sequence, const std::string& text) {
+  v1::SearchEvent event;
+  event.set_sequence(sequence);
+  event.set_kind("round");
+  event.set_text(text);
+  return event;
+}
+
+TEST_F(VerbsTest, WatchGoesOnOverARestartAndSaysSoOnce) {
+  AddSearch("searches/1", v1::TRAINING);
+  coordinator_.With([](FakeState& state) { state.events = {MakeEvent(1, "one"), MakeEvent(2, "two")}; });
+  LiveProgram watch("hanas", {"watch", "1"}, Environment());
+  ASSERT_TRUE(watch.ReadUntil("two")) << watch.output();
+  server_->Shutdown(absl::ZeroDuration());
+  server_.reset();
+  ASSERT_TRUE(watch.ReadUntil("lost the coordinator")) << watch.output();
+  AddSearch("searches/1", v1::SUCCEEDED);
+  coordinator_.With([](FakeState& state) {
+    state.events.push_back(MakeEvent(3, "three"));
+    state.stream_ends = true;
+  });
+  Serve(address_);
+  EXPECT_EQ(watch.Wait(), 0) << watch.output();
+  EXPECT_THAT(watch.output(), HasSubstr("the coordinator is back"));
+  EXPECT_THAT(watch.output(), HasSubstr("three"));
+  for (const std::string once : {"one\n", "two\n", "lost the coordinator"}) {
+    EXPECT_EQ(watch.output().find(once), watch.output().rfind(once)) << once;
+  }
+  coordinator_.With([](FakeState& state) {
+    EXPECT_EQ(state.watched_after.front(), 0);
+    EXPECT_EQ(state.watched_after.back(), 2);
+  });
+}
+
+TEST_F(VerbsTest, WatchGivesUpEventually) {
+  AddSearch("searches/1", v1::TRAINING);
+  LiveProgram watch("hanas", {"watch", "1", "--give-up-after", "0.2"}, Environment());
+  coordinator_.Await([](const FakeState& state) { return !state.watched_after.empty(); });
+  server_.reset();
+  EXPECT_EQ(watch.Wait(), kUnreachable) << watch.output();
+  EXPECT_THAT(watch.output(), HasSubstr("gave up after"));
+}
+
+TEST_F(VerbsTest, WatchEndsAsTheSearchDoes) {
+  AddSearch("searches/1", v1::FAILED);
+  coordinator_.With([](FakeState& state) {
+    state.searches["searches/1"].set_error("the fastest network needs 3 ms");
+    state.searches["searches/1"].set_error_code("INFEASIBLE_LIMITS");
+    state.events = {MakeEvent(1, "one"), MakeEvent(2, "two")};
+    state.stream_ends = true;
+  });
+  const Ended ended = Run({"watch", "1", "-o", "json", "--after", "1"});
+  EXPECT_EQ(ended.code, static_cast<int>(ExitCode::kInfeasible));
+  EXPECT_THAT(ended.out, StartsWith("{\"sequence\":\"2\""));
+  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 1);
+  EXPECT_THAT(ended.err, HasSubstr("the fastest network needs 3 ms"));
+}
+
+TEST_F(VerbsTest, AnInterruptedWatchSaysHowToGoOn) {
+  AddSearch("searches/1", v1::TRAINING);
+  coordinator_.With([](FakeState& state) { state.events = {MakeEvent(4, "four")}; });
+  LiveProgram watch("hanas", {"watch", "1"}, Environment());
+  ASSERT_TRUE(watch.ReadUntil("four"));
+  watch.Signal(SIGINT);
+  EXPECT_EQ(watch.Wait(), 130);
+  EXPECT_THAT(watch.output(), HasSubstr("hanas watch searches/1 --after 4"));
+}
+
+TEST_F(VerbsTest, AReaderThatGoesAwayEndsTheProgramQuietly) {
+  AddSearch("searches/1", v1::TRAINING);
+  LiveProgram watch("hanas", {"watch", "1"}, Environment());
+  coordinator_.Await([](const FakeState& state) { return !state.watched_after.empty(); });
+  watch.StopReading();
+  coordinator_.With([](FakeState& state) {
+    for (int i = 1; i < 100; ++i) state.events.push_back(MakeEvent(i, "more"));
+  });
+  EXPECT_EQ(watch.Wait(), static_cast<int>(ExitCode::kReaderGone));
+}
+
+TEST_F(VerbsTest, OutputThatCannotBeWrittenIsAnError) {
+  AddSearch("searches/1", v1::TRAINING);
+  const std::string command =
+      absl::StrCat("HANAS_COORDINATOR=", address_, " ", ProgramPath("hanas"), " list > /dev/full 2> ", folder_, "/err");
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), static_cast<int>(ExitCode::kDiskFull));
+  EXPECT_THAT(ReadText(folder_ + "/err"), StartsWith("hanas: cannot write the output"));
+}
+
+TEST_F(VerbsTest, NobodyThereAndNobodyAnsweringAreTheSameCode) {
+  const std::string address = address_;
+  server_.reset();
+  const Ended gone = RunProgram("hanas", {"list"}, {"HANAS_COORDINATOR=" + address});
+  EXPECT_EQ(gone.code, kUnreachable);
+  EXPECT_THAT(gone.err, StartsWith(absl::StrCat("hanas: no coordinator answers at ", address, "; start one")));
+  // A peer that accepts and never says anything.
+  const int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in any{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  socklen_t size = sizeof(any);
+  ASSERT_EQ(bind(silent, reinterpret_cast<sockaddr*>(&any), size), 0);
+  ASSERT_EQ(listen(silent, 8), 0);
+  ASSERT_EQ(getsockname(silent, reinterpret_cast<sockaddr*>(&any), &size), 0);
+  const std::string dead = absl::StrCat("127.0.0.1:", ntohs(any.sin_port));
+  EXPECT_EQ(RunProgram("hanas", {"list", "--coordinator", dead, "--timeout", "0.3"}).code, kUnreachable);
+  const Ended health = RunProgram("hanas", {"health", "--coordinator", dead, "--timeout", "0.3"});
+  EXPECT_EQ(health.code, kUnreachable);
+  EXPECT_THAT(health.err, HasSubstr("does not answer"));
+  EXPECT_EQ(RunProgram("hanas", {"health", "--metrics-url", "http://" + dead, "--timeout", "0.3"}).code, kUnreachable);
+  close(silent);
+}
+
+TEST_F(VerbsTest, HealthIsForScripts) {
+  EXPECT_EQ(Run({"health"}).code, 0);
+  EXPECT_EQ(Run({"health", "--metrics-url", "ftp://x"}).code, static_cast<int>(ExitCode::kUsage));
+  // Options come before the environment.
+  EXPECT_EQ(RunProgram("hanas", {"health", "--coordinator", address_}, {"HANAS_COORDINATOR=127.0.0.1:1"}).code, 0);
+  EXPECT_EQ(RunProgram("hanas", {"health"}, {"HANAS_COORDINATOR=127.0.0.1:1"}).code, kUnreachable);
+  EXPECT_EQ(Run({"health", "--coordinator", "nonsense"}).code, static_cast<int>(ExitCode::kUsage));
+}
+
+struct Mistake {
+  std::string line;
+  std::string message;
+};
+
+TEST_F(VerbsTest, MistakesAreAnsweredWithASuggestion) {
+  const std::vector<Mistake> rows = {
+      {"runn", "hanas: unknown verb \"runn\" of hanas, did you mean \"run\"? `hanas --help` says more\n"},
+      {"sumbit job.yaml", "hanas: unknown verb \"sumbit\" of hanas, did you mean \"submit\"? `hanas --help` says more\n"},
+      {"data fech", "hanas: unknown verb \"fech\" of hanas data, did you mean \"fetch\"? `hanas data --help` says more\n"},
+      {"submit --wacth job.yaml",
+       "hanas: unknown flag \"--wacth\" of hanas submit, did you mean \"--watch\"? `hanas submit --help` says more\n"},
+      {"submit --outptu=json",
+       "hanas: unknown flag \"--outptu=json\" of hanas submit, did you mean \"--output\"? `hanas submit --help` says more\n"},
+      {"list extra", "hanas: unknown argument \"extra\" of hanas list; `hanas list --help` says more\n"},
+      {"list -o jsn",
+       "hanas: --output: expected table, json, yaml, name; found \"jsn\", did you mean \"json\"?; `hanas list --help` says more\n"},
+      {"submit", "hanas: job is required; `hanas submit --help` says more\n"},
+      {"help exit-code", "hanas: there is no help on \"exit-code\", did you mean \"exit-codes\"?\n"},
+  };
+  for (const Mistake& row : rows) {
+    const Ended ended = Run(absl::StrSplit(row.line, ' '));
+    EXPECT_EQ(ended.code, static_cast<int>(ExitCode::kUsage)) << row.line;
+    EXPECT_EQ(ended.err, row.message);
+    EXPECT_THAT(ended.out, IsEmpty());
+  }
+}
+
+TEST_F(VerbsTest, HelpIsTheSameBothWays) {
+  EXPECT_EQ(Run({"help", "submit"}).out, Run({"submit", "--help"}).out);
+  EXPECT_EQ(Run({"help", "data", "fetch"}).out, Run({"data", "fetch", "--help"}).out);
+  EXPECT_EQ(Run({"help"}).out, Run({"--help"}).out);
+  EXPECT_THAT(Run({"help", "exit-codes"}).out, HasSubstr("  9    no coordinator answers"));
+  EXPECT_EQ(Run({}).code, static_cast<int>(ExitCode::kUsage));
+}
+
+TEST_F(VerbsTest, ColoursAreForTerminalsThatWantThem) {
+  AddSearch("searches/1", v1::FAILED);
+  EXPECT_THAT(Run({"list"}).out, Not(HasSubstr("\x1b")));
+  LiveProgram coloured("hanas", {"list"}, Environment(), /*columns=*/80);
+  EXPECT_EQ(coloured.Wait(), 0);
+  EXPECT_THAT(coloured.output(), HasSubstr("\x1b[31mfailed\x1b[0m"));
+  LiveProgram plain("hanas", {"list"}, {"HANAS_COORDINATOR=" + address_, "NO_COLOR=1", "TERM=xterm"}, /*columns=*/80);
+  plain.Wait();
+  EXPECT_THAT(plain.output(), Not(HasSubstr("\x1b")));
+}
+
+TEST_F(VerbsTest, BashCompletesNamesOfSearches) {
+  AddSearch("searches/17", v1::TRAINING);
+  AddSearch("searches/18", v1::TRAINING);
+  const std::string script = folder_ + "/hanas.bash";
+  std::ofstream(script) << Run({"completion", "bash"}).out;
+  EXPECT_EQ(std::system(absl::StrCat("bash -n ", script).c_str()), 0);
+  const std::string hanas = ProgramPath("hanas");
+  // What readline does when the Tab key is pressed: sets these variables and calls the function.
+  const auto complete = [&](const std::string& line, const std::string& words, int index) {
+    const std::string test = absl::StrCat(folder_, "/test.bash");
+    std::ofstream(test) << "HANAS_COORDINATOR=" << address_ << "; export HANAS_COORDINATOR\nsource " << script
+                        << "\ncompopt() { :; }\nCOMP_WORDS=(" << words << ")\nCOMP_CWORD=" << index << "\nCOMP_LINE='" << line
+                        << "'\nCOMP_POINT=${#COMP_LINE}\n_hanas\nprintf '%s\\n' \"${COMPREPLY[@]}\" > " << folder_ << "/answer\n";
+    EXPECT_EQ(std::system(absl::StrCat("bash ", test).c_str()), 0);
+    return ReadText(folder_ + "/answer");
+  };
+  EXPECT_EQ(complete(hanas + " watch sea", hanas + " watch sea", 2), "searches/17\nsearches/18\n");
+  EXPECT_EQ(complete(hanas + " pau", hanas + " pau", 1), "pause\n");
+  EXPECT_EQ(complete(hanas + " list -o y", hanas + " list -o y", 3), "yaml\n");
+  server_.reset();
+  EXPECT_EQ(complete(hanas + " watch sea", hanas + " watch sea", 2), "\n") << "a coordinator that is away offers nothing";
+}
+
+TEST_F(VerbsTest, TheCompletionOfZshIsValid) {
+  if (std::system("command -v zsh > /dev/null") != 0) GTEST_SKIP() << "expected zsh to check its script, found none";
+  const std::string script = folder_ + "/_hanas";
+  std::ofstream(script) << Run({"completion", "zsh"}).out;
+  EXPECT_EQ(std::system(absl::StrCat("zsh -n ", script).c_str()), 0);
+}
+
+}  // namespace
+}  // namespace hanas::cli
