@@ -9,18 +9,24 @@
 
 namespace hanas::rpc {
 
-/// Where a server listens. Only loopback: without transport security and authentication nothing may be reachable from elsewhere.
+/// Where a server listens.
 struct Address {
-  std::string host;  // "127.0.0.1", "::1", "localhost"
+  std::string host;  // "127.0.0.1", "::1", "localhost", "coordinator.example"
   int port = 0;
 
   /// "127.0.0.1:7700", "[::1]:7700".
   std::string ToString() const;
 };
 
-/// Reads "HOST:PORT" or "[IPV6]:PORT". Returns INVALID_ARGUMENT for anything else, for a port outside 1 to 65535 (0 only with
-/// `allow_port_zero`: the system chooses), and for a host that is not loopback.
-absl::StatusOr<Address> ParseLoopbackAddress(absl::string_view text, bool allow_port_zero = false);
+enum class AddressUse {
+  kListen,   // port 0: the system chooses
+  kConnect,  // a port from 1
+};
+
+/// Reads "HOST:PORT" or "[IPV6]:PORT". Connections are neither encrypted nor authenticated, so only loopback hosts are accepted unless
+/// `insecure` (--insecure-listen, --insecure-connect) says that somebody knows and wants it. Returns INVALID_ARGUMENT for any other text, a
+/// port out of range, and another host without `insecure`.
+absl::StatusOr<Address> ParseAddress(absl::string_view text, AddressUse use, bool insecure = false);
 
 }  // namespace hanas::rpc
 

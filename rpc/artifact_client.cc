@@ -51,8 +51,9 @@ absl::Status CheckArtifactRef(const v1::ArtifactRef& artifact, absl::string_view
   return absl::OkStatus();
 }
 
-ArtifactClient::ArtifactClient(v1::ArtifactService::StubInterface* stub, RetryPolicy policy, Clock* clock, std::function<bool()> cancelled)
-    : stub_(stub), policy_(policy), clock_(clock), cancelled_(std::move(cancelled)) {}
+ArtifactClient::ArtifactClient(v1::ArtifactService::StubInterface* stub, RetryPolicy policy, Clock* clock, std::function<bool()> cancelled,
+                               telemetry::Metrics* metrics)
+    : stub_(stub), policy_(policy), clock_(clock), cancelled_(std::move(cancelled)), metrics_(metrics) {}
 
 absl::StatusOr<v1::ArtifactRef> ArtifactClient::Upload(absl::string_view bytes) {
   const v1::ArtifactRef artifact = ArtifactRefOf(bytes);
@@ -93,6 +94,7 @@ absl::Status ArtifactClient::UploadFrom(const v1::ArtifactRef& artifact, absl::s
     request.set_data(chunk.data(), chunk.size());
     if (!writer->Write(request)) break;  // Finish says why
     offset += chunk.size();
+    metrics_->Add(telemetry::Metric::kTransferBytes, {"upload"}, static_cast<double>(chunk.size()));
     request.Clear();
   } while (offset < bytes.size());
   writer->WritesDone();
@@ -138,6 +140,7 @@ absl::Status ArtifactClient::DownloadInto(const v1::ArtifactRef& artifact, absl:
     while (status.ok() && reader->Read(&response)) {
       received += static_cast<int64_t>(response.data().size());
       hash.Add(response.data());
+      metrics_->Add(telemetry::Metric::kTransferBytes, {"download"}, static_cast<double>(response.data().size()));
       status = received <= artifact.size_bytes() ? sink(response.data()) : absl::DataLossError("more bytes than the artifact has");
     }
     if (!status.ok()) context.TryCancel();

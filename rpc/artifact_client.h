@@ -13,6 +13,7 @@
 #include "proto/hanas/v1/task.grpc.pb.h"
 #include "rpc/clock.h"
 #include "rpc/retry.h"
+#include "telemetry/metrics.h"
 
 namespace hanas::rpc {
 
@@ -36,11 +37,11 @@ class Artifacts {
 
 /// Over gRPC. Transfers interrupted by UNAVAILABLE go on where they were, under the retry policy.
 ///
-/// Thread-safe. Borrows stub and clock.
+/// Thread-safe. Borrows stub, clock and metrics.
 class ArtifactClient : public Artifacts {
  public:
   explicit ArtifactClient(v1::ArtifactService::StubInterface* stub, RetryPolicy policy = {}, Clock* clock = &SystemClock(),
-                          std::function<bool()> cancelled = nullptr);
+                          std::function<bool()> cancelled = nullptr, telemetry::Metrics* metrics = &telemetry::NoMetrics());
 
   absl::StatusOr<v1::ArtifactRef> Upload(absl::string_view bytes) override;
   absl::StatusOr<std::string> Download(const v1::ArtifactRef& artifact) override;
@@ -56,6 +57,7 @@ class ArtifactClient : public Artifacts {
   RetryPolicy policy_;
   Clock* clock_;
   std::function<bool()> cancelled_;
+  telemetry::Metrics* metrics_;
 };
 
 /// Digest and size of `bytes`.

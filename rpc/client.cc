@@ -16,7 +16,7 @@ int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt6
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(absl::string_view address, const ChannelOptions& options) {
-  const absl::StatusOr<Address> parsed = ParseLoopbackAddress(address);
+  const absl::StatusOr<Address> parsed = ParseAddress(address, AddressUse::kConnect, options.insecure_connect);
   if (!parsed.ok()) return parsed.status();
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));

@@ -20,14 +20,15 @@ inline constexpr int kMaxMetadataBytes = 128 << 10;
 
 /// A dead peer is noticed within keepalive_time + keepalive_timeout, with or without calls in flight.
 struct ChannelOptions {
+  bool insecure_connect = false;  // allows hosts other than loopback, without encryption and authentication
   absl::Duration keepalive_time = absl::Seconds(10);
   absl::Duration keepalive_timeout = absl::Seconds(10);
   absl::Duration min_reconnect_backoff = absl::Milliseconds(100);
   absl::Duration max_reconnect_backoff = absl::Seconds(2);
 };
 
-/// A channel to a coordinator on this machine (insecure credentials, hence loopback only; proxies of the environment are not used). It
-/// connects with the first call. Returns INVALID_ARGUMENT as ParseLoopbackAddress does.
+/// A channel to a coordinator (insecure credentials; proxies of the environment are not used). It connects with the first call. Returns
+/// INVALID_ARGUMENT as ParseAddress does.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(absl::string_view address, const ChannelOptions& options = {});
 
 /// Gives the call that uses `context` this long.

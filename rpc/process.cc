@@ -2,6 +2,10 @@
 #include "rpc/process.h"
 
 #include <fcntl.h>
+#include <google/protobuf/stubs/common.h>
+#include <grpc/support/log.h>
+#include <grpcpp/grpcpp.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -19,6 +23,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/digest.h"
+#include "rpc/clock.h"
+#include "telemetry/event_log.h"
 
 namespace hanas::rpc {
 namespace {
@@ -34,6 +40,30 @@ extern "C" void HandleStopSignal(int number) {
   const char byte = 's';
   if (g_stop_pipe_write >= 0 && write(g_stop_pipe_write, &byte, 1) < 0) _exit(128 + number);
   errno = saved;
+}
+
+/// The next byte of the pipe; '\0' when none comes within `timeout`.
+char NextByte(int descriptor, absl::Duration timeout) {
+  const absl::Duration begin = SystemClock().Now();
+  while (true) {
+    const absl::Duration left = timeout - (SystemClock().Now() - begin);
+    pollfd waiting = {.fd = descriptor, .events = POLLIN, .revents = 0};
+    const int wait_ms = timeout == absl::InfiniteDuration() ? -1 : static_cast<int>(std::max<int64_t>(0, absl::ToInt64Milliseconds(left)));
+    const int ready = poll(&waiting, 1, wait_ms);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return '\0';
+    char byte = 0;
+    if (read(descriptor, &byte, 1) == 1) return byte;
+    if (errno != EINTR) return '\0';
+  }
+}
+
+void LogGrpcMessage(gpr_log_func_args* message) {
+  using telemetry::Severity;
+  const Severity severity = message->severity == GPR_LOG_SEVERITY_ERROR ? Severity::kError : Severity::kInfo;
+  const absl::string_view file = message->file;
+  telemetry::LogEvent(severity, "grpc",
+                      {{"message", message->message}, {"source", absl::StrCat(file.substr(file.rfind('/') + 1), ":", message->line)}});
 }
 
 void SetHandler(void (*handler)(int)) {
@@ -76,17 +106,23 @@ absl::Status DieWithParent(int parent) {
   return absl::OkStatus();
 }
 
-StopSignals::StopSignals(std::function<void()> on_stop) {
+std::vector<std::pair<std::string, std::string>> LibraryVersions() {
+  return {{"gRPC", grpc::Version()}, {"Protocol Buffers", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)}};
+}
+
+void LogGrpcMessages() { gpr_set_log_function(&LogGrpcMessage); }
+
+StopSignals::StopSignals(std::function<void()> on_stop, absl::Duration timeout, int timeout_status) {
   CHECK_EQ(pipe2(g_pipe.data(), O_CLOEXEC), 0) << std::strerror(errno);
   g_stop_pipe_write = g_pipe[1];
   SetHandler(&HandleStopSignal);
-  thread_ = std::thread([on_stop = std::move(on_stop)] {
-    char byte = 0;
-    ssize_t got = 0;
-    do {
-      got = read(g_pipe[0], &byte, 1);
-    } while (got < 0 && errno == EINTR);
-    if (got == 1 && byte == 's') on_stop();
+  thread_ = std::thread([on_stop = std::move(on_stop), timeout, timeout_status] {
+    if (NextByte(g_pipe[0], absl::InfiniteDuration()) != 's') return;
+    telemetry::LogEvent(telemetry::Severity::kInfo, "stopping", {{"timeout", absl::FormatDuration(timeout)}});
+    on_stop();
+    if (NextByte(g_pipe[0], timeout) != '\0') return;
+    telemetry::LogEvent(telemetry::Severity::kError, "stop_timeout", {{"timeout", absl::FormatDuration(timeout)}});
+    _exit(timeout_status);
   });
 }
 

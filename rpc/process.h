@@ -5,8 +5,11 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace hanas::rpc {
 
@@ -23,11 +26,18 @@ std::string MakeInstanceId();
 /// process id as seen before), INTERNAL when the kernel refuses. To be called by the thread that lives as long as the process.
 absl::Status DieWithParent(int parent);
 
-/// Calls `on_stop` on a thread of its own at the first SIGTERM or SIGINT; the second ends the process at once with the signal's exit
-/// status. One instance for a process, made before other threads. The handler is not inherited by programs that are executed.
+/// Versions of the libraries that every process of ours has.
+std::vector<std::pair<std::string, std::string>> LibraryVersions();
+
+/// From now on what gRPC has to say goes to the event log. Before the first channel or server.
+void LogGrpcMessages();
+
+/// Calls `on_stop` on a thread of its own at the first SIGTERM or SIGINT. The second ends the process at once with the signal's exit status
+/// (128 + its number); so does the passing of `timeout` after the first, with `timeout_status`, unless this has been destroyed. One
+/// instance for a process, made before other threads. The handler is not inherited by programs that are executed.
 class StopSignals {
  public:
-  explicit StopSignals(std::function<void()> on_stop);
+  explicit StopSignals(std::function<void()> on_stop, absl::Duration timeout = absl::InfiniteDuration(), int timeout_status = 1);
   ~StopSignals();
 
   StopSignals(const StopSignals&) = delete;

@@ -12,13 +12,16 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "rpc/address.h"
+#include "telemetry/metrics.h"
 
 namespace hanas::rpc {
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:0";  // loopback only; port 0: the system chooses
-  std::string port_file;               // receives the port, complete or not at all, once the server answers; empty: none
-  int max_poll_threads = 2;            // that wait for new short calls; each short call in progress has a thread of its own besides
+  std::string listen = "127.0.0.1:0";                     // port 0: the system chooses
+  bool insecure_listen = false;                           // allows hosts other than loopback, without encryption and authentication
+  std::string port_file;                                  // receives the port, complete or not at all, once the server answers; empty: none
+  telemetry::Metrics* metrics = &telemetry::NoMetrics();  // of calls; borrowed, must outlive the server
+  int max_poll_threads = 2;  // that wait for new short calls; each short call in progress has a thread of its own besides
   // A peer that answers nothing, with or without calls, is gone after the sum; its calls are then cancelled.
   absl::Duration keepalive_time = absl::Seconds(10);
   absl::Duration keepalive_timeout = absl::Seconds(10);
@@ -42,6 +45,9 @@ class Server {
 
   /// A channel that stays in this process, for tests.
   std::shared_ptr<grpc::Channel> InProcessChannel();
+
+  /// What grpc.health.v1 answers from now on, until Shutdown.
+  void SetServing(bool serving);
 
   /// Health answers NOT_SERVING and no new call is accepted; calls in progress are cancelled after `grace`. Idempotent. Blocks.
   void Shutdown(absl::Duration grace = absl::Seconds(2));

@@ -6,8 +6,8 @@
 #include <thread>
 #include <utility>
 
-#include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/descriptor.h"
 #include "rpc/client.h"
 #include "rpc/protocol.h"
 #include "rpc/status.h"
@@ -22,6 +22,18 @@ constexpr absl::string_view kHandedBack = "HANDED_BACK";
 constexpr absl::string_view kResultRefused = "RESULT_REFUSED";
 constexpr size_t kMaxFailureBytes = 4096;
 constexpr double kDefaultTtlSeconds = 15;
+
+using telemetry::Field;
+using telemetry::LogEvent;
+using telemetry::Metric;
+using telemetry::Severity;
+
+/// "train": the field that holds its work.
+std::string KindOf(const v1::Task& task) {
+  const google::protobuf::OneofDescriptor* const work = v1::Task::descriptor()->FindOneofByName("work");
+  const google::protobuf::FieldDescriptor* const field = v1::Task::GetReflection()->GetOneofFieldDescriptor(task, work);
+  return field == nullptr ? std::string(telemetry::kOtherLabel) : std::string(field->name());
+}
 
 /// The coordinator did not answer, or not for itself.
 bool IsOutage(const absl::Status& status) {
@@ -59,6 +71,9 @@ class TaskLoop::RunningTask : public TaskContext {
   RunningTask(TaskLoop* loop, const v1::Task& task, absl::Duration leased_at)
       : loop_(loop),
         lease_(task.lease()),
+        search_(task.search()),
+        kind_(KindOf(task)),
+        party_(loop->PartyName()),
         last_answer_(leased_at),
         ttl_(Ttl(task.lease().ttl_seconds(), absl::Seconds(kDefaultTtlSeconds))) {}
 
@@ -103,6 +118,14 @@ class TaskLoop::RunningTask : public TaskContext {
   }
 
   const v1::Lease& lease() const { return lease_; }
+  const std::string& kind() const { return kind_; }
+
+  /// One event about this task.
+  void Log(Severity severity, absl::string_view event, std::vector<Field> more = {}) const {
+    std::vector<Field> fields = {{"search", search_}, {"task", lease_.task()}, {"kind", kind_}, {"party", party_}};
+    fields.insert(fields.end(), more.begin(), more.end());
+    LogEvent(severity, event, fields);
+  }
 
   void Stop() {
     absl::MutexLock lock(&mutex_);
@@ -158,7 +181,7 @@ class TaskLoop::RunningTask : public TaskContext {
     ttl_ = Ttl(response.ttl_seconds(), ttl_);
     instruction_ = response.instruction();
     if (instruction_ == v1::ABANDON) abandoned_ = true;
-    if (suspended_) LOG(INFO) << lease_.task() << ": the coordinator is back, going on";
+    if (suspended_) Log(Severity::kInfo, "task_resumed");
     suspended_ = false;
   }
 
@@ -166,12 +189,12 @@ class TaskLoop::RunningTask : public TaskContext {
     absl::MutexLock lock(&mutex_);
     const absl::Duration silence = loop_->clock_->Now() - last_answer_;
     if (!suspended_ && silence >= loop_->options_.stop_fraction * ttl_) {
-      LOG(WARNING) << lease_.task() << ": no renewal answered for " << absl::FormatDuration(silence) << " (" << status.message()
-                   << "); holding at the next step boundary";
+      Log(Severity::kWarning, "lease_in_doubt",
+          {{"silence", absl::FormatDuration(silence)}, {"status", status.ToString()}, {"consequence", "held at the next step boundary"}});
       suspended_ = true;
     }
     if (!abandoned_ && silence >= loop_->options_.max_outage) {
-      LOG(ERROR) << lease_.task() << ": no coordinator for " << absl::FormatDuration(silence) << "; giving the task up";
+      Log(Severity::kError, "task_given_up", {{"silence", absl::FormatDuration(silence)}});
       abandoned_ = true;
     }
   }
@@ -191,6 +214,9 @@ class TaskLoop::RunningTask : public TaskContext {
 
   TaskLoop* const loop_;
   const v1::Lease lease_;
+  const std::string search_;
+  const std::string kind_;
+  const std::string party_;
 
   absl::Mutex mutex_;
   int64_t done_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -208,7 +234,7 @@ class TaskLoop::RunningTask : public TaskContext {
 };
 
 TaskLoop::TaskLoop(TaskLoopOptions options, v1::TaskService::StubInterface* stub, TaskExecutor* executor, Clock* clock)
-    : options_(std::move(options)), stub_(stub), executor_(executor), clock_(clock) {}
+    : options_(std::move(options)), stub_(stub), executor_(executor), clock_(clock), last_answer_(clock->Now()) {}
 
 TaskLoop::~TaskLoop() = default;
 
@@ -219,6 +245,22 @@ void TaskLoop::FillIdentity(const v1::Lease& lease, Request& request) {
   request.set_instance_id(options_.party.instance_id());
   request.set_task(lease.task());
   request.set_fencing_token(lease.fencing_token());
+}
+
+std::string TaskLoop::PartyName() const {
+  absl::MutexLock lock(&mutex_);
+  return party_;
+}
+
+void TaskLoop::Answered() {
+  absl::MutexLock lock(&mutex_);
+  last_answer_ = clock_->Now();
+  away_.Reset();
+}
+
+absl::Duration TaskLoop::silence() const {
+  absl::MutexLock lock(&mutex_);
+  return clock_->Now() - last_answer_;
 }
 
 void TaskLoop::RequestStop() {
@@ -245,6 +287,7 @@ absl::Status TaskLoop::Run() {
     const absl::Duration asked_at = clock_->Now();
     const absl::StatusOr<v1::Task> task = LeaseOne();
     if (task.ok()) {
+      Answered();
       backoff.Reset();
       if (task->lease().task().empty()) {
         // An answer that came at once though nothing was there: never ask in a tight loop.
@@ -255,13 +298,14 @@ absl::Status TaskLoop::Run() {
     } else if (stopping()) {
       break;
     } else if (IsUnknownParty(task.status()) || absl::IsNotFound(task.status())) {
-      LOG(INFO) << "the coordinator does not know this process; registering again";
+      LogEvent(Severity::kInfo, "registering_again", {{"party", PartyName()}, {"status", task.status().ToString()}});
       Wait(backoff.Next());
       if (absl::Status status = Register(); !status.ok()) return stopping() ? absl::OkStatus() : status;
     } else if (HasReason(task.status(), kSuperseded) || absl::IsInvalidArgument(task.status())) {
       return task.status();
     } else {
-      LOG_EVERY_N_SEC(WARNING, 10) << "no task from the coordinator: " << task.status().message() << "; trying again";
+      away_.Log(clock_->Now(), Severity::kWarning, "no_answer_to_lease_request",
+                {{"party", PartyName()}, {"status", task.status().ToString()}});
       Wait(backoff.Next());
     }
   }
@@ -279,7 +323,9 @@ absl::Status TaskLoop::Register() {
     SetDeadline(context, options_.call_timeout);
     absl::Status status = FromGrpcStatus(stub_->Register(&context, request, &response));
     if (status.ok()) {
-      LOG(INFO) << "registered as " << response.party() << " with coordinator " << response.coordinator_version();
+      LogEvent(Severity::kInfo, "registered",
+               {{"party", response.party()}, {"name", options_.party.name()}, {"coordinator_version", response.coordinator_version()}});
+      Answered();
       absl::MutexLock lock(&mutex_);
       party_ = response.party();
       return status;
@@ -289,7 +335,7 @@ absl::Status TaskLoop::Register() {
       return status;
     }
     if (stopping()) return status;
-    LOG_EVERY_N_SEC(WARNING, 10) << "cannot register: " << status.message() << "; trying again";
+    away_.Log(clock_->Now(), Severity::kWarning, "cannot_register", {{"name", options_.party.name()}, {"status", status.ToString()}});
     Wait(backoff.Next());
     if (stopping()) return status;
   }
@@ -324,7 +370,9 @@ absl::Status TaskLoop::RunTask(const v1::Task& task) {
     running_ = &running;
     if (stopping_) running.Stop();
   }
-  LOG(INFO) << task.lease().task() << ": attempt " << task.lease().attempt() << " begins";
+  running.Log(Severity::kInfo, "task_begins", {{"attempt", absl::StrCat(task.lease().attempt())}});
+  options_.metrics->Set(Metric::kTaskInProgress, {running.kind()}, 1);
+  const absl::Duration begin = clock_->Now();
   absl::StatusOr<v1::CompleteTaskRequest> outcome = absl::InternalError("not executed");
   std::thread worker([&] {
     outcome = executor_->Execute(task, running);
@@ -332,6 +380,8 @@ absl::Status TaskLoop::RunTask(const v1::Task& task) {
   });
   KeepLease(running);
   worker.join();
+  options_.metrics->Set(Metric::kTaskInProgress, {running.kind()}, 0);
+  options_.metrics->Observe(Metric::kTaskSeconds, {running.kind()}, absl::ToDoubleSeconds(clock_->Now() - begin));
   Deliver(running, std::move(outcome));
   absl::MutexLock lock(&mutex_);
   running_ = nullptr;
@@ -353,12 +403,14 @@ void TaskLoop::Renew(RunningTask& running) {
   const absl::Duration sent_at = clock_->Now();
   const absl::Status status = FromGrpcStatus(stub_->RenewLease(&context, request, &response));
   if (status.ok()) {
+    Answered();
     running.Answered(response, sent_at);
   } else if (IsUnknownParty(status)) {
     running.Unanswered(status);
     Register().IgnoreError();  // the next renewal tells whether the lease lives
   } else if (IsLeaseLost(status)) {
-    LOG(WARNING) << running.lease().task() << ": the lease is lost (" << status.message() << "); dropping the work";
+    Answered();
+    running.Log(Severity::kWarning, "lease_lost", {{"status", status.ToString()}});
     running.Abandon();
   } else {
     running.Unanswered(status);
@@ -366,29 +418,34 @@ void TaskLoop::Renew(RunningTask& running) {
 }
 
 void TaskLoop::Deliver(RunningTask& running, absl::StatusOr<v1::CompleteTaskRequest> outcome) {
-  const std::string& name = running.lease().task();
-  if (running.abandoned()) {
-    LOG(INFO) << name << ": abandoned";
-    return;
-  }
-  absl::Status status;
+  const auto ended = [&](Severity severity, absl::string_view result, const absl::Status& why) {
+    options_.metrics->Count(Metric::kTaskAttempts, {running.kind(), result});
+    std::vector<Field> fields = {{"result", std::string(result)}};
+    if (!why.ok()) fields.emplace_back("status", why.ToString());
+    running.Log(severity, "task_ends", std::move(fields));
+  };
+  if (running.abandoned()) return ended(Severity::kWarning, "abandoned", absl::OkStatus());
+  absl::Status delivered;
+  absl::Status why = outcome.status();
+  absl::string_view result = "completed";
   if (outcome.ok()) {
-    status = Complete(running, *std::move(outcome));
-    if (!status.ok() && !IsLeaseLost(status) && !IsOutage(status)) {
-      LOG(ERROR) << name << ": the coordinator refused the result: " << status;
-      status = Fail(
-          running, WithReason(absl::InternalError(absl::StrCat("the coordinator refused the result: ", status.message())), kResultRefused));
+    delivered = Complete(running, *std::move(outcome));
+    if (!delivered.ok() && !IsLeaseLost(delivered) && !IsOutage(delivered)) {
+      result = "failed";
+      why = WithReason(absl::InternalError(absl::StrCat("the coordinator refused the result: ", delivered.message())), kResultRefused);
+      delivered = Fail(running, why);
     }
-  } else if (absl::IsCancelled(outcome.status()) && running.told_to_stop()) {
-    status = Fail(running, WithReason(outcome.status(), kHandedBack));
+  } else if (absl::IsCancelled(why) && running.told_to_stop()) {
+    result = "handed_back";
+    delivered = Fail(running, WithReason(why, kHandedBack));
   } else {
-    LOG(ERROR) << name << ": failed: " << outcome.status();
-    status = Fail(running, outcome.status());
+    result = "failed";
+    delivered = Fail(running, why);
   }
-  if (status.ok()) {
-    LOG(INFO) << name << ": done";
+  if (!delivered.ok()) {
+    ended(Severity::kWarning, IsLeaseLost(delivered) ? "abandoned" : "undelivered", delivered);
   } else {
-    LOG(WARNING) << name << ": the outcome could not be delivered: " << status.message();
+    ended(result == "failed" ? Severity::kError : Severity::kInfo, result, result == "failed" ? why : absl::OkStatus());
   }
 }
 

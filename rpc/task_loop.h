@@ -17,6 +17,8 @@
 #include "proto/hanas/v1/task.grpc.pb.h"
 #include "rpc/clock.h"
 #include "rpc/retry.h"
+#include "telemetry/event_log.h"
+#include "telemetry/metrics.h"
 
 namespace hanas::rpc {
 
@@ -77,7 +79,8 @@ struct TaskLoopOptions {
   absl::Duration max_outage = absl::Minutes(15);  // without an answer: running work and results are given up
   absl::Duration stop_grace = absl::Seconds(10);  // after RequestStop, how long a result is offered to a coordinator that is away
   absl::Duration call_timeout = absl::Seconds(10);
-  RetryPolicy retry;  // the waits between attempts; its give_up_after is not used
+  RetryPolicy retry;                                      // the waits between attempts; its give_up_after is not used
+  telemetry::Metrics* metrics = &telemetry::NoMetrics();  // borrowed
 };
 
 /// Thread-safe. Borrows stub, executor and clock.
@@ -98,9 +101,15 @@ class TaskLoop {
   void RequestStop();
   bool stopping() const;
 
+  /// Since the coordinator last answered; before the first answer, since the loop was made. A request for work waits there for `poll`, so
+  /// an idle loop in order is silent for as long.
+  absl::Duration silence() const;
+
  private:
   class RunningTask;
 
+  std::string PartyName() const;
+  void Answered();
   absl::Status Register();
   absl::StatusOr<v1::Task> LeaseOne();  // a task without a lease: nothing to do
   absl::Status RunTask(const v1::Task& task);
@@ -123,9 +132,11 @@ class TaskLoop {
 
   mutable absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::string party_ ABSL_GUARDED_BY(mutex_);                       // the resource name that Register answered
+  std::string party_ ABSL_GUARDED_BY(mutex_);  // the resource name that Register answered
+  absl::Duration last_answer_ ABSL_GUARDED_BY(mutex_);
   grpc::ClientContext* polling_ ABSL_GUARDED_BY(mutex_) = nullptr;  // the lease request in flight
   RunningTask* running_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  telemetry::EventLimiter away_;
 };
 
 }  // namespace hanas::rpc

@@ -69,6 +69,7 @@ absl::Status App::Reload() {
   phase_started_.clear();
   named_.clear();
   const absl::Duration now = clock_->Monotonic();
+  counts_.Reset(state_, now);
   for (const auto& [id, task] : state_.tasks) {
     FollowTask(task, live_);
     if (task.state == TaskState::kLeased) live_.leases[id] = {.deadline = now + options_.lease_ttl};
@@ -166,6 +167,7 @@ void App::Publish(std::vector<PendingChange>& group, const absl::Status& written
         if (change.update.empty()) continue;
         Changes changes;
         change.update.Apply(state_, changes);
+        counts_.Update(state_, changes, clock_->Monotonic());
         NoteDue(changes);
         behind_.push_back(std::move(change.update));
         for (const auto& [search, sequence] : changes.events) searches.insert(search);

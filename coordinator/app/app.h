@@ -32,15 +32,18 @@
 #include "coordinator/app/report_data.h"
 #include "coordinator/app/search_context.h"
 #include "coordinator/app/state.h"
+#include "coordinator/app/state_counts.h"
 #include "coordinator/app/updates.h"
 #include "coordinator/store/artifact_store.h"
 #include "coordinator/store/store.h"
+#include "telemetry/metrics.h"
 
 namespace hanas::coordinator {
 
 struct AppOptions {
   absl::Duration lease_ttl = absl::Seconds(15);  // at least 1 s
   CollectorOptions artifacts;
+  telemetry::Metrics* metrics = &telemetry::NoMetrics();  // borrowed
 
   absl::Status Validate() const;
 };
@@ -183,6 +186,9 @@ class App {
   /// Where workers put bytes before they name them in an outcome. Borrowed, thread-safe.
   ArtifactStore* artifacts() { return artifacts_; }
 
+  /// Records how many searches, tasks and parties are in which state now. Cheap: it walks parties and leases, not tasks.
+  void RecordGauges(telemetry::Metrics& metrics) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // ---- the loop ----
   /// Expires leases, takes every step that searches are ready for, and removes artifacts that nothing refers to.
   absl::Status RunOnce() ABSL_LOCKS_EXCLUDED(driver_mutex_, mutex_);
@@ -238,6 +244,8 @@ class App {
   /// Takes `done` when there is a task for the party.
   absl::StatusOr<bool> TryLease(uint64_t party, const std::string& instance, LeaseDone& done) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GrantWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Counts what happened to a lease of `task`, which may not exist.
+  void CountLease(absl::string_view event, uint64_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Touch(uint64_t party) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { live_.parties[party] = clock_->Monotonic(); }
 
   absl::Status EnforceWallBudgets(const std::set<uint64_t>& due) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -263,6 +271,7 @@ class App {
   State next_ ABSL_GUARDED_BY(mutex_);
   State state_ ABSL_GUARDED_BY(mutex_);
   LiveState live_ ABSL_GUARDED_BY(mutex_);
+  StateCounts counts_ ABSL_GUARDED_BY(mutex_);  // of state_
   std::map<uint64_t, std::shared_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::unique_ptr<CandidateIndex>> candidates_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, absl::Duration> phase_started_

@@ -8,6 +8,7 @@
 #include "coordinator/app/app.h"
 #include "coordinator/app/search_driver.h"
 #include "coordinator/app/step_builder.h"
+#include "coordinator/app/task_events.h"
 #include "telemetry/event_log.h"
 
 namespace hanas::coordinator {
@@ -25,7 +26,8 @@ absl::Status App::ExpireLeases() {
     if (lease.deadline <= now) expired.push_back({id, lease.progressed});
   }
   for (const ExpireLeaseUpdate& update : expired) {
-    telemetry::LogEvent(telemetry::Severity::kWarning, "lease_expired", {{"task", next_.tasks.at(update.task).key}});
+    LogTask(telemetry::Severity::kWarning, "lease_expired", next_.tasks.at(update.task));
+    CountLease("expired", update.task);
     if (absl::Status status = Begin(update, nullptr); !status.ok()) return status;
   }
   GrantWaiting();  // a party that is silent for long holds nobody up
@@ -116,7 +118,8 @@ absl::StatusOr<bool> App::Drive(uint64_t id) {
   if (!status.ok()) return status;
   phase_started_[id] = clock_->Monotonic();
   if (entered.has_value()) {
-    telemetry::LogEvent(telemetry::Severity::kInfo, "search_phase", {{"search", absl::StrCat(id)}, {"phase", std::string(Name(*entered))}});
+    telemetry::LogEvent(telemetry::Severity::kInfo, "search_phase",
+                        {{"search", absl::StrCat("searches/", id)}, {"phase", std::string(Name(*entered))}});
   }
   return true;
 }

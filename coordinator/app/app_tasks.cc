@@ -8,11 +8,18 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "coordinator/app/app.h"
+#include "coordinator/app/task_events.h"
 #include "core/base/error_reason.h"
 #include "core/encoding/encoding.h"
 #include "telemetry/event_log.h"
 
 namespace hanas::coordinator {
+namespace {
+
+constexpr absl::string_view kHandedBack = "HANDED_BACK";
+constexpr absl::string_view kStaleLease = "STALE_LEASE";
+
+}  // namespace
 
 absl::StatusOr<PartyRecord> App::Register(PartyRecord party) {
   absl::MutexLock lock(&mutex_);
@@ -25,7 +32,7 @@ absl::StatusOr<PartyRecord> App::Register(PartyRecord party) {
   if (absl::Status status = Commit(update, &made); !status.ok()) return status;
   const uint64_t id = *made.parties.begin();
   telemetry::LogEvent(telemetry::Severity::kInfo, "party_registered",
-                      {{"party", update.party.name}, {"kind", update.party.agent ? "agent" : "worker"}, {"host", update.party.host}});
+                      {{"party", PartyName(update.party.agent, id)}, {"name", update.party.name}, {"host", update.party.host}});
   return state_.parties.at(id);
 }
 
@@ -89,6 +96,7 @@ absl::StatusOr<bool> App::TryLease(uint64_t party_id, const std::string& instanc
   const uint64_t chosen = ChooseTask(next_, live_, now, *party);
   if (chosen == 0) return false;
   if (absl::Status status = Begin(GrantLeaseUpdate{chosen, party_id}, nullptr); !status.ok()) return status;
+  CountLease("granted", chosen);
   Reply(answer(chosen));
   return true;
 }
@@ -163,7 +171,11 @@ absl::StatusOr<std::optional<GrantedTask>> App::LeaseTask(uint64_t party, const 
 absl::StatusOr<RenewalReply> App::Renew(const Renewal& renewal) {
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  if (absl::Status status = CheckHolder(next_, renewal.holder); !status.ok()) return status;
+  if (absl::Status status = CheckHolder(next_, renewal.holder); !status.ok()) {
+    CountLease("stale", renewal.holder.task);
+    return status;
+  }
+  CountLease("renewed", renewal.holder.task);
   Touch(renewal.holder.party);
   LiveLease& lease = live_.leases[renewal.holder.task];
   const absl::Duration now = clock_->Monotonic();
@@ -186,7 +198,10 @@ absl::Status App::Complete(const Holder& holder, Outcome outcome) {
     return AwaitWritten();  // the reply to the first completion was lost
   }
   CompleteTaskUpdate update = {holder, std::move(outcome)};
-  if (absl::Status status = update.Check(next_); !status.ok()) return status;
+  if (absl::Status status = update.Check(next_); !status.ok()) {
+    if (HasReason(status, kStaleLease)) CountLease("stale", holder.task);
+    return status;
+  }
   for (const ArtifactRef& artifact : ArtifactsOf(update.outcome)) {
     const absl::StatusOr<ArtifactStore::UploadState> stored = artifacts_->Stat(artifact.sha256);
     if (!stored.ok()) return stored.status();
@@ -198,17 +213,27 @@ absl::Status App::Complete(const Holder& holder, Outcome outcome) {
   }
   for (const ArtifactRef& artifact : ArtifactsOf(update.outcome)) named_.insert(artifact.sha256);  // not to be collected from now on
   Touch(holder.party);
-  return Commit(std::move(update));
+  if (absl::Status status = Commit(std::move(update)); !status.ok()) return status;
+  CountLease("completed", holder.task);
+  if (const TaskRecord* done = state_.FindTask(holder.task); done != nullptr && done->outcome.has_value()) {
+    CountEvaluations(*done->outcome, *options_.metrics);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status App::Fail(const Holder& holder, const std::string& code, const std::string& message, bool retryable) {
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  const FailTaskUpdate update = {holder, code, message, retryable, code != "HANDED_BACK"};
-  if (absl::Status status = Commit(update); !status.ok()) return status;
+  const bool counts = code != kHandedBack;
+  const FailTaskUpdate update = {holder, code, message, retryable, counts};
+  if (absl::Status status = Commit(update); !status.ok()) {
+    if (HasReason(status, kStaleLease)) CountLease("stale", holder.task);
+    return status;
+  }
   Touch(holder.party);
-  telemetry::LogEvent(telemetry::Severity::kWarning, "task_failed",
-                      {{"task", next_.tasks.at(holder.task).key}, {"code", code}, {"message", message}});
+  CountLease(counts ? "failed" : "handed_back", holder.task);
+  LogTask(counts ? telemetry::Severity::kWarning : telemetry::Severity::kInfo, counts ? "task_failed" : "task_handed_back",
+          next_.tasks.at(holder.task), {{"code", code}, {"message", message}});
   return absl::OkStatus();
 }
 

@@ -273,6 +273,7 @@ v1::DeviceContext ToProto(const DeviceDescription& device) {
 v1::Task ToProto(const GrantedTask& granted) {
   v1::Task proto;
   proto.mutable_lease()->set_task(absl::StrCat("tasks/", granted.task.id));
+  proto.set_search(absl::StrCat("searches/", granted.task.search));
   proto.mutable_lease()->set_attempt(granted.task.attempt);
   proto.mutable_lease()->set_fencing_token(granted.task.fencing_token);
   proto.mutable_lease()->set_ttl_seconds(absl::ToDoubleSeconds(granted.ttl));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiler-agent/service/agent_executor.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,6 +14,8 @@
 
 namespace hanas {
 namespace {
+
+using telemetry::Metric;
 
 /// The artifacts that a task names.
 std::vector<v1::ArtifactRef> ArtifactsOf(const v1::Task& task) {
@@ -51,16 +54,64 @@ std::string Kind(const v1::Task& task) {
   }
 }
 
+void CountRows(absl::string_view what, int64_t rows, int64_t noisy, telemetry::Metrics& metrics) {
+  metrics.Add(Metric::kMeasuredRows, {what}, static_cast<double>(rows));
+  metrics.Add(Metric::kNoisyRows, {what}, static_cast<double>(noisy));
+}
+
+template <typename Rows>
+int64_t NumNoisy(const Rows& rows) {
+  return std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.noisy(); });
+}
+
+void CountHost(const v1::HostState& host, telemetry::Metrics& metrics) {
+  metrics.Set(Metric::kCanaryRatio, {}, host.canary_ratio());
+  metrics.Add(Metric::kRejectedRounds, {}, host.rejected_rounds());
+}
+
+void CountResult(const v1::CompleteTaskRequest& result, telemetry::Metrics& metrics) {
+  if (result.has_measure_operators()) {
+    const v1::MeasureOperatorsResult& operators = result.measure_operators();
+    CountRows("operator", operators.rows_size(), NumNoisy(operators.rows()), metrics);
+    CountHost(operators.host(), metrics);
+  } else if (result.has_measure_networks()) {
+    const v1::MeasureNetworksResult& networks = result.measure_networks();
+    CountRows("network", networks.rows_size(), NumNoisy(networks.rows()), metrics);
+    CountHost(networks.host(), metrics);
+  } else if (result.has_verify_model()) {
+    const v1::VerifyModelResult& verified = result.verify_model();
+    CountRows("network", 1, verified.device().noisy() ? 1 : 0, metrics);
+    CountRows("model_file", 1, verified.exported_latency().noisy() ? 1 : 0, metrics);
+    CountHost(verified.host(), metrics);
+  }
+}
+
+void CountFailure(const absl::Status& status, telemetry::Metrics& metrics) {
+  const std::optional<MeasureError> error = MeasureErrorOf(status);
+  if (!error.has_value()) return;
+  switch (*error) {
+    case MeasureError::kCrashed:
+      return metrics.Count(Metric::kChildFailures, {"crashed"});
+    case MeasureError::kTimeout:
+      return metrics.Count(Metric::kChildFailures, {"timeout"});
+    case MeasureError::kOutOfMemory:
+      return metrics.Count(Metric::kChildFailures, {"out_of_memory"});
+    case MeasureError::kGarbage:
+      return metrics.Count(Metric::kChildFailures, {"garbage"});
+  }
+}
+
 /// Takes in what the child says, one record at a time.
 class Records {
  public:
-  explicit Records(rpc::TaskContext& context) : context_(context) {}
+  Records(rpc::TaskContext& context, telemetry::Metrics* metrics) : context_(context), metrics_(metrics) {}
 
   absl::Status Take(absl::string_view bytes) {
     agent::ChildRecord record;
     if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return Garbage("a record that does not parse");
     switch (record.record_case()) {
       case agent::ChildRecord::kRound:
+        metrics_->Count(Metric::kMeasuringRounds);
         return context_.RecordRound(record.round().round(), {record.round().rows().begin(), record.round().rows().end()});
       case agent::ChildRecord::kProgress:
         if (context_.ReportProgress(record.progress().done(), record.progress().total(), record.progress().note()) ==
@@ -84,6 +135,7 @@ class Records {
 
  private:
   rpc::TaskContext& context_;
+  telemetry::Metrics* metrics_;
   std::optional<v1::CompleteTaskRequest> result_;
 };
 
@@ -105,10 +157,18 @@ absl::StatusOr<v1::CompleteTaskRequest> AgentExecutor::Execute(const v1::Task& t
   RunChildOptions options;
   options.program = program_;
   options.cancelled = [&context] { return context.ShouldStop(); };
-  Records records(context);
+  Records records(context, metrics_);
   const absl::StatusOr<ChildUsage> usage = RunChild(job, [&](absl::string_view record) { return records.Take(record); }, options);
-  if (!usage.ok()) return usage.status();
-  if (!records.result().has_value()) return Records::Garbage("no result");
+  if (!usage.ok()) {
+    CountFailure(usage.status(), *metrics_);
+    return usage.status();
+  }
+  if (!records.result().has_value()) {
+    const absl::Status garbage = Records::Garbage("no result");
+    CountFailure(garbage, *metrics_);
+    return garbage;
+  }
+  CountResult(*records.result(), *metrics_);
   return *std::move(records.result());
 }
 

@@ -10,6 +10,7 @@
 #include "proto/hanas/v1/task.pb.h"
 #include "rpc/artifact_client.h"
 #include "rpc/task_loop.h"
+#include "telemetry/metrics.h"
 
 namespace hanas {
 
@@ -17,12 +18,13 @@ namespace hanas {
 /// returns the child's result. A child that crashes, hangs, eats memory or sends garbage fails the task with its MeasureError as the
 /// reason.
 ///
-/// Confined to one thread at a time. Borrows `artifacts`.
+/// Confined to one thread at a time. Borrows `artifacts` and `metrics`.
 class AgentExecutor : public rpc::TaskExecutor {
  public:
   /// `program` is what runs the child, the agent itself.
-  AgentExecutor(const BackendCaps& caps, rpc::Artifacts* artifacts, std::string program = RunChildOptions().program)
-      : caps_(caps), artifacts_(artifacts), program_(std::move(program)) {}
+  AgentExecutor(const BackendCaps& caps, rpc::Artifacts* artifacts, std::string program = RunChildOptions().program,
+                telemetry::Metrics* metrics = &telemetry::NoMetrics())
+      : caps_(caps), artifacts_(artifacts), program_(std::move(program)), metrics_(metrics) {}
 
   absl::StatusOr<v1::CompleteTaskRequest> Execute(const v1::Task& task, rpc::TaskContext& context) override;
 
@@ -30,6 +32,7 @@ class AgentExecutor : public rpc::TaskExecutor {
   BackendCaps caps_;
   rpc::Artifacts* artifacts_;
   std::string program_;
+  telemetry::Metrics* metrics_;
 };
 
 }  // namespace hanas

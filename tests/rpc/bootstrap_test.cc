@@ -24,22 +24,30 @@ namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-TEST(Address, ReadsLoopbackOnly) {
-  EXPECT_EQ(ParseLoopbackAddress("127.0.0.1:7700")->ToString(), "127.0.0.1:7700");
-  EXPECT_EQ(ParseLoopbackAddress("[::1]:1")->ToString(), "[::1]:1");
-  EXPECT_EQ(ParseLoopbackAddress("localhost:65535")->port, 65535);
-  EXPECT_EQ(ParseLoopbackAddress("127.3.2.1:0", /*allow_port_zero=*/true)->port, 0);
-  for (const char* bad :
-       {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "::1:80", "[::1]", ":80"}) {
-    EXPECT_THAT(ParseLoopbackAddress(bad), StatusIs(absl::StatusCode::kInvalidArgument)) << bad;
+TEST(Address, ReadsHostAndPort) {
+  EXPECT_EQ(ParseAddress("127.0.0.1:7700", AddressUse::kConnect)->ToString(), "127.0.0.1:7700");
+  EXPECT_EQ(ParseAddress("[::1]:1", AddressUse::kConnect)->ToString(), "[::1]:1");
+  EXPECT_EQ(ParseAddress("localhost:65535", AddressUse::kConnect)->port, 65535);
+  EXPECT_EQ(ParseAddress("127.3.2.1:0", AddressUse::kListen)->port, 0);
+  for (const char* bad : {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "::1:80",
+                          "[::1]", ":80", "[localhost]:80", "-x:80", "a b:80", "a/b:80", "unix:/tmp/x:80"}) {
+    EXPECT_THAT(ParseAddress(bad, AddressUse::kConnect, /*insecure=*/true), StatusIs(absl::StatusCode::kInvalidArgument)) << bad;
   }
-  for (const char* open : {"0.0.0.0:80", "[::]:80", "example.com:80", "10.0.0.1:80", "127.0.0.1.evil:80", "128.0.0.1:80"}) {
-    EXPECT_THAT(ParseLoopbackAddress(open), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("loopback"))) << open;
+}
+
+TEST(Address, OtherHostsThanLoopbackAreForThoseWhoSaySo) {
+  for (const char* open :
+       {"0.0.0.0:80", "[::]:80", "example.com:80", "10.0.0.1:80", "127.0.0.1.evil:80", "128.0.0.1:80", "coordinator:7700"}) {
+    EXPECT_THAT(ParseAddress(open, AddressUse::kListen),
+                StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr("no TLS"), HasSubstr("--insecure-listen"))));
+    EXPECT_THAT(ParseAddress(open, AddressUse::kConnect), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--insecure-connect")));
+    EXPECT_EQ(ParseAddress(open, AddressUse::kConnect, /*insecure=*/true)->ToString(), open);
   }
 }
 

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <utility>
 
-#include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
+#include "telemetry/event_log.h"
 
 namespace hanas {
 
@@ -21,7 +21,7 @@ absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSp
     return WithReason(absl::NotFoundError("this worker has no data directory; start it with --data DIR or set HANAS_DATA_DIR"),
                       "DATA_MISSING");
   }
-  LOG(INFO) << "loading " << spec.name << " from " << spec.directory;
+  telemetry::LogEvent(telemetry::Severity::kInfo, "dataset_loading", {{"dataset", spec.name}, {"directory", spec.directory}});
   absl::StatusOr<Dataset> dataset = Dataset::Load(spec, root_);
   if (!dataset.ok()) return WithReason(dataset.status(), absl::IsNotFound(dataset.status()) ? "DATA_MISSING" : "DATA_UNREADABLE");
   loaded_ = std::make_shared<const Dataset>(*std::move(dataset));

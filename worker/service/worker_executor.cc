@@ -21,6 +21,8 @@
 namespace hanas {
 namespace {
 
+using telemetry::Metric;
+
 constexpr absl::string_view kLoweringDisagrees = "LOWERING_DISAGREES";
 
 class Stopwatch {
@@ -151,7 +153,12 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
   request.seed = task.seed();
 
   rpc::Directive last = rpc::Directive::kContinue;
+  int64_t counted = task.from_step();
   const absl::StatusOr<TrainResult> trained = engine_->Train(request, [&](const TrainProgress& progress) {
+    metrics_->Add(Metric::kTrainingSteps, {}, static_cast<double>(progress.step - counted));
+    counted = progress.step;
+    metrics_->Set(Metric::kTrainingLoss, {}, progress.loss);
+    metrics_->Set(Metric::kTrainingImagesPerSecond, {}, progress.images_per_second);
     last = context.ReportProgress(progress.step, task.to_step(),
                                   absl::StrFormat("loss %.3f, %.0f images/s", progress.loss, progress.images_per_second));
     return Answer(last);

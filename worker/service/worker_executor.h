@@ -11,6 +11,7 @@
 #include "proto/hanas/v1/task.pb.h"
 #include "rpc/artifact_client.h"
 #include "rpc/task_loop.h"
+#include "telemetry/metrics.h"
 #include "worker/engine/engine.h"
 #include "worker/service/dataset_store.h"
 
@@ -22,8 +23,9 @@ namespace hanas {
 /// Confined to one thread at a time. Borrows engine, artifacts and datasets.
 class WorkerExecutor : public rpc::TaskExecutor {
  public:
-  WorkerExecutor(TrainingEngine* engine, rpc::Artifacts* artifacts, DatasetStore* datasets)
-      : engine_(engine), artifacts_(artifacts), datasets_(datasets) {}
+  WorkerExecutor(TrainingEngine* engine, rpc::Artifacts* artifacts, DatasetStore* datasets,
+                 telemetry::Metrics* metrics = &telemetry::NoMetrics())
+      : engine_(engine), artifacts_(artifacts), datasets_(datasets), metrics_(metrics) {}
 
   absl::StatusOr<v1::CompleteTaskRequest> Execute(const v1::Task& task, rpc::TaskContext& context) override;
 
@@ -41,6 +43,7 @@ class WorkerExecutor : public rpc::TaskExecutor {
   TrainingEngine* engine_;
   rpc::Artifacts* artifacts_;
   DatasetStore* datasets_;
+  telemetry::Metrics* metrics_;
   std::optional<Lowering> lowering_;  // of the last space
 };
 

@@ -17,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
+#include "rocksdb/version.h"
 #include "rocksdb/write_batch.h"
 
 namespace hanas::coordinator {
@@ -152,5 +153,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenRocksDbStore(const std::string& direc
   if (absl::Status status = store->CheckFormat(); !status.ok()) return status;
   return store;
 }
+
+std::string RocksDbVersion() { return rocksdb::GetRocksVersionAsString(); }
 
 }  // namespace hanas::coordinator

@@ -17,6 +17,9 @@ namespace hanas::coordinator {
 /// RESOURCE_EXHAUSTED when the disk is full, PERMISSION_DENIED or UNAVAILABLE for other input and output errors.
 absl::StatusOr<std::unique_ptr<Store>> OpenRocksDbStore(const std::string& directory);
 
+/// "9.10.0".
+std::string RocksDbVersion();
+
 }  // namespace hanas::coordinator
 
 #endif  // HANAS_COORDINATOR_STORE_ROCKSDB_ROCKSDB_STORE_H_
