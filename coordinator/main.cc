@@ -2,29 +2,31 @@
 // hanas-coordinator: owns all state of searches, hands out tasks, answers users.
 
 #include <sys/stat.h>
-#include <unistd.h>
+#include <sys/statvfs.h>
 
-#include <atomic>
 #include <cerrno>
-#include <csignal>
-#include <cstdio>
-#include <cstring>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
-#include <thread>
+#include <system_error>
+#include <utility>
+#include <vector>
 
-#include <CLI/CLI.hpp>
-
-#include "absl/log/globals.h"
-#include "absl/log/initialize.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "coordinator/app/app.h"
 #include "coordinator/app/clock.h"
+#include "coordinator/app/loop.h"
+#include "coordinator/app/measured_store.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/services.h"
 #include "coordinator/store/artifact_store.h"
 #include "coordinator/store/rocksdb/rocksdb_store.h"
+#include "daemon/daemon.h"
+#include "rpc/address.h"
+#include "rpc/clock.h"
 #include "rpc/process.h"
 #include "rpc/server.h"
 #include "telemetry/event_log.h"
@@ -36,118 +38,156 @@
 namespace hanas::coordinator {
 namespace {
 
-// Exit codes, after those of sysexits.h.
-constexpr int kExitUsage = 64;
-constexpr int kExitDamaged = 65;
-constexpr int kExitUnavailable = 69;
-constexpr int kExitDiskFull = 73;
-constexpr int kExitInUse = 75;
-constexpr int kExitNewerStore = 78;
+using config::ProcessExit;
+using telemetry::Metric;
 
-constexpr absl::Duration kSweepInterval = absl::Milliseconds(500);
+constexpr absl::Duration kHealthInterval = absl::Seconds(1);
+constexpr absl::Duration kUsageInterval = absl::Seconds(60);
+constexpr absl::Duration kGrace = absl::Seconds(2);
 
 struct MainOptions {
   std::string data_dir;
-  rpc::ServerOptions server;
+  rpc::ServerOptions server = {.listen = "127.0.0.1:7700"};
   double lease_ttl_seconds = 15;
-  bool die_with_parent = false;
+  daemon::DaemonOptions process = {.stop_timeout_seconds = 10};
 };
 
-int ExitCodeOf(const absl::Status& status) {
+void Describe(config::OptionTable& table, MainOptions& options) {
+  table.Add({.name = "data-dir",
+             .value = "DIRECTORY",
+             .help = "The state: searches, results and artifacts. Made when missing; one coordinator at a time.",
+             .required = true},
+            &options.data_dir);
+  table.Add({.name = "listen", .value = "HOST:PORT", .help = "Where clients, workers and agents connect; port 0: any free one."},
+            &options.server.listen);
+  table.Add({.name = "port-file", .value = "FILE", .help = "File that receives the port of --listen once the coordinator answers."},
+            &options.server.port_file);
+  table.Add({.name = "lease-ttl-seconds",
+             .value = "SECONDS",
+             .help = "For how long a silent worker or agent keeps its task before another gets it, from 1 to 3600."},
+            &options.lease_ttl_seconds, 1, 3600);
+  daemon::AddOptions(table, options.process);
+  table.AddCheck("data-dir", [&options] { return daemon::CheckDirectoryCanBeMade(options.data_dir); });
+  table.AddCheck("listen", [&options] {
+    return rpc::ParseAddress(options.server.listen, rpc::AddressUse::kListen, options.process.insecure_listen).status();
+  });
+  table.AddCheck("port-file", [&options] { return daemon::CheckFileCanBeWritten(options.server.port_file); });
+}
+
+ProcessExit ExitOfStore(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-      return kExitUsage;
     case absl::StatusCode::kDataLoss:
-      return kExitDamaged;
+      return ProcessExit::kDamaged;
     case absl::StatusCode::kResourceExhausted:
-      return kExitDiskFull;
+      return ProcessExit::kDiskFull;
     case absl::StatusCode::kAborted:
-      return kExitInUse;
+      return ProcessExit::kInUse;
     case absl::StatusCode::kFailedPrecondition:
-      return kExitNewerStore;
+      return ProcessExit::kNewerState;
     default:
-      return kExitUnavailable;
+      return ProcessExit::kFailed;
   }
 }
 
-/// Moves searches on until the application is stopped.
-void RunLoop(App& app, const std::atomic<bool>& stopping) {
-  bool reported = false;
-  while (!stopping) {
-    app.WaitForChange(kSweepInterval);
-    const absl::Status status = app.RunOnce();
-    // A state that cannot be written or read is reported once, and tried again.
-    if (!status.ok() && !reported) telemetry::LogEvent(telemetry::Severity::kError, "step_failed", {{"status", status.ToString()}});
-    reported = !status.ok();
-  }
-}
+/// The room that the data take, looked up when a scrape asks and the last answer is old. Confined to scrapes, which come one at a time.
+class DiskUsage {
+ public:
+  DiskUsage(std::string directory, std::string artifacts) : directory_(std::move(directory)), artifacts_(std::move(artifacts)) {}
 
-/// Serves until SIGTERM or SIGINT, which are blocked in every thread.
-absl::Status Serve(const MainOptions& options, const sigset_t& signals) {
+  void Record(telemetry::Metrics& metrics) {
+    struct statvfs info = {};
+    if (::statvfs(directory_.c_str(), &info) == 0) {
+      metrics.Set(Metric::kDataFreeBytes, {}, static_cast<double>(info.f_bavail) * static_cast<double>(info.f_frsize));
+    }
+    const absl::Duration now = rpc::SystemClock().Now();
+    if (now - walked_at_ < kUsageInterval) return;
+    walked_at_ = now;
+    double bytes = 0;
+    double files = 0;
+    std::error_code error;
+    for (std::filesystem::recursive_directory_iterator at(artifacts_, error), end; !error && at != end; at.increment(error)) {
+      std::error_code vanished;
+      if (!at->is_regular_file(vanished)) continue;
+      const auto size = at->file_size(vanished);
+      if (vanished) continue;
+      bytes += static_cast<double>(size);
+      ++files;
+    }
+    metrics.Set(Metric::kArtifactStoreBytes, {}, bytes);
+    metrics.Set(Metric::kArtifactStoreFiles, {}, files);
+  }
+
+ private:
+  const std::string directory_;
+  const std::string artifacts_;
+  absl::Duration walked_at_ = -absl::InfiniteDuration();
+};
+
+/// Serves until SIGTERM or SIGINT; returns the exit status.
+int Serve(const MainOptions& options) {
+  const std::unique_ptr<telemetry::PrometheusMetrics> metrics = daemon::MakeMetrics(telemetry::kCoordinator, HANAS_VERSION);
+  absl::Notification stop;
+  const rpc::StopSignals signals([&stop] { stop.Notify(); }, absl::Seconds(options.process.stop_timeout_seconds),
+                                 static_cast<int>(ProcessExit::kStopTimeout));
+
   if (mkdir(options.data_dir.c_str(), 0700) != 0 && errno != EEXIST) {
-    return absl::InvalidArgumentError(absl::StrCat("--data-dir: expected to make ", options.data_dir, ": ", std::strerror(errno)));
+    return daemon::Fail(ProcessExit::kFailed, absl::ErrnoToStatus(errno, absl::StrCat("--data-dir: cannot make ", options.data_dir)));
   }
-  const absl::StatusOr<std::unique_ptr<Store>> store = OpenRocksDbStore(absl::StrCat(options.data_dir, "/db"));
-  if (!store.ok()) return store.status();
-  const absl::StatusOr<std::unique_ptr<ArtifactStore>> artifacts = ArtifactStore::Open(absl::StrCat(options.data_dir, "/artifacts"));
-  if (!artifacts.ok()) return artifacts.status();
+  const absl::StatusOr<std::unique_ptr<Store>> opened = OpenRocksDbStore(absl::StrCat(options.data_dir, "/db"));
+  if (!opened.ok()) return daemon::Fail(ExitOfStore(opened.status()), opened.status());
+  const std::string artifact_directory = absl::StrCat(options.data_dir, "/artifacts");
+  const absl::StatusOr<std::unique_ptr<ArtifactStore>> artifacts = ArtifactStore::Open(artifact_directory);
+  if (!artifacts.ok()) return daemon::Fail(ExitOfStore(artifacts.status()), artifacts.status());
   SystemClock clock;
-  const absl::StatusOr<std::unique_ptr<App>> app =
-      App::Create(store->get(), artifacts->get(), &clock, ParseSpec, {.lease_ttl = absl::Seconds(options.lease_ttl_seconds)});
-  if (!app.ok()) return app.status();
+  MeasuredStore store(opened->get(), &clock, metrics.get());
+  const absl::StatusOr<std::unique_ptr<App>> app = App::Create(
+      &store, artifacts->get(), &clock, ParseSpec, {.lease_ttl = absl::Seconds(options.lease_ttl_seconds), .metrics = metrics.get()});
+  if (!app.ok()) return daemon::Fail(ExitOfStore(app.status()), app.status());
+  Loop loop(app->get(), &clock, metrics.get());
+
+  DiskUsage usage(options.data_dir, artifact_directory);
+  metrics->AddCollector([&usage](telemetry::Metrics& into) { usage.Record(into); });
+  absl::StatusOr<std::unique_ptr<telemetry::HttpServer>> operations =
+      daemon::StartOperations(options.process, metrics.get(), [&loop] { return loop.ready(); });
+  if (!operations.ok()) return daemon::Fail(ProcessExit::kCannotListen, operations.status());
+
   const std::unique_ptr<grpc::Service> searches = CreateSearchService(app->get());
   const std::unique_ptr<grpc::Service> tasks = CreateTaskService(app->get());
   const std::unique_ptr<grpc::Service> files = CreateArtifactService(app->get());
+  rpc::ServerOptions server_options = options.server;
+  server_options.insecure_listen = options.process.insecure_listen;
+  server_options.metrics = metrics.get();
   const absl::StatusOr<std::unique_ptr<rpc::Server>> server =
-      rpc::Server::Start(options.server, {searches.get(), tasks.get(), files.get()});
-  if (!server.ok()) return server.status();
+      rpc::Server::Start(server_options, {searches.get(), tasks.get(), files.get()});
+  if (!server.ok()) return daemon::Fail(ProcessExit::kCannotListen, server.status());
   telemetry::LogEvent(telemetry::Severity::kInfo, "listening",
-                      {{"port", absl::StrCat((*server)->address().port)}, {"data_dir", options.data_dir}});
+                      {{"address", (*server)->address().ToString()}, {"data_dir", options.data_dir}, {"version", HANAS_VERSION}});
 
-  std::atomic<bool> stopping = false;
-  std::thread loop([&] { RunLoop(**app, stopping); });
-  int signal = 0;
-  sigwait(&signals, &signal);
-  telemetry::LogEvent(telemetry::Severity::kInfo, "stopping", {{"signal", absl::StrCat(signal)}});
-  stopping = true;
+  loop.Start();
+  while (!stop.WaitForNotificationWithTimeout(kHealthInterval)) (*server)->SetServing(loop.ready().ok());
+  // Watches and waiting lease requests end, then the calls in progress, then the loop; nothing uses the store after it.
   (*app)->Stop();
-  loop.join();
-  (*server)->Shutdown();
-  return (*store)->Close();
+  (*server)->Shutdown(kGrace);
+  loop.Stop();
+  operations->reset();
+  if (const absl::Status status = store.Close(); !status.ok()) return daemon::Fail(ExitOfStore(status), status);
+  telemetry::LogEvent(telemetry::Severity::kInfo, "stopped", {{"data_dir", options.data_dir}});
+  return static_cast<int>(ProcessExit::kOk);
 }
 
 int Main(int argc, char** argv) {
-  const int parent = getppid();
   MainOptions options;
-  CLI::App flags("The HA-NAS coordinator: owns the state of searches, hands out tasks to workers and profiler-agents.",
-                 "hanas-coordinator");
-  flags.set_version_flag("--version", std::string(HANAS_VERSION));
-  flags.add_option("--data-dir", options.data_dir, "directory of the state, made when missing")->required();
-  flags.add_option("--listen", options.server.listen, "loopback address and port; port 0: any free one")->capture_default_str();
-  flags.add_option("--port-file", options.server.port_file, "file that receives the port once the coordinator answers");
-  flags.add_option("--lease-ttl-seconds", options.lease_ttl_seconds, "how long a silent holder keeps a task")
-      ->capture_default_str()
-      ->check(CLI::Range(1.0, 3600.0));
-  flags.add_flag("--die-with-parent", options.die_with_parent, "end when the process that started this one ends");
-  try {
-    flags.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return flags.exit(error) == 0 ? 0 : kExitUsage;
-  }
-  absl::InitializeLog();
-  absl::SetStderrThreshold(absl::LogSeverityAtLeast::kInfo);
-  // Before any thread is started, so that only sigwait sees them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  absl::Status status = options.die_with_parent ? rpc::DieWithParent(parent) : absl::OkStatus();
-  if (status.ok()) status = Serve(options, signals);
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "hanas-coordinator: %s\n", std::string(status.message()).c_str());
-  return ExitCodeOf(status);
+  config::OptionTable table(
+      {.name = "hanas-coordinator",
+       .variable_prefix = "HANAS_COORDINATOR_",
+       .summary = "Owns the state of searches, hands out tasks to workers and profiler-agents, answers users. It needs one "
+                  "directory and one port; workers and agents dial in.",
+       .example = "hanas-coordinator --data-dir /var/lib/hanas --listen 127.0.0.1:7700 --http-listen 127.0.0.1:7701"});
+  Describe(table, options);
+  const daemon::ProgramVersion version = {"hanas-coordinator", HANAS_VERSION,
+                                          [] { return std::vector<std::pair<std::string, std::string>>{{"RocksDB", RocksDbVersion()}}; }};
+  if (const std::optional<ProcessExit> ended = daemon::Begin(table, options.process, version, argc, argv)) return static_cast<int>(*ended);
+  return Serve(options);
 }
 
 }  // namespace

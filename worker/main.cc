@@ -2,42 +2,68 @@
 // hanas-worker: leases training tasks from a coordinator, does them on LibTorch, sends the results.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
-#include <thread>
 
-#include "absl/base/log_severity.h"
-#include "absl/log/globals.h"
-#include "absl/log/initialize.h"
-#include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/daemon.h"
 #include "rpc/client.h"
 #include "rpc/process.h"
 #include "rpc/task_loop.h"
+#include "telemetry/event_log.h"
 #include "worker/service/artifact_cache.h"
 #include "worker/service/dataset_store.h"
 #include "worker/service/worker_executor.h"
 #include "worker/torch/create_engine.h"
 
+namespace hanas {
 namespace {
 
-// Documented in --help.
-constexpr int kExitFailure = 1;
-constexpr int kExitUsage = 2;
-constexpr int kExitRefused = 3;
+using config::ProcessExit;
+
 constexpr int64_t kCacheBytes = int64_t{1} << 30;
 
 struct Flags {
-  std::string coordinator;
+  daemon::ConnectOptions connect;
   std::string name = "worker-1";
   std::string data;
   std::string cache;
   int threads = 1;
-  bool die_with_parent = false;
+  daemon::DaemonOptions process;
 };
+
+std::string DefaultCache() {
+  if (const char* home = std::getenv("XDG_CACHE_HOME"); home != nullptr && *home != '\0') return absl::StrCat(home, "/hanas/worker");
+  if (const char* user = std::getenv("HOME"); user != nullptr && *user != '\0') return absl::StrCat(user, "/.cache/hanas/worker");
+  return "";
+}
+
+void Describe(config::OptionTable& table, Flags& flags) {
+  daemon::AddOptions(table, flags.connect);
+  table.Add({.name = "name", .value = "NAME", .help = "Name of this worker. A second one of that name takes its place."}, &flags.name);
+  table.Add({.name = "data",
+             .value = "DIRECTORY",
+             .help = "Holds the data sets, each in a directory of its name; tasks on others go to other workers.",
+             .variable = "HANAS_DATA_DIR"},
+            &flags.data);
+  table.Add({.name = "cache",
+             .value = "DIRECTORY",
+             .help = "For recent checkpoints, at most 1 GiB; one worker each.",
+             .default_text = "$XDG_CACHE_HOME/hanas/worker"},
+            &flags.cache);
+  table.Add({.name = "threads", .value = "N", .help = "Threads of the tensor library, from 1 to 1024. Results repeat to the bit with 1."},
+            &flags.threads, 1, 1024);
+  daemon::AddOptions(table, flags.process);
+  table.AddCheck("data", [&flags] { return flags.data.empty() ? absl::OkStatus() : daemon::CheckDirectoryIsReadable(flags.data); });
+  table.AddCheck("cache", [&flags] {
+    if (!flags.cache.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError("expected a directory, found none: neither XDG_CACHE_HOME nor HOME is set");
+  });
+}
 
 /// Spinning OpenMP threads of two processes slow each other by an order of magnitude, and the library reads this when it is loaded.
 void EnsurePassiveWaiting(char** argv) {
@@ -47,82 +73,73 @@ void EnsurePassiveWaiting(char** argv) {
   std::cerr << "hanas-worker: cannot restart with OMP_WAIT_POLICY=passive; going on without\n";
 }
 
-int Usage(const std::string& message) {
-  std::cerr << "hanas-worker: " << message << "\n";
-  return kExitUsage;
-}
-
 int Run(const Flags& flags) {
-  const auto channel = hanas::rpc::CreateChannel(flags.coordinator);
-  if (!channel.ok()) return Usage(absl::StrCat("--coordinator: ", channel.status().message()));
-  const auto tasks = hanas::v1::TaskService::NewStub(*channel);
-  const auto store = hanas::v1::ArtifactService::NewStub(*channel);
+  const std::unique_ptr<telemetry::PrometheusMetrics> metrics = daemon::MakeMetrics(telemetry::kWorker, HANAS_VERSION);
+  const auto channel = rpc::CreateChannel(flags.connect.coordinator, {.insecure_connect = flags.connect.insecure_connect});
+  if (!channel.ok()) return daemon::Fail(ProcessExit::kUsage, channel.status());
+  const auto tasks = v1::TaskService::NewStub(*channel);
+  const auto store = v1::ArtifactService::NewStub(*channel);
 
-  hanas::rpc::TaskLoop* running = nullptr;
-  hanas::rpc::RetryPolicy transfers;
+  rpc::TaskLoop* running = nullptr;
+  rpc::RetryPolicy transfers;
   transfers.give_up_after = absl::Minutes(15);
-  hanas::rpc::ArtifactClient client(store.get(), transfers, &hanas::rpc::SystemClock(),
-                                    [&running] { return running != nullptr && running->stopping(); });
-  auto cache = hanas::ArtifactCache::Create(&client, flags.cache, kCacheBytes);
-  if (!cache.ok()) return Usage(absl::StrCat("--cache: ", cache.status().message()));
-  hanas::DatasetStore datasets(flags.data);
-  const auto engine = hanas::CreateTorchEngine({.num_threads = flags.threads});
-  hanas::WorkerExecutor executor(engine.get(), &*cache, &datasets);
+  rpc::ArtifactClient client(
+      store.get(), transfers, &rpc::SystemClock(), [&running] { return running != nullptr && running->stopping(); }, metrics.get());
+  auto cache = ArtifactCache::Create(&client, flags.cache, kCacheBytes);
+  if (!cache.ok())
+    return daemon::Fail(ProcessExit::kUsage, absl::Status(cache.status().code(), absl::StrCat("--cache: ", cache.status().message())));
+  DatasetStore datasets(flags.data);
+  const auto engine = CreateTorchEngine({.num_threads = flags.threads});
+  WorkerExecutor executor(engine.get(), &*cache, &datasets, metrics.get());
 
-  hanas::rpc::TaskLoopOptions options;
+  rpc::TaskLoopOptions options;
+  options.metrics = metrics.get();
   options.party.set_name(flags.name);
-  options.party.set_instance_id(hanas::rpc::MakeInstanceId());
-  options.party.set_host_id(hanas::rpc::HostId());
+  options.party.set_instance_id(rpc::MakeInstanceId());
+  options.party.set_host_id(rpc::HostId());
   options.party.set_version(HANAS_VERSION);
   options.party.mutable_worker()->set_threads(flags.threads);
   for (const std::string& name : datasets.List()) options.party.mutable_worker()->add_datasets(name);
-  hanas::rpc::TaskLoop loop(std::move(options), tasks.get(), &executor);
+  rpc::TaskLoop loop(std::move(options), tasks.get(), &executor);
   running = &loop;
-  const hanas::rpc::StopSignals signals([&loop] { loop.RequestStop(); });
-  LOG(INFO) << "hanas-worker " << HANAS_VERSION << " on LibTorch " << hanas::TorchVersion() << ", " << flags.threads
-            << " thread(s), data in " << (flags.data.empty() ? "no directory" : flags.data);
+  const rpc::StopSignals signals([&loop] { loop.RequestStop(); }, absl::Seconds(flags.process.stop_timeout_seconds),
+                                 static_cast<int>(ProcessExit::kStopTimeout));
+  const auto operations = daemon::StartOperations(flags.process, metrics.get(), daemon::ReadyWhileAnswered(&loop, metrics.get()));
+  if (!operations.ok()) return daemon::Fail(ProcessExit::kCannotListen, operations.status());
+  telemetry::LogEvent(telemetry::Severity::kInfo, "started",
+                      {{"name", flags.name},
+                       {"coordinator", flags.connect.coordinator},
+                       {"version", HANAS_VERSION},
+                       {"libtorch", TorchVersion()},
+                       {"threads", absl::StrCat(flags.threads)},
+                       {"data", flags.data}});
   const absl::Status status = loop.Run();
   running = nullptr;
-  if (status.ok()) return 0;
-  std::cerr << "hanas-worker: the coordinator at " << flags.coordinator << " refused this worker: " << status.message() << "\n";
-  return kExitRefused;
+  if (!status.ok()) return daemon::Fail(ProcessExit::kRefused, status);
+  telemetry::LogEvent(telemetry::Severity::kInfo, "stopped", {{"name", flags.name}});
+  return static_cast<int>(ProcessExit::kOk);
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  flags.cache = DefaultCache();
+  config::OptionTable table({.name = "hanas-worker",
+                             .variable_prefix = "HANAS_WORKER_",
+                             .summary =
+                                 "Trains, evaluates and binds networks for a HA-NAS coordinator: it leases one task at a time and sends "
+                                 "back what came of it. It listens to nobody but probes.",
+                             .example = "hanas-worker --coordinator 127.0.0.1:7700 --data /srv/datasets --name worker-1"});
+  Describe(table, flags);
+  const daemon::ProgramVersion version = {"hanas-worker", HANAS_VERSION,
+                                          [] { return std::vector<std::pair<std::string, std::string>>{{"LibTorch", TorchVersion()}}; }};
+  if (const std::optional<ProcessExit> ended = daemon::Begin(table, flags.process, version, argc, argv)) return static_cast<int>(*ended);
+  return Run(flags);
 }
 
 }  // namespace
+}  // namespace hanas
 
 int main(int argc, char** argv) {
-  const int parent = getppid();
-  EnsurePassiveWaiting(argv);
-  Flags flags;
-  if (const char* home = std::getenv("XDG_CACHE_HOME"); home != nullptr && *home != '\0') {
-    flags.cache = absl::StrCat(home, "/hanas/worker");
-  } else if (const char* user = std::getenv("HOME"); user != nullptr && *user != '\0') {
-    flags.cache = absl::StrCat(user, "/.cache/hanas/worker");
-  }
-  CLI::App app("Trains, evaluates and binds networks for a HA-NAS coordinator.", "hanas-worker");
-  app.footer("Exit status: 0 stopped by SIGTERM or SIGINT after handing back its task; 1 failure; 2 usage; 3 refused by the coordinator.");
-  app.set_version_flag("--version", absl::StrCat("hanas-worker ", HANAS_VERSION));
-  app.add_option("--coordinator", flags.coordinator, "Where the coordinator listens, HOST:PORT on this machine")->required();
-  app.add_option("--name", flags.name, "Name of this worker; a second one with it takes over")->capture_default_str();
-  app.add_option("--data", flags.data, "Directory that holds the data sets")->envname("HANAS_DATA_DIR")->check(CLI::ExistingDirectory);
-  app.add_option("--cache", flags.cache, "Directory for recent checkpoints, one worker each")->capture_default_str();
-  app.add_option("--threads", flags.threads, "Threads of the tensor library; results repeat to the bit with 1")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_flag("--die-with-parent", flags.die_with_parent, "End when the process that started this one ends");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
-  }
-  if (flags.cache.empty()) return Usage("--cache: expected a directory, found none (neither XDG_CACHE_HOME nor HOME is set)");
-  absl::InitializeLog();
-  absl::SetStderrThreshold(absl::LogSeverityAtLeast::kInfo);
-  if (flags.die_with_parent) {
-    if (const absl::Status status = hanas::rpc::DieWithParent(parent); !status.ok()) {
-      std::cerr << "hanas-worker: --die-with-parent: " << status.message() << "\n";
-      return kExitFailure;
-    }
-  }
-  return Run(flags);
+  hanas::EnsurePassiveWaiting(argv);
+  return hanas::Main(argc, argv);
 }

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -33,6 +34,7 @@
 #include "cli/supervise/run_directory.h"
 #include "cli/supervise/supervisor.h"
 #include "config/job_file.h"
+#include "config/process/exit_code.h"
 #include "core/base/error_reason.h"
 #include "rpc/clock.h"
 #include "rpc/convert/job.h"
@@ -49,13 +51,14 @@ constexpr absl::Duration kStopGrace = absl::Seconds(20);
 constexpr int kLogLinesShown = 8;
 constexpr uint64_t kFullDiskBytes = 4 << 20;
 constexpr char kCoordinator[] = "coordinator";
-// Exit statuses of our programs that another start does not change: usage, and of the coordinator usage, a damaged store, a full disk and a
-// store of a newer version.
-constexpr int kChildUsage = 2;
-constexpr int kCoordinatorUsage = 64;
-constexpr int kCoordinatorDamaged = 65;
-constexpr int kCoordinatorDiskFull = 73;
-constexpr int kCoordinatorNewerStore = 78;
+/// Exit statuses of our programs that another start does not change.
+std::set<int> PermanentExits() {
+  std::set<int> codes;
+  for (const config::ProcessExitRow& row : config::kProcessExits) {
+    if (!row.restart_helps) codes.insert(static_cast<int>(row.code));
+  }
+  return codes;
+}
 
 int DefaultWorkers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1); }
 
@@ -124,9 +127,7 @@ class LocalRun {
   std::string search_error_code_;
   // OMP_WAIT_POLICY: spinning threads of one process would starve the others.
   ProcessSpawner spawner_{{"OMP_WAIT_POLICY=passive"}};
-  Supervisor supervisor_{
-      &spawner_,
-      {.permanent_exit_codes = {kChildUsage, kCoordinatorUsage, kCoordinatorDamaged, kCoordinatorDiskFull, kCoordinatorNewerStore}}};
+  Supervisor supervisor_{&spawner_, {.permanent_exit_codes = PermanentExits()}};
   std::map<std::string, int> announced_starts_;  // by process: the number of starts that was last written and said
   std::unique_ptr<rpc::SearchClient> client_;
 };
@@ -262,7 +263,8 @@ absl::Status LocalRun::Attend() {
 bool LocalRun::RanOutOfDisk() const {
   const auto& children = supervisor_.children();
   return IsDiskFull(directory_.path()) || std::any_of(children.begin(), children.end(), [](const Supervisor::Child& child) {
-           return child.last_exit && child.last_exit->signal == 0 && child.last_exit->code == kCoordinatorDiskFull;
+           return child.last_exit && child.last_exit->signal == 0 &&
+                  child.last_exit->code == static_cast<int>(config::ProcessExit::kDiskFull);
          });
 }
 

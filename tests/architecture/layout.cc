@@ -26,12 +26,16 @@ const std::vector<Room>& Rooms() {
 
       // Shared by the processes.
       {"config", {"core/*"}},
+      {"config/process", {"config"}},  // the options of a program: flags, environment, file
       {"dataset", {"core/*"}},
       {"proto/hanas/v1", {}},     // the wire
       {"proto/hanas/store", {}},  // the coordinator's records, which no other process sees
-      {"rpc", {"core/*", "proto/hanas/v1"}},
-      {"telemetry", {}},
+      {"rpc", {"core/*", "proto/hanas/v1", "telemetry"}},
+      {"telemetry", {}},                        // metrics as an interface, and the log
+      {"telemetry/prometheus", {"telemetry"}},  // answering scrapes and probes: only programs need it
       {"export", {"core/*"}},
+      // What the main functions of coordinator, worker and agent have in common.
+      {"daemon", {"core/*", "config/process", "rpc", "telemetry", "telemetry/prometheus"}},
 
       // coordinator: core <- {search, surrogate, calibration, store} <- app <- service <- main. The store's records are protobufs of their
       // own.
@@ -44,14 +48,16 @@ const std::vector<Room>& Rooms() {
        {"core/*", "coordinator/search", "coordinator/surrogate", "coordinator/calibration", "coordinator/store", "telemetry"}},
       {"coordinator/service", {"core/*", "proto/hanas/v1", "rpc", "coordinator/app", "telemetry"}},
       {"coordinator/main.cc",
-       {"core/*", "config", "rpc", "telemetry", "coordinator/app", "coordinator/service", "coordinator/store",
-        "coordinator/store/rocksdb"}},
+       {"core/*", "config/process", "daemon", "rpc", "telemetry", "telemetry/prometheus", "coordinator/app", "coordinator/service",
+        "coordinator/store", "coordinator/store/rocksdb"}},
 
       // worker: core <- engine <- torch; main wires torch behind the engine's interface.
       {"worker/engine", {"core/*", "dataset"}},
       {"worker/torch", {"core/*", "dataset", "export", "worker/engine"}},
       {"worker/service", {"core/*", "dataset", "export", "proto/hanas/v1", "rpc", "telemetry", "worker/engine"}},
-      {"worker/main.cc", {"core/*", "config", "dataset", "rpc", "telemetry", "worker/engine", "worker/torch", "worker/service"}},
+      {"worker/main.cc",
+       {"core/*", "config/process", "daemon", "dataset", "rpc", "telemetry", "telemetry/prometheus", "worker/engine", "worker/torch",
+        "worker/service"}},
 
       // profiler-agent: core <- {device, runtime} <- measure <- service <- main; one folder per backend below runtime.
       {"profiler-agent/device", {"core/*"}},
@@ -63,10 +69,10 @@ const std::vector<Room>& Rooms() {
        {"core/*", "export", "proto/hanas/v1", "rpc", "telemetry", "profiler-agent/device", "profiler-agent/runtime",
         "profiler-agent/runtime/*", "profiler-agent/measure"}},
       {"profiler-agent/main.cc",
-       {"core/*", "config", "rpc", "telemetry", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/runtime/*",
-        "profiler-agent/measure", "profiler-agent/service"}},
+       {"core/*", "config/process", "daemon", "rpc", "telemetry", "telemetry/prometheus", "profiler-agent/device", "profiler-agent/runtime",
+        "profiler-agent/runtime/*", "profiler-agent/measure", "profiler-agent/service"}},
 
-      {"cli", {"core/*", "dataset", "proto/hanas/v1", "rpc", "config"}},
+      {"cli", {"core/*", "dataset", "proto/hanas/v1", "rpc", "config", "config/process"}},
   };
   return *kRooms;
 }
@@ -87,10 +93,11 @@ const std::vector<LibraryRule>& LibraryRules() {
       {"cpuinfo", {"cpuinfo.h"}, {"profiler-agent/device", "profiler-agent/runtime/xnnpack"}},
       {"ONNX Runtime", {"onnxruntime_c_api.h", "onnxruntime_cxx_api.h", "onnxruntime/"}, {"profiler-agent/runtime/onnxruntime"}},
       {"ONNX", {"onnx/"}, {"export"}},
-      {"yaml-cpp", {"yaml-cpp/"}, {"config"}},
-      {"prometheus-cpp", {"prometheus/"}, {"telemetry"}},
+      {"yaml-cpp", {"yaml-cpp/"}, {"config", "config/process"}},
+      {"prometheus-cpp", {"prometheus/"}, {"telemetry/prometheus"}},
+      {"civetweb", {"civetweb.h", "CivetServer.h"}, {"telemetry/prometheus"}},
       {"Eigen", {"Eigen/"}, {"coordinator/surrogate", "coordinator/calibration"}},
-      {"CLI11", {"CLI/"}, {"cli", "coordinator/main.cc", "worker/main.cc", "profiler-agent/main.cc"}},
+      {"CLI11", {"CLI/"}, {"cli", "config/process"}},
       {"TurboJPEG", {"turbojpeg.h"}, {"dataset"}},
       {"libcurl", {"curl/"}, {"cli"}},
       {"GoogleTest", {"gtest/", "gmock/", "absl/status/status_matchers.h"}, {}},

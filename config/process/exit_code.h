@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_CONFIG_PROCESS_EXIT_CODE_H_
+#define HANAS_CONFIG_PROCESS_EXIT_CODE_H_
+
+#include <array>
+
+#include "absl/strings/string_view.h"
+
+namespace hanas::config {
+
+/// What coordinator, worker and profiler-agent exit with; supervisors and scripts may rely on these. A second SIGTERM or SIGINT ends a
+/// process at once with 128 + the signal's number.
+enum class ProcessExit : int {
+  kOk = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kRefused = 3,
+  kCannotListen = 4,
+  kInUse = 5,
+  kNewerState = 6,
+  kDiskFull = 7,
+  kDamaged = 8,
+  kStopTimeout = 9,
+};
+
+struct ProcessExitRow {
+  ProcessExit code;
+  absl::string_view meaning;
+  bool restart_helps;  // a supervisor may try again; else somebody must change something first
+};
+
+inline constexpr std::array<ProcessExitRow, 10> kProcessExits = {{
+    {ProcessExit::kOk, "stopped by SIGTERM or SIGINT: work is done or handed back, everything is flushed", true},
+    {ProcessExit::kFailed, "failed otherwise; the last line of the log says how", true},
+    {ProcessExit::kUsage, "the command line, the environment or the configuration file is wrong", false},
+    {ProcessExit::kRefused, "the coordinator refused this worker or agent, or a newer instance took its name", true},
+    {ProcessExit::kCannotListen, "cannot listen: the port is taken, or the address is not of this machine", true},
+    {ProcessExit::kInUse, "another coordinator uses the data directory", true},
+    {ProcessExit::kNewerState, "the state was written by a newer version", false},
+    {ProcessExit::kDiskFull, "the disk of the data directory is full", false},
+    {ProcessExit::kDamaged, "the state is damaged", false},
+    {ProcessExit::kStopTimeout, "stopping took longer than --stop-timeout-seconds; a lease that was held expires", true},
+}};
+
+}  // namespace hanas::config
+
+#endif  // HANAS_CONFIG_PROCESS_EXIT_CODE_H_
