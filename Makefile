@@ -12,11 +12,11 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help root demo test lint format asan bench shell agent-only clean
+.PHONY: help root demo test lint format asan bench compose-check shell agent-only clean
 
 help: ## Lists these commands
 	@echo "HA-NAS. Times are for two cores; 'first' is a machine that has never built it."
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "The build environment is: $$($(ROOT) where)"
 	@echo "Data sets are read from HANAS_DATA_DIR when it is set."
@@ -74,6 +74,9 @@ agent-only: root ## Builds and tests what a board needs, without LibTorch and Ro
 	@$(ROOT) run cmake --preset agent-only --log-level=WARNING
 	@$(ROOT) run cmake --build --preset agent-only
 	@$(ROOT) run ctest --preset agent-only
+
+compose-check: ## Builds docker-compose.yml's images, runs a search through it, kills each part once
+	@deploy/compose-check.sh
 
 shell: root ## Opens a shell in the build environment
 	@$(ROOT) shell
