@@ -67,7 +67,7 @@ absl::StatusOr<std::vector<std::string>> ArtifactCollector::Candidates(const Sta
     unneeded.emplace(sha256, since);
     const absl::Duration grace = use == uses.end()                       ? options_.orphan_grace
                                  : use->second == ArtifactUse::kResuming ? options_.failed_grace
-                                                                         : absl::ZeroDuration();
+                                                                         : options_.replaced_grace;
     if (now - since >= grace) candidates.push_back(sha256);
   }
   unneeded_since_ = std::move(unneeded);

@@ -17,6 +17,9 @@ namespace hanas::coordinator {
 struct CollectorOptions {
   absl::Duration orphan_grace = absl::Hours(1);   // bytes that no task names: an upload whose completion is still to come, or never comes
   absl::Duration failed_grace = absl::Hours(24);  // what only FAILED searches name, which may be resumed
+  // Equal work has equal bytes: a worker may have been told that the checkpoint it brings is stored already, and name it only when a
+  // coordinator that was away is back. Longer than workers wait for that (rpc/task_loop.h, max_outage).
+  absl::Duration replaced_grace = absl::Minutes(20);
   absl::Duration interval = absl::Minutes(10);    // between looks, when nothing lost a reference
 };
 
