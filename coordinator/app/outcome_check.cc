@@ -2,6 +2,7 @@
 #include "coordinator/app/outcome_check.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <variant>
 
@@ -33,6 +34,18 @@ absl::Status CheckNetwork(const TaskRecord& task, const NetworkMeasurement& row)
   }
   return Expected(task, "finite times above 0 with p50 <= p90 <= p99",
                   absl::StrCat(row.p50_us, ", ", row.p90_us, ", ", row.p99_us, " us, CV ", row.cv));
+}
+
+/// Of as many images as `reported`; what it got right can differ by no more images than it sees differently.
+absl::Status CheckReading(const TaskRecord& task, const Score& reported, const SecondReading& reading) {
+  if (absl::Status status = CheckScore(task, reading.score); !status.ok()) return status;
+  if (reading.score.images == reported.images && reading.differing >= std::abs(reading.score.correct - reported.correct) &&
+      reading.differing <= reported.images) {
+    return absl::OkStatus();
+  }
+  return Expected(task, absl::StrCat("a second reading of ", reported.images, " images that tells of those it sees differently"),
+                  absl::StrCat(reading.score.correct, " of ", reading.score.images, " correct where the first had ", reported.correct, ", ",
+                               reading.differing, " seen differently"));
 }
 
 struct Checker {
@@ -100,7 +113,9 @@ struct Checker {
     if (absl::Status status = CheckNetwork(task, o.exported_latency); !status.ok()) return status;
     if (o.agreeing < 0 || o.agreeing > o.compared)
       return Expected(task, "agreeing images among those compared", absl::StrCat(o.agreeing, " of ", o.compared));
-    return CheckScore(task, o.exported);
+    if (absl::Status status = CheckScore(task, o.exported); !status.ok()) return status;
+    if (absl::Status status = CheckReading(task, o.exported, o.reopened); !status.ok()) return status;
+    return CheckReading(task, o.exported, o.device_accuracy);
   }
 };
 

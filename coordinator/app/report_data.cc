@@ -84,7 +84,7 @@ std::vector<OperatorComparison> CompareTypes(const LatencyTable& table, const st
 
 double ReportMember::accuracy_stddev() const {
   const double p = accuracy();
-  return bound.test.images > 0 ? std::sqrt(p * (1 - p) / static_cast<double>(bound.test.images)) : 0;
+  return verified.exported.images > 0 ? std::sqrt(p * (1 - p) / static_cast<double>(verified.exported.images)) : 0;
 }
 
 absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext& context) {
@@ -99,7 +99,7 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
     if (view.IsLeftOut(record)) continue;
     absl::StatusOr<ReportMember> member = MakeMember(view, context, **scorer, record);
     if (!member.ok()) return member.status();
-    data.test_images = std::max(data.test_images, member->bound.test.images);
+    data.test_images = std::max(data.test_images, member->verified.exported.images);
     (record.reference ? data.references : data.front).push_back(*std::move(member));
   }
   for (const LeftOutRecord& left_out : view.record().left_out) {

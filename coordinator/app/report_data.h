@@ -27,7 +27,8 @@ struct ReportMember {
   double measured_us = 0;       // the job's statistic
   bool within_limits = false;   // with the measured latency
 
-  double accuracy() const { return bound.test.fraction(); }
+  /// On the test images, of the exported file on the runtime that ships it.
+  double accuracy() const { return verified.exported.fraction(); }
   /// Binomial standard deviation of the accuracy: sqrt(p (1 - p) / n).
   double accuracy_stddev() const;
 };

@@ -118,11 +118,9 @@ TrainWork FirstChunk(const SearchView& view, const MemberRecord& member) {
 
 /// "member-1: 88.1 % ± 0.3, 812 us p50".
 std::string MemberLine(const SearchView& view, const MemberRecord& member) {
-  const std::string prefix = MemberPrefix(member);
-  const auto* bound = view.Done<BindOutcome>(prefix + "bind");
-  const auto* verified = view.Done<VerifyOutcome>(prefix + "verify");
-  return absl::StrFormat("%s: %.1f %% on %d test images, %.1f us p50 on the device", member.id, 100 * bound->test.fraction(),
-                         bound->test.images, verified->device.p50_us);
+  const auto* verified = view.Done<VerifyOutcome>(MemberPrefix(member) + "verify");
+  return absl::StrFormat("%s: %.1f %% on %d test images, %.1f us p50 on the device", member.id, 100 * verified->exported.fraction(),
+                         verified->exported.images, verified->device.p50_us);
 }
 
 /// The networks that are not left out.

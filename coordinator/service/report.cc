@@ -36,9 +36,13 @@ void FillMeasured(const ReportMember& member, v1::Member& out) {
   out.set_latency_noisy(device.noisy);
   out.set_predicted_latency_us(member.record.predicted_us);
   out.set_predicted_error(member.measured_us > 0 ? (member.record.predicted_us - member.measured_us) / member.measured_us : 0);
-  out.set_exported_accuracy(member.verified.exported.fraction());
   out.set_exported_latency_p50_us(member.verified.exported_latency.p50_us);
   out.set_exported_runtime(member.verified.exported_runtime);
+  out.set_reopened_correct(member.verified.reopened.score.correct);
+  out.set_reopened_differing(member.verified.reopened.differing);
+  out.set_device_correct(member.verified.device_accuracy.score.correct);
+  out.set_device_differing(member.verified.device_accuracy.differing);
+  out.set_worker_correct(member.bound.test.correct);
   out.set_runtime_agreement_images(member.verified.compared);
   if (member.verified.compared > 0) {
     out.set_runtime_agreement(static_cast<double>(member.verified.agreeing) / static_cast<double>(member.verified.compared));
@@ -54,8 +58,8 @@ v1::Member ToProto(const ReportMember& member) {
   out.set_architecture_text(member.text);
   out.set_architecture_json(member.json);
   out.set_precision(member.precision);
-  out.set_test_correct(member.bound.test.correct);
-  out.set_test_images(member.bound.test.images);
+  out.set_test_correct(member.verified.exported.correct);
+  out.set_test_images(member.verified.exported.images);
   out.set_test_accuracy(member.accuracy());
   out.set_test_accuracy_stddev(member.accuracy_stddev());
   out.set_validation_accuracy_shared(member.record.shared.fraction());

@@ -182,6 +182,8 @@ MeasureNetworksOutcome FromProto(const v1::MeasureNetworksResult& proto) {
   return outcome;
 }
 
+SecondReading FromProto(const v1::SecondReading& proto) { return {.score = FromProto(proto.accuracy()), .differing = proto.differing()}; }
+
 VerifyOutcome FromProto(const v1::VerifyModelResult& proto) {
   return {.device = FromProto(proto.device()),
           .exported = FromProto(proto.exported()),
@@ -191,7 +193,9 @@ VerifyOutcome FromProto(const v1::VerifyModelResult& proto) {
           .compared = proto.compared(),
           .max_logit_difference = proto.max_logit_difference(),
           .host = FromProto(proto.host()),
-          .seconds = proto.seconds()};
+          .seconds = proto.seconds(),
+          .reopened = FromProto(proto.reopened()),
+          .device_accuracy = FromProto(proto.device_accuracy())};
 }
 
 absl::Status CheckText(absl::string_view field, absl::string_view text, bool required) {

@@ -184,9 +184,16 @@ struct MeasureNetworksOutcome {
   friend bool operator==(const MeasureNetworksOutcome&, const MeasureNetworksOutcome&) = default;
 };
 
+/// All test images once more, by another reader of the same network.
+struct SecondReading {
+  Score score;
+  int64_t differing = 0;  // images to which it gives another class than the reading that is reported
+  friend bool operator==(const SecondReading&, const SecondReading&) = default;
+};
+
 struct VerifyOutcome {
   NetworkMeasurement device;
-  Score exported;
+  Score exported;  // what is reported
   NetworkMeasurement exported_latency;
   std::string exported_runtime;
   int64_t agreeing = 0;
@@ -194,6 +201,8 @@ struct VerifyOutcome {
   double max_logit_difference = 0;
   HostObservation host;
   double seconds = 0;
+  SecondReading reopened;         // the file opened by its path with default options
+  SecondReading device_accuracy;  // the device's runtime
   friend bool operator==(const VerifyOutcome&, const VerifyOutcome&) = default;
 };
 

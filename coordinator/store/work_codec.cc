@@ -191,6 +191,12 @@ MeasureNetworksOutcome Get(const pb::MeasureNetworksOutcome& in) {
   return out;
 }
 
+void Put(const SecondReading& in, pb::SecondReading& out) {
+  ScoreToStored(in.score, *out.mutable_score());
+  out.set_differing(in.differing);
+}
+SecondReading Get(const pb::SecondReading& in) { return {.score = ScoreFromStored(in.score()), .differing = in.differing()}; }
+
 void Put(const VerifyOutcome& in, pb::VerifyOutcome& out) {
   Put(in.device, *out.mutable_device());
   ScoreToStored(in.exported, *out.mutable_exported());
@@ -201,6 +207,8 @@ void Put(const VerifyOutcome& in, pb::VerifyOutcome& out) {
   out.set_max_logit_difference(in.max_logit_difference);
   Put(in.host, *out.mutable_host());
   out.set_seconds(in.seconds);
+  Put(in.reopened, *out.mutable_reopened());
+  Put(in.device_accuracy, *out.mutable_device_accuracy());
 }
 VerifyOutcome Get(const pb::VerifyOutcome& in) {
   return {.device = Get(in.device()),
@@ -211,7 +219,9 @@ VerifyOutcome Get(const pb::VerifyOutcome& in) {
           .compared = in.compared(),
           .max_logit_difference = in.max_logit_difference(),
           .host = Get(in.host()),
-          .seconds = in.seconds()};
+          .seconds = in.seconds(),
+          .reopened = Get(in.reopened()),
+          .device_accuracy = Get(in.device_accuracy())};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
+#include "profiler-agent/measure/measure.h"
 #include "profiler-agent/service/child_job.pb.h"
 #include "profiler-agent/service/child_jobs.h"
 #include "rpc/convert/device.h"
@@ -27,6 +28,31 @@ std::vector<v1::ArtifactRef> ArtifactsOf(const v1::Task& task) {
     if (!network.bound_model().sha256().empty()) artifacts.push_back(network.bound_model());
   }
   return artifacts;
+}
+
+/// Whether the numbers that a limit on time is computed from make sense; the child checks everything else.
+absl::Status CheckRounds(absl::string_view field, int rounds, int max_rounds) {
+  MeasureOptions options;
+  options.rounds = rounds;
+  options.max_rounds = max_rounds;
+  const absl::Status status = options.Validate();
+  return status.ok() ? status : absl::InvalidArgumentError(absl::StrCat(field, ": ", status.message()));
+}
+
+absl::Status CheckTask(const v1::Task& task) {
+  switch (task.work_case()) {
+    case v1::Task::kMeasureOperators:
+      return CheckRounds("measure_operators", task.measure_operators().rounds(), task.measure_operators().max_rounds());
+    case v1::Task::kMeasureNetworks:
+      return CheckRounds("measure_networks", task.measure_networks().rounds(), task.measure_networks().max_rounds());
+    case v1::Task::kVerifyModel:
+      if (const int images = task.verify_model().agreement_images(); images < 1) {
+        return absl::InvalidArgumentError(absl::StrCat("verify_model.agreement_images: expected at least 1, found ", images));
+      }
+      return CheckRounds("verify_model", task.verify_model().rounds(), task.verify_model().max_rounds());
+    default:
+      return absl::UnimplementedError(absl::StrCat("an agent has no task of kind ", static_cast<int>(task.work_case())));
+  }
 }
 
 /// Many times what the job should take: it ends what hangs.
@@ -142,8 +168,8 @@ class Records {
 }  // namespace
 
 absl::StatusOr<v1::CompleteTaskRequest> AgentExecutor::Execute(const v1::Task& task, rpc::TaskContext& context) {
+  if (absl::Status status = CheckTask(task); !status.ok()) return status;
   const std::string kind = Kind(task);
-  if (kind.empty()) return absl::UnimplementedError(absl::StrCat("an agent has no task of kind ", static_cast<int>(task.work_case())));
   agent::ChildRequest request;
   *request.mutable_task() = task;
   *request.mutable_caps() = rpc::ToProto(caps_);

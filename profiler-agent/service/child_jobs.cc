@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiler-agent/service/child_jobs.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -29,6 +32,34 @@ namespace {
 
 constexpr absl::string_view kPlanDisagrees = "PLAN_DISAGREES";
 constexpr int64_t kProgressImages = 500;
+constexpr int64_t kBatch = 100;
+
+/// Bytes that can be opened by a path, as long as it lives; no disk is needed for it.
+class MemoryFile {
+ public:
+  explicit MemoryFile(absl::string_view bytes) : descriptor_(memfd_create("model.onnx", MFD_CLOEXEC)) {
+    while (descriptor_ >= 0 && written_ < bytes.size()) {
+      const ssize_t count = write(descriptor_, bytes.data() + written_, bytes.size() - written_);
+      if (count <= 0) break;
+      written_ += static_cast<size_t>(count);
+    }
+    complete_ = descriptor_ >= 0 && written_ == bytes.size();
+  }
+  ~MemoryFile() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  /// Whether all bytes are there.
+  bool complete() const { return complete_; }
+  std::string path() const { return absl::StrCat("/proc/self/fd/", descriptor_); }
+
+ private:
+  int descriptor_;
+  size_t written_ = 0;
+  bool complete_ = false;
+};
 
 /// One job in the child: the request, the runtime, and the way back.
 class Job {
@@ -42,6 +73,8 @@ class Job {
   absl::Status Operators(const v1::MeasureOperatorsTask& task);
   absl::Status Networks(const v1::MeasureNetworksTask& task);
   absl::Status Verify(const v1::VerifyModelTask& task);
+  /// The test images by all who read the network.
+  absl::Status VerifyAccuracy(const BoundModel& model, absl::string_view onnx, const ImageSet& images, v1::VerifyModelResult& out);
 
   absl::StatusOr<NetworkJob> NetworkOf(const v1::NetworkToMeasure& network, int index);
   absl::StatusOr<const Lowering*> LoweringOf(const v1::SpaceSpec& proto);
@@ -270,6 +303,40 @@ absl::Status Job::Networks(const v1::MeasureNetworksTask& task) {
   return EmitResult(result);
 }
 
+void SetReading(const Score& score, const Score& reported, v1::SecondReading& out) {
+  out.mutable_accuracy()->set_correct(score.correct);
+  out.mutable_accuracy()->set_images(score.images);
+  out.set_differing(CountDiffering(score, reported));
+}
+
+absl::Status Job::VerifyAccuracy(const BoundModel& model, absl::string_view onnx, const ImageSet& images, v1::VerifyModelResult& out) {
+  const auto progress = [&](absl::string_view what) {
+    return [this, &images, what](int64_t done) { return done % kProgressImages != 0 || EmitProgress(done, images.count(), what).ok(); };
+  };
+  const absl::StatusOr<std::unique_ptr<OnnxNetwork>> shipped = OnnxNetwork::Create(onnx);
+  if (!shipped.ok()) return shipped.status();
+  const absl::StatusOr<Score> reported = ScoreImages(**shipped, model.preprocessing, images, progress("scoring the exported file"));
+  if (!reported.ok()) return reported.status();
+  out.mutable_exported()->set_correct(reported->correct);
+  out.mutable_exported()->set_images(reported->images);
+
+  const MemoryFile file(onnx);
+  if (!file.complete()) return absl::ResourceExhaustedError(absl::StrCat("no memory for a model file of ", onnx.size(), " bytes"));
+  const absl::StatusOr<std::unique_ptr<OnnxNetwork>> opened = OnnxNetwork::Open(file.path());
+  if (!opened.ok()) return opened.status();
+  const absl::StatusOr<Score> again =
+      ScoreInBatches(**opened, model.preprocessing, images, kBatch, progress("scoring the exported file, opened again"));
+  if (!again.ok()) return again.status();
+  SetReading(*again, *reported, *out.mutable_reopened());
+
+  const absl::StatusOr<std::unique_ptr<NetworkInstance>> device = runtime_->PrepareBoundModel(model);
+  if (!device.ok()) return device.status();
+  const absl::StatusOr<Score> on_device = ScoreImages(**device, model.preprocessing, images, progress("scoring on the device's runtime"));
+  if (!on_device.ok()) return on_device.status();
+  SetReading(*on_device, *reported, *out.mutable_device_accuracy());
+  return absl::OkStatus();
+}
+
 absl::Status Job::Verify(const v1::VerifyModelTask& task) {
   const absl::StatusOr<BoundModel> model = Model(task.bound_model());
   if (!model.ok()) return model.status();
@@ -290,12 +357,9 @@ absl::Status Job::Verify(const v1::VerifyModelTask& task) {
       [&](const Round& round) { return EmitProgress(round.round, task.rounds(), absl::StrCat("timing, round ", round.round + 1)); });
   if (!measured.ok()) return measured.status();
 
-  const absl::StatusOr<std::unique_ptr<OnnxNetwork>> shipped = OnnxNetwork::Create(*onnx);
-  if (!shipped.ok()) return shipped.status();
-  const absl::StatusOr<Score> score = ScoreImages(**shipped, model->preprocessing, images, [&](int64_t done) {
-    return done % kProgressImages != 0 || EmitProgress(done, images.count(), "scoring the exported file").ok();
-  });
-  if (!score.ok()) return score.status();
+  v1::CompleteTaskRequest result;
+  v1::VerifyModelResult& out = *result.mutable_verify_model();
+  if (absl::Status status = VerifyAccuracy(*model, *onnx, images, out); !status.ok()) return status;
 
   // What the file says, operator by operator: optimisation off.
   const absl::StatusOr<std::unique_ptr<OnnxNetwork>> literal = OnnxNetwork::Create(*onnx, {.optimization = OnnxOptimization::kDisabled});
@@ -305,12 +369,8 @@ absl::Status Job::Verify(const v1::VerifyModelTask& task) {
   const absl::StatusOr<Agreement> agreement = CompareNetworks(**device, **literal, model->preprocessing, images, task.agreement_images());
   if (!agreement.ok()) return agreement.status();
 
-  v1::CompleteTaskRequest result;
-  v1::VerifyModelResult& out = *result.mutable_verify_model();
   *out.mutable_device() = ToProto(measured->rows[0]);
   *out.mutable_exported_latency() = ToProto(measured->rows[1]);
-  out.mutable_exported()->set_correct(score->correct);
-  out.mutable_exported()->set_images(score->images);
   out.set_exported_runtime(OnnxRuntimeVersion());
   out.set_agreeing(agreement->agreeing);
   out.set_compared(agreement->compared);

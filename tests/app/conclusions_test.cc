@@ -14,7 +14,7 @@ using ::testing::Not;
 ReportMember Network(std::string id, double accuracy, double us) {
   ReportMember member;
   member.record = {.id = std::move(id), .steps = 100};
-  member.bound.test = {.correct = static_cast<int64_t>(accuracy * 10000), .images = 10000};
+  member.verified.exported = {.correct = static_cast<int64_t>(accuracy * 10000), .images = 10000};
   member.measured_us = us;
   member.within_limits = true;
   return member;

@@ -120,7 +120,9 @@ class FakeEvaluator {
                          .exported_latency = Measured(architecture),
                          .exported_runtime = "fake 1",
                          .agreeing = 100,
-                         .compared = 100};
+                         .compared = 100,
+                         .reopened = {.score = Scored(architecture, 10000)},
+                         .device_accuracy = {.score = Scored(architecture, 10000)}};
   }
 
   ArtifactStore* artifacts_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `hanas run` as a user runs it: real processes, a drawn data set, from profiling to exported files.
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -45,7 +46,9 @@ TEST_F(RunTest, ClosesTheLoop) {
   for (const v1::Member& member : report->front()) {
     EXPECT_GT(member.latency_p50_us(), 0) << member.id();
     EXPECT_EQ(member.test_images(), 200) << member.id();
-    EXPECT_NEAR(member.exported_accuracy(), member.test_accuracy(), 0.011) << member.id();
+    EXPECT_LE(member.reopened_differing(), 1) << member.id();
+    EXPECT_LE(std::abs(member.worker_correct() - member.test_correct()), 2) << member.id();
+    EXPECT_LE(member.device_differing(), 4) << member.id();
     EXPECT_GT(std::filesystem::file_size(out_ + "/" + member.onnx_file()), 0u);
     EXPECT_GT(std::filesystem::file_size(out_ + "/" + member.model_file()), 0u);
   }

@@ -195,8 +195,13 @@ TEST_F(ChainTest, WhatTheWorkerBindsTheAgentVerifies) {
   EXPECT_EQ(result.compared(), 100);
   EXPECT_GE(result.agreeing(), 99);
   EXPECT_EQ(result.exported().images(), 200);
-  // Barely trained, so many images are close calls: the runtimes may differ on a few.
-  EXPECT_NEAR(static_cast<double>(result.exported().correct()), static_cast<double>(bound->bind().test().correct()), 4);
+  // The file gives the same answers however it is opened; other readers round elsewhere, and many images of a barely trained network are
+  // close calls.
+  EXPECT_EQ(result.reopened().differing(), 0);
+  EXPECT_EQ(result.reopened().accuracy().correct(), result.exported().correct());
+  EXPECT_EQ(result.device_accuracy().accuracy().images(), 200);
+  EXPECT_LE(result.device_accuracy().differing(), 4);
+  EXPECT_NEAR(static_cast<double>(result.exported().correct()), static_cast<double>(bound->bind().test().correct()), 2);
 }
 
 TEST_F(ChainTest, WorkerAndAgentPreprocessAlike) {
@@ -209,18 +214,13 @@ TEST_F(ChainTest, WorkerAndAgentPreprocessAlike) {
   ASSERT_THAT(dataset, IsOk());
   const Dataset& data = **dataset;
   ASSERT_NE(data.height(), model->preprocessing.input_height) << "the test is about resizing";
-  double worst = 0;
   for (int64_t i = 0; i < 20; ++i) {
     const auto trace = engine_->TraceBound(*model, data, Split::kTest, i);
     ASSERT_THAT(trace, IsOk());
-    const std::vector<float>& there = trace->values[static_cast<size_t>(model->graph.input)];
     const auto here = PreprocessImage(data.image(Split::kTest, i), data.height(), data.width(), data.channels(), model->preprocessing);
     ASSERT_THAT(here, IsOk());
-    ASSERT_EQ(here->size(), there.size());
-    for (size_t k = 0; k < there.size(); ++k) worst = std::max(worst, std::abs(static_cast<double>((*here)[k]) - there[k]));
+    EXPECT_EQ(*here, trace->values[static_cast<size_t>(model->graph.input)]) << "image " << i;
   }
-  RecordProperty("worst_difference", absl::StrCat(worst));
-  EXPECT_LE(worst, 2e-6);
 }
 
 TEST_F(ChainTest, TheAgentMeasuresOperatorsAndNetworksAndStreamsRounds) {
@@ -270,6 +270,16 @@ TEST_F(ChainTest, TheAgentRefusesBadTasksAndStops) {
   task.mutable_measure_operators()->set_max_rounds(5);
   EXPECT_THAT(agent_.Execute(task, context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("keys[0]")));
   EXPECT_THAT(agent_.Execute(TrainTask(0, 1, {}), context_), StatusIs(absl::StatusCode::kUnimplemented));
+
+  task.mutable_measure_operators()->set_max_rounds(-1);
+  EXPECT_THAT(agent_.Execute(task, context_),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("measure_operators: measure options: expected max_rounds")));
+  task.mutable_measure_operators()->set_max_rounds(5);
+  v1::Task verify;
+  verify.mutable_verify_model()->set_rounds(5);
+  verify.mutable_verify_model()->set_max_rounds(5);
+  EXPECT_THAT(agent_.Execute(verify, context_),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("verify_model.agreement_images: expected at least 1, found 0")));
 
   task.mutable_measure_operators()->set_keys(0, ToString(EnumerateOpKeys(lowering_, caps_).front()));
   context_.stop_after = 0;

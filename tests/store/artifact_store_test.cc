@@ -86,15 +86,20 @@ TEST(RecordCodecTest, TaskSurvives) {
       MeasureOperatorsWork{{"k"}},
       MeasureNetworksWork{{{{4}}}, {"p"}},
       VerifyWork{{"a", 1}, {"b", 2}, {"c", 3}}};
-  const std::vector<Outcome> outcomes = {
-      TrainOutcome{{"a", 1}, 2, 0.5, 3, 4, "d", false},
-      EvaluateOutcome{{{1, 2, 0.5}}, 3},
-      FitOutcome{std::string("\0p", 2), 0.5, 0.1, "mlp"},
-      BindOutcome{{"a", 1}, {"b", 2}, {1, 2, 0.5}, 3},
-      PackOutcome{{"a", 1}, 2},
-      MeasureOperatorsOutcome{{{"k", 1, 2, 0.1, 5, true}}, {.load_average = 0.5, .canary_ratio = 1}, 3},
-      MeasureNetworksOutcome{{{1, 2, 3, 0.1, 5, true, 6}}, {.temperature_celsius = 40}, 3},
-      VerifyOutcome{.device = {1, 2, 3}, .exported = {1, 2, 3}, .exported_runtime = "r", .agreeing = 1, .compared = 2}};
+  const std::vector<Outcome> outcomes = {TrainOutcome{{"a", 1}, 2, 0.5, 3, 4, "d", false},
+                                         EvaluateOutcome{{{1, 2, 0.5}}, 3},
+                                         FitOutcome{std::string("\0p", 2), 0.5, 0.1, "mlp"},
+                                         BindOutcome{{"a", 1}, {"b", 2}, {1, 2, 0.5}, 3},
+                                         PackOutcome{{"a", 1}, 2},
+                                         MeasureOperatorsOutcome{{{"k", 1, 2, 0.1, 5, true}}, {.load_average = 0.5, .canary_ratio = 1}, 3},
+                                         MeasureNetworksOutcome{{{1, 2, 3, 0.1, 5, true, 6}}, {.temperature_celsius = 40}, 3},
+                                         VerifyOutcome{.device = {1, 2, 3},
+                                                       .exported = {1, 2, 3},
+                                                       .exported_runtime = "r",
+                                                       .agreeing = 1,
+                                                       .compared = 2,
+                                                       .reopened = {.score = {1, 2, 0.5}, .differing = 1},
+                                                       .device_accuracy = {.score = {0, 2, 0.25}, .differing = 2}}};
   for (size_t i = 0; i < works.size(); ++i) {
     const TaskRecord task = {.id = 1,
                              .search = 2,

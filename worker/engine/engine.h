@@ -133,8 +133,8 @@ class TrainingEngine {
   /// gamma turns.
   virtual absl::StatusOr<BoundModel> Bind(const BindRequest& request) = 0;
 
-  /// Executes the semantics of BoundModel exactly (integer sums are exact): the reference for the exported file and the agent's runtimes,
-  /// and the accuracy that is reported of a member. `progress` (images done) may be empty.
+  /// Executes the semantics of BoundModel exactly (integer sums are exact): the reference for the exported file and the agent's runtimes.
+  /// What is reported of a member is its file's own accuracy; this one stands beside it. `progress` (images done) may be empty.
   virtual absl::StatusOr<BoundEvaluation> EvaluateBound(const EvaluateBoundRequest& request,
                                                         const std::function<Continue(int64_t)>& progress) = 0;
 
