@@ -316,7 +316,7 @@ void WriteLargeSearch(const std::string& directory) {
   SystemClock clock;
   const auto app = App::Create(memory.get(), artifacts.get(), &clock, [&](absl::string_view) { return job; }).value();
   const FakeEvaluator evaluator(artifacts.get(), job);
-  const uint64_t worker = app->Register({.name = "worker", .instance = "i", .host = "a"}).value().id;
+  const uint64_t worker = app->Register({.name = "worker", .instance = "i", .host = "a", .datasets = {"none"}}).value().id;
   const uint64_t agent =
       app->Register(
              {.agent = true, .name = "local", .instance = "i", .host = "b", .device = {.device = "local"}, .caps = FakeEvaluator::Caps()})
@@ -406,6 +406,7 @@ void RenewalsDuringSteps(const std::string& directory) {
   });
   const auto party = [&](const std::string& name, bool agent) {
     PartyRecord record = {.agent = agent, .name = name, .instance = "i", .host = "host of " + name};
+    if (!agent) record.datasets = {"none"};
     if (agent) record.device = {.device = name};
     if (agent) record.caps = FakeEvaluator::Caps();
     return app->Register(record).value().id;
@@ -424,6 +425,7 @@ void RenewalsDuringSteps(const std::string& directory) {
     answer(agent);
     held = app->LeaseTask(holder, "i", absl::ZeroDuration()).value();
   }
+  job.seed = 99;  // another supernet, so that it does not wait for the task that is held
   const uint64_t search = app->CreateSearch("stepping", "spec", job).value().record.id;
   Latencies latencies;
   std::thread renewing([&] {

@@ -124,6 +124,7 @@ struct Client {
       party.mutable_agent()->mutable_caps()->set_name("xnnpack");
     } else {
       party.mutable_worker()->set_threads(1);
+      party.mutable_worker()->add_datasets("none");
     }
     v1::RegisterResponse response;
     grpc::ClientContext context;

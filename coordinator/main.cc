@@ -154,11 +154,12 @@ int Serve(const MainOptions& options) {
   const std::unique_ptr<grpc::Service> searches = CreateSearchService(app->get());
   const std::unique_ptr<grpc::Service> tasks = CreateTaskService(app->get());
   const std::unique_ptr<grpc::Service> files = CreateArtifactService(app->get());
+  const std::unique_ptr<grpc::Service> farm = CreateFarmService(app->get());
   rpc::ServerOptions server_options = options.server;
   server_options.insecure_listen = options.process.insecure_listen;
   server_options.metrics = metrics.get();
   const absl::StatusOr<std::unique_ptr<rpc::Server>> server =
-      rpc::Server::Start(server_options, {searches.get(), tasks.get(), files.get()});
+      rpc::Server::Start(server_options, {searches.get(), tasks.get(), files.get(), farm.get()});
   if (!server.ok()) return daemon::Fail(ProcessExit::kCannotListen, server.status());
   telemetry::LogEvent(telemetry::Severity::kInfo, "listening",
                       {{"address", (*server)->address().ToString()}, {"data_dir", options.data_dir}, {"version", HANAS_VERSION}});

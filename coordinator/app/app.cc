@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "coordinator/app/search_driver.h"
+#include "coordinator/app/sharing.h"
 #include "coordinator/app/validate_job.h"
 #include "core/base/error_reason.h"
 #include "telemetry/event_log.h"
@@ -14,15 +15,14 @@
 namespace hanas::coordinator {
 namespace {
 
-TaskSnapshot SnapshotOf(const State& state, const LiveState& live, const TaskRecord& task) {
+TaskSnapshot SnapshotOf(const State& state, const Scheduler& scheduler, const TaskRecord& task) {
   TaskSnapshot snapshot;
   snapshot.task = task;
   snapshot.task.outcome.reset();
   snapshot.task.rounds.clear();
   const PartyRecord* party = state.FindParty(task.party);
   snapshot.agent = party != nullptr && party->agent;
-  const auto lease = live.leases.find(task.id);
-  if (lease != live.leases.end()) snapshot.live = lease->second;
+  if (const LiveLease* lease = scheduler.FindLease(task.id); lease != nullptr) snapshot.live = *lease;
   return snapshot;
 }
 
@@ -63,18 +63,13 @@ absl::Status App::Reload() {
   next_ = state_;
   ++generation_;
   behind_.clear();
-  live_ = {};
   contexts_.clear();
   candidates_.clear();
   phase_started_.clear();
   named_.clear();
   const absl::Duration now = clock_->Monotonic();
   counts_.Reset(state_, now);
-  for (const auto& [id, task] : state_.tasks) {
-    FollowTask(task, live_);
-    if (task.state == TaskState::kLeased) live_.leases[id] = {.deadline = now + options_.lease_ttl};
-  }
-  for (const auto& [id, party] : state_.parties) live_.parties[id] = now;
+  scheduler_.Rebuild(now);
   for (const auto& [id, search] : state_.searches) {
     phase_started_[id] = now;
     if (!IsTerminal(search.record.phase)) due_.insert(id);
@@ -130,12 +125,7 @@ void App::Reply(Written written) { log_->Enqueue({.batch = {}, .update = {}, .do
 
 void App::Follow(const Changes& changes) {
   const absl::Duration now = clock_->Monotonic();
-  for (const uint64_t id : changes.tasks) {
-    const TaskRecord& task = next_.tasks.at(id);
-    FollowTask(task, live_);
-    if (task.state == TaskState::kLeased) live_.leases.try_emplace(id, LiveLease{.deadline = now + options_.lease_ttl});
-  }
-  for (const uint64_t id : changes.parties) Touch(id);
+  scheduler_.Follow(changes, now);
   for (const uint64_t id : changes.searches) phase_started_.try_emplace(id, now);
 }
 
@@ -143,14 +133,15 @@ void App::NoteDue(const Changes& changes) {
   for (const uint64_t id : changes.tasks) {
     const TaskRecord& task = state_.tasks.at(id);
     // A task that begins, or begins anew, calls for no step.
-    if (task.state != TaskState::kReady && task.state != TaskState::kLeased) due_.insert(task.search);
+    const bool over = task.state != TaskState::kReady && task.state != TaskState::kLeased;
+    if (over) due_.merge(WaitingFor(state_, task));
     if (std::holds_alternative<TrainWork>(task.work) && task.state == TaskState::kDone) collect_ = true;
   }
   for (const uint64_t id : changes.searches) {
     due_.insert(id);
     if (IsTerminal(state_.searches.at(id).record.phase)) collect_ = true;
   }
-  if (changes.parties.empty()) return;
+  if (!changes.farm) return;
   for (const auto& [id, search] : state_.searches) {
     if (!IsTerminal(search.record.phase)) due_.insert(id);
   }
@@ -193,7 +184,7 @@ void App::Publish(std::vector<PendingChange>& group, const absl::Status& written
 
 PhaseRecord App::LiveProgress(const SearchState& search) {
   std::map<uint64_t, int64_t> done;
-  for (const auto& [id, lease] : live_.leases) done[id] = lease.done;
+  for (const auto& [id, lease] : scheduler_.leases()) done[id] = lease.done;
   PhaseRecord progress = ProgressOf(SearchView(state_, search), done);
   progress.seconds = search.record.phases.empty() ? 0 : search.record.phases.back().seconds;
   if (!search.record.paused) progress.seconds += absl::ToDoubleSeconds(clock_->Monotonic() - phase_started_[search.record.id]);
@@ -201,7 +192,7 @@ PhaseRecord App::LiveProgress(const SearchState& search) {
 }
 
 SearchSnapshot App::Snapshot(const SearchState& search) {
-  SearchSnapshot snapshot = {.record = search.record, .blockers = BlockersOf(state_, live_, clock_->Monotonic(), search), .note = ""};
+  SearchSnapshot snapshot = {.record = search.record, .blockers = BlockersOf(state_, scheduler_, clock_->Monotonic(), search), .note = ""};
   snapshot.forecast = search.record.forecast.value_or(CountsOf(*search.job));
   if (!IsTerminal(search.record.phase) && !snapshot.record.phases.empty()) snapshot.record.phases.back() = LiveProgress(search);
   snapshot.spent = SpentBy(search);
@@ -211,21 +202,22 @@ SearchSnapshot App::Snapshot(const SearchState& search) {
     snapshot.note = snapshot.blockers.front().text;
     return snapshot;
   }
-  for (const auto& [id, lease] : live_.leases) {
+  for (const auto& [id, lease] : scheduler_.leases()) {
     const TaskRecord* task = state_.FindTask(id);
-    if (task != nullptr && task->search == search.record.id && !lease.note.empty())
-      snapshot.note = absl::StrCat(task->key, ": ", lease.note);
+    if (task == nullptr || lease.note.empty()) continue;
+    const auto seen = search.tasks.find(task->key);
+    if (seen != search.tasks.end() && seen->second == id) snapshot.note = absl::StrCat(task->key, ": ", lease.note);
   }
   return snapshot;
 }
 
 absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, std::string spec, SearchJob job) {
-  const Digest digest = JobDigest(job);
+  const JobDigests digests = DigestsOf(job);
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
   if (const auto made = next_.requests.find(request_id); made != next_.requests.end()) {
     const uint64_t id = made->second;
-    if (next_.searches.at(id).record.job_digest != digest) {
+    if (next_.searches.at(id).record.job_digest != digests.job) {
       return WithReason(
           absl::AlreadyExistsError(absl::StrCat("request_id ", request_id, " was used for another job, searches/", id, "; use a new one")),
           "REQUEST_ID_REUSED");
@@ -234,7 +226,7 @@ absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, 
     return Snapshot(state_.searches.at(id));
   }
   Changes made;
-  const CreateSearchUpdate update = {request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job)), WallMicros()};
+  const CreateSearchUpdate update = {request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job)), digests, WallMicros()};
   if (absl::Status status = Commit(update, &made); !status.ok()) return status;
   return Snapshot(state_.searches.at(*made.searches.begin()));
 }
@@ -337,7 +329,7 @@ absl::StatusOr<TaskPage> App::ListTasks(uint64_t id, uint64_t after, int max) {
       page.more = true;
       break;
     }
-    page.tasks.push_back(SnapshotOf(state_, live_, state_.tasks.at(*next)));
+    page.tasks.push_back(SnapshotOf(state_, scheduler_, state_.tasks.at(*next)));
   }
   return page;
 }

@@ -25,11 +25,12 @@
 #include "coordinator/app/blockers.h"
 #include "coordinator/app/candidates.h"
 #include "coordinator/app/clock.h"
+#include "coordinator/app/farm_view.h"
 #include "coordinator/app/forecast.h"
 #include "coordinator/app/group_commit.h"
-#include "coordinator/app/lease_rules.h"
 #include "coordinator/app/replay.h"
 #include "coordinator/app/report_data.h"
+#include "coordinator/app/scheduler.h"
 #include "coordinator/app/search_context.h"
 #include "coordinator/app/state.h"
 #include "coordinator/app/state_counts.h"
@@ -183,6 +184,13 @@ class App {
   /// Returns NOT_FOUND, FAILED_PRECONDITION with STALE_LEASE, INVALID_ARGUMENT.
   absl::Status RecordRound(const Holder& holder, RecordedRound round) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // ---- the farm ----
+  /// At most `limit` workers or agents with ids above `after`, in order of registration.
+  absl::StatusOr<std::vector<PartySnapshot>> ListParties(bool agents, uint64_t after, size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// A party that drains hands back its task at the next step boundary and gets none until the end of draining, which also ends a device's
+  /// quarantine. Survives restarts, of the party too. Returns NOT_FOUND.
+  absl::Status SetDrain(bool agent, uint64_t id, bool drain) ABSL_LOCKS_EXCLUDED(mutex_);
+
   /// Where workers put bytes before they name them in an outcome. Borrowed, thread-safe.
   ArtifactStore* artifacts() { return artifacts_; }
 
@@ -215,7 +223,8 @@ class App {
         clock_(clock),
         parse_spec_(std::move(parse_spec)),
         options_(options),
-        collector_(artifacts, options.artifacts) {}
+        collector_(artifacts, options.artifacts),
+        scheduler_(&next_, options.lease_ttl) {}
 
   absl::Status Reload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckUsable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -246,7 +255,7 @@ class App {
   void GrantWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Counts what happened to a lease of `task`, which may not exist.
   void CountLease(absl::string_view event, uint64_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Touch(uint64_t party) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { live_.parties[party] = clock_->Monotonic(); }
+  void Touch(uint64_t party) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { scheduler_.Heard(party, clock_->Monotonic()); }
 
   absl::Status EnforceWallBudgets(const std::set<uint64_t>& due) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<bool> EnforceWallBudget(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -270,8 +279,8 @@ class App {
   absl::Mutex mutex_;
   State next_ ABSL_GUARDED_BY(mutex_);
   State state_ ABSL_GUARDED_BY(mutex_);
-  LiveState live_ ABSL_GUARDED_BY(mutex_);
-  StateCounts counts_ ABSL_GUARDED_BY(mutex_);  // of state_
+  StateCounts counts_ ABSL_GUARDED_BY(mutex_);   // of state_
+  Scheduler scheduler_ ABSL_GUARDED_BY(mutex_);  // follows next_
   std::map<uint64_t, std::shared_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::unique_ptr<CandidateIndex>> candidates_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, absl::Duration> phase_started_

@@ -20,13 +20,11 @@ constexpr absl::Duration kMaxRest = absl::Milliseconds(10);  // after a look tha
 }  // namespace
 
 absl::Status App::ExpireLeases() {
-  const absl::Duration now = clock_->Monotonic();
-  std::vector<ExpireLeaseUpdate> expired;
-  for (const auto& [id, lease] : live_.leases) {
-    if (lease.deadline <= now) expired.push_back({id, lease.progressed});
-  }
+  const std::vector<ExpireLeaseUpdate> expired = scheduler_.Overdue(clock_->Monotonic());
   for (const ExpireLeaseUpdate& update : expired) {
-    LogTask(telemetry::Severity::kWarning, "lease_expired", next_.tasks.at(update.task));
+    static constexpr const char* kReasons[] = {"silent", "stuck", "ignored_stop"};
+    LogTask(telemetry::Severity::kWarning, "lease_expired", next_.tasks.at(update.task),
+            {{"holder", kReasons[static_cast<size_t>(update.reason)]}});
     CountLease("expired", update.task);
     if (absl::Status status = Begin(update, nullptr); !status.ok()) return status;
   }

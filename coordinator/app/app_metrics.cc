@@ -17,15 +17,14 @@ void App::RecordGauges(telemetry::Metrics& metrics) {
   const absl::Duration now = clock_->Monotonic();
   counts_.Record(metrics, now);
   std::map<uint64_t, bool> holders;  // party: paused
-  for (const auto& [id, lease] : live_.leases) holders[next_.tasks.at(id).party] = lease.paused;
+  for (const auto& [id, lease] : scheduler_.leases()) holders[lease.party] = lease.paused;
   std::map<std::pair<absl::string_view, absl::string_view>, double> parties;
   for (const absl::string_view party : {"worker", "device"}) {
     for (const absl::string_view state : {"idle", "working", "waiting", "offline"}) parties[{party, state}] = 0;
   }
   for (const auto& [id, party] : next_.parties) {
-    const auto heard = live_.parties.find(id);
     const auto holder = holders.find(id);
-    const bool offline = heard == live_.parties.end() || now - heard->second >= kAbsentAfter;
+    const bool offline = scheduler_.SilentFor(id, now) >= kAbsentAfter;
     const absl::string_view busy = holder == holders.end() ? "idle" : holder->second ? "waiting" : "working";
     ++parties[{party.agent ? "device" : "worker", offline ? "offline" : busy}];
   }

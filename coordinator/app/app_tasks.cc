@@ -2,7 +2,6 @@
 // The application's parties, leases and results.
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,12 +24,13 @@ absl::StatusOr<PartyRecord> App::Register(PartyRecord party) {
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
   RegisterPartyUpdate update = {.party = std::move(party)};
-  for (const auto& [id, lease] : live_.leases) {
+  for (const auto& [id, lease] : scheduler_.leases()) {
     if (lease.progressed) update.progressed.push_back(id);
   }
   Changes made;
   if (absl::Status status = Commit(update, &made); !status.ok()) return status;
   const uint64_t id = *made.parties.begin();
+  Touch(id);
   telemetry::LogEvent(telemetry::Severity::kInfo, "party_registered",
                       {{"party", PartyName(update.party.agent, id)}, {"name", update.party.name}, {"host", update.party.host}});
   return state_.parties.at(id);
@@ -81,19 +81,17 @@ absl::StatusOr<bool> App::TryLease(uint64_t party_id, const std::string& instanc
   const absl::Duration now = clock_->Monotonic();
   // The record as granted: when it is written, the task may have gone to somebody else.
   const auto answer = [&](uint64_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    live_.leases[task].deadline = now + options_.lease_ttl;
+    scheduler_.Extend(task, now);
     return [this, granted = Describe(next_.tasks.at(task)), done = std::move(done)](const absl::Status& written) mutable {
       if (!written.ok()) return done(written);
       done(Complement(std::move(granted)));
     };
   };
-  for (auto& [id, lease] : live_.leases) {
-    const TaskRecord& task = next_.tasks.at(id);
-    if (task.party != party_id || task.instance != instance) continue;
-    Reply(answer(id));
+  if (const uint64_t held = scheduler_.HeldBy(party_id); held != 0) {
+    Reply(answer(held));
     return true;
   }
-  const uint64_t chosen = ChooseTask(next_, live_, now, *party);
+  const uint64_t chosen = scheduler_.Choose(party_id, now);
   if (chosen == 0) return false;
   if (absl::Status status = Begin(GrantLeaseUpdate{chosen, party_id}, nullptr); !status.ok()) return status;
   CountLease("granted", chosen);
@@ -109,7 +107,12 @@ void App::GrantWaiting() {
     Waiting& request = waiting->second;
     const absl::StatusOr<bool> granted = TryLease(request.party, request.instance, request.done);
     if (!granted.ok()) Reply([done = std::move(request.done), refused = granted.status()](const absl::Status&) mutable { done(refused); });
-    waiting = granted.ok() && !*granted ? std::next(waiting) : waiting_.erase(waiting);
+    if (granted.ok() && !*granted) {
+      ++waiting;
+      continue;
+    }
+    scheduler_.EndWaiting(request.party, clock_->Monotonic());
+    waiting = waiting_.erase(waiting);
   }
   granting_ = false;
 }
@@ -126,10 +129,12 @@ void App::RequestTask(uint64_t party, const std::string& instance, uint64_t wait
       for (auto& [other, waiting] : waiting_) {
         if (waiting.party != party) continue;
         replaced = std::move(waiting.done);
+        scheduler_.EndWaiting(party, clock_->Monotonic());
         waiting_.erase(other);
         break;
       }
       waiting_[wait] = {party, instance, std::move(done)};
+      scheduler_.BeginWaiting(party);
     }
   }
   if (done) done(std::move(answer));
@@ -148,6 +153,7 @@ void App::EndWait(uint64_t wait) {
     const auto waiting = waiting_.find(wait);
     if (waiting == waiting_.end()) return;
     done = std::move(waiting->second.done);
+    scheduler_.EndWaiting(waiting->second.party, clock_->Monotonic());
     waiting_.erase(waiting);
   }
   done(std::nullopt);
@@ -177,17 +183,10 @@ absl::StatusOr<RenewalReply> App::Renew(const Renewal& renewal) {
   }
   CountLease("renewed", renewal.holder.task);
   Touch(renewal.holder.party);
-  LiveLease& lease = live_.leases[renewal.holder.task];
-  const absl::Duration now = clock_->Monotonic();
-  lease.deadline = now + options_.lease_ttl;
-  lease.progressed = lease.progressed || renewal.done > lease.done;
-  lease.done = renewal.done;
-  lease.total = renewal.total;
-  lease.note = renewal.note;
-  const bool changed = lease.paused != renewal.paused;
-  lease.paused = renewal.paused;
-  if (changed) GrantWaiting();  // a measuring task perhaps
-  return RenewalReply{options_.lease_ttl, InstructionFor(next_, live_, now, next_.tasks.at(renewal.holder.task))};
+  const Scheduler::Answer answer =
+      scheduler_.Renew(renewal.holder.task, {renewal.done, renewal.total, renewal.note, renewal.paused}, clock_->Monotonic());
+  if (answer.unblocked) GrantWaiting();  // a measuring task perhaps
+  return RenewalReply{options_.lease_ttl, answer.instruction};
 }
 
 absl::Status App::Complete(const Holder& holder, Outcome outcome) {
@@ -243,9 +242,27 @@ absl::Status App::RecordRound(const Holder& holder, RecordedRound round) {
   if (absl::Status status = CheckHolder(next_, holder); !status.ok()) return status;
   Touch(holder.party);
   const absl::Status status = Commit(RecordRoundUpdate{holder, std::move(round)});
-  const auto lease = live_.leases.find(holder.task);
-  if (status.ok() && lease != live_.leases.end()) lease->second.progressed = true;
+  if (status.ok()) scheduler_.Progressed(holder.task, clock_->Monotonic());
   return status;
+}
+
+// ---- the farm ----
+
+absl::StatusOr<std::vector<PartySnapshot>> App::ListParties(bool agents, uint64_t after, size_t limit) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  const absl::Duration now = clock_->Monotonic();
+  std::vector<PartySnapshot> parties;
+  for (auto party = state_.parties.upper_bound(after); party != state_.parties.end() && parties.size() < limit; ++party) {
+    if (party->second.agent == agents) parties.push_back(ViewParty(state_, scheduler_, party->second, options_.lease_ttl, now));
+  }
+  return parties;
+}
+
+absl::Status App::SetDrain(bool agent, uint64_t id, bool drain) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  return Commit(SetDrainUpdate{agent, id, drain});
 }
 
 }  // namespace hanas::coordinator

@@ -40,9 +40,11 @@ std::map<std::string, ArtifactUse> ArtifactUses(const State& state) {
   };
   for (const auto& [id, search] : state.searches) {
     const SearchView view(state, search);
-    const ArtifactUse use = UseBy(search.record.phase);
+    const ArtifactUse own_use = UseBy(search.record.phase);
     for (const auto& [key, task_id] : search.tasks) {
       const TaskRecord& task = state.tasks.at(task_id);
+      // A supernet outlives its searches: the next one goes on where it is.
+      const ArtifactUse use = task.shared_under.empty() ? own_use : ArtifactUse::kNeeded;
       const auto* train = std::get_if<TrainWork>(&task.work);
       if (train != nullptr) note(train->initial, task.state == TaskState::kDone ? ArtifactUse::kReplaced : use);
       if (!task.outcome.has_value()) continue;

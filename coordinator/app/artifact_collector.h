@@ -25,7 +25,7 @@ struct CollectorOptions {
 
 /// Who needs an artifact.
 enum class ArtifactUse : uint8_t {
-  kNeeded = 0,    // a search that goes on, or the report of one that succeeded
+  kNeeded = 0,    // a search that goes on, the report of one that succeeded, or a supernet, which the next search shares
   kResuming = 1,  // only searches that failed, and would need it to go on
   kReplaced = 2,  // it was an outcome once: a later checkpoint took its place, or its search was cancelled
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/app/blockers.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -20,13 +19,13 @@ struct Waiting {
   bool for_worker = false;
 };
 
-Waiting WaitingOf(const State& state, const LiveState& live, const SearchState& search) {
+Waiting WaitingOf(const State& state, const Scheduler& scheduler, const SearchState& search) {
   Waiting waiting;
   for (const uint64_t id : search.tasks_in_order) {
     const TaskRecord& task = state.tasks.at(id);
     if (task.state == TaskState::kLeased) {
-      const auto lease = live.leases.find(id);
-      const bool paused = lease != live.leases.end() && lease->second.paused;
+      const LiveLease* lease = scheduler.FindLease(id);
+      const bool paused = lease != nullptr && lease->paused;
       if (!paused) waiting.worked_on = true;
       if (paused && waiting.paused == nullptr) waiting.paused = &task;
     }
@@ -37,21 +36,9 @@ Waiting WaitingOf(const State& state, const LiveState& live, const SearchState& 
   return waiting;
 }
 
-bool IsSilent(const LiveState& live, absl::Duration now, uint64_t party) {
-  const auto seen = live.parties.find(party);
-  return seen == live.parties.end() || now - seen->second > kAbsentAfter;
-}
+bool IsSilent(const Scheduler& scheduler, absl::Duration now, uint64_t party) { return scheduler.SilentFor(party, now) > kAbsentAfter; }
 
-/// The task that a party holds, or null.
-const TaskRecord* HeldBy(const State& state, const LiveState& live, uint64_t party) {
-  for (const auto& [id, lease] : live.leases) {
-    const TaskRecord* task = state.FindTask(id);
-    if (task != nullptr && task->state == TaskState::kLeased && task->party == party) return task;
-  }
-  return nullptr;
-}
-
-std::optional<Blocker> DeviceBlocker(const State& state, const LiveState& live, absl::Duration now, const SearchState& search) {
+std::optional<Blocker> DeviceBlocker(const State& state, const Scheduler& scheduler, absl::Duration now, const SearchState& search) {
   const bool bound = !search.record.agent.empty();
   const std::string& name = bound ? search.record.agent : search.job->target.device;
   const uint64_t id = FindPartyId(state, /*agent=*/true, name);
@@ -61,7 +48,7 @@ std::optional<Blocker> DeviceBlocker(const State& state, const LiveState& live, 
   }
   const PartyRecord& device = state.parties.at(id);
   const std::string resource = absl::StrCat("devices/", id);
-  if (IsSilent(live, now, id)) {
+  if (IsSilent(scheduler, now, id)) {
     return Blocker{BlockerCode::kDeviceOffline,
                    absl::StrCat("the device \"", name, "\" is silent: see whether its profiler-agent runs and reaches the coordinator"),
                    resource};
@@ -73,33 +60,39 @@ std::optional<Blocker> DeviceBlocker(const State& state, const LiveState& live, 
                                 "it as it was, or submit the search anew"),
                    resource};
   }
-  if (const TaskRecord* held = HeldBy(state, live, id); held != nullptr && held->search != search.record.id) {
+  if (device.draining) {
+    return Blocker{BlockerCode::kDeviceBusy, absl::StrCat("the device \"", name, "\" drains: end its draining"), resource};
+  }
+  if (const TaskRecord* held = state.FindTask(scheduler.HeldBy(id)); held != nullptr && held->search != search.record.id) {
     return Blocker{BlockerCode::kDeviceBusy, absl::StrCat("the device \"", name, "\" measures for searches/", held->search), resource};
   }
-  if (HasActiveLease(state, live, device.host, /*measuring=*/true)) {
+  if (scheduler.IsMeasuringOn(device.host)) {
     return Blocker{BlockerCode::kDeviceBusy, absl::StrCat("another device on the host of \"", name, "\" measures"), resource};
   }
-  if (bound && HasActiveLease(state, live, device.host, /*measuring=*/false)) {
+  if (bound && scheduler.IsComputingOn(device.host)) {
     return Blocker{BlockerCode::kDeviceBusy,
                    absl::StrCat("the device \"", name, "\" waits until the workers on its host have reached a step boundary"), resource};
   }
   return std::nullopt;
 }
 
-std::optional<Blocker> WorkerBlocker(const State& state, const LiveState& live, absl::Duration now, const SearchState& search) {
+std::optional<Blocker> WorkerBlocker(const State& state, const Scheduler& scheduler, absl::Duration now, const SearchState& search) {
   int registered = 0;
   int heard = 0;
   int capable = 0;
+  int draining = 0;
   int measured_beside = 0;
   for (const auto& [id, party] : state.parties) {
     if (party.agent) continue;
     ++registered;
-    if (IsSilent(live, now, id)) continue;
+    if (IsSilent(scheduler, now, id)) continue;
     ++heard;
-    if (!HasDataset(party, *search.job)) continue;
+    if (!HoldsDataset(party, search)) continue;
+    draining += party.draining ? 1 : 0;
+    if (party.draining) continue;
     ++capable;
-    if (HeldBy(state, live, id) != nullptr) continue;
-    if (!HasActiveLease(state, live, party.host, /*measuring=*/true) && !IsAwaited(state, live, now, party.host)) return std::nullopt;
+    if (scheduler.HeldBy(id) != 0) continue;
+    if (!scheduler.IsHostReserved(party.host, now)) return std::nullopt;
     ++measured_beside;
   }
   if (registered == 0) return Blocker{BlockerCode::kNoWorker, "no worker is registered: start hanas-worker", ""};
@@ -108,6 +101,8 @@ std::optional<Blocker> WorkerBlocker(const State& state, const LiveState& live, 
                    absl::StrCat("none of the ", registered, " registered workers is heard: see whether they run and reach the coordinator"),
                    ""};
   }
+  if (capable == 0 && draining > 0)
+    return Blocker{BlockerCode::kNoWorker, "all workers that could take it drain: end the draining of one, or start another", ""};
   if (capable == 0) {
     return Blocker{BlockerCode::kDataMissing,
                    absl::StrCat("none of the ", heard, " workers has the dataset \"", search.job->dataset.directory,
@@ -128,26 +123,20 @@ absl::string_view Name(BlockerCode code) {
   return kNames[static_cast<size_t>(code)];
 }
 
-bool HasDataset(const PartyRecord& worker, const SearchJob& job) {
-  if (worker.datasets.empty()) return true;
-  const std::string top = job.dataset.directory.substr(0, job.dataset.directory.find('/'));
-  return top == "." || std::find(worker.datasets.begin(), worker.datasets.end(), top) != worker.datasets.end();
-}
-
-std::vector<Blocker> BlockersOf(const State& state, const LiveState& live, absl::Duration now, const SearchState& search) {
+std::vector<Blocker> BlockersOf(const State& state, const Scheduler& scheduler, absl::Duration now, const SearchState& search) {
   const SearchRecord& record = search.record;
   if (IsTerminal(record.phase)) return {};
   if (record.paused) {
     return {{BlockerCode::kPaused, absl::StrCat("paused by a user in ", Name(record.phase), ": hanas resume searches/", record.id), ""}};
   }
-  const Waiting waiting = WaitingOf(state, live, search);
+  const Waiting waiting = WaitingOf(state, scheduler, search);
   if (waiting.worked_on) return {};
   std::vector<Blocker> blockers;
   const auto add = [&](std::optional<Blocker> blocker) {
     if (blocker.has_value()) blockers.push_back(*std::move(blocker));
   };
-  if (record.phase == SearchPhase::kPending || waiting.for_device) add(DeviceBlocker(state, live, now, search));
-  if (waiting.for_worker) add(WorkerBlocker(state, live, now, search));
+  if (record.phase == SearchPhase::kPending || waiting.for_device) add(DeviceBlocker(state, scheduler, now, search));
+  if (waiting.for_worker) add(WorkerBlocker(state, scheduler, now, search));
   if (waiting.paused != nullptr) {
     add(Blocker{BlockerCode::kHostMeasures, absl::StrCat(waiting.paused->key, " pauses, because something measures on its worker's host"),
                 absl::StrCat("workers/", waiting.paused->party)});

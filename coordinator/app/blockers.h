@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "coordinator/app/lease_rules.h"
+#include "coordinator/app/scheduler.h"
 #include "coordinator/app/state.h"
 
 namespace hanas::coordinator {
@@ -34,10 +34,7 @@ struct Blocker {
 
 /// Empty while something of the search is being worked on, is about to be, or the search is over. Pure. O(tasks of the search + parties +
 /// leases).
-std::vector<Blocker> BlockersOf(const State& state, const LiveState& live, absl::Duration now, const SearchState& search);
-
-/// Whether a worker can be given work on this dataset. One that lists none has not said.
-bool HasDataset(const PartyRecord& worker, const SearchJob& job);
+std::vector<Blocker> BlockersOf(const State& state, const Scheduler& scheduler, absl::Duration now, const SearchState& search);
 
 }  // namespace hanas::coordinator
 

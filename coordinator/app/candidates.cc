@@ -100,6 +100,7 @@ absl::Status CandidateIndex::Recalibrate(const SearchView& view) {
 }
 
 absl::Status CandidateIndex::Update(const SearchView& view) {
+  if (!view.record().profile.has_value()) return absl::OkStatus();  // it has no costs yet for what others evaluated with its supernet
   AddAsked(view);
   if (absl::Status status = AddResults(view); !status.ok()) return status;
   return total_ > 0 ? Recalibrate(view) : absl::OkStatus();

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "coordinator/app/forecast.h"
+#include "coordinator/app/sharing.h"
 #include "coordinator/app/step_builder.h"
 #include "core/base/counter_random.h"
 #include "core/statistics/statistics.h"
@@ -20,17 +21,32 @@ namespace {
 
 using MaybeStep = std::optional<AdvanceSearchUpdate>;
 
-constexpr size_t kKeysPerTask = 96;
+constexpr size_t kKeysPerTask = 32;  // small enough to be shared out among twins
 constexpr int kCalibrationCandidates = 200;
 constexpr int kShareSamples = 2000;
 constexpr int kProbeEvaluations = 4000;
 
-void AddOperators(const std::vector<OpKey>& keys, AdvanceSearchUpdate& step) {
+constexpr char kOperators[] = "profile/operators/";
+
+/// Tasks for `keys`, numbered after those that the search has.
+void AddOperators(const SearchView& view, const std::vector<OpKey>& keys, AdvanceSearchUpdate& step) {
+  size_t number = view.Numbered(kOperators).size();
   for (size_t begin = 0; begin < keys.size(); begin += kKeysPerTask) {
     MeasureOperatorsWork work;
     for (size_t i = begin; i < std::min(keys.size(), begin + kKeysPerTask); ++i) work.keys.push_back(ToString(keys[i]));
-    step.tasks.emplace_back(absl::StrCat("profile/operators/", begin / kKeysPerTask), std::move(work));
+    step.tasks.emplace_back(absl::StrCat(kOperators, number++), std::move(work));
   }
+}
+
+/// Keys of this search's tasks that are done.
+absl::flat_hash_set<std::string> MeasuredKeys(const SearchView& view) {
+  absl::flat_hash_set<std::string> keys;
+  for (const TaskRecord* task : view.Numbered(kOperators)) {
+    if (task->state != TaskState::kDone) continue;
+    const auto& work = std::get<MeasureOperatorsWork>(task->work);
+    keys.insert(work.keys.begin(), work.keys.end());
+  }
+  return keys;
 }
 
 /// Spread over predicted latency, among corners and random networks.
@@ -181,15 +197,20 @@ absl::StatusOr<FeasibilityReport> ProbeLimits(const SearchView& view, SearchCont
 absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& context) {
   AdvanceSearchUpdate step = StepOf(view);
   const std::vector<OpKey>& keys = context.Keys(view.record().caps);
-  const bool asked = view.Has("profile/operators/0");
-  if (asked && !view.AllDone("profile/operators/")) return std::nullopt;
+  if (view.Has("profile/operators/0") && !view.AllDone(kOperators)) return std::nullopt;
   const std::vector<OpKey> missing = view.Table() == nullptr ? keys : view.Table()->Missing(keys);
   if (!missing.empty()) {
-    if (asked)
-      return FailStep(
-          view, "PROFILE_INCOMPLETE",
-          absl::StrCat("the device left ", missing.size(), " operators without a latency, the first is \"", ToString(missing[0]), "\""));
-    AddOperators(missing, step);
+    const absl::flat_hash_set<std::string> measured = MeasuredKeys(view);
+    const absl::flat_hash_set<std::string> coming = ComingOperators(view.state(), view.search());
+    std::vector<OpKey> unasked;
+    for (const OpKey& key : missing) {
+      const std::string text = ToString(key);
+      if (measured.contains(text))
+        return FailStep(view, "PROFILE_INCOMPLETE", absl::StrCat("the device left \"", text, "\" without a latency"));
+      if (!coming.contains(text)) unasked.push_back(key);
+    }
+    if (unasked.empty()) return std::nullopt;  // another search has them measured
+    AddOperators(view, unasked, step);
     step.forecast = ForecastOf(view, context);
     return step;
   }

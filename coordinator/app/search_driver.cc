@@ -21,17 +21,26 @@ using MaybeStep = std::optional<AdvanceSearchUpdate>;
 
 constexpr int kMinSamples = 10;  // what fitting a predictor takes
 
-/// The first agent that the target names, with its capabilities.
-MaybeStep BindAgent(const SearchView& view) {
-  const std::string& wanted = view.job().target.device;
-  for (const auto& [id, party] : view.state().parties) {
-    if (!party.agent || party.name != wanted) continue;
-    AdvanceSearchUpdate step = StepOf(view);
-    step.binding = {.agent = party.name, .device = party.device, .caps = party.caps};
-    step.next = SearchPhase::kProfiling;
-    return step;
+/// The agent that the target means: the one of that name, else the first of that kind or class that does not drain and is in good health.
+const PartyRecord* TargetAgent(const State& state, const std::string& target) {
+  if (const PartyRecord* named = state.FindParty(FindPartyId(state, /*agent=*/true, target)); named != nullptr) return named;
+  const PartyRecord* second_choice = nullptr;
+  for (const auto& [id, party] : state.parties) {
+    if (!party.agent || party.draining) continue;
+    if (party.device.device != target && DeviceClassName(ContextDigest(party.device, party.caps)) != target) continue;
+    if (party.health != DeviceHealth::kQuarantined) return &party;
+    if (second_choice == nullptr) second_choice = &party;
   }
-  return std::nullopt;
+  return second_choice;
+}
+
+MaybeStep BindAgent(const SearchView& view) {
+  const PartyRecord* agent = TargetAgent(view.state(), view.job().target.device);
+  if (agent == nullptr) return std::nullopt;
+  AdvanceSearchUpdate step = StepOf(view);
+  step.binding = {.agent = agent->name, .device = agent->device, .caps = agent->caps};
+  step.next = SearchPhase::kProfiling;
+  return step;
 }
 
 /// The next task of a chain of training, none while one is under way or all are done.
@@ -64,7 +73,7 @@ MaybeStep Train(const SearchView& view, SearchContext& context) {
   return step;
 }
 
-/// Corners at 8 and 16 bits, networks known to keep the limits, then random ones; all distinct.
+/// Corners at 8 and 16 bits, then random ones; all distinct. A function of space, seed and sampling alone: searches share them.
 std::vector<Architecture> ChooseSamples(const SearchView& view, SearchContext& context) {
   const SearchSpace& space = context.space();
   const auto wanted = static_cast<size_t>(std::max(kMinSamples, view.job().sampling.networks));
@@ -79,12 +88,22 @@ std::vector<Architecture> ChooseSamples(const SearchView& view, SearchContext& c
     add(space.Middle(precision));
     add(space.Smallest(precision));
   }
-  for (Architecture& architecture : FeasibleNetworks(view, context)) add(std::move(architecture));
   for (uint64_t i = 0; samples.size() < wanted && i < 50 * wanted; ++i) {
     CounterRandom random(view.job().seed, "sample", i);
     add(space.Random(random));
   }
   return samples;
+}
+
+/// Networks known to keep this search's limits that are not among the samples, so that it has one within them however narrow they are.
+std::vector<Architecture> Witnesses(const SearchView& view, SearchContext& context) {
+  std::vector<Architecture> witnesses = FeasibleNetworks(view, context);
+  const std::vector<EvaluatedNetwork> samples = view.Evaluations(0);
+  std::erase_if(witnesses, [&](Architecture& architecture) {
+    context.space().Canonicalise(architecture);
+    return std::any_of(samples.begin(), samples.end(), [&](const EvaluatedNetwork& s) { return s.architecture == architecture; });
+  });
+  return witnesses;
 }
 
 absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context) {
@@ -104,8 +123,18 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
   }
   const auto* fit = view.Done<FitOutcome>("sample/predictor");
   if (fit == nullptr) return std::nullopt;
+  if (!view.Has("witness/0")) {
+    const std::vector<Architecture> witnesses = Witnesses(view, context);
+    if (!witnesses.empty()) {
+      AddEvaluations(view, context, "witness/", witnesses, step);
+      return step;
+    }
+  } else if (!view.AllDone("witness/")) {
+    return std::nullopt;
+  }
+  const int64_t fitted = std::get<FitWork>(view.Task("sample/predictor")->work).num_evaluations;
   step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks",
-                                                      fit->kind, fit->held_out_tau, 100 * fit->held_out_rmse, view.Evaluations(0).size())});
+                                                      fit->kind, fit->held_out_tau, 100 * fit->held_out_rmse, fitted)});
   step.next = SearchPhase::kSearching;
   return step;
 }

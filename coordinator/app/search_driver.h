@@ -22,9 +22,11 @@ namespace hanas::coordinator {
 /// Searches and tasks:
 ///   PROFILING  profile/operators/N, profile/networks/N      what the space costs on this device; infeasible limits end here
 ///   TRAINING   train/N                                      checkpoint to checkpoint
-///   SAMPLING   sample/N, sample/predictor                   networks evaluated with shared weights, the first predictor
+///   SAMPLING   sample/N, sample/predictor, witness/N        networks evaluated with shared weights, the first predictor; one within limits
 ///   SEARCHING  round/R/evaluate/N, round/R/measure/N, round/R/predictor
 ///   VERIFYING  members/ID/train/N, members/ID/bind, verify/images, members/ID/verify
+///
+/// Tasks of TRAINING and SAMPLING are shared with other searches (sharing.h), but for the witness.
 ///
 /// Every round is proposed from the results of all rounds before it and told as a whole in the order asked: the window is the round.
 absl::StatusOr<std::optional<AdvanceSearchUpdate>> NextStep(const SearchView& view, SearchContext& context);

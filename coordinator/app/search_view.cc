@@ -90,7 +90,8 @@ bool SearchView::AllDone(const std::string& prefix) const {
 const TaskRecord* SearchView::FirstFailed() const {
   for (const auto& [key, id] : search_.tasks) {
     const TaskRecord* task = state_.FindTask(id);
-    if (task->state == TaskState::kFailed && !absl::StartsWith(key, kMembers)) return task;
+    if (task->state != TaskState::kFailed || absl::StartsWith(key, kMembers)) continue;
+    if (task->shared_under.empty() || PhaseOfTask(key) <= record().phase) return task;
   }
   return nullptr;
 }
@@ -131,6 +132,7 @@ std::vector<EvaluatedNetwork> SearchView::Evaluations(int num_rounds) const {
     }
   };
   add("sample/", {});
+  add("witness/", {});
   for (int round = 0; round < num_rounds; ++round) {
     std::vector<const NetworkMeasurement*> measured;
     for (const TaskRecord* task : Numbered(absl::StrCat("round/", round, "/measure/"))) {
@@ -198,6 +200,7 @@ SearchPhase PhaseOfTask(absl::string_view key) {
   static constexpr std::pair<absl::string_view, SearchPhase> kPrefixes[] = {{"profile/", SearchPhase::kProfiling},
                                                                             {"train/", SearchPhase::kTraining},
                                                                             {"sample/", SearchPhase::kSampling},
+                                                                            {"witness/", SearchPhase::kSampling},
                                                                             {"round/", SearchPhase::kSearching}};
   for (const auto& [prefix, phase] : kPrefixes) {
     if (absl::StartsWith(key, prefix)) return phase;
@@ -217,7 +220,7 @@ PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>
       progress = {.done = StepsOf(view, "train/", live_done), .total = view.job().training.steps, .unit = "steps"};
       break;
     case SearchPhase::kSampling:
-      progress = CountUnits(view, {"sample/"}, "networks", live_done);
+      progress = CountUnits(view, {"sample/", "witness/"}, "networks", live_done);
       break;
     case SearchPhase::kSearching: {
       progress = {.total = static_cast<int64_t>(view.job().evolution.rounds) * view.job().evolution.evaluations_per_round,

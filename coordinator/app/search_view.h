@@ -52,7 +52,8 @@ class SearchView {
   std::vector<const TaskRecord*> Numbered(const std::string& prefix) const;
   /// All of them exist (at least one) and are done.
   bool AllDone(const std::string& prefix) const;
-  /// A failed task that the search cannot do without: any but those of single members. Null when there is none.
+  /// A failed task that the search cannot do without, of the phases that it has come to: any but those of single members. Null when there
+  /// is none.
   const TaskRecord* FirstFailed() const;
   /// A failed task of this member, or null.
   const TaskRecord* FailedTaskOf(const MemberRecord& member) const;
@@ -60,8 +61,8 @@ class SearchView {
 
   /// Rounds that were concluded; once verification has begun also the one that finishing cut short, if any.
   int NumRounds() const;
-  /// Networks evaluated with shared weights, in the order in which they were asked: samples, then `num_rounds` rounds. Those whose task is
-  /// not done are left out.
+  /// Networks evaluated with shared weights, in the order in which they were asked: samples, the witness of the limits, then `num_rounds`
+  /// rounds. Those whose task is not done are left out.
   std::vector<EvaluatedNetwork> Evaluations(int num_rounds) const;
   /// Whether any network was evaluated. O(tasks).
   bool HasEvaluations() const;

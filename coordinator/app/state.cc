@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "coordinator/app/sharing.h"
 #include "coordinator/store/record_codec.h"
 #include "coordinator/store/record_key.h"
 
@@ -42,13 +43,15 @@ class Loader {
 
   /// Tasks and events come before or after their searches; joined when all are there.
   absl::Status Finish() {
+    for (auto& [id, search] : state_.searches) JoinShared(state_, search);
     for (const auto& [id, task] : state_.tasks) {
       const auto search = state_.searches.find(task.search);
       if (search == state_.searches.end()) return Broken(absl::StrCat("task ", id, " is of search ", task.search, ", which is not there"));
-      if (!search->second.tasks.emplace(task.key, id).second)
+      if (search->second.tasks.contains(task.key))
         return Broken(absl::StrCat("two tasks of search ", task.search, " are named ", task.key));
-      search->second.tasks_in_order.push_back(id);
-      if (task.outcome.has_value()) search->second.AddResult(task);
+      if (!task.shared_under.empty() && task.shared_under != SharedUnder(search->second.record, task.key))
+        return Broken(absl::StrCat("task ", id, " is shared under something else than its search ", task.search));
+      AttachTask(state_, task);
     }
     for (EventRecord& event : events_) {
       const auto search = state_.searches.find(event.search);
@@ -154,6 +157,8 @@ void SearchState::AddResult(const TaskRecord& task) {
     results.push_back(task.id);
   }
 }
+
+std::string DeviceClassName(const Digest& context) { return absl::StrCat("class-", context.ToHex().substr(0, 12)); }
 
 const SearchState* State::FindSearch(uint64_t id) const { return FindIn(searches, id); }
 const TaskRecord* State::FindTask(uint64_t id) const { return FindIn(tasks, id); }

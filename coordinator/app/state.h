@@ -36,7 +36,7 @@ struct SearchTotals {
 struct SearchState {
   SearchRecord record;
   std::shared_ptr<const SearchJob> job;
-  std::map<std::string, uint64_t> tasks;  // by key
+  std::map<std::string, uint64_t> tasks;  // by key; those that it shares too (sharing.h)
   std::vector<uint64_t> tasks_in_order;   // ascending: in order of creation
   std::vector<uint64_t> results;          // evaluations and measurements of networks that are done, in the order in which they came
   SearchTotals totals;
@@ -51,6 +51,14 @@ absl::string_view Name(SearchPhase phase);  // "PROFILING"
 
 /// What a latency row means nothing without: equal contexts share one table. The device's name and host do not matter, its kind does.
 Digest ContextDigest(const DeviceDescription& device, const BackendCaps& caps);
+/// A class of devices, those of one context, as targets name it: "class-" and twelve digits.
+std::string DeviceClassName(const Digest& context);
+
+/// What searches have in common (sharing.h).
+struct SharedTasks {
+  std::set<uint64_t> searches;
+  std::set<uint64_t> tasks;
+};
 
 /// All that the coordinator remembers, in memory.
 ///
@@ -61,6 +69,7 @@ struct State {
   std::map<uint64_t, TaskRecord> tasks;
   std::map<uint64_t, PartyRecord> parties;
   std::map<Digest, LatencyTable> tables;                // by context
+  std::map<std::string, SharedTasks> shared;            // by what they are shared under; an index
   absl::flat_hash_map<std::string, uint64_t> requests;  // searches by request id; an index
 
   const SearchState* FindSearch(uint64_t id) const;
@@ -76,6 +85,7 @@ State Extract(const State& state, const SearchState& search);
 /// Which records an update touched.
 struct Changes {
   bool counter = false;
+  bool farm = false;  // who is there, or may work, changed; no record
   std::set<uint64_t> searches;
   std::set<uint64_t> tasks;
   std::set<uint64_t> parties;

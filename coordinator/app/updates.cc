@@ -5,8 +5,11 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "coordinator/app/device_health.h"
 #include "coordinator/app/outcome_check.h"
 #include "coordinator/app/search_view.h"
+#include "coordinator/app/sharing.h"
 #include "core/base/error_reason.h"
 
 namespace hanas::coordinator {
@@ -49,6 +52,7 @@ void CancelOpenTasks(State& state, const SearchState& search, Changes& changes) 
   for (const auto& [key, id] : search.tasks) {
     TaskRecord& task = state.tasks.at(id);
     if (task.state != TaskState::kReady && task.state != TaskState::kLeased) continue;
+    if (!task.shared_under.empty() && IsWantedByOthers(state, task, search.record.id)) continue;
     task.state = TaskState::kCancelled;
     changes.tasks.insert(id);
   }
@@ -81,6 +85,25 @@ void TakeRows(State& state, const TaskRecord& task, const MeasureOperatorsOutcom
   }
 }
 
+/// What a completed task says about who did it.
+void CountCompletion(State& state, const TaskRecord& task, Changes& changes) {
+  const auto found = state.parties.find(task.party);
+  if (found == state.parties.end()) return;
+  PartyRecord& party = found->second;
+  ++party.completed_tasks;
+  changes.parties.insert(party.id);
+  const HostObservation* host = HostObservationOf(*task.outcome);
+  if (host == nullptr || !ObserveHost(*host, party)) return;
+  for (auto& [id, search] : state.searches) {
+    if (IsTerminal(search.record.phase) || search.record.agent != party.name) continue;
+    AddEvent(search, "warning",
+             absl::StrFormat("%s is quarantined: its canary kernel was more than %.0f %% slow in %d measuring tasks in a row; look after "
+                             "its cooling and what else runs there, then end the quarantine (drain, and undo it)",
+                             party.name, 100 * (kSlowCanary - 1), party.slow_canaries),
+             changes);
+  }
+}
+
 }  // namespace
 
 absl::Status CreateSearchUpdate::Check(const State& state) const {
@@ -94,9 +117,12 @@ void CreateSearchUpdate::Apply(State& state, Changes& changes) const {
   const uint64_t id = NextNumber(state, changes);
   SearchState& search = state.searches[id];
   search.job = job;
-  search.record = {.id = id, .request_id = request_id, .spec = spec, .job_digest = JobDigest(*job)};
+  search.record = {.id = id, .request_id = request_id, .spec = spec, .job_digest = digests.job};
   search.record.create_time_us = now_us;
   if (!request_id.empty()) state.requests[request_id] = id;
+  search.record.supernet = digests.supernet.ToHex();
+  search.record.sample_set = digests.samples.ToHex();
+  JoinShared(state, search);
   EnterPhase(search, SearchPhase::kPending, changes);
 }
 
@@ -169,7 +195,8 @@ absl::Status FinishSearchUpdate::Check(const State& state) const {
   if (absl::Status status = CheckGoesOn(state, search); !status.ok()) return status;
   const SearchState& found = state.searches.at(search);
   if (found.record.finishing || found.record.phase == SearchPhase::kVerifying) return absl::OkStatus();
-  if (SearchView(state, found).HasEvaluations()) return absl::OkStatus();
+  // A search sees what others evaluated with its supernet before it has come so far itself.
+  if (found.record.phase >= SearchPhase::kSampling && SearchView(state, found).HasEvaluations()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat("expected a search that has evaluated a network, found nothing to verify in ",
                                                     Name(found.record.phase), "; wait until sampling has begun, or cancel it: searches/",
                                                     search));
@@ -219,9 +246,31 @@ void RegisterPartyUpdate::Apply(State& state, Changes& changes) const {
       changes.tasks.insert(task_id);
     }
   }
-  record = party;
-  record.id = id;
+  PartyRecord renewed = party;
+  renewed.id = id;
+  renewed.draining = record.draining;
+  renewed.completed_tasks = record.completed_tasks;
+  renewed.failed_tasks = record.failed_tasks;
+  renewed.health = record.health;
+  renewed.slow_canaries = record.slow_canaries;
+  renewed.last_host = record.last_host;
+  record = std::move(renewed);
   changes.parties.insert(id);
+  changes.farm = true;
+}
+
+absl::Status SetDrainUpdate::Check(const State& state) const {
+  const PartyRecord* found = state.FindParty(party);
+  if (found != nullptr && found->agent == agent) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat("expected a registered ", agent ? "device, found devices/" : "worker, found workers/", party));
+}
+
+void SetDrainUpdate::Apply(State& state, Changes& changes) const {
+  PartyRecord& record = state.parties.at(party);
+  record.draining = drain;
+  if (!drain) ClearQuarantine(record);
+  changes.parties.insert(party);
+  changes.farm = true;
 }
 
 absl::Status GrantLeaseUpdate::Check(const State& state) const {
@@ -262,8 +311,11 @@ absl::Status ExpireLeaseUpdate::Check(const State& state) const {
 void ExpireLeaseUpdate::Apply(State& state, Changes& changes) const {
   TaskRecord& found = state.tasks.at(task);
   found.state = TaskState::kReady;
-  if (!progressed) {
+  if (reason == LeaseEnd::kSilent && !progressed) {
     CountFailure(found, "LEASE_EXPIRED", absl::StrCat("the holder of ", found.key, " went silent before it made progress"));
+  }
+  if (reason == LeaseEnd::kStuck) {
+    CountFailure(found, "HOLDER_STUCK", absl::StrCat("the holder of ", found.key, " renewed its lease for long without any progress"));
   }
   changes.tasks.insert(task);
 }
@@ -275,12 +327,13 @@ absl::Status CompleteTaskUpdate::Check(const State& state) const {
 
 void CompleteTaskUpdate::Apply(State& state, Changes& changes) const {
   TaskRecord& task = state.tasks.at(holder.task);
-  SearchState& search = state.searches.at(task.search);
   changes.tasks.insert(task.id);
   if (const auto* trained = std::get_if<TrainOutcome>(&outcome); trained != nullptr) {
-    if (search.record.dataset_digest.empty() && !trained->dataset_digest.empty()) {
+    for (const uint64_t id : SearchesOf(state, task)) {
+      SearchState& search = state.searches.at(id);
+      if (!search.record.dataset_digest.empty() || trained->dataset_digest.empty()) continue;
       search.record.dataset_digest = trained->dataset_digest;
-      changes.searches.insert(task.search);
+      changes.searches.insert(id);
     }
     if (auto& work = std::get<TrainWork>(task.work); trained->step < work.to_step) {
       work.initial = trained->checkpoint;
@@ -295,7 +348,8 @@ void CompleteTaskUpdate::Apply(State& state, Changes& changes) const {
   task.state = TaskState::kDone;
   task.outcome = outcome;
   task.rounds.clear();  // the outcome has their statistics
-  search.AddResult(task);
+  for (const uint64_t id : SearchesOf(state, task)) state.searches.at(id).AddResult(task);
+  CountCompletion(state, task, changes);
 }
 
 std::vector<ArtifactRef> ArtifactsOf(const Outcome& outcome) {
@@ -316,6 +370,10 @@ void FailTaskUpdate::Apply(State& state, Changes& changes) const {
   }
   CountFailure(task, code, message);
   if (!retryable) task.state = TaskState::kFailed;
+  if (const auto party = state.parties.find(holder.party); party != state.parties.end()) {
+    ++party->second.failed_tasks;
+    changes.parties.insert(holder.party);
+  }
 }
 
 absl::Status RecordRoundUpdate::Check(const State& state) const {
@@ -342,6 +400,14 @@ absl::Status AdvanceSearchUpdate::Check(const State& state) const {
   for (const auto& [key, work] : tasks) {
     if (found->tasks.contains(key)) return absl::AbortedError(absl::StrCat("the search has the task ", key, " already: searches/", search));
   }
+  if (!tasks.empty() && std::holds_alternative<MeasureOperatorsWork>(tasks[0].second)) {
+    const absl::flat_hash_set<std::string> coming = ComingOperators(state, *found);
+    for (const auto& [key, work] : tasks) {
+      const std::vector<std::string>& keys = std::get<MeasureOperatorsWork>(work).keys;
+      if (std::any_of(keys.begin(), keys.end(), [&](const std::string& op) { return coming.contains(op); }))
+        return absl::AbortedError(absl::StrCat("another search has operators of ", key, " measured: searches/", search));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -365,9 +431,8 @@ void AdvanceSearchUpdate::Apply(State& state, Changes& changes) const {
   }
   for (const auto& [key, work] : tasks) {
     const uint64_t id = NextNumber(state, changes);
-    state.tasks[id] = {.id = id, .search = search, .key = key, .work = work};
-    found.tasks[key] = id;
-    found.tasks_in_order.push_back(id);
+    state.tasks[id] = {.id = id, .search = search, .key = key, .shared_under = SharedUnder(found.record, key), .work = work};
+    AttachTask(state, state.tasks[id]);
     changes.tasks.insert(id);
   }
   found.record.candidates_scored += candidates_scored;
@@ -376,7 +441,11 @@ void AdvanceSearchUpdate::Apply(State& state, Changes& changes) const {
   if (!next.has_value()) return;
   found.record.error = error;
   found.record.error_code = error_code;
-  if (!IsTerminal(*next)) return EnterPhase(found, *next, changes);
+  if (!IsTerminal(*next)) {
+    EnterPhase(found, *next, changes);
+    ReopenShared(state, found, *next, changes);
+    return;
+  }
   CancelOpenTasks(state, found, changes);
   End(found, *next, now_us, changes);
 }

@@ -29,6 +29,7 @@ struct CreateSearchUpdate {
   std::string request_id;
   std::string spec;
   std::shared_ptr<const SearchJob> job;
+  JobDigests digests;  // DigestsOf(*job): made once, by the caller
   int64_t now_us = 0;  // wall clock, as data
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
@@ -73,10 +74,19 @@ struct FinishSearchUpdate {
   void Apply(State& state, Changes& changes) const;
 };
 
-/// `party.id` is ignored: the (kind, name) decides. A new instance fences the leases of the old one: their tasks are ready again.
+/// `party.id` is ignored: the (kind, name) decides. A new instance fences the leases of the old one: their tasks are ready again. What the
+/// party did and what was decided about it (records.h) stays.
 struct RegisterPartyUpdate {
   PartyRecord party;
   std::vector<uint64_t> progressed;  // tasks whose leases made progress
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+/// A party that drains gets no work. An end of draining also ends a device's quarantine.
+struct SetDrainUpdate {
+  bool agent = false;
+  uint64_t party = 0;
+  bool drain = false;
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };
@@ -100,9 +110,17 @@ struct Holder {
 /// Returns NOT_FOUND for an unknown task, FAILED_PRECONDITION with STALE_LEASE unless `holder` has its live lease.
 absl::Status CheckHolder(const State& state, const Holder& holder);
 
-/// A lease that ran out.
+/// Why a lease was taken from its holder.
+enum class LeaseEnd : uint8_t {
+  kSilent = 0,       // not renewed: counts as a failure unless it had progressed
+  kStuck = 1,        // renewed for long without progress: counts
+  kIgnoredStop = 2,  // told to stop, and did not: does not count, since pausing and draining are nobody's fault
+};
+
+/// A lease that ran out or was taken away.
 struct ExpireLeaseUpdate {
   uint64_t task = 0;
+  LeaseEnd reason = LeaseEnd::kSilent;
   bool progressed = false;
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
@@ -170,7 +188,7 @@ struct AdvanceSearchUpdate {
   PhaseRecord progress;
   int64_t now_us = 0;  // wall clock, as data
 
-  /// ABORTED when the search has moved on, is paused, or has a task already.
+  /// ABORTED when the search has moved on, is paused, or has a task already, or another one has its operators measured.
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };

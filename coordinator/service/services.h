@@ -22,6 +22,7 @@ struct WatchOptions {
 std::unique_ptr<grpc::Service> CreateSearchService(App* app, WatchOptions options = {});
 std::unique_ptr<grpc::Service> CreateTaskService(App* app);
 std::unique_ptr<grpc::Service> CreateArtifactService(App* app);
+std::unique_ptr<grpc::Service> CreateFarmService(App* app);
 
 }  // namespace hanas::coordinator
 

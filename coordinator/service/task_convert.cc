@@ -19,6 +19,7 @@ namespace hanas::coordinator {
 namespace {
 
 constexpr size_t kMaxTextBytes = 256;
+constexpr int kMaxListed = 10000;  // data sets of a worker
 
 v1::ArtifactRef ToProto(const ArtifactRef& artifact) {
   v1::ArtifactRef proto;
@@ -204,6 +205,16 @@ absl::Status CheckText(absl::string_view field, absl::string_view text, bool req
       absl::StrCat(field, ": expected ", required ? 1 : 0, " to ", kMaxTextBytes, " bytes, found ", text.size()));
 }
 
+template <typename Texts>
+absl::Status CheckList(absl::string_view field, const Texts& texts) {
+  if (texts.size() > kMaxListed)
+    return absl::InvalidArgumentError(absl::StrCat(field, ": expected at most ", kMaxListed, " names, found ", texts.size()));
+  for (int i = 0; i < texts.size(); ++i) {
+    if (absl::Status status = CheckText(absl::StrCat(field, "[", i, "]"), texts[i], true); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 DeviceDescription FromProto(const v1::DeviceContext& proto) {
   return {.device = proto.device(),
           .host = proto.host(),
@@ -250,8 +261,11 @@ absl::StatusOr<PartyRecord> PartyFromProto(const v1::Party& proto) {
                        .host = proto.host_id(),
                        .version = proto.version()};
   if (proto.has_worker()) {
+    if (absl::Status status = CheckList("party.worker.datasets", proto.worker().datasets()); !status.ok()) return status;
+    if (absl::Status status = CheckList("party.worker.dataset_digests", proto.worker().dataset_digests()); !status.ok()) return status;
     party.threads = proto.worker().threads();
     party.datasets.assign(proto.worker().datasets().begin(), proto.worker().datasets().end());
+    party.dataset_digests.assign(proto.worker().dataset_digests().begin(), proto.worker().dataset_digests().end());
     return party;
   }
   absl::StatusOr<BackendCaps> caps = rpc::BackendCapsFromProto(proto.agent().caps());
@@ -259,6 +273,17 @@ absl::StatusOr<PartyRecord> PartyFromProto(const v1::Party& proto) {
   party.caps = *std::move(caps);
   party.device = FromProto(proto.agent().device());
   return party;
+}
+
+v1::HostState ToProto(const HostObservation& host) {
+  v1::HostState proto;
+  if (host.load_average.has_value()) proto.set_load_average(*host.load_average);
+  if (host.steal_percent.has_value()) proto.set_steal_percent(*host.steal_percent);
+  if (host.temperature_celsius.has_value()) proto.set_temperature_celsius(*host.temperature_celsius);
+  if (host.frequency_mhz.has_value()) proto.set_frequency_mhz(*host.frequency_mhz);
+  proto.set_canary_ratio(host.canary_ratio);
+  proto.set_rejected_rounds(host.rejected_rounds);
+  return proto;
 }
 
 v1::DeviceContext ToProto(const DeviceDescription& device) {

@@ -59,6 +59,7 @@ void Put(const TaskRecord& in, pb::Task& out) {
   out.set_id(in.id);
   out.set_search(in.search);
   out.set_key(in.key);
+  out.set_shared_under(in.shared_under);
   WorkToStored(in.work, *out.mutable_work());
   out.set_state(static_cast<int>(in.state));
   out.set_attempt(in.attempt);
@@ -78,8 +79,8 @@ absl::StatusOr<TaskRecord> Get(const pb::Task& in) {
   if (in.state() < 0 || in.state() > static_cast<int>(TaskState::kCancelled)) return OutOfEnum("task state", in.state());
   absl::StatusOr<Work> work = WorkFromStored(in.work());
   if (!work.ok()) return work.status();
-  TaskRecord out = {
-      .id = in.id(), .search = in.search(), .key = in.key(), .work = *std::move(work), .state = static_cast<TaskState>(in.state())};
+  TaskRecord out = {.id = in.id(), .search = in.search(), .key = in.key(), .shared_under = in.shared_under(), .work = *std::move(work)};
+  out.state = static_cast<TaskState>(in.state());
   out.attempt = in.attempt();
   out.fencing_token = in.fencing_token();
   out.party = in.party();
@@ -189,6 +190,8 @@ void Put(const SearchRecord& in, pb::Search& out) {
   out.set_error_code(in.error_code);
   out.set_num_events(in.num_events);
   out.set_dataset_digest(in.dataset_digest);
+  out.set_supernet(in.supernet);
+  out.set_sample_set(in.sample_set);
   out.set_agent(in.agent);
   Put(in.device, *out.mutable_device());
   Put(in.caps, *out.mutable_caps());
@@ -237,6 +240,8 @@ absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
   out.error_code = in.error_code();
   out.num_events = in.num_events();
   out.dataset_digest = in.dataset_digest();
+  out.supernet = in.supernet();
+  out.sample_set = in.sample_set();
   out.agent = in.agent();
   out.device = Get(in.device());
   out.caps = Get(in.caps());
@@ -272,20 +277,37 @@ void Put(const PartyRecord& in, pb::Party& out) {
   out.set_version(in.version);
   out.set_threads(in.threads);
   for (const std::string& dataset : in.datasets) out.add_datasets(dataset);
+  for (const std::string& digest : in.dataset_digests) out.add_dataset_digests(digest);
   Put(in.device, *out.mutable_device());
   Put(in.caps, *out.mutable_caps());
+  out.set_draining(in.draining);
+  out.set_completed_tasks(in.completed_tasks);
+  out.set_failed_tasks(in.failed_tasks);
+  out.set_health(static_cast<int>(in.health));
+  out.set_slow_canaries(in.slow_canaries);
+  if (in.last_host.has_value()) HostToStored(*in.last_host, *out.mutable_last_host());
 }
+bool IsHealth(int value) { return value >= 0 && value <= static_cast<int>(DeviceHealth::kQuarantined); }
+
 PartyRecord Get(const pb::Party& in) {
-  return {.id = in.id(),
-          .agent = in.agent(),
-          .name = in.name(),
-          .instance = in.instance(),
-          .host = in.host(),
-          .version = in.version(),
-          .threads = in.threads(),
-          .datasets = {in.datasets().begin(), in.datasets().end()},
-          .device = Get(in.device()),
-          .caps = Get(in.caps())};
+  PartyRecord out = {.id = in.id(),
+                     .agent = in.agent(),
+                     .name = in.name(),
+                     .instance = in.instance(),
+                     .host = in.host(),
+                     .version = in.version(),
+                     .threads = in.threads(),
+                     .datasets = {in.datasets().begin(), in.datasets().end()},
+                     .dataset_digests = {in.dataset_digests().begin(), in.dataset_digests().end()},
+                     .device = Get(in.device()),
+                     .caps = Get(in.caps())};
+  out.draining = in.draining();
+  out.completed_tasks = in.completed_tasks();
+  out.failed_tasks = in.failed_tasks();
+  if (in.health() != 0) out.health = static_cast<DeviceHealth>(in.health());
+  out.slow_canaries = in.slow_canaries();
+  if (in.has_last_host()) out.last_host = HostFromStored(in.last_host());
+  return out;
 }
 
 void Put(const LatencyRecord& in, pb::LatencyRow& out) {
@@ -342,6 +364,7 @@ absl::StatusOr<AnyRecord> ParseRecord(absl::string_view bytes) {
     case pb::Record::kEvent:
       return Widen(Get(stored.event()));
     case pb::Record::kParty:
+      if (!IsHealth(stored.party().health())) return OutOfEnum("device health", stored.party().health());
       return AnyRecord(Get(stored.party()));
     case pb::Record::kLatency:
       return AnyRecord(Get(stored.latency()));

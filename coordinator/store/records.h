@@ -232,8 +232,9 @@ enum class TaskState : uint8_t { kReady = 0, kLeased = 1, kDone = 2, kFailed = 3
 /// A task of a search under a key that is unique in it ("round/1/evaluate/0").
 struct TaskRecord {
   uint64_t id = 0;
-  uint64_t search = 0;
+  uint64_t search = 0;  // that made it
   std::string key;
+  std::string shared_under;  // SearchRecord::supernet or sample_set of all searches that it belongs to; empty: to its own
   Work work;
   TaskState state = TaskState::kReady;
   // Of the current lease, or of the last one.
@@ -355,6 +356,9 @@ struct SearchRecord {
   std::string error_code;
   int64_t num_events = 0;
   std::string dataset_digest;
+  // What its training and its sampling are shared under: JobDigests of core/job. Empty in stores from before sharing.
+  std::string supernet;
+  std::string sample_set;
   // Set when profiling begins.
   std::string agent;
   DeviceDescription device;
@@ -386,6 +390,14 @@ struct EventRecord {
   friend bool operator==(const EventRecord&, const EventRecord&) = default;
 };
 
+/// What policy makes of a device's measurements.
+enum class DeviceHealth : uint8_t {
+  kUnknown = 1,      // has measured nothing yet
+  kHealthy = 2,      // its canary kernel ran as fast as ever
+  kThrottled = 3,    // it did not, the last time
+  kQuarantined = 4,  // nor several times before, in a row
+};
+
 struct PartyRecord {
   uint64_t id = 0;
   bool agent = false;
@@ -393,10 +405,18 @@ struct PartyRecord {
   std::string instance;
   std::string host;
   std::string version;
-  int threads = 0;                    // of a worker
-  std::vector<std::string> datasets;  // of a worker
-  DeviceDescription device;           // of an agent
-  BackendCaps caps;                   // of an agent
+  int threads = 0;                           // of a worker
+  std::vector<std::string> datasets;         // of a worker: names below its data root
+  std::vector<std::string> dataset_digests;  // of a worker: of those that it has read so far
+  DeviceDescription device;                  // of an agent
+  BackendCaps caps;                          // of an agent
+  // What it did and what was decided about it: kept when a new instance registers.
+  bool draining = false;  // gets no new work
+  int64_t completed_tasks = 0;
+  int64_t failed_tasks = 0;
+  DeviceHealth health = DeviceHealth::kUnknown;  // of an agent
+  int slow_canaries = 0;                         // measuring tasks in a row whose canary was slow
+  std::optional<HostObservation> last_host;      // of an agent's last measurement
   friend bool operator==(const PartyRecord&, const PartyRecord&) = default;
 };
 

@@ -229,6 +229,9 @@ VerifyOutcome Get(const pb::VerifyOutcome& in) {
 std::string GenesToStored(const Architecture& architecture) { return std::string(architecture.genes.begin(), architecture.genes.end()); }
 Architecture GenesFromStored(const std::string& genes) { return {.genes = std::vector<uint8_t>(genes.begin(), genes.end())}; }
 
+void HostToStored(const HostObservation& host, pb::HostObservation& out) { Put(host, out); }
+HostObservation HostFromStored(const pb::HostObservation& stored) { return Get(stored); }
+
 void ScoreToStored(const Score& score, pb::Score& out) {
   out.set_correct(score.correct);
   out.set_images(score.images);

@@ -19,6 +19,9 @@ absl::StatusOr<Outcome> OutcomeFromStored(const store::v1::Outcome& stored);
 void RoundToStored(const RecordedRound& round, store::v1::RecordedRound& out);
 RecordedRound RoundFromStored(const store::v1::RecordedRound& stored);
 
+void HostToStored(const HostObservation& host, store::v1::HostObservation& out);
+HostObservation HostFromStored(const store::v1::HostObservation& stored);
+
 void ScoreToStored(const Score& score, store::v1::Score& out);
 Score ScoreFromStored(const store::v1::Score& stored);
 

@@ -121,6 +121,21 @@ void CheckBudget(const BudgetSpec& budget, Checker& check) {
   check.Range<int64_t>("budget.max_evaluations", budget.max_evaluations, 0, 1000000000);
 }
 
+std::string Exact(double value) { return absl::StrFormat("%.17g", value); }
+
+/// What training is a function of, beside space and seed.
+void AddRecipe(const SearchJob& job, DigestBuilder& digest) {
+  digest.Add(job.dataset.name).Add(Name(job.dataset.format)).Add(job.dataset.directory).Add(job.dataset.validation_images);
+  const TrainingSpec& t = job.training;
+  digest.Add(t.steps).Add(t.batch_size).Add(Exact(t.learning_rate)).Add(Exact(t.weight_decay));
+  digest.Add(Exact(t.label_smoothing)).Add(Exact(t.warmup)).Add(Exact(t.clip_norm)).Add(static_cast<int64_t>(t.phases.size()));
+  for (const TrainingPhase& phase : t.phases) digest.Add(Exact(phase.until)).Add(Name(phase.sampling));
+}
+
+void AddSampling(const SearchJob& job, DigestBuilder& digest) {
+  digest.Add(job.sampling.networks).Add(job.sampling.validation_images).Add(job.sampling.calibration_images);
+}
+
 }  // namespace
 
 absl::string_view Name(DatasetFormat format) { return kFormats.at(static_cast<size_t>(format)); }
@@ -151,34 +166,39 @@ void ValidateDatasetSpec(const DatasetSpec& dataset, FieldViolations& violations
   CheckDataset(dataset, check);
 }
 
-Digest JobDigest(const SearchJob& job) {
-  const auto real = [](double value) { return absl::StrFormat("%.17g", value); };
-  DigestBuilder digest;
+JobDigests DigestsOf(const SearchJob& job) {
   const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
-  digest.Add(space.ok() ? space->digest() : Digest{});
-  digest.Add(job.name).Add(static_cast<int64_t>(job.seed)).Add(job.dataset.name).Add(Name(job.dataset.format)).Add(job.dataset.directory);
-  digest.Add(job.dataset.validation_images);
-  const TrainingSpec& t = job.training;
-  digest.Add(t.steps)
-      .Add(t.batch_size)
-      .Add(real(t.learning_rate))
-      .Add(real(t.weight_decay))
-      .Add(real(t.label_smoothing))
-      .Add(real(t.warmup));
-  digest.Add(real(t.clip_norm)).Add(static_cast<int64_t>(t.phases.size()));
-  for (const TrainingPhase& phase : t.phases) digest.Add(real(phase.until)).Add(Name(phase.sampling));
-  digest.Add(job.sampling.networks).Add(job.sampling.validation_images).Add(job.sampling.calibration_images);
+  const Digest space_digest = space.ok() ? space->digest() : Digest{};
+  JobDigests digests;
+
+  DigestBuilder digest;
+  digest.Add(space_digest).Add(job.name).Add(static_cast<int64_t>(job.seed));
+  AddRecipe(job, digest);
+  AddSampling(job, digest);
   const EvolutionSpec& e = job.evolution;
   digest.Add(e.rounds).Add(e.evaluations_per_round).Add(e.population).Add(e.surrogate_evaluations).Add(e.window);
-  digest.Add(job.fine_tune.members).Add(job.fine_tune.steps).Add(real(job.fine_tune.learning_rate));
+  digest.Add(job.fine_tune.members).Add(job.fine_tune.steps).Add(Exact(job.fine_tune.learning_rate));
   const MeasureSpec& m = job.measure;
   digest.Add(m.rounds).Add(m.max_rounds).Add(m.calibration_networks).Add(m.held_out_networks);
-  digest.Add(job.target.device).Add(job.target.backend).Add(Name(job.target.statistic)).Add(real(job.target.limits.latency_ms));
+  digest.Add(job.target.device).Add(job.target.backend).Add(Name(job.target.statistic)).Add(Exact(job.target.limits.latency_ms));
   digest.Add(job.target.limits.size_bytes).Add(job.target.limits.peak_memory_bytes).Add(job.references);
   // Jobs without a budget keep the digest that they had before there were budgets.
   const BudgetSpec& b = job.budget;
-  if (b != BudgetSpec{}) digest.Add("budget").Add(real(b.max_wall_seconds)).Add(real(b.max_device_seconds)).Add(b.max_evaluations);
-  return digest.Build();
+  if (b != BudgetSpec{}) digest.Add("budget").Add(Exact(b.max_wall_seconds)).Add(Exact(b.max_device_seconds)).Add(b.max_evaluations);
+  digests.job = digest.Build();
+
+  DigestBuilder supernet;
+  supernet.Add("supernet").Add(space_digest).Add(static_cast<int64_t>(job.seed));
+  AddRecipe(job, supernet);
+  digests.supernet = supernet.Build();
+
+  DigestBuilder samples;
+  samples.Add("samples").Add(digests.supernet);
+  AddSampling(job, samples);
+  digests.samples = samples.Build();
+  return digests;
 }
+
+Digest JobDigest(const SearchJob& job) { return DigestsOf(job).job; }
 
 }  // namespace hanas

@@ -93,7 +93,9 @@ enum class LatencyStatistic : uint8_t { kP50 = 0, kP90 = 1, kP99 = 2 };
 absl::string_view Name(LatencyStatistic statistic);  // "p50", "p90", "p99"
 absl::StatusOr<LatencyStatistic> LatencyStatisticFromName(absl::string_view name);
 
-/// A kind of device, its runtime, and what a network may cost there. `device` selects by name; "local" is the agent of this machine.
+/// A device, its runtime, and what a network may cost there. `device` is the name of an agent ("local" is that of this machine), else a
+/// kind of device as agents describe theirs, else a class that the coordinator lists ("class-0123456789ab"): then one of them is taken, and
+/// whole networks are measured on that one.
 struct TargetSpec {
   std::string device = "local";
   std::string backend = "xnnpack";
@@ -131,7 +133,16 @@ void ValidateSearchJob(const SearchJob& job, FieldViolations& violations);
 void ValidateTrainingSpec(const TrainingSpec& training, FieldViolations& violations);
 void ValidateDatasetSpec(const DatasetSpec& dataset, FieldViolations& violations);
 
-/// Of everything that changes the search; equal jobs have equal digests.
+/// What jobs are told apart by.
+struct JobDigests {
+  Digest job;       // of everything that changes the search
+  Digest supernet;  // of space, data set, training and seed: searches with equal ones train the same supernet, whatever their targets
+  Digest samples;   // of the supernet and of sampling: they evaluate the same networks for their first predictor
+};
+/// Costs the making of a search space.
+JobDigests DigestsOf(const SearchJob& job);
+
+/// DigestsOf(job).job.
 Digest JobDigest(const SearchJob& job);
 
 }  // namespace hanas

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "core/base/error_reason.h"
 #include "core/bound/bound_model.h"
 #include "core/lowering/lowering.h"
@@ -20,6 +21,7 @@
 #include "export/bound_model_file.h"
 #include "export/image_pack.h"
 #include "profiler-agent/measure/agreement.h"
+#include "profiler-agent/measure/clock.h"
 #include "profiler-agent/measure/measure.h"
 #include "profiler-agent/runtime/onnxruntime/onnx_network.h"
 #include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
@@ -83,10 +85,24 @@ class Job {
 
   absl::Status Emit(const agent::ChildRecord& record) const { return emit_(record.SerializeAsString()); }
   absl::Status EmitRound(const Round& round, size_t count, int rounds);
-  absl::Status EmitProgress(int64_t done, int64_t total, absl::string_view note) const;
+  absl::Status EmitProgress(int64_t done, int64_t total, absl::string_view note);
   absl::Status EmitResult(const v1::CompleteTaskRequest& result) const;
 
   MeasureEnvironment Environment();
+
+  /// Waits for the host to cool down, and says so: the coordinator shows it (coordinator/app/farm_view.h).
+  class CoolDown : public Sleeper {
+   public:
+    explicit CoolDown(Job* job) : job_(job) {}
+    void Sleep(absl::Duration duration) override {
+      const std::string note = absl::StrCat("cooling down for ", absl::FormatDuration(duration));
+      job_->EmitProgress(job_->last_done_, job_->last_total_, note).IgnoreError();  // a parent that is gone shows at the next result
+      SystemSleeper().Sleep(duration);
+    }
+
+   private:
+    Job* job_;
+  };
 
   const agent::ChildRequest& request_;
   EmitRecord emit_;
@@ -95,6 +111,9 @@ class Job {
   std::unique_ptr<OperatorInstance> canary_;
   std::optional<Lowering> lowering_;  // of the last space
   int64_t rows_done_ = 0;
+  int64_t last_done_ = 0;  // progress as it was said last
+  int64_t last_total_ = 0;
+  CoolDown cool_down_{this};
 };
 
 MeasureOptions OptionsOf(int rounds, int max_rounds, uint64_t seed) {
@@ -180,6 +199,7 @@ MeasureEnvironment Job::Environment() {
   MeasureEnvironment environment;
   environment.host = &probe_;
   environment.canary = canary_.get();
+  environment.sleeper = &cool_down_;
   return environment;
 }
 
@@ -201,7 +221,9 @@ absl::Status Job::EmitRound(const Round& round, size_t count, int rounds) {
   return EmitProgress(std::min(rows_done_, total), total, absl::StrCat("round ", round.round + 1));
 }
 
-absl::Status Job::EmitProgress(int64_t done, int64_t total, absl::string_view note) const {
+absl::Status Job::EmitProgress(int64_t done, int64_t total, absl::string_view note) {
+  last_done_ = done;
+  last_total_ = total;
   agent::ChildRecord record;
   record.mutable_progress()->set_done(done);
   record.mutable_progress()->set_total(total);

@@ -64,7 +64,7 @@ class AppHarness {
   }
 
   uint64_t AddWorker(const std::string& name, const std::string& instance, const std::string& host = "host") {
-    return app_->Register({.name = name, .instance = instance, .host = host})->id;
+    return app_->Register({.name = name, .instance = instance, .host = host, .datasets = {"fake"}})->id;
   }
   uint64_t AddAgent(const std::string& instance, const std::string& host = "host") {
     return app_

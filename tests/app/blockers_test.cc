@@ -3,6 +3,8 @@
 
 #include "coordinator/app/blockers.h"
 
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,21 +32,18 @@ class BlockersTest : public testing::Test {
     AddTask(11, 1, MeasureNetworksWork{}, "measure/0");
     AddTask(12, 1, EvaluateWork{}, "sample/0");
     AddParty({.id = 2, .agent = true, .name = "local", .host = "board"});
-    AddParty({.id = 3, .name = "worker", .host = "server"});
+    AddParty({.id = 3, .name = "worker", .host = "server", .datasets = {"fake"}});
   }
   void AddTask(uint64_t id, uint64_t search, Work work, const std::string& key) {
     state_.tasks[id] = {.id = id, .search = search, .key = key, .work = std::move(work)};
     state_.searches[search].tasks[key] = id;
     state_.searches[search].tasks_in_order.push_back(id);
   }
-  void AddParty(PartyRecord party) {
-    live_.parties[party.id] = kNow;
-    state_.parties[party.id] = std::move(party);
-  }
+  void AddParty(PartyRecord party) { state_.parties[party.id] = std::move(party); }
   void Grant(uint64_t task, uint64_t party, bool paused = false) {
     state_.tasks.at(task).state = TaskState::kLeased;
     state_.tasks.at(task).party = party;
-    live_.leases[task] = {.deadline = kNow + absl::Seconds(15), .paused = paused};
+    if (paused) paused_.insert(task);
   }
   void Only(uint64_t task) {
     for (auto& [id, other] : state_.tasks) {
@@ -58,11 +57,18 @@ class BlockersTest : public testing::Test {
     other.record = {.id = 9, .phase = SearchPhase::kSampling, .agent = "local"};
     AddTask(task, 9, std::move(work), "other/0");
   }
-  std::vector<Blocker> Blockers() const { return BlockersOf(state_, live_, kNow, state_.searches.at(1)); }
+  std::vector<Blocker> Blockers() const {
+    Scheduler scheduler(&state_, absl::Seconds(15));
+    scheduler.Rebuild(kNow);
+    for (const uint64_t party : silent_) scheduler.Heard(party, kNow - absl::Seconds(61));
+    for (const uint64_t task : paused_) scheduler.Renew(task, {.paused = true}, kNow);
+    return BlockersOf(state_, scheduler, kNow, state_.searches.at(1));
+  }
   SearchRecord& record() { return state_.searches[1].record; }
 
   State state_;
-  LiveState live_;
+  std::set<uint64_t> silent_;  // parties
+  std::set<uint64_t> paused_;  // leased tasks
 };
 
 testing::Matcher<Blocker> Is(BlockerCode code, const std::string& text, const std::string& resource = "") {
@@ -87,12 +93,13 @@ TEST_F(BlockersTest, NoDevice) {
   state_.parties.erase(2);
   record() = {.id = 1, .phase = SearchPhase::kPending};
   state_.tasks.clear();
+  state_.searches[1].tasks.clear();
   state_.searches[1].tasks_in_order.clear();
   EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoDevice, "no device named \"local\" is registered: start hanas-profiler-agent")));
 }
 
 TEST_F(BlockersTest, DeviceIsSilent) {
-  live_.parties[2] = kNow - absl::Seconds(61);
+  silent_ = {2};
   EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDeviceOffline, "is silent", "devices/2")));
 }
 
@@ -121,7 +128,7 @@ TEST_F(BlockersTest, NoWorker) {
 }
 
 TEST_F(BlockersTest, WorkersAreSilent) {
-  live_.parties[3] = kNow - absl::Seconds(61);
+  silent_ = {3};
   EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoWorker, "none of the 1 registered workers is heard")));
 }
 
@@ -138,6 +145,12 @@ TEST_F(BlockersTest, NoWorkerHasTheData) {
   EXPECT_THAT(Blockers(), IsEmpty());
 }
 
+TEST_F(BlockersTest, EverybodyDrains) {
+  state_.parties[2].draining = state_.parties[3].draining = true;
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDeviceBusy, "\"local\" drains", "devices/2"),
+                                      Is(BlockerCode::kNoWorker, "all workers that could take it drain")));
+}
+
 TEST_F(BlockersTest, HostsOfFreeWorkersMeasure) {
   Only(12);
   state_.parties[3].host = "board";
@@ -148,6 +161,9 @@ TEST_F(BlockersTest, HostsOfFreeWorkersMeasure) {
 
 TEST_F(BlockersTest, ItsWorkerPauses) {
   Only(12);
+  state_.parties[3].host = "board";
+  AddOther(21, MeasureNetworksWork{});
+  Grant(21, 2);
   Grant(12, 3, /*paused=*/true);
   EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kHostMeasures, "sample/0 pauses", "workers/3")));
 }

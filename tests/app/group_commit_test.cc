@@ -141,7 +141,7 @@ TEST_F(GatedAppTest, RepeatedRequestIsAnsweredWhenTheFirstOneIsSynced) {
 }
 
 TEST_F(GatedAppTest, FailedWriteLeavesNothingBehindInMemory) {
-  const uint64_t worker = app_->Register({.name = "w", .instance = "1", .host = "h"})->id;
+  const uint64_t worker = app_->Register({.name = "w", .instance = "1", .host = "h", .datasets = {"fake"}})->id;
   gated_.Shut();
   std::vector<std::thread> threads;
   std::vector<absl::Status> results(8);
@@ -237,7 +237,9 @@ TEST(DrivingTest, RenewalsDoNotWaitForAStepThatComputes) {
   }
   ASSERT_TRUE(held.has_value());
   ASSERT_EQ(held->task.search, search);
-  const uint64_t second = harness.app().CreateSearch("second", "spec", job)->record.id;
+  SearchJob unrelated = job;
+  unrelated.seed = 99;  // another supernet, so that it does not wait for the task that is held
+  const uint64_t second = harness.app().CreateSearch("second", "spec", unrelated)->record.id;
   const auto sampled = [&] {
     const std::optional<TaskSnapshot> fit = FindTask(harness.app(), second, "sample/predictor");
     return fit.has_value() && fit->task.state == TaskState::kDone;

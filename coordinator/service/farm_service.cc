@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "coordinator/service/paging.h"
+#include "coordinator/service/services.h"
+#include "coordinator/service/task_convert.h"
+#include "proto/hanas/v1/farm.grpc.pb.h"
+#include "rpc/convert/device.h"
+#include "rpc/status.h"
+
+namespace hanas::coordinator {
+namespace {
+
+v1::Worker::State WorkerStateOf(PartyActivity activity) {
+  switch (activity) {
+    case PartyActivity::kOffline:
+      return v1::Worker::OFFLINE;
+    case PartyActivity::kIdle:
+      return v1::Worker::IDLE;
+    case PartyActivity::kWaiting:
+      return v1::Worker::WAITING;
+    case PartyActivity::kBusy:
+    case PartyActivity::kCooling:
+      return v1::Worker::WORKING;
+  }
+  return v1::Worker::STATE_UNSPECIFIED;
+}
+
+v1::Device::State DeviceStateOf(PartyActivity activity) {
+  switch (activity) {
+    case PartyActivity::kOffline:
+      return v1::Device::OFFLINE;
+    case PartyActivity::kIdle:
+      return v1::Device::IDLE;
+    case PartyActivity::kCooling:
+      return v1::Device::COOLING;
+    case PartyActivity::kBusy:
+    case PartyActivity::kWaiting:
+      return v1::Device::MEASURING;
+  }
+  return v1::Device::STATE_UNSPECIFIED;
+}
+
+/// What workers and devices have in common.
+template <typename Proto>
+void FillCommon(const PartySnapshot& party, Proto& out) {
+  out.set_name(PartyName(party.record));
+  out.set_display_name(party.record.name);
+  out.set_host_id(party.record.host);
+  out.set_version(party.record.version);
+  if (party.task != 0) out.set_task(absl::StrCat("tasks/", party.task));
+  if (party.search != 0) out.set_search(absl::StrCat("searches/", party.search));
+  out.set_silent_seconds(absl::ToDoubleSeconds(party.silent));
+  out.set_draining(party.record.draining);
+  out.set_completed_tasks(party.record.completed_tasks);
+  out.set_failed_tasks(party.record.failed_tasks);
+}
+
+void Fill(const PartySnapshot& party, v1::Worker& out) {
+  FillCommon(party, out);
+  out.set_state(WorkerStateOf(party.activity));
+  out.mutable_info()->set_threads(party.record.threads);
+  for (const std::string& dataset : party.record.datasets) out.mutable_info()->add_datasets(dataset);
+  for (const std::string& digest : party.record.dataset_digests) out.mutable_info()->add_dataset_digests(digest);
+}
+
+void Fill(const PartySnapshot& party, v1::Device& out) {
+  FillCommon(party, out);
+  out.set_state(DeviceStateOf(party.activity));
+  out.set_health(static_cast<v1::Device::Health>(party.record.health));
+  *out.mutable_info()->mutable_device() = ToProto(party.record.device);
+  *out.mutable_info()->mutable_caps() = rpc::ToProto(party.record.caps);
+  out.set_device_class(DeviceClassName(party.device_class));
+  out.set_table_rows(party.table_rows);
+  if (party.record.last_host.has_value()) *out.mutable_last_host_state() = ToProto(*party.record.last_host);
+}
+
+class FarmServiceImpl final : public v1::FarmService::CallbackService {
+ public:
+  explicit FarmServiceImpl(App* app) : app_(app) {}
+
+  grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* context, const v1::ListWorkersRequest* request,
+                                        v1::ListWorkersResponse* response) override {
+    return Finish(context, List(/*agents=*/false, "workers", *request, *response, [&] { return response->add_workers(); }));
+  }
+
+  grpc::ServerUnaryReactor* ListDevices(grpc::CallbackServerContext* context, const v1::ListDevicesRequest* request,
+                                        v1::ListDevicesResponse* response) override {
+    return Finish(context, List(/*agents=*/true, "devices", *request, *response, [&] { return response->add_devices(); }));
+  }
+
+  grpc::ServerUnaryReactor* SetDrain(grpc::CallbackServerContext* context, const v1::SetDrainRequest* request,
+                                     v1::SetDrainResponse*) override {
+    const absl::StatusOr<uint64_t> id = PartyIdFromName(request->name());
+    if (!id.ok()) return Finish(context, id.status());
+    const bool agent = absl::StartsWith(request->name(), "devices/");
+    return Finish(context, app_->SetDrain(agent, *id, request->drain()));
+  }
+
+ private:
+  static grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context, const absl::Status& status) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(rpc::ToGrpcStatus(status));
+    return reactor;
+  }
+
+  template <typename Request, typename Response, typename Add>
+  absl::Status List(bool agents, absl::string_view query, const Request& request, Response& response, const Add& add) {
+    const absl::StatusOr<Page> page = ParsePage(request.page_size(), request.page_token(), query);
+    if (!page.ok()) return page.status();
+    const absl::StatusOr<std::vector<PartySnapshot>> parties = app_->ListParties(agents, page->after, page->size + 1);
+    if (!parties.ok()) return parties.status();
+    for (size_t i = 0; i < parties->size() && i < page->size; ++i) Fill((*parties)[i], *add());
+    if (parties->size() > page->size) response.set_next_page_token(PageToken(query, (*parties)[page->size - 1].record.id));
+    return absl::OkStatus();
+  }
+
+  App* const app_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> CreateFarmService(App* app) { return std::make_unique<FarmServiceImpl>(app); }
+
+}  // namespace hanas::coordinator
