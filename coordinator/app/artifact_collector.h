@@ -20,7 +20,7 @@ struct CollectorOptions {
   // Equal work has equal bytes: a worker may have been told that the checkpoint it brings is stored already, and name it only when a
   // coordinator that was away is back. Longer than workers wait for that (rpc/task_loop.h, max_outage).
   absl::Duration replaced_grace = absl::Minutes(20);
-  absl::Duration interval = absl::Minutes(10);    // between looks, when nothing lost a reference
+  absl::Duration interval = absl::Minutes(10);  // between looks, when nothing lost a reference
 };
 
 /// Who needs an artifact.
