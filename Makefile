@@ -12,7 +12,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help root demo test lint format asan bench compose-check shell agent-only clean
+.PHONY: help root demo test fault lint format asan bench compose-check shell agent-only clean
 
 help: ## Lists these commands
 	@echo "HA-NAS. Times are for two cores; 'first' is a machine that has never built it."
@@ -41,6 +41,14 @@ test: root ## Builds everything and runs every test (first: 30 min; then 5 min)
 	$(call announce,"Tests (5 min)")
 	@$(ROOT) run ctest --preset dev $(TEST_ARGS)
 	$(call announce,"All tests passed")
+
+fault: root ## Kills and stops processes under load in the long form: 100 kills of the coordinator (after a build: 5 min)
+	$(call announce,"Configure (seconds)")
+	@$(ROOT) run cmake --preset dev --log-level=WARNING
+	$(call announce,"Build everything (first time 20 min; then seconds)")
+	@$(ROOT) run cmake --build --preset dev
+	$(call announce,"Fault tests (5 min)")
+	@$(ROOT) run ctest --preset fault --verbose $(TEST_ARGS)
 
 asan: root ## Unit and contract tests under AddressSanitizer and UBSan, without the worker (first: 15 min)
 	$(call announce,"Configure (seconds)")
