@@ -65,7 +65,7 @@ absl::StatusOr<v1::ArtifactRef> ArtifactClient::Upload(absl::string_view bytes) 
     if (absl::IsAborted(status) && ++restarts <= 3) return absl::UnavailableError(status.message());
     return status;
   };
-  if (absl::Status status = RetryUnavailable(policy_, *clock_, attempt, cancelled_); !status.ok()) return status;
+  if (absl::Status status = RetryTemporary(policy_, *clock_, attempt, cancelled_); !status.ok()) return status;
   return artifact;
 }
 
@@ -147,7 +147,7 @@ absl::Status ArtifactClient::DownloadInto(const v1::ArtifactRef& artifact, absl:
     const absl::Status finished = FromGrpcStatus(reader->Finish());
     return status.ok() ? finished : status;
   };
-  if (absl::Status status = RetryUnavailable(policy_, *clock_, attempt, cancelled_); !status.ok()) {
+  if (absl::Status status = RetryTemporary(policy_, *clock_, attempt, cancelled_); !status.ok()) {
     return absl::Status(status.code(), absl::StrCat("downloading artifact ", artifact.sha256(), ": ", status.message()));
   }
   if (received != artifact.size_bytes()) {

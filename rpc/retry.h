@@ -13,7 +13,11 @@
 
 namespace hanas::rpc {
 
-/// Exponential back-off with jitter. Only UNAVAILABLE is retried (AIP-194): every other status is an answer.
+/// Whether the same call may well succeed a little later: UNAVAILABLE (AIP-194), and a disk that is full over there. Every other status is
+/// an answer.
+bool IsTemporary(const absl::Status& status);
+
+/// Exponential back-off with jitter.
 struct RetryPolicy {
   absl::Duration initial_backoff = absl::Milliseconds(100);
   absl::Duration max_backoff = absl::Seconds(2);
@@ -37,10 +41,10 @@ class Backoff {
   absl::Duration next_;
 };
 
-/// Calls `attempt` until it returns anything but UNAVAILABLE, `cancelled` (asked before each wait; may be empty) answers true, or the next
+/// Calls `attempt` until what it returns is not temporary, `cancelled` (asked before each wait; may be empty) answers true, or the next
 /// wait would end after policy.give_up_after. Returns the last status; on giving up its message says for how long it was tried.
-absl::Status RetryUnavailable(const RetryPolicy& policy, Clock& clock, absl::FunctionRef<absl::Status()> attempt,
-                              const std::function<bool()>& cancelled = nullptr);
+absl::Status RetryTemporary(const RetryPolicy& policy, Clock& clock, absl::FunctionRef<absl::Status()> attempt,
+                            const std::function<bool()>& cancelled = nullptr);
 
 }  // namespace hanas::rpc
 

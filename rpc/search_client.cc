@@ -257,7 +257,7 @@ absl::Status SearchClient::DownloadArtifact(absl::string_view sha256, const std:
                                             const std::function<bool()>& cancelled) {
   if (absl::Status status = CheckSha256Hex(sha256); !status.ok()) return status;
   if (HasDigest(path, sha256)) return absl::OkStatus();
-  return RetryUnavailable(retry, SystemClock(), [&] { return DownloadOnce(sha256, path, cancelled); }, cancelled);
+  return RetryTemporary(retry, SystemClock(), [&] { return DownloadOnce(sha256, path, cancelled); }, cancelled);
 }
 
 void SearchClient::StopWatching() {

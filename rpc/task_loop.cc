@@ -35,10 +35,8 @@ std::string KindOf(const v1::Task& task) {
   return field == nullptr ? std::string(telemetry::kOtherLabel) : std::string(field->name());
 }
 
-/// The coordinator did not answer, or not for itself.
-bool IsOutage(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
-}
+/// The coordinator did not answer, or not for itself, or cannot store what we say for now.
+bool IsOutage(const absl::Status& status) { return IsTemporary(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status); }
 
 bool IsUnknownParty(const absl::Status& status) { return HasReason(status, kUnknownParty); }
 
@@ -435,7 +433,7 @@ void TaskLoop::Deliver(RunningTask& running, absl::StatusOr<v1::CompleteTaskRequ
       why = WithReason(absl::InternalError(absl::StrCat("the coordinator refused the result: ", delivered.message())), kResultRefused);
       delivered = Fail(running, why);
     }
-  } else if (absl::IsCancelled(why) && running.told_to_stop()) {
+  } else if ((absl::IsCancelled(why) || IsTemporary(why)) && running.told_to_stop()) {  // an upload, say, that was cut short
     result = "handed_back";
     delivered = Fail(running, WithReason(why, kHandedBack));
   } else {

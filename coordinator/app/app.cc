@@ -152,6 +152,8 @@ void App::Publish(std::vector<PendingChange>& group, const absl::Status& written
   std::vector<std::shared_ptr<const std::function<void()>>> notified;
   {
     absl::MutexLock lock(&mutex_);
+    const bool wrote = std::any_of(group.begin(), group.end(), [](const PendingChange& change) { return !change.update.empty(); });
+    if (wrote) written_ = written;
     if (written.ok()) {
       std::set<uint64_t> searches;
       for (PendingChange& change : group) {
@@ -193,6 +195,11 @@ PhaseRecord App::LiveProgress(const SearchState& search) {
 
 SearchSnapshot App::Snapshot(const SearchState& search) {
   SearchSnapshot snapshot = {.record = search.record, .blockers = BlockersOf(state_, scheduler_, clock_->Monotonic(), search), .note = ""};
+  for (const absl::Status& status : {written_, artifacts_->written()}) {
+    if (IsTerminal(search.record.phase) || !HasReason(status, kDiskFull)) continue;
+    snapshot.blockers.insert(snapshot.blockers.begin(), DiskBlocker(status));
+    break;
+  }
   snapshot.forecast = search.record.forecast.value_or(CountsOf(*search.job));
   if (!IsTerminal(search.record.phase) && !snapshot.record.phases.empty()) snapshot.record.phases.back() = LiveProgress(search);
   snapshot.spent = SpentBy(search);

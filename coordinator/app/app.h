@@ -286,6 +286,7 @@ class App {
   std::map<uint64_t, absl::Duration> phase_started_
       ABSL_GUARDED_BY(mutex_);                                   // since when the current phase's seconds are not in its record
   absl::Status broken_ ABSL_GUARDED_BY(mutex_);                  // why the state could not be read back
+  absl::Status written_ ABSL_GUARDED_BY(mutex_);                 // how the last write ended
   int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;               // times that it was read back
   std::vector<AnyUpdate> behind_ ABSL_GUARDED_BY(mutex_);        // what driven_ lacks of state_
   std::set<uint64_t> due_ ABSL_GUARDED_BY(mutex_);               // searches that changed since the last RunOnce

@@ -119,8 +119,15 @@ std::optional<Blocker> WorkerBlocker(const State& state, const Scheduler& schedu
 
 absl::string_view Name(BlockerCode code) {
   static constexpr absl::string_view kNames[] = {"NO_DEVICE",    "DEVICE_OFFLINE", "DEVICE_BUSY", "NO_WORKER", "WORKERS_BUSY",
-                                                 "DATA_MISSING", "HOST_MEASURES",  "PAUSED",      "RETRYING"};
+                                                 "DATA_MISSING", "HOST_MEASURES",  "PAUSED",      "RETRYING",  "DISK_FULL"};
   return kNames[static_cast<size_t>(code)];
+}
+
+Blocker DiskBlocker(const absl::Status& status) {
+  return {BlockerCode::kDiskFull,
+          absl::StrCat("the coordinator's disk is full; what is done is kept by who did it, and goes on when there is room. ",
+                       status.message()),
+          ""};
 }
 
 std::vector<Blocker> BlockersOf(const State& state, const Scheduler& scheduler, absl::Duration now, const SearchState& search) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "coordinator/app/scheduler.h"
@@ -23,6 +24,7 @@ enum class BlockerCode : uint8_t {
   kHostMeasures = 6,   // the workers that could go on pause, because something measures on their hosts
   kPaused = 7,         // by a user
   kRetrying = 8,       // a task has failed and is tried again
+  kDiskFull = 9,       // the coordinator cannot store what workers and devices bring
 };
 absl::string_view Name(BlockerCode code);  // "NO_DEVICE"
 
@@ -31,6 +33,9 @@ struct Blocker {
   std::string text;      // one sentence for people: what it waits for, and what to do
   std::string resource;  // "devices/7", "workers/3", "tasks/12"; may be empty
 };
+
+/// Of a status of the stores that says so (kDiskFull): what to do about a disk that is full.
+Blocker DiskBlocker(const absl::Status& status);
 
 /// Empty while something of the search is being worked on, is about to be, or the search is over. Pure. O(tasks of the search + parties +
 /// leases).

@@ -70,6 +70,7 @@ void Scheduler::Rebuild(absl::Duration now) {
   }
   for (const auto& [id, search] : state_.searches) FollowSearch(id);
   for (const auto& [id, task] : state_.tasks) FollowTask(id, now);
+  for (auto& [id, lease] : leases_) lease.progressed = true;
 }
 
 void Scheduler::Follow(const Changes& changes, absl::Duration now) {

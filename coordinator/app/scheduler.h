@@ -64,8 +64,8 @@ struct LiveLease {
   absl::Duration deadline;
   absl::Duration progressed_at;  // or was told to pause
   std::optional<absl::Duration> told_to_stop_at;
-  bool progressed = false;
-  bool paused = false;  // the holder stopped at a step boundary, as told
+  bool progressed = false;  // or was granted before the state was read from the store, so that nobody knows
+  bool paused = false;      // the holder stopped at a step boundary, as told
   int64_t done = 0;
   int64_t total = 0;
   std::string note;

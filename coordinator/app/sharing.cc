@@ -93,7 +93,6 @@ void ReopenShared(State& state, const SearchState& search, SearchPhase entered, 
     if (task.shared_under.empty() || !closed || PhaseOfTask(key) != entered) continue;
     task.state = TaskState::kReady;
     task.failures = 0;
-    task.fenced_without_progress = 0;
     task.error.clear();
     task.error_code.clear();
     changes.tasks.insert(id);

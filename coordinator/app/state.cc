@@ -92,7 +92,8 @@ class Loader {
   absl::Status Take(const RecordKey& key, LatencyRecord&& record) {
     const absl::StatusOr<OpKey> op = OpKeyFromString(record.key);
     if (!op.ok()) return Broken(op.status().message());
-    return state_.tables[Digest{key.parent, key.sequence}].Insert(*op, record.row);
+    const absl::Status status = state_.tables[Digest{key.parent, key.sequence}].Insert(*op, record.row);
+    return status.ok() ? status : Broken(absl::StrCat("the latency of \"", record.key, "\" is damaged: ", status.message()));
   }
 
   State& state_;

@@ -180,7 +180,6 @@ void ResumeSearchUpdate::Apply(State& state, Changes& changes) const {
     if (!again) continue;
     task.state = TaskState::kReady;
     task.failures = 0;
-    task.fenced_without_progress = 0;
     changes.tasks.insert(id);
     ++num_tasks;
   }
@@ -236,12 +235,10 @@ void RegisterPartyUpdate::Apply(State& state, Changes& changes) const {
       if (task.state != TaskState::kLeased || task.party != id) continue;
       const bool moved = std::find(progressed.begin(), progressed.end(), task_id) != progressed.end();
       task.state = TaskState::kReady;
-      task.fenced_without_progress = moved ? 0 : task.fenced_without_progress + 1;
-      if (task.fenced_without_progress >= kMaxFencedWithoutProgress) {
-        task.fenced_without_progress = 0;
+      if (!moved) {
         CountFailure(task, "HOLDER_RESTARTED",
-                     absl::StrCat("the process of ", party.name, " was replaced ", kMaxFencedWithoutProgress,
-                                  " times before it made progress on ", task.key));
+                     absl::StrCat("the process of ", party.name, " died, or was killed, before it made progress on ", task.key,
+                                  "; its log, or the system's, says why (memory?)"));
       }
       changes.tasks.insert(task_id);
     }
@@ -339,7 +336,6 @@ void CompleteTaskUpdate::Apply(State& state, Changes& changes) const {
       work.initial = trained->checkpoint;
       work.from_step = trained->step;
       task.partial_seconds += trained->seconds;
-      task.fenced_without_progress = 0;
       task.state = TaskState::kReady;
       return;
     }

@@ -22,8 +22,6 @@ namespace hanas::coordinator {
 
 /// Failures after which a task, and with it its search, has failed.
 inline constexpr int kMaxFailures = 3;
-/// Times that a holder's process may be replaced before the task gets anywhere, until it counts as the task's fault.
-inline constexpr int kMaxFencedWithoutProgress = 10;
 
 struct CreateSearchUpdate {
   std::string request_id;
@@ -78,7 +76,7 @@ struct FinishSearchUpdate {
 /// party did and what was decided about it (records.h) stays.
 struct RegisterPartyUpdate {
   PartyRecord party;
-  std::vector<uint64_t> progressed;  // tasks whose leases made progress
+  std::vector<uint64_t> progressed;  // tasks whose leases made progress: that their holder died is not their fault
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };

@@ -27,7 +27,8 @@ constexpr size_t kBlockBytes = size_t{1} << 20;
 
 absl::Status FromErrno(int error, absl::string_view doing, absl::string_view path) {
   const std::string text = absl::StrCat(doing, " ", path, ": ", std::strerror(error));
-  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(absl::StrCat(text, "; free space there and try again"));
+  if (error == ENOSPC || error == EDQUOT)
+    return WithReason(absl::ResourceExhaustedError(absl::StrCat(text, "; free space there, and uploads go on where they were")), kDiskFull);
   if (error == ENOENT) return absl::NotFoundError(text);
   if (error == EACCES || error == EPERM || error == EROFS) return absl::PermissionDeniedError(text);
   return absl::UnavailableError(text);
@@ -151,7 +152,17 @@ absl::Status ArtifactStore::WritePart(const ArtifactRef& artifact, int64_t offse
                                            " bytes, found ", length, " bytes at ", offset, " for ", artifact.sha256)),
         "UPLOAD_OUT_OF_RANGE");
   }
-  return WriteAll(file, data, offset, path);
+  return Note(WriteAll(file, data, offset, path));
+}
+
+absl::Status ArtifactStore::Note(absl::Status written) {
+  absl::MutexLock lock(&mutex_);
+  return written_ = std::move(written);
+}
+
+absl::Status ArtifactStore::written() const {
+  absl::MutexLock lock(&mutex_);
+  return written_;
 }
 
 absl::Status ArtifactStore::Finish(const ArtifactRef& artifact) {
@@ -175,9 +186,12 @@ absl::Status ArtifactStore::Finish(const ArtifactRef& artifact) {
                                                        ", found ", size, " with ", *digest, "; the upload was dropped, send it again")),
                       "DIGEST_MISMATCH");
   }
-  if (fsync(file) != 0) return FromErrno(errno, "syncing", path);
-  if (rename(path.c_str(), CompletePath(artifact.sha256).c_str()) != 0 && !Contains(artifact.sha256))
-    return FromErrno(errno, "renaming", path);
+  if (fsync(file) != 0) return Note(FromErrno(errno, "syncing", path));
+  const int error = rename(path.c_str(), CompletePath(artifact.sha256).c_str()) == 0 ? 0 : errno;
+  if (error != 0 && !Contains(artifact.sha256)) {
+    if (error != ENOENT) return Note(FromErrno(error, "renaming", path));
+    return absl::AbortedError(absl::StrCat("the partial file of ", artifact.sha256, " was removed while it was verified; send it again"));
+  }
   return SyncDirectory(absl::StrCat(directory_, "/complete"));
 }
 

@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 
 namespace hanas::coordinator {
 
@@ -47,8 +49,12 @@ class ArtifactStore {
   /// does nothing.
   absl::Status WritePart(const ArtifactRef& artifact, int64_t offset, absl::string_view data);
   /// Verifies, syncs and publishes. Returns FAILED_PRECONDITION (UPLOAD_INCOMPLETE) when bytes are missing, DATA_LOSS (DIGEST_MISMATCH)
-  /// when the digest is another (the partial file is then removed: upload it again).
+  /// when the digest is another (the partial file is then removed: upload it again), ABORTED when the partial file was removed meanwhile
+  /// (upload it again).
   absl::Status Finish(const ArtifactRef& artifact);
+
+  /// How the last WritePart or Finish ended at the disk: what is wrong with the disk now, OK when nothing is.
+  absl::Status written() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   /// WritePart and Finish of bytes at hand.
   absl::StatusOr<ArtifactRef> Put(absl::string_view bytes);
@@ -71,7 +77,11 @@ class ArtifactStore {
   std::string CompletePath(absl::string_view sha256) const;
   std::string PartialPath(absl::string_view sha256) const;
 
+  absl::Status Note(absl::Status written) ABSL_LOCKS_EXCLUDED(mutex_);
+
   const std::string directory_;
+  mutable absl::Mutex mutex_;
+  absl::Status written_ ABSL_GUARDED_BY(mutex_);
 };
 
 /// SHA-256 as 64 lower-case hexadecimal digits.

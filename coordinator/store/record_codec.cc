@@ -67,7 +67,6 @@ void Put(const TaskRecord& in, pb::Task& out) {
   out.set_party(in.party);
   out.set_instance(in.instance);
   out.set_failures(in.failures);
-  out.set_fenced_without_progress(in.fenced_without_progress);
   out.set_error(in.error);
   out.set_error_code(in.error_code);
   for (const RecordedRound& round : in.rounds) RoundToStored(round, *out.add_rounds());
@@ -86,7 +85,6 @@ absl::StatusOr<TaskRecord> Get(const pb::Task& in) {
   out.party = in.party();
   out.instance = in.instance();
   out.failures = in.failures();
-  out.fenced_without_progress = in.fenced_without_progress();
   out.error = in.error();
   out.error_code = in.error_code();
   for (const pb::RecordedRound& round : in.rounds()) out.rounds.push_back(RoundFromStored(round));

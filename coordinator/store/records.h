@@ -243,9 +243,8 @@ struct TaskRecord {
   uint64_t party = 0;
   std::string instance;
   // What counts against the task.
-  int failures = 0;                 // reported by holders, and leases that expired without progress
-  int fenced_without_progress = 0;  // the holder's process was replaced before it got anywhere
-  std::string error;                // of the last failure
+  int failures = 0;   // reported by holders, and leases that expired without progress
+  std::string error;  // of the last failure
   std::string error_code;
   std::vector<RecordedRound> rounds;
   std::optional<Outcome> outcome;  // iff kDone

@@ -14,6 +14,10 @@ namespace hanas {
 ///
 /// Thread-safe: free functions without state.
 
+/// Of RESOURCE_EXHAUSTED: somebody who stores things for us has no room on the disk. It passes when space is freed, so whoever holds
+/// something worth keeping waits and tries again.
+inline constexpr absl::string_view kDiskFull = "DISK_FULL";
+
 /// Attaches `reason` to an error; an earlier one is replaced. OK stays OK.
 absl::Status WithReason(absl::Status status, absl::string_view reason);
 void SetReason(absl::Status& status, absl::string_view reason);

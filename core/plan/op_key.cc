@@ -13,6 +13,9 @@ namespace hanas {
 namespace {
 
 constexpr int64_t kMaxExtent = int64_t{1} << 20;
+// Far beyond any operator that is worth measuring, and products of them stay within 64 bits.
+constexpr double kMaxElements = double{int64_t{1} << 32};
+constexpr double kMaxMacs = double{int64_t{1} << 50};
 constexpr std::array<OpKind, 7> kKinds = {OpKind::kConv2d, OpKind::kFullyConnected, OpKind::kGlobalAveragePool,
                                           OpKind::kAdd,    OpKind::kMultiply,       OpKind::kHardSwish,
                                           OpKind::kConvert};
@@ -68,6 +71,19 @@ int64_t OutputExtent(const OpKey& key, int64_t input) {
   return input + 2 * key.padding < reach ? 0 : (input + 2 * key.padding - reach) / key.stride + 1;
 }
 
+/// In floating point, which does not overflow: extents are bounded one by one before.
+bool Bounded(const OpKey& key) {
+  const auto elements = [](const Shape& shape) {
+    double product = 1;
+    for (const int64_t extent : shape) product *= static_cast<double>(extent);
+    return product;
+  };
+  const double outputs = elements(OutputShape(key));
+  if (elements(key.input) > kMaxElements || outputs > kMaxElements) return false;
+  const double taps = static_cast<double>(key.kernel) * key.kernel * static_cast<double>(key.input.back());
+  return outputs * taps <= kMaxMacs;
+}
+
 bool Consistent(const OpKey& key) {
   const bool image_only = key.kind == OpKind::kConv2d || key.kind == OpKind::kGlobalAveragePool;
   if (image_only && key.input.size() != 4) return false;
@@ -93,7 +109,8 @@ absl::StatusOr<OpKey> OpKeyFromString(absl::string_view text) {
                       ParseField(parts[4], 's', 1, key.stride) && ParseField(parts[5], 'p', 0, key.padding) &&
                       ParseField(parts[6], 'd', 1, key.dilation) && ParseField(parts[7], 'g', 1, key.groups) &&
                       ParseName(parts[8], kActivations, key.activation) && ParseTypes(parts[9], key);
-  if (!parsed || !Consistent(key)) {
+  // Only in the spelling of ToString: the text is the key of tables.
+  if (!parsed || !Consistent(key) || !Bounded(key) || ToString(key) != text) {
     return absl::InvalidArgumentError(absl::StrCat(
         "expected an operator key like \"conv2d 1x14x14x48 o96 k3 s1 p1 d1 g48 relu i8.i8.i8\", found \"", text.substr(0, 200), "\""));
   }

@@ -4,6 +4,7 @@
 #include <civetweb.h>
 
 #include <array>
+#include <future>
 #include <utility>
 
 #include "absl/base/call_once.h"
@@ -76,7 +77,13 @@ class CivetServer final : public HttpServer {
     return reply.status;
   }
 
+  /// On a thread of its own, with a whole stack. Those of the library have a hundred kilobytes, of which the thread-local storage of large
+  /// libraries (LibTorch) and the dynamic linker's saving of wide registers take most.
   HttpReply ReplyTo(absl::string_view method, absl::string_view path) const {
+    return std::async(std::launch::async, [&] { return Answered(method, path); }).get();
+  }
+
+  HttpReply Answered(absl::string_view method, absl::string_view path) const {
     const auto handler = handlers_.find(std::string(path));
     if (handler == handlers_.end()) {
       return {.status = 404,

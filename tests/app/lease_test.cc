@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
 #include "tests/app/app_fixture.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
+using ::testing::HasSubstr;
 
 /// Up to the moment when training is ready.
 class LeaseTest : public testing::Test {
@@ -52,8 +54,9 @@ TEST_F(LeaseTest, AskingAgainGivesTheSameLease) {
   EXPECT_EQ(again.task.fencing_token, first.task.fencing_token);
 }
 
-TEST_F(LeaseTest, NewInstanceFencesTheOldOneWithoutCountingAnAttempt) {
+TEST_F(LeaseTest, NewInstanceFencesTheOldOne) {
   const GrantedTask old = LeaseTraining();
+  ASSERT_THAT(Renew(old, 1), IsOk());
   harness_.AddWorker("w", "2");
   EXPECT_TRUE(HasReason(harness_.Complete(old), "STALE_LEASE"));
   EXPECT_TRUE(HasReason(Renew(old, 1).status(), "STALE_LEASE"));
@@ -62,8 +65,31 @@ TEST_F(LeaseTest, NewInstanceFencesTheOldOneWithoutCountingAnAttempt) {
   ASSERT_TRUE(granted.has_value());
   EXPECT_EQ(granted->task.id, old.task.id);
   EXPECT_GT(granted->task.fencing_token, old.task.fencing_token);
-  EXPECT_EQ(granted->task.failures, 0);
+  EXPECT_EQ(granted->task.failures, 0) << "it had made progress";
   EXPECT_THAT(harness_.Complete(*granted), IsOk());
+}
+
+TEST_F(LeaseTest, ATaskThatKillsItsHolderThreeTimesFailsTheSearch) {
+  for (int life = 1; life <= kMaxFailures; ++life) {
+    harness_.AddWorker("w", absl::StrCat("life-", life));
+    EXPECT_EQ(app().GetSearch(search_)->record.phase, SearchPhase::kTraining);
+    ASSERT_TRUE(harness_.Lease(worker_, absl::StrCat("life-", life)).has_value());
+  }
+  harness_.AddWorker("w", "last");
+  ASSERT_THAT(app().RunOnce(), IsOk());
+  const SearchRecord search = app().GetSearch(search_)->record;
+  EXPECT_EQ(search.phase, SearchPhase::kFailed);
+  EXPECT_EQ(search.error_code, "HOLDER_RESTARTED");
+  EXPECT_THAT(search.error, HasSubstr("the process of w died"));
+}
+
+TEST_F(LeaseTest, HoldersThatDieWithTheCoordinatorCountNothing) {
+  for (int outage = 0; outage < 5; ++outage) {
+    const std::string instance = absl::StrCat("life-", outage);
+    harness_.AddWorker("w", instance);
+    ASSERT_EQ(harness_.Lease(worker_, instance)->task.failures, 0);
+    harness_.Reopen();
+  }
 }
 
 TEST_F(LeaseTest, SilentHolderLosesItsLeaseAndAfterThreeTimesTheSearchFails) {

@@ -157,7 +157,9 @@ TEST(OpKeyTest, TextRoundTripsAndRejectsNonsense) {
        {"", "conv2d", "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g48 relu i8.i8", "conv2d 1x14x14x48 o96 k3 s0 p1 d1 g48 relu i8.i8.i8",
         "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g5 relu i8.i8.i8", "conv2d 1x2x2x48 o96 k7 s1 p0 d1 g1 relu i8.i8.i8",
         "conv2d 1x8x8x8 o8 k1048576 s1 p0 d1048576 g1 none f32.f32.f32", "gap 1x48 o48 k1 s1 p0 d1 g1 none i8.i8.i8",
-        "conv2d 1x14x14x99999999 o96 k3 s1 p1 d1 g1 relu i8.i8.i8"}) {
+        "conv2d 1x14x14x99999999 o96 k3 s1 p1 d1 g1 relu i8.i8.i8", "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g048 relu i8.i8.i8",
+        "conv2d +1x14x14x48 o96 k3 s1 p1 d1 g48 relu i8.i8.i8", "conv2d 1x1048576x1048576x1048576 o1 k1 s1 p0 d1 g1 none f32.f32.f32",
+        "fully_connected 1048576x1048576 o1048576 k1 s1 p0 d1 g1 none f32.f32.f32"}) {
     EXPECT_FALSE(OpKeyFromString(bad).ok()) << bad;
   }
 }

@@ -16,7 +16,8 @@ using ::absl_testing::IsOk;
 
 // Of examples/tiny.yaml.
 constexpr int kRounds = 1;
-constexpr int kEvaluations = 10 + 1 + 4;  // sampled, one known to keep the limits, then in the round
+constexpr int kSampled = 10;
+constexpr int kOfRound = 4;
 
 bool IsAt(const v1::SearchEvent& event, v1::Phase phase) { return event.phase() == phase; }
 
@@ -55,7 +56,9 @@ class KillTest : public testing::Test {
     for (const v1::PhaseProgress& phase : report.phases())
       EXPECT_TRUE(phases.insert(phase.phase()).second) << "entered twice: " << phase.phase();
     ASSERT_EQ(report.rounds_size(), kRounds);
-    EXPECT_EQ(report.rounds(0).evaluations(), kEvaluations);
+    // Beside them one network that is known to keep the limits, unless it was sampled: that depends on what was measured.
+    EXPECT_GE(report.rounds(0).evaluations(), kSampled + kOfRound);
+    EXPECT_LE(report.rounds(0).evaluations(), kSampled + 1 + kOfRound);
     EXPECT_EQ(report.latency_trust().held_out_networks(), 2);
     std::set<int64_t> sequences;
     for (const v1::SearchEvent& event : before) EXPECT_TRUE(sequences.insert(event.sequence()).second);

@@ -106,14 +106,14 @@ TEST(Server, AnUnwritablePortFileIsAnError) {
   EXPECT_THAT(Server::Start({.port_file = "/nonexistent/port"}, {}), StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/port")));
 }
 
-TEST(Retry, OnlyUnavailableIsRetried) {
+TEST(Retry, WhatIsNotTemporaryIsAnAnswer) {
   JumpingClock clock;
   int calls = 0;
-  EXPECT_THAT(RetryUnavailable({}, clock,
-                               [&] {
-                                 ++calls;
-                                 return absl::InternalError("x");
-                               }),
+  EXPECT_THAT(RetryTemporary({}, clock,
+                             [&] {
+                               ++calls;
+                               return absl::InternalError("x");
+                             }),
               StatusIs(absl::StatusCode::kInternal));
   EXPECT_EQ(calls, 1);
   EXPECT_THAT(clock.waits, SizeIs(0));
@@ -123,7 +123,7 @@ TEST(Retry, WaitsGrowWithJitterUpToTheMaximum) {
   JumpingClock clock;
   int calls = 0;
   const RetryPolicy policy{.initial_backoff = absl::Seconds(1), .max_backoff = absl::Seconds(4), .multiplier = 2, .jitter = 0.2};
-  EXPECT_THAT(RetryUnavailable(policy, clock, [&] { return ++calls < 6 ? absl::UnavailableError("away") : absl::OkStatus(); }), IsOk());
+  EXPECT_THAT(RetryTemporary(policy, clock, [&] { return ++calls < 6 ? absl::UnavailableError("away") : absl::OkStatus(); }), IsOk());
   ASSERT_THAT(clock.waits, SizeIs(5));
   const std::vector<double> nominal = {1, 2, 4, 4, 4};
   for (size_t i = 0; i < nominal.size(); ++i) {
@@ -136,16 +136,30 @@ TEST(Retry, WaitsGrowWithJitterUpToTheMaximum) {
 TEST(Retry, GivesUpAndSaysForHowLongItTried) {
   JumpingClock clock;
   const absl::Status status =
-      RetryUnavailable({.give_up_after = absl::Seconds(10)}, clock, [] { return absl::UnavailableError("connection refused"); });
+      RetryTemporary({.give_up_after = absl::Seconds(10)}, clock, [] { return absl::UnavailableError("connection refused"); });
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("connection refused (tried for ")));
   EXPECT_LE(clock.Now(), absl::Seconds(10));
   EXPECT_GT(clock.Now(), absl::Seconds(7));
 }
 
+TEST(Retry, AFullDiskOverThereIsWaitedFor) {
+  JumpingClock clock;
+  int calls = 0;
+  const absl::Status full = WithReason(absl::ResourceExhaustedError("no room"), kDiskFull);
+  EXPECT_THAT(RetryTemporary({}, clock, [&] { return ++calls < 3 ? full : absl::OkStatus(); }), IsOk());
+  const absl::Status given_up = RetryTemporary({}, clock, [&] { return full; });
+  EXPECT_THAT(given_up, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("no room (tried for ")));
+  EXPECT_EQ(ReasonOf(given_up), kDiskFull);
+  // Another want of resources is not: a message that is too large stays so.
+  calls = 0;
+  EXPECT_THAT(RetryTemporary({}, clock, [&] { return ++calls < 3 ? absl::ResourceExhaustedError("too large") : absl::OkStatus(); }),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+}
+
 TEST(Retry, StopsWhenCancelled) {
   JumpingClock clock;
   int calls = 0;
-  const absl::Status status = RetryUnavailable(
+  const absl::Status status = RetryTemporary(
       {}, clock,
       [&] {
         ++calls;

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "core/base/error_reason.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
 #include "rocksdb/version.h"
@@ -26,13 +27,20 @@ namespace {
 // Below every record key, whose first byte is a letter.
 constexpr absl::string_view kFormatKey("\0format", 7);
 
+constexpr size_t kWriteBufferBytes = size_t{16} << 20;
+// After a full disk the engine goes on once a write buffer fits; it looks every few seconds.
+constexpr size_t kRoomToGoOn = 2 * kWriteBufferBytes;
+
 rocksdb::Slice AsSlice(absl::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
 absl::Status MapStatus(const rocksdb::Status& status, absl::string_view doing, const std::string& directory) {
   if (status.ok()) return absl::OkStatus();
   const std::string text = absl::StrCat(doing, " the store in ", directory, ": ", status.ToString());
   if (status.IsNoSpace()) {
-    return absl::ResourceExhaustedError(absl::StrCat(text, ". The disk is full: free space there; nothing acknowledged is lost"));
+    return WithReason(
+        absl::ResourceExhaustedError(absl::StrCat(text, ". The disk is full: free at least ", kRoomToGoOn >> 20,
+                                                  " MiB there, then writing goes on by itself; nothing acknowledged is lost")),
+        kDiskFull);
   }
   if (status.IsCorruption()) {
     return absl::DataLossError(absl::StrCat(text, ". Stored bytes are damaged: restore the directory from a backup, or use a new one"));
@@ -52,7 +60,7 @@ rocksdb::Options MakeOptions() {
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.recycle_log_file_num = 0;
   // The state is small and read once, at start.
-  options.write_buffer_size = size_t{16} << 20;
+  options.write_buffer_size = kWriteBufferBytes;
   options.max_background_jobs = 2;
   options.keep_log_file_num = 2;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
