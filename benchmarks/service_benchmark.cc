@@ -37,6 +37,7 @@
 #include "coordinator/store/rocksdb/rocksdb_store.h"
 #include "core/base/counter_random.h"
 #include "rpc/convert/job.h"
+#include "telemetry/event_log.h"
 #include "tests/app/fake_evaluator.h"
 #include "tests/core/small_space.h"
 
@@ -451,6 +452,7 @@ void RenewalsDuringSteps(const std::string& directory) {
 int Main(int argc, char** argv) {
   absl::SetMinLogLevel(absl::LogSeverityAtLeast::kError);
   absl::SetStderrThreshold(absl::LogSeverityAtLeast::kError);
+  telemetry::StartLog(telemetry::LogFormat::kText, telemetry::Severity::kError);
   if (argc == 4 && std::strcmp(argv[1], "--serve") == 0) {
     const Coordinator coordinator(argv[2], argv[3]);
     while (true) pause();

@@ -94,14 +94,14 @@ absl::StatusOr<bool> App::Drive(uint64_t id) {
   const SearchState* search = driven_.FindSearch(id);
   if (search == nullptr || IsTerminal(search->record.phase)) return false;
   std::shared_ptr<SearchContext> context;
-  {
+  if (search->record.phase != SearchPhase::kPending) {
     absl::MutexLock lock(&mutex_);
     absl::StatusOr<std::shared_ptr<SearchContext>> found = ContextOf(*search);
     if (!found.ok()) return found.status();
     context = *std::move(found);
   }
   const absl::Duration begin = clock_->Monotonic();
-  absl::StatusOr<std::optional<AdvanceSearchUpdate>> step = NextStep(SearchView(driven_, *search), *context);
+  absl::StatusOr<std::optional<AdvanceSearchUpdate>> step = NextStep(SearchView(driven_, *search), context.get());
   if (!step.ok()) return step.status();
   if (!step->has_value()) return false;
   AdvanceSearchUpdate& update = **step;

@@ -234,7 +234,7 @@ absl::StatusOr<ReplayResult> Replayer::Run() {
   if (absl::Status status = Prepare(); !status.ok()) return status;
   bool going = true;
   while (going && !ahead_ && result_.difference.empty()) {
-    absl::StatusOr<std::optional<AdvanceSearchUpdate>> step = NextStep(SearchView(now_, search()), *context_);
+    absl::StatusOr<std::optional<AdvanceSearchUpdate>> step = NextStep(SearchView(now_, search()), context_.get());
     if (!step.ok()) return step.status();
     if (step->has_value()) {
       if (absl::Status status = Take(**std::move(step)); !status.ok()) return status;

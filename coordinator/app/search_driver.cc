@@ -244,8 +244,6 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
 
 absl::StatusOr<MaybeStep> PhaseStep(const SearchView& view, SearchContext& context) {
   switch (view.record().phase) {
-    case SearchPhase::kPending:
-      return BindAgent(view);
     case SearchPhase::kProfiling:
       return ProfileStep(view, context);
     case SearchPhase::kTraining:
@@ -263,10 +261,10 @@ absl::StatusOr<MaybeStep> PhaseStep(const SearchView& view, SearchContext& conte
 
 }  // namespace
 
-absl::StatusOr<MaybeStep> NextStep(const SearchView& view, SearchContext& context) {
+absl::StatusOr<MaybeStep> NextStep(const SearchView& view, SearchContext* context) {
   if (IsTerminal(view.record().phase) || view.record().paused) return std::nullopt;
   if (const TaskRecord* failed = view.FirstFailed()) return FailStep(view, FailureCode(*failed), FailureText(*failed));
-  return PhaseStep(view, context);
+  return view.record().phase == SearchPhase::kPending ? BindAgent(view) : PhaseStep(view, *context);
 }
 
 }  // namespace hanas::coordinator

@@ -29,7 +29,8 @@ namespace hanas::coordinator {
 /// Tasks of TRAINING and SAMPLING are shared with other searches (sharing.h), but for the witness.
 ///
 /// Every round is proposed from the results of all rounds before it and told as a whole in the order asked: the window is the round.
-absl::StatusOr<std::optional<AdvanceSearchUpdate>> NextStep(const SearchView& view, SearchContext& context);
+/// `context` may be null while the search is PENDING: thousands may wait for a device, and none needs its space for that.
+absl::StatusOr<std::optional<AdvanceSearchUpdate>> NextStep(const SearchView& view, SearchContext* context);
 
 }  // namespace hanas::coordinator
 
