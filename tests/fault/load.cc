@@ -93,9 +93,10 @@ absl::StatusOr<v1::CompleteTaskRequest> FakeParty::Execute(const v1::Task& task,
   return behaviour_ ? behaviour_(task, context, evaluator_) : evaluator_.Execute(task, context);
 }
 
-FakeUser::FakeUser(Oracle* oracle, const std::string& address, std::string name)
+FakeUser::FakeUser(Oracle* oracle, const std::string& address, std::string name, SearchJob job)
     : oracle_(oracle),
       name_(std::move(name)),
+      job_(std::move(job)),
       channel_(oracle->Connect(address)),
       stub_(v1::SearchService::NewStub(channel_)),
       thread_([this] { Run(); }) {}
@@ -119,7 +120,7 @@ void FakeUser::Run() {
 
 Ended FakeUser::RunSearch(int number) {
   v1::CreateSearchRequest create;
-  *create.mutable_spec() = rpc::ToProto(SmallJob());
+  *create.mutable_spec() = rpc::ToProto(job_);
   create.set_request_id(absl::StrCat(name_, "-", number));
   v1::Search search;
   for (int i = 0; i < 2; ++i) {

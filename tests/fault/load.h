@@ -61,7 +61,8 @@ struct Ended {
 /// fourth. On a thread of its own.
 class FakeUser {
  public:
-  FakeUser(Oracle* oracle, const std::string& address, std::string name);
+  /// Borrows the oracle.
+  FakeUser(Oracle* oracle, const std::string& address, std::string name, SearchJob job = SmallJob());
   ~FakeUser();
   FakeUser(const FakeUser&) = delete;
   FakeUser& operator=(const FakeUser&) = delete;
@@ -75,6 +76,7 @@ class FakeUser {
 
   Oracle* const oracle_;
   const std::string name_;
+  const SearchJob job_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::SearchService::Stub> stub_;
   std::atomic<bool> finishing_ = false;

@@ -58,7 +58,17 @@ void Program::Read(int descriptor) {
   ended_ = true;
 }
 
-void Program::Signal(int number) const { kill(pid_, number); }
+void Program::Signal(int number) const {
+  CHECK_GT(pid_, 0) << "it was waited for";  // -1 would be everybody
+  kill(pid_, number);
+}
+
+bool Program::AwaitStopped() const {
+  siginfo_t info = {};
+  // WNOWAIT: an end is left for Wait to see.
+  CHECK_EQ(waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT), 0);
+  return info.si_code == CLD_STOPPED;
+}
 
 int Program::Wait() {
   int status = 0;

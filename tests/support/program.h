@@ -25,6 +25,8 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   void Signal(int number) const;
+  /// Blocks until a signal has stopped it, all threads of it; false when it ended instead.
+  bool AwaitStopped() const;
   /// The exit status, or minus the signal. Everything it printed is in output() then. At most once.
   int Wait();
   /// Blocks until it has printed `text` at or after `from`; false when it ended without.
