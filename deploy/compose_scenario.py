@@ -26,6 +26,7 @@ SERVICES = ["coordinator", "worker", "agent", "prometheus"]
 VICTIMS = {"PROFILING": ["agent"], "TRAINING": ["worker", "prometheus"], "SEARCHING": ["coordinator"]}
 HEALTHY_DEADLINE = 180.0
 SEARCH_DEADLINE = 900.0
+RATE_DEADLINE = 60.0  # a rate is there after two scrapes, 15 s apart
 # Panels that show nothing while all is well or nothing was measured twice.
 MAY_BE_EMPTY = {"Calls that failed", "Share of noisy rows", "Children that did not end well"}
 
@@ -63,7 +64,7 @@ class Service:
         return run([*self._compose, *arguments])
 
     def container(self, service: str) -> str:
-        return self.compose("ps", "-q", service).strip()
+        return self.compose("ps", "--all", "-q", service).strip()  # also one that has ended
 
     def inspect(self, container: str, what: str) -> str:
         return run(["docker", "inspect", "--format", "{{" + what + "}}", container]).strip()
@@ -125,17 +126,16 @@ class Prometheus:
 
     def check_panels(self, dashboards: list[pathlib.Path]) -> int:
         """Every query of every panel is answered; one that is empty must be among those that may be."""
-        queries, empty = 0, []
-        for path in dashboards:
-            for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
-                for target in panel.get("targets", []):
-                    expression = target["expr"].replace("$__rate_interval", "15m")
-                    queries += 1
-                    if not self.ask("query", query=expression)["result"] and panel["title"] not in MAY_BE_EMPTY:
-                        empty.append(f"{panel['title']}: {expression}")
-        if empty:
-            raise Failed("expected these panels to show something:\n  " + "\n  ".join(empty))
-        return queries
+        panels = [panel for path in dashboards for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]]
+        queries = [(panel["title"], target["expr"].replace("$__rate_interval", "15m")) for panel in panels for target in panel.get("targets", [])]
+        deadline = time.monotonic() + RATE_DEADLINE
+        while True:
+            empty = [f"{title}: {query}" for title, query in queries if not self.ask("query", query=query)["result"] and title not in MAY_BE_EMPTY]
+            if not empty:
+                return len(queries)
+            if time.monotonic() > deadline:
+                raise Failed("expected these panels to show something:\n  " + "\n  ".join(empty))
+            time.sleep(5)
 
 
 def check_confinement(service: Service) -> None:
