@@ -26,9 +26,10 @@ namespace hanas::rpc {
 /// Thread-safe.
 class SearchClient {
  public:
-  /// Does not connect yet; `timeout` is that of every call but watching and downloading. Returns INVALID_ARGUMENT for an address that
-  /// CreateChannel refuses.
-  static absl::StatusOr<std::unique_ptr<SearchClient>> Create(absl::string_view address, absl::Duration timeout = absl::Seconds(30));
+  /// Does not connect yet; `timeout` is that of every call but watching and downloading. `insecure_connect` allows other hosts than
+  /// loopback, without encryption and authentication. Returns INVALID_ARGUMENT for an address that CreateChannel refuses.
+  static absl::StatusOr<std::unique_ptr<SearchClient>> Create(absl::string_view address, absl::Duration timeout = absl::Seconds(30),
+                                                              bool insecure_connect = false);
   ~SearchClient();
   SearchClient(const SearchClient&) = delete;
   SearchClient& operator=(const SearchClient&) = delete;

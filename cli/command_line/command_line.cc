@@ -40,6 +40,8 @@ constexpr char kFooter[] =
     "`hanas help VERB` says more, with an example. `hanas help exit-codes` lists the exit codes. docs/cli.md is all of it on one page;\n"
     "docs/job-file.md describes the keys of a job.";
 
+constexpr char kInsecureConnect[] = "--insecure-connect";
+
 // Groups of the help.
 constexpr char kLocal[] = "On this machine";
 constexpr char kSearches[] = "Searches on a coordinator";
@@ -106,6 +108,8 @@ struct CommandLine::State {
     verb->add_option("--coordinator", remote.coordinator, "Where the coordinator listens; else HANAS_COORDINATOR")
         ->default_str(kDefaultCoordinator)
         ->type_name("HOST:PORT");
+    verb->add_flag(kInsecureConnect, remote.insecure_connect,
+                   "Allow a coordinator on another machine, without encryption and authentication; else HANAS_INSECURE_CONNECT");
     verb->add_option("--timeout", timeout, "How long to wait for each answer")
         ->check(CLI::Range(0.01, 3600.0).description(""))
         ->capture_default_str()
@@ -361,6 +365,11 @@ ExitCode CommandLine::Run(int argc, const char* const* argv) {
   }
   RemoteOptions& remote = state_->remote;
   if (remote.coordinator.empty()) remote.coordinator = CoordinatorOfEnvironment();
+  if (LastParsed(app).get_option_no_throw(kInsecureConnect) != nullptr && !remote.insecure_connect) {
+    const absl::StatusOr<bool> insecure_connect = InsecureConnectOfEnvironment();
+    if (!insecure_connect.ok()) return Fail(insecure_connect.status());
+    remote.insecure_connect = *insecure_connect;
+  }
   const ExitCode code = state_->chosen();
   const ExitCode written = FinishOutput();
   return written == ExitCode::kOk ? code : written;

@@ -54,9 +54,11 @@ constexpr int kMaxNames = 200;
 
 /// Where the names are asked for.
 RemoteOptions RemoteOf(const std::vector<std::string>& words) {
-  RemoteOptions remote{.coordinator = CoordinatorOfEnvironment(), .timeout_seconds = 1};
+  RemoteOptions remote{
+      .coordinator = CoordinatorOfEnvironment(), .insecure_connect = InsecureConnectOfEnvironment().value_or(false), .timeout_seconds = 1};
   for (size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--coordinator" && i + 1 < words.size()) remote.coordinator = words[i + 1];
+    if (words[i] == "--insecure-connect") remote.insecure_connect = true;
     if (absl::StartsWith(words[i], "--coordinator=")) remote.coordinator = words[i].substr(words[i].find('=') + 1);
   }
   return remote;

@@ -41,6 +41,7 @@ set or `TERM` is `dumb`.
 | variable | meaning |
 |---|---|
 | `HANAS_COORDINATOR` | where the coordinator listens, HOST:PORT; `--coordinator` comes before it |
+| `HANAS_INSECURE_CONNECT` | `true` allows a coordinator on another machine, without encryption and authentication, as `--insecure-connect` does |
 | `HANAS_DATA_DIR` | where `hanas run` finds data sets; `--data` comes before it |
 | `NO_COLOR` | when set to anything: no colours |
 

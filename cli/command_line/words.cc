@@ -5,7 +5,9 @@
 #include <cstdlib>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "config/spelling.h"
 
@@ -33,6 +35,13 @@ const std::vector<std::string>& WordsOfType(absl::string_view type) {
 std::string CoordinatorOfEnvironment() {
   const char* environment = std::getenv("HANAS_COORDINATOR");
   return environment == nullptr || *environment == '\0' ? kDefaultCoordinator : environment;
+}
+
+absl::StatusOr<bool> InsecureConnectOfEnvironment() {
+  const char* environment = std::getenv("HANAS_INSECURE_CONNECT");
+  bool allowed = false;
+  if (environment == nullptr || *environment == '\0' || absl::SimpleAtob(environment, &allowed)) return allowed;
+  return absl::InvalidArgumentError(absl::StrCat("HANAS_INSECURE_CONNECT: expected true or false, found \"", environment, "\""));
 }
 
 std::vector<std::string> VerbsOf(const CLI::App& app) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace CLI {
@@ -21,6 +22,8 @@ const std::vector<std::string>& WordsOfType(absl::string_view type);
 inline constexpr char kDefaultCoordinator[] = "127.0.0.1:7700";
 /// HANAS_COORDINATOR, else the default.
 std::string CoordinatorOfEnvironment();
+/// HANAS_INSECURE_CONNECT, else false. Returns INVALID_ARGUMENT when it is neither true nor false.
+absl::StatusOr<bool> InsecureConnectOfEnvironment();
 
 /// The verbs below `app` that are not hidden, in the order of definition.
 std::vector<std::string> VerbsOf(const CLI::App& app);

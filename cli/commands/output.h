@@ -22,6 +22,7 @@ enum class OutputFormat : int { kTable = 0, kJson, kYaml, kName };
 /// Where a command that asks a coordinator finds it, how long it waits for each answer, and how it prints.
 struct RemoteOptions {
   std::string coordinator;
+  bool insecure_connect = false;  // allows a coordinator on another machine
   double timeout_seconds = 30;
   OutputFormat output = OutputFormat::kTable;
 };

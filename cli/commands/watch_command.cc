@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "cli/commands/event_stream.h"
 #include "cli/commands/interrupt.h"
+#include "cli/commands/remote.h"
 #include "cli/commands/screen.h"
 #include "config/json_to_yaml.h"
 
@@ -100,8 +101,7 @@ ExitCode WatchCommand(const RemoteOptions& remote, const WatchOptions& options) 
   const absl::StatusOr<std::string> name = ResourceName(options.name, {"searches"});
   if (!name.ok()) return Fail(name.status());
   named.name = *name;
-  const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client =
-      rpc::SearchClient::Create(remote.coordinator, absl::Seconds(remote.timeout_seconds));
+  const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
   if (!client.ok()) return Fail(client.status());
   if (const absl::StatusOr<v1::Search> search = (*client)->GetSearch(*name); !search.ok()) return Fail(search.status(), remote);
   return Follow(**client, remote, named);

@@ -413,6 +413,45 @@ TEST_F(VerbsTest, HealthIsForScripts) {
   EXPECT_EQ(Run({"health", "--coordinator", "nonsense"}).code, static_cast<int>(ExitCode::kUsage));
 }
 
+TEST_F(VerbsTest, ACoordinatorOnAnotherMachineIsAskedOnlyWhenThatIsAllowed) {
+  AddSearch("searches/1", v1::TRAINING);
+  // This machine by an address that is not of its loopback.
+  const std::string other = absl::StrCat("0.0.0.0:", server_->address().port);
+  const std::vector<std::string> list = {"list", "-o", "name", "--coordinator", other};
+  const Ended refused = RunProgram("hanas", list);
+  EXPECT_EQ(refused.code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_THAT(refused.err, HasSubstr("--insecure-connect allows it"));
+  EXPECT_EQ(RunProgram("hanas", list, {"HANAS_INSECURE_CONNECT=false"}).err, refused.err);
+
+  EXPECT_EQ(RunProgram("hanas", list, {"HANAS_INSECURE_CONNECT=true"}).out, "searches/1\n");
+  for (const std::vector<std::string>& verb : std::vector<std::vector<std::string>>{{"submit", Example("tiny.yaml"), "--validate-only"},
+                                                                                    {"list"},
+                                                                                    {"show", "1"},
+                                                                                    {"explain", "1"},
+                                                                                    {"pause", "1"},
+                                                                                    {"resume", "1"},
+                                                                                    {"tasks", "1"},
+                                                                                    {"candidates", "1"},
+                                                                                    {"workers"},
+                                                                                    {"devices"},
+                                                                                    {"drain", "workers/1"},
+                                                                                    {"health"}}) {
+    std::vector<std::string> arguments = verb;
+    arguments.insert(arguments.end(), {"--coordinator", other, "--insecure-connect"});
+    const Ended ended = RunProgram("hanas", arguments);
+    EXPECT_EQ(ended.code, 0) << verb.front() << ": " << ended.err;
+  }
+  coordinator_.With([](FakeState& state) { state.stream_ends = true; });
+  EXPECT_EQ(RunProgram("hanas", {"watch", "1", "--insecure-connect"}, {"HANAS_COORDINATOR=" + other}).code, 0);
+  EXPECT_EQ(RunProgram("hanas", {"__complete", absl::StrCat("hanas show --insecure-connect --coordinator ", other, " ")}).out,
+            "words\nsearches/1\n");
+
+  const Ended neither = RunProgram("hanas", list, {"HANAS_INSECURE_CONNECT=maybe"});
+  EXPECT_EQ(neither.code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(neither.err, "hanas: HANAS_INSECURE_CONNECT: expected true or false, found \"maybe\"\n");
+  EXPECT_EQ(RunProgram("hanas", {"validate", Example("tiny.yaml")}, {"HANAS_INSECURE_CONNECT=maybe"}).code, 0) << "it asks nobody";
+}
+
 struct Mistake {
   std::string line;
   std::string message;
