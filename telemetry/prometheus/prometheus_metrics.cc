@@ -19,6 +19,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 
 namespace hanas::telemetry {
 namespace {
@@ -59,8 +60,7 @@ class Registry final : public PrometheusMetrics {
           family->histograms = &prometheus::BuildHistogram().Name(name).Help(help).Register(registry_);
           break;
       }
-      // A series without labels is there from the start, so that rates begin at 0.
-      if (spec.labels.empty()) SeriesOf(spec.id, {});
+      BeginSeries(spec, {});
     }
   }
 
@@ -95,7 +95,21 @@ class Registry final : public PrometheusMetrics {
   }
 
  private:
-  std::optional<Family::Series> SeriesOf(Metric metric, Labels labels) {
+  /// Makes every series that can be named now, so that it begins at 0: of one that comes with its first event nobody sees that event,
+  /// neither a rate nor an alert. `values` are those of the first labels.
+  void BeginSeries(const MetricSpec& spec, const std::vector<absl::string_view>& values) {
+    if (values.size() == spec.labels.size()) {
+      SeriesOf(spec.id, values);
+      return;
+    }
+    for (const absl::string_view value : spec.labels[values.size()].values) {
+      std::vector<absl::string_view> longer = values;
+      longer.push_back(value);
+      BeginSeries(spec, longer);
+    }
+  }
+
+  std::optional<Family::Series> SeriesOf(Metric metric, absl::Span<const absl::string_view> labels) {
     Family* const family = families_[static_cast<size_t>(metric)].get();
     if (family == nullptr) return std::nullopt;
     const MetricSpec& spec = SpecOf(metric);
@@ -108,8 +122,8 @@ class Registry final : public PrometheusMetrics {
     bool folded = false;
     family->seen.resize(spec.labels.size());
     for (size_t i = 0; i < spec.labels.size(); ++i) {
-      const absl::string_view value = Admitted(spec.labels[i], labels.begin()[i], family->seen[i]);
-      folded = folded || value != labels.begin()[i];
+      const absl::string_view value = Admitted(spec.labels[i], labels[i], family->seen[i]);
+      folded = folded || value != labels[i];
       names.emplace(spec.labels[i].name, value);
     }
     Family::Series series;

@@ -15,7 +15,8 @@ namespace hanas::telemetry {
 /// Thread-safe.
 class PrometheusMetrics : public Metrics {
  public:
-  /// Metrics of the table that `process` does not record are dropped.
+  /// Metrics of the table that `process` does not record are dropped. Of the others every series whose labels have listed values is there
+  /// from the start, at 0.
   static std::unique_ptr<PrometheusMetrics> Create(Process process);
 
   /// Has `collect` record what is looked up only when somebody asks: called before each scrape, one scrape at a time. What it uses must

@@ -56,6 +56,15 @@ TEST(PrometheusTest, RecordsCountersGaugesAndHistograms) {
                     HasSubstr("hanas_store_write_records_bucket{le=\"2\"} 0\n")));
 }
 
+// An alert on the increase of a series that comes with its first event would miss that event.
+TEST(PrometheusTest, SeriesOfListedLabelsBeginAtZero) {
+  EXPECT_THAT(
+      PrometheusMetrics::Create(kCoordinator)->Scrape(),
+      AllOf(HasSubstr("hanas_searches{phase=\"failed\"} 0\n"), HasSubstr("hanas_leases_total{event=\"expired\",kind=\"train\"} 0\n"),
+            HasSubstr("hanas_store_write_seconds_count{result=\"error\"} 0\n"), HasSubstr("hanas_artifact_store_bytes 0\n"),
+            Not(HasSubstr("hanas_rpc_duration_seconds_count")), Not(HasSubstr("\"other\""))));
+}
+
 TEST(PrometheusTest, WhatOthersChooseAddsNoSeries) {
   const auto metrics = PrometheusMetrics::Create(kCoordinator);
   for (int i = 0; i < 1000; ++i) {
