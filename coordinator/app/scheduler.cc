@@ -55,6 +55,7 @@ absl::Duration StuckAfter(const Work& work) {
 
 void Scheduler::Rebuild(absl::Duration now) {
   leases_.clear();
+  furthest_.clear();
   held_.clear();
   heard_.clear();
   hosts_.clear();
@@ -128,6 +129,7 @@ void Scheduler::FollowTask(uint64_t id, absl::Duration now) {
   const bool leased = task.state == TaskState::kLeased;
   if (lease != leases_.end() && (!leased || lease->second.fencing_token != task.fencing_token)) EndLease(id, now);
   if (leased && !leases_.contains(id)) BeginLease(task, now);
+  if (!leased && task.state != TaskState::kReady) furthest_.erase(id);
   Place(task);
 }
 
@@ -223,6 +225,8 @@ void Scheduler::EndLease(uint64_t task, absl::Duration now) {
   const auto held = held_.find(lease.party);
   held->second.erase(task);
   if (held->second.empty()) held_.erase(held);
+  int64_t& furthest = furthest_[task];
+  furthest = std::max(furthest, lease.done);
   leases_.erase(found);
 }
 
@@ -255,7 +259,9 @@ Scheduler::Answer Scheduler::Renew(uint64_t id, const Report& report, absl::Dura
   LiveLease& lease = leases_.at(id);
   const bool was_paused = lease.paused;
   lease.deadline = now + lease_ttl_;
-  if (report.done > lease.done) Progressed(id, now);
+  if (report.done > lease.done) lease.progressed_at = now;
+  const auto before = furthest_.find(id);
+  if (report.done > (before == furthest_.end() ? 0 : before->second)) lease.progressed = true;
   lease.done = report.done;
   lease.total = report.total;
   lease.note = report.note;

@@ -64,8 +64,10 @@ struct LiveLease {
   absl::Duration deadline;
   absl::Duration progressed_at;  // or was told to pause
   std::optional<absl::Duration> told_to_stop_at;
-  bool progressed = false;  // or was granted before the state was read from the store, so that nobody knows
-  bool paused = false;      // the holder stopped at a step boundary, as told
+  // It got further than every lease of the task before it: what an attempt repeats is no progress, else a task that kills its holder at one
+  // place would go on doing so for ever. Also when it was granted before the state was read from the store, so that nobody knows.
+  bool progressed = false;
+  bool paused = false;  // the holder stopped at a step boundary, as told
   int64_t done = 0;
   int64_t total = 0;
   std::string note;
@@ -121,7 +123,7 @@ class Scheduler {
   };
   /// A renewal of a live lease, and what its holder is told.
   Answer Renew(uint64_t task, const Report& report, absl::Duration now);
-  /// Progress that came another way.
+  /// Progress that came another way, and is stored.
   void Progressed(uint64_t task, absl::Duration now);
   /// Leases to be taken away: silent, stuck or deaf holders. By task.
   std::vector<ExpireLeaseUpdate> Overdue(absl::Duration now) const;
@@ -195,6 +197,7 @@ class Scheduler {
   const absl::Duration lease_ttl_;
 
   std::map<uint64_t, LiveLease> leases_;         // by task
+  std::map<uint64_t, int64_t> furthest_;         // what leases that ended had done, by task that is not over
   std::map<uint64_t, std::set<uint64_t>> held_;  // tasks by party
   std::map<uint64_t, absl::Duration> heard_;     // by party
   std::map<uint64_t, int> waiting_;              // requests by party

@@ -237,8 +237,8 @@ void RegisterPartyUpdate::Apply(State& state, Changes& changes) const {
       task.state = TaskState::kReady;
       if (!moved) {
         CountFailure(task, "HOLDER_RESTARTED",
-                     absl::StrCat("the process of ", party.name, " died, or was killed, before it made progress on ", task.key,
-                                  "; its log, or the system's, says why (memory?)"));
+                     absl::StrCat("the process of ", party.name, " died, or was killed, before it got further with ", task.key,
+                                  " than any attempt before; its log, or the system's, says why (memory?)"));
       }
       changes.tasks.insert(task_id);
     }
@@ -309,7 +309,8 @@ void ExpireLeaseUpdate::Apply(State& state, Changes& changes) const {
   TaskRecord& found = state.tasks.at(task);
   found.state = TaskState::kReady;
   if (reason == LeaseEnd::kSilent && !progressed) {
-    CountFailure(found, "LEASE_EXPIRED", absl::StrCat("the holder of ", found.key, " went silent before it made progress"));
+    CountFailure(found, "LEASE_EXPIRED",
+                 absl::StrCat("the holder of ", found.key, " went silent before it got further than any attempt before"));
   }
   if (reason == LeaseEnd::kStuck) {
     CountFailure(found, "HOLDER_STUCK", absl::StrCat("the holder of ", found.key, " renewed its lease for long without any progress"));

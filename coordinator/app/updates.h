@@ -76,7 +76,7 @@ struct FinishSearchUpdate {
 /// party did and what was decided about it (records.h) stays.
 struct RegisterPartyUpdate {
   PartyRecord party;
-  std::vector<uint64_t> progressed;  // tasks whose leases made progress: that their holder died is not their fault
+  std::vector<uint64_t> progressed;  // tasks whose leases got further than those before: that their holder died is not their fault
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };

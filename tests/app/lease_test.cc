@@ -83,6 +83,30 @@ TEST_F(LeaseTest, ATaskThatKillsItsHolderThreeTimesFailsTheSearch) {
   EXPECT_THAT(search.error, HasSubstr("the process of w died"));
 }
 
+TEST_F(LeaseTest, ATaskThatKillsItsHolderAtTheSamePlaceAgainFailsTheSearchToo) {
+  for (int life = 1; life <= 1 + kMaxFailures; ++life) {  // nobody had come so far before the first one
+    harness_.AddWorker("w", absl::StrCat("life-", life));
+    ASSERT_THAT(app().RunOnce(), IsOk());
+    ASSERT_EQ(app().GetSearch(search_)->record.phase, SearchPhase::kTraining) << "life " << life;
+    const std::optional<GrantedTask> granted = harness_.Lease(worker_, absl::StrCat("life-", life));
+    ASSERT_TRUE(granted.has_value());
+    ASSERT_THAT(Renew(*granted, 5), IsOk());
+  }
+  harness_.AddWorker("w", "last");
+  ASSERT_THAT(app().RunOnce(), IsOk());
+  EXPECT_EQ(app().GetSearch(search_)->record.error_code, "HOLDER_RESTARTED");
+}
+
+TEST_F(LeaseTest, HoldersThatDieEachFurtherOnCountNothing) {
+  for (int life = 1; life <= 5; ++life) {
+    harness_.AddWorker("w", absl::StrCat("life-", life));
+    const std::optional<GrantedTask> granted = harness_.Lease(worker_, absl::StrCat("life-", life));
+    ASSERT_TRUE(granted.has_value());
+    EXPECT_EQ(granted->task.failures, 0);
+    ASSERT_THAT(Renew(*granted, life), IsOk());
+  }
+}
+
 TEST_F(LeaseTest, HoldersThatDieWithTheCoordinatorCountNothing) {
   for (int outage = 0; outage < 5; ++outage) {
     const std::string instance = absl::StrCat("life-", outage);
@@ -108,7 +132,7 @@ TEST_F(LeaseTest, ExpiryAfterProgressDoesNotCount) {
   for (int i = 0; i < 5; ++i) {
     const GrantedTask granted = LeaseTraining();
     EXPECT_EQ(granted.task.failures, 0);
-    ASSERT_THAT(Renew(granted, 1), IsOk());
+    ASSERT_THAT(Renew(granted, i + 1), IsOk());
     harness_.clock().Advance(absl::Seconds(16));
     ASSERT_THAT(app().RunOnce(), IsOk());
   }
@@ -121,6 +145,20 @@ TEST_F(LeaseTest, RestartGivesLiveLeasesAFreshTtl) {
   harness_.clock().Advance(absl::Seconds(14));
   ASSERT_THAT(app().RunOnce(), IsOk());
   EXPECT_THAT(harness_.Complete(granted), IsOk());
+}
+
+TEST_F(LeaseTest, AWallClockThatJumpsMovesNoLease) {
+  for (const absl::Duration jump : {absl::Hours(1), absl::Hours(-2)}) {
+    const GrantedTask granted = LeaseTraining();
+    harness_.clock().SetWall(harness_.clock().Wall() + jump);
+    harness_.clock().Advance(absl::Seconds(14));
+    ASSERT_THAT(app().RunOnce(), IsOk());
+    ASSERT_THAT(Renew(granted, 1), IsOk()) << "it has a second left, after a jump of " << jump;
+    harness_.clock().SetWall(harness_.clock().Wall() + jump);
+    harness_.clock().Advance(absl::Seconds(16));
+    ASSERT_THAT(app().RunOnce(), IsOk());
+    EXPECT_TRUE(HasReason(harness_.Complete(granted), "STALE_LEASE")) << "its time is up, after a jump of " << jump;
+  }
 }
 
 TEST_F(LeaseTest, CompletingTwiceIsOnce) {

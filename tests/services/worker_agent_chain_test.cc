@@ -33,6 +33,7 @@ namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Gt;
 using ::testing::HasSubstr;
@@ -76,6 +77,21 @@ class ChainTest : public ::testing::Test {
     const auto trained = worker_.Execute(TrainTask(0, 4, {}), context_);
     EXPECT_THAT(trained, IsOk());
     return trained->train().checkpoint();
+  }
+  /// Of the network and the smallest one.
+  v1::Task EvaluateTask(const v1::ArtifactRef& checkpoint) const {
+    v1::Task task;
+    v1::EvaluateTask& evaluate = *task.mutable_evaluate();
+    *evaluate.mutable_space() = Space();
+    *evaluate.mutable_dataset() = Data();
+    *evaluate.mutable_checkpoint() = checkpoint;
+    evaluate.set_validation_images(100);
+    evaluate.set_calibration_images(64);
+    for (const Architecture& architecture : {network_, lowering_.space().Smallest({8, 8})}) {
+      *evaluate.add_architectures() = rpc::ToProto(architecture);
+      evaluate.add_graph_digests(GraphDigest(lowering_.Lower(architecture)).ToHex());
+    }
+    return task;
   }
   v1::Task BindTask(const v1::ArtifactRef& checkpoint) const {
     v1::Task task;
@@ -145,17 +161,8 @@ TEST_F(ChainTest, BadTrainingTasksAreRefused) {
 }
 
 TEST_F(ChainTest, EvaluatesAndRefusesAnotherLowering) {
-  v1::Task task;
+  v1::Task task = EvaluateTask(Train());
   v1::EvaluateTask& evaluate = *task.mutable_evaluate();
-  *evaluate.mutable_space() = Space();
-  *evaluate.mutable_dataset() = Data();
-  *evaluate.mutable_checkpoint() = Train();
-  evaluate.set_validation_images(100);
-  evaluate.set_calibration_images(64);
-  for (const Architecture& architecture : {network_, lowering_.space().Smallest({8, 8})}) {
-    *evaluate.add_architectures() = rpc::ToProto(architecture);
-    evaluate.add_graph_digests(GraphDigest(lowering_.Lower(architecture)).ToHex());
-  }
   const auto evaluated = worker_.Execute(task, context_);
   ASSERT_THAT(evaluated, IsOk());
   ASSERT_EQ(evaluated->evaluate().accuracies_size(), 2);
@@ -164,6 +171,35 @@ TEST_F(ChainTest, EvaluatesAndRefusesAnotherLowering) {
   const absl::Status refused = worker_.Execute(task, context_).status();
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_EQ(ReasonOf(refused), "LOWERING_DISAGREES");
+}
+
+/// Runs out of memory at the second network that it is to evaluate.
+class SmallMemoryEngine : public TrainingEngine {
+ public:
+  absl::StatusOr<std::vector<Evaluation>> Evaluate(const EvaluateRequest&, absl::Span<const Architecture>,
+                                                   const EvaluateProgress& progress) override {
+    progress(0, {});
+    return WithReason(absl::ResourceExhaustedError("evaluation: out of memory"), "NO_MEMORY");
+  }
+  absl::StatusOr<TrainResult> Train(const TrainRequest&, const std::function<Continue(const TrainProgress&)>&) override { return None(); }
+  absl::StatusOr<BoundModel> Bind(const BindRequest&) override { return None(); }
+  absl::StatusOr<BoundEvaluation> EvaluateBound(const EvaluateBoundRequest&, const std::function<Continue(int64_t)>&) override {
+    return None();
+  }
+  absl::StatusOr<BoundTrace> TraceBound(const BoundModel&, const Dataset&, Split, int64_t) override { return None(); }
+
+ private:
+  static absl::Status None() { return absl::UnimplementedError("not asked for here"); }
+};
+
+TEST_F(ChainTest, AnEvaluationThatFailsNamesTheNetwork) {
+  SmallMemoryEngine engine;
+  WorkerExecutor worker(&engine, &artifacts_, &datasets_);
+  const absl::Status failed = worker.Execute(EvaluateTask(*artifacts_.Upload("checkpoint")), context_).status();
+  EXPECT_THAT(failed, StatusIs(absl::StatusCode::kResourceExhausted,
+                               AllOf(HasSubstr("out of memory; at network 2 of 2"),
+                                     HasSubstr(lowering_.space().ToReadable(lowering_.space().Smallest({8, 8}))))));
+  EXPECT_EQ(ReasonOf(failed), "NO_MEMORY");
 }
 
 TEST_F(ChainTest, WhatTheWorkerBindsTheAgentVerifies) {

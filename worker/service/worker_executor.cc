@@ -209,13 +209,22 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
   request.max_images = task.validation_images();
   request.calibration.images = task.calibration_images();
   const auto total = static_cast<int64_t>(architectures.size());
+  int64_t done = 0;
   const absl::StatusOr<std::vector<Evaluation>> evaluations =
       engine_->Evaluate(request, architectures, [&](size_t index, const Evaluation& evaluation) {
-        const auto done = static_cast<int64_t>(index) + 1;
+        done = static_cast<int64_t>(index) + 1;
         const rpc::Directive directive = context.ReportProgress(done, total, absl::StrFormat("%.1f %%", 100 * evaluation.accuracy()));
         return done == total && directive != rpc::Directive::kAbandon ? Continue::kYes : Answer(directive);
       });
-  if (!evaluations.ok()) return evaluations.status();
+  if (!evaluations.ok()) {
+    const absl::Status& status = evaluations.status();
+    if (absl::IsCancelled(status) || done == total) return status;
+    // Others of the task may be fine: which one it was is what helps.
+    absl::Status named(status.code(), absl::StrCat(status.message(), "; at network ", done + 1, " of ", total, ", ",
+                                                   (*lowering)->space().ToReadable(architectures[static_cast<size_t>(done)])));
+    status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) { named.SetPayload(type, payload); });
+    return named;
+  }
   v1::EvaluateResult result;
   for (const Evaluation& evaluation : *evaluations) *result.add_accuracies() = ToProto(evaluation);
   result.set_seconds(watch.Seconds());
