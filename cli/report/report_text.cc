@@ -18,7 +18,7 @@ namespace {
 /// Three significant figures, without an exponent.
 std::string ThreeFigures(double value) {
   const double size = std::abs(value);
-  return absl::StrFormat(size < 9.995 ? "%.2f" : size < 99.95 ? "%.1f" : "%.0f", value);
+  return absl::StrFormat("%.*f", size < 9.995 ? 2 : size < 99.95 ? 1 : 0, value);
 }
 
 std::string Signed(double fraction) {

@@ -26,7 +26,7 @@ Difference Compare(const ReportMember& a, const ReportMember& b) {
 }
 
 /// Small times keep a decimal: "1.4", "945".
-std::string TimeText(double us) { return absl::StrFormat(us < 100 ? "%.1f" : "%.0f", us); }
+std::string TimeText(double us) { return absl::StrFormat("%.*f", us < 100 ? 1 : 0, us); }
 
 std::string SpeedText(double ratio) {
   if (ratio > kSameSpeed) return absl::StrFormat("%.1fx faster", ratio);
