@@ -34,16 +34,18 @@ absl::Status CheckWeights(const Graph& graph, const Operator& op, const BoundWei
   if (absl::Status s = CheckTensor(op, "weight scales", weights.scales.size(), integer ? out : 0); !s.ok()) return s;
   if (absl::Status s = CheckTensor(op, "float weights", weights.floats.size(), integer ? 0 : count); !s.ok()) return s;
   if (absl::Status s = CheckTensor(op, "biases", weights.bias.size(), out); !s.ok()) return s;
-  if (!AllFinite(weights.scales) || !AllFinite(weights.floats) || !AllFinite(weights.bias))
+  if (!AllFinite(weights.scales) || !AllFinite(weights.floats) || !AllFinite(weights.bias)) {
     return Bad(op.provenance, "a tensor is not finite");
+  }
   for (const float scale : weights.scales) {
     if (!(scale > 0)) return Bad(op.provenance, absl::StrCat("expected positive weight scales, found ", scale));
   }
   if (!integer) return absl::OkStatus();
   const int limit = NarrowRangeLimit(op.weight_type);
   for (const int8_t weight : weights.integers) {
-    if (std::abs(weight) > limit)
+    if (std::abs(weight) > limit) {
       return Bad(op.provenance, absl::StrCat("expected weights of magnitude at most ", limit, ", found ", weight));
+    }
   }
   return absl::OkStatus();
 }
@@ -59,8 +61,9 @@ absl::Status CheckBoundModel(const BoundModel& model) {
   }
   const auto check_quantizer = [&](ValueId id) -> absl::Status {
     const Quantizer& quantizer = model.quantizers[static_cast<size_t>(id)];
-    if (std::isfinite(quantizer.scale) && quantizer.scale > 0 && quantizer.zero_point >= -128 && quantizer.zero_point <= 127)
+    if (std::isfinite(quantizer.scale) && quantizer.scale > 0 && quantizer.zero_point >= -128 && quantizer.zero_point <= 127) {
       return absl::OkStatus();
+    }
     return Bad(graph.value(id).producer, absl::StrCat("expected a positive scale and a zero point in [-128, 127], found ", quantizer.scale,
                                                       " and ", quantizer.zero_point));
   };

@@ -39,8 +39,9 @@ absl::StatusOr<ImagePreprocessor> ImagePreprocessor::Create(int64_t height, int6
                                                    " channels and ", pre.stddev.size(), " standard deviations"));
   }
   for (const float deviation : pre.stddev) {
-    if (!(deviation > 0))
+    if (!(deviation > 0)) {
       return absl::InvalidArgumentError(absl::StrCat("image: expected positive standard deviations, found ", deviation));
+    }
   }
   ImagePreprocessor result;
   result.height_ = height;
