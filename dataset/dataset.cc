@@ -12,6 +12,7 @@
 #include "core/base/counter_random.h"
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
+#include "dataset/manifest.h"
 #include "dataset/sha256.h"
 
 namespace hanas {
@@ -20,16 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxClasses = 256;
-
-/// `stem` with or without .gz, whichever is there; without when neither is, so that the error names it.
-std::string IdxPath(const fs::path& directory, const std::string& stem) {
-  std::error_code ignored;
-  for (const char* suffix : {"", ".gz"}) {
-    const fs::path path = directory / (stem + suffix);
-    if (fs::exists(path, ignored)) return path.string();
-  }
-  return (directory / stem).string();
-}
 
 std::vector<std::string> IdxClassNames(absl::string_view name, int32_t largest_label) {
   if (absl::StrReplaceAll(name, {{"_", "-"}}) == "fashion-mnist" && largest_label < 10) {
@@ -47,8 +38,8 @@ struct IdxPart {
 
 absl::StatusOr<IdxPart> ReadIdxPart(const fs::path& directory, const std::string& prefix,
                                     std::vector<std::pair<std::string, std::string>>& files) {
-  const std::string image_path = IdxPath(directory, prefix + "-images-idx3-ubyte");
-  const std::string label_path = IdxPath(directory, prefix + "-labels-idx1-ubyte");
+  const std::string image_path = IdxPath(directory.string(), prefix + "-images-idx3-ubyte");
+  const std::string label_path = IdxPath(directory.string(), prefix + "-labels-idx1-ubyte");
   absl::StatusOr<IdxImages> images = ReadIdxImages(image_path);
   if (!images.ok()) return images.status();
   const absl::StatusOr<std::vector<uint8_t>> labels = ReadIdxLabels(label_path);
@@ -145,10 +136,9 @@ absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_
   dataset.train_ = std::move(train);
   dataset.test_ = std::move(test);
   if (absl::Status status = dataset.Check(); !status.ok()) return status;
-  std::sort(files.begin(), files.end());
-  std::string manifest = absl::StrCat("split ", split_seed, " ", spec.validation_images, "\n");
-  for (const auto& [file, sha256] : files) absl::StrAppend(&manifest, sha256, "  ", file, "\n");
-  dataset.digest_ = Sha256Hex(manifest);
+  const std::string manifest = Manifest(std::move(files));
+  dataset.files_digest_ = Sha256Hex(manifest);
+  dataset.digest_ = Sha256Hex(absl::StrCat("split ", split_seed, " ", spec.validation_images, "\n", manifest));
   dataset.SplitTraining(spec.validation_images, split_seed);
   dataset.ComputeMoments();
   return dataset;

@@ -57,6 +57,8 @@ class Dataset {
   const std::string& name() const { return name_; }
   /// SHA-256 (hexadecimal) over the sorted (file, sha256) manifest and the split rule: equal data and splits have equal digests.
   const std::string& digest() const { return digest_; }
+  /// The same without the split rule: FilesDigest of dataset/manifest.h.
+  const std::string& files_digest() const { return files_digest_; }
   int64_t height() const { return dimensions_.height; }
   int64_t width() const { return dimensions_.width; }
   int64_t channels() const { return dimensions_.channels; }
@@ -81,6 +83,7 @@ class Dataset {
 
   std::string name_;
   std::string digest_;
+  std::string files_digest_;
   Dimensions dimensions_;
   std::vector<std::string> class_names_;
   Images train_;

@@ -36,13 +36,15 @@ absl::Status BadImage(const std::string& path, absl::string_view found) {
   return absl::DataLossError(absl::StrCat("data file: expected a JPEG image, found ", found, "; replace or remove the file: ", path));
 }
 
-absl::StatusOr<std::vector<std::string>> SortedNames(const fs::path& directory, bool folders) {
+absl::StatusOr<std::vector<std::string>> SortedNames(const fs::path& directory, bool folders, size_t most) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     const std::string extension = it->path().extension().string();
     const bool wanted =
         folders ? it->is_directory() : it->is_regular_file() && (extension == ".jpg" || extension == ".jpeg" || extension == ".JPG");
+    if (wanted && names.size() == most)
+      return absl::ResourceExhaustedError(absl::StrCat("data: expected at most ", most, " files, found more: ", directory.string()));
     if (wanted) names.push_back(it->path().filename().string());
   }
   if (error || names.empty()) {
@@ -130,18 +132,29 @@ void AppendResized(Picture in, const Dataset::Dimensions& to, std::vector<uint8_
 
 }  // namespace
 
-absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions) {
-  FolderImages result;
-  absl::StatusOr<std::vector<std::string>> classes = SortedNames(directory, /*folders=*/true);
+absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> ListImageFolder(const std::string& directory, size_t most) {
+  const absl::StatusOr<std::vector<std::string>> classes = SortedNames(directory, /*folders=*/true, most);
   if (!classes.ok()) return classes.status();
-  result.class_names = *std::move(classes);
+  std::vector<std::pair<std::string, std::vector<std::string>>> listed;
+  for (const std::string& name : *classes) {
+    absl::StatusOr<std::vector<std::string>> files = SortedNames(fs::path(directory) / name, /*folders=*/false, most);
+    if (!files.ok()) return files.status();
+    most -= files->size();
+    listed.emplace_back(name, *std::move(files));
+  }
+  return listed;
+}
+
+absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions) {
+  const auto classes = ListImageFolder(directory);
+  if (!classes.ok()) return classes.status();
+  FolderImages result;
   const Decoder decoder(tjInitDecompress());
-  for (size_t label = 0; label < result.class_names.size(); ++label) {
-    const fs::path folder = fs::path(directory) / result.class_names[label];
-    const absl::StatusOr<std::vector<std::string>> names = SortedNames(folder, /*folders=*/false);
-    if (!names.ok()) return names.status();
-    for (const std::string& name : *names) {
-      const std::string path = (folder / name).string();
+  for (const auto& [class_name, names] : *classes) {
+    const auto label = static_cast<int32_t>(result.class_names.size());
+    result.class_names.push_back(class_name);
+    for (const std::string& name : names) {
+      const std::string path = (fs::path(directory) / class_name / name).string();
       std::ifstream file(path, std::ios::binary);
       const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
       absl::StatusOr<Picture> picture = Decode(decoder.get(), path, bytes, dimensions.channels);
@@ -151,8 +164,8 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
         dimensions.width = picture->width;
       }
       AppendResized(*std::move(picture), dimensions, result.images.pixels);
-      result.images.labels.push_back(static_cast<int32_t>(label));
-      result.files.emplace_back(absl::StrCat(result.class_names[label], "/", name), Sha256Hex(bytes));
+      result.images.labels.push_back(label);
+      result.files.emplace_back(absl::StrCat(class_name, "/", name), Sha256Hex(bytes));
     }
   }
   result.dimensions = dimensions;

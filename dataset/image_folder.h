@@ -2,7 +2,9 @@
 #ifndef HANAS_DATASET_IMAGE_FOLDER_H_
 #define HANAS_DATASET_IMAGE_FOLDER_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,11 @@ struct FolderImages {
   Dataset::Images images;
   std::vector<std::pair<std::string, std::string>> files;  // (class/file, sha256)
 };
+
+/// The files that ReadImageFolder reads, in its order: (class, its files). Returns NOT_FOUND when there is no directory, class or image,
+/// RESOURCE_EXHAUSTED when there are more than `most` files, without looking at the others. Thread-safe.
+absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> ListImageFolder(
+    const std::string& directory, size_t most = std::numeric_limits<size_t>::max());
 
 /// Decodes every file to `dimensions` (bilinear, half-pixel centres); a height of 0 takes the size of the first file. Returns NOT_FOUND
 /// when there is no directory, class or image, DATA_LOSS naming a file that is not a JPEG image or is damaged. Thread-safe.

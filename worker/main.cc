@@ -99,7 +99,10 @@ int Run(const Flags& flags) {
   options.party.set_host_id(rpc::HostId());
   options.party.set_version(HANAS_VERSION);
   options.party.mutable_worker()->set_threads(flags.threads);
-  for (const std::string& name : datasets.List()) options.party.mutable_worker()->add_datasets(name);
+  for (const DatasetStore::Held& held : datasets.List()) {
+    options.party.mutable_worker()->add_datasets(held.name);
+    options.party.mutable_worker()->add_dataset_digests(held.digest);
+  }
   rpc::TaskLoop loop(std::move(options), tasks.get(), &executor);
   running = &loop;
   const rpc::StopSignals signals([&loop] { loop.RequestStop(); }, absl::Seconds(flags.process.stop_timeout_seconds),

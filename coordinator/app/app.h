@@ -81,6 +81,7 @@ struct GrantedTask {
   TaskRecord task;
   absl::Duration ttl;
   std::shared_ptr<const SearchJob> job;
+  std::string dataset_digest;                               // that the search began with; empty: none yet
   std::vector<std::pair<std::vector<float>, double>> rows;  // of FitWork: features, accuracy
 };
 

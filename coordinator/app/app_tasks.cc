@@ -37,7 +37,8 @@ absl::StatusOr<PartyRecord> App::Register(PartyRecord party) {
 }
 
 GrantedTask App::Describe(const TaskRecord& task) {
-  return {.task = task, .ttl = options_.lease_ttl, .job = next_.searches.at(task.search).job, .rows = {}};
+  const SearchState& search = next_.searches.at(task.search);
+  return {.task = task, .ttl = options_.lease_ttl, .job = search.job, .dataset_digest = search.record.dataset_digest, .rows = {}};
 }
 
 /// What a grant needs beside its record, which is of work that was done before.

@@ -76,17 +76,30 @@ std::optional<Blocker> DeviceBlocker(const State& state, const Scheduler& schedu
   return std::nullopt;
 }
 
+/// When the worker has other files than the search began with.
+std::optional<Blocker> OtherDatasetBlocker(const PartyRecord& worker, const SearchState& search) {
+  const std::string digest = OtherDataset(worker, search);
+  if (digest.empty()) return std::nullopt;
+  return Blocker{BlockerCode::kDataMissing,
+                 absl::StrCat("no worker has the files of the dataset \"", search.job->dataset.directory, "\" that the search began with (",
+                              search.record.dataset_files, "); workers/", worker.id, " \"", worker.name, "\" has others of that name (",
+                              digest, "): put the same files below its --data directory and restart that worker"),
+                 absl::StrCat("workers/", worker.id)};
+}
+
 std::optional<Blocker> WorkerBlocker(const State& state, const Scheduler& scheduler, absl::Duration now, const SearchState& search) {
   int registered = 0;
   int heard = 0;
   int capable = 0;
   int draining = 0;
   int measured_beside = 0;
+  std::optional<Blocker> other;  // the first worker with other files of that name
   for (const auto& [id, party] : state.parties) {
     if (party.agent) continue;
     ++registered;
     if (IsSilent(scheduler, now, id)) continue;
     ++heard;
+    if (!other.has_value()) other = OtherDatasetBlocker(party, search);
     if (!HoldsDataset(party, search)) continue;
     draining += party.draining ? 1 : 0;
     if (party.draining) continue;
@@ -103,6 +116,7 @@ std::optional<Blocker> WorkerBlocker(const State& state, const Scheduler& schedu
   }
   if (capable == 0 && draining > 0)
     return Blocker{BlockerCode::kNoWorker, "all workers that could take it drain: end the draining of one, or start another", ""};
+  if (capable == 0 && other.has_value()) return other;
   if (capable == 0) {
     return Blocker{BlockerCode::kDataMissing,
                    absl::StrCat("none of the ", heard, " workers has the dataset \"", search.job->dataset.directory,

@@ -20,7 +20,7 @@ enum class BlockerCode : uint8_t {
   kDeviceBusy = 2,     // it measures for another search, or waits until computing on its host has paused
   kNoWorker = 3,       // none is registered, or all are silent
   kWorkersBusy = 4,    // every worker holds a task of another search
-  kDataMissing = 5,    // no worker has the dataset
+  kDataMissing = 5,    // no worker has the dataset, or other files of that name
   kHostMeasures = 6,   // the workers that could go on pause, because something measures on their hosts
   kPaused = 7,         // by a user
   kRetrying = 8,       // a task has failed and is tried again

@@ -32,12 +32,19 @@ std::string BoundOf(const Work& work, const SearchRecord& search) {
 }  // namespace
 
 bool HoldsDataset(const PartyRecord& worker, const SearchState& search) {
-  const auto has = [](const std::vector<std::string>& list, absl::string_view text) {
-    return std::find(list.begin(), list.end(), text) != list.end();
-  };
-  if (!search.record.dataset_digest.empty() && has(worker.dataset_digests, search.record.dataset_digest)) return true;
   const absl::string_view top = TopDirectory(search.job->dataset.directory);
-  return top == "." || has(worker.datasets, top);
+  if (top == ".") return true;
+  const bool there = std::find(worker.datasets.begin(), worker.datasets.end(), top) != worker.datasets.end();
+  return there && OtherDataset(worker, search).empty();
+}
+
+std::string OtherDataset(const PartyRecord& worker, const SearchState& search) {
+  const std::string& wanted = search.record.dataset_files;
+  const auto found = std::find(worker.datasets.begin(), worker.datasets.end(), search.job->dataset.directory);
+  const auto index = static_cast<size_t>(found - worker.datasets.begin());
+  if (wanted.empty() || found == worker.datasets.end() || index >= worker.dataset_digests.size()) return "";
+  const std::string& digest = worker.dataset_digests[index];
+  return digest == wanted ? "" : digest;
 }
 
 bool IsTwinOf(const PartyRecord& agent, const SearchRecord& search) {

@@ -19,7 +19,8 @@ namespace hanas::coordinator {
 
 // Who works on what, and when.
 //
-//   Who may   A worker computes, when it holds the search's data set (fitting a predictor needs none). Operators are measured by any agent
+//   Who may   A worker computes, when it holds the search's data set, the same files that the search began with as far as both are known
+//             (fitting a predictor needs none). Operators are measured by any agent
 //             of the search's device class, so twins share a latency table's work; whole networks only by the device that the search is
 //             bound to, whose calibration they are. A party that drains gets nothing. A quarantined device gets no operators while a twin
 //             in better health is there.
@@ -46,8 +47,11 @@ bool IsTwinOf(const PartyRecord& agent, const SearchRecord& search);
 /// Whether it is the very device: only this one measures whole networks of the search.
 bool IsAgentOf(const PartyRecord& agent, const SearchRecord& search);
 
-/// Whether the search's data set lies on the worker: its top directory below the data root, or its content under any name.
+/// Whether the search's data set lies on the worker: the directory that it is in is there, and is not known to hold other files than the
+/// search began with.
 bool HoldsDataset(const PartyRecord& worker, const SearchState& search);
+/// The digest of the other files that the worker has under the name of the search's data set; empty when there are none.
+std::string OtherDataset(const PartyRecord& worker, const SearchState& search);
 
 /// How long a holder may renew without progress until its lease is taken away. What it waits for while it is told to pause does not count.
 ///   training, evaluating, fitting, packing, measuring operators and networks   10 min

@@ -17,7 +17,9 @@ void Attach(SearchState& search, const TaskRecord& task) {
   if (!task.outcome.has_value()) return;
   search.AddResult(task);
   const auto* trained = std::get_if<TrainOutcome>(&*task.outcome);
-  if (trained != nullptr && search.record.dataset_digest.empty()) search.record.dataset_digest = trained->dataset_digest;
+  if (trained == nullptr || !search.record.dataset_digest.empty()) return;
+  search.record.dataset_digest = trained->dataset_digest;
+  search.record.dataset_files = trained->dataset_files;
 }
 
 }  // namespace

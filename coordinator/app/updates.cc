@@ -331,6 +331,7 @@ void CompleteTaskUpdate::Apply(State& state, Changes& changes) const {
       SearchState& search = state.searches.at(id);
       if (!search.record.dataset_digest.empty() || trained->dataset_digest.empty()) continue;
       search.record.dataset_digest = trained->dataset_digest;
+      search.record.dataset_files = trained->dataset_files;
       changes.searches.insert(id);
     }
     if (auto& work = std::get<TrainWork>(task.work); trained->step < work.to_step) {

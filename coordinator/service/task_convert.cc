@@ -161,7 +161,8 @@ TrainOutcome FromProto(const v1::TrainResult& proto) {
           .images_per_second = proto.images_per_second(),
           .seconds = proto.seconds(),
           .dataset_digest = proto.dataset_digest(),
-          .reached_end = proto.reached_end()};
+          .reached_end = proto.reached_end(),
+          .dataset_files = proto.dataset_files()};
 }
 
 EvaluateOutcome FromProto(const v1::EvaluateResult& proto) {
@@ -206,11 +207,11 @@ absl::Status CheckText(absl::string_view field, absl::string_view text, bool req
 }
 
 template <typename Texts>
-absl::Status CheckList(absl::string_view field, const Texts& texts) {
+absl::Status CheckList(absl::string_view field, const Texts& texts, bool required) {
   if (texts.size() > kMaxListed)
     return absl::InvalidArgumentError(absl::StrCat(field, ": expected at most ", kMaxListed, " names, found ", texts.size()));
   for (int i = 0; i < texts.size(); ++i) {
-    if (absl::Status status = CheckText(absl::StrCat(field, "[", i, "]"), texts[i], true); !status.ok()) return status;
+    if (absl::Status status = CheckText(absl::StrCat(field, "[", i, "]"), texts[i], required); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -261,8 +262,14 @@ absl::StatusOr<PartyRecord> PartyFromProto(const v1::Party& proto) {
                        .host = proto.host_id(),
                        .version = proto.version()};
   if (proto.has_worker()) {
-    if (absl::Status status = CheckList("party.worker.datasets", proto.worker().datasets()); !status.ok()) return status;
-    if (absl::Status status = CheckList("party.worker.dataset_digests", proto.worker().dataset_digests()); !status.ok()) return status;
+    if (absl::Status status = CheckList("party.worker.datasets", proto.worker().datasets(), true); !status.ok()) return status;
+    if (absl::Status status = CheckList("party.worker.dataset_digests", proto.worker().dataset_digests(), false); !status.ok())
+      return status;
+    if (proto.worker().dataset_digests_size() != 0 && proto.worker().dataset_digests_size() != proto.worker().datasets_size()) {
+      return absl::InvalidArgumentError(absl::StrCat("party.worker.dataset_digests: expected one for each of ",
+                                                     proto.worker().datasets_size(), " datasets or none, found ",
+                                                     proto.worker().dataset_digests_size()));
+    }
     party.threads = proto.worker().threads();
     party.datasets.assign(proto.worker().datasets().begin(), proto.worker().datasets().end());
     party.dataset_digests.assign(proto.worker().dataset_digests().begin(), proto.worker().dataset_digests().end());
@@ -303,6 +310,7 @@ v1::Task ToProto(const GrantedTask& granted) {
   v1::Task proto;
   proto.mutable_lease()->set_task(absl::StrCat("tasks/", granted.task.id));
   proto.set_search(absl::StrCat("searches/", granted.task.search));
+  proto.set_dataset_digest(granted.dataset_digest);
   proto.mutable_lease()->set_attempt(granted.task.attempt);
   proto.mutable_lease()->set_fencing_token(granted.task.fencing_token);
   proto.mutable_lease()->set_ttl_seconds(absl::ToDoubleSeconds(granted.ttl));

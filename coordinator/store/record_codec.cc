@@ -188,6 +188,7 @@ void Put(const SearchRecord& in, pb::Search& out) {
   out.set_error_code(in.error_code);
   out.set_num_events(in.num_events);
   out.set_dataset_digest(in.dataset_digest);
+  out.set_dataset_files(in.dataset_files);
   out.set_supernet(in.supernet);
   out.set_sample_set(in.sample_set);
   out.set_agent(in.agent);
@@ -241,6 +242,7 @@ absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
   out.supernet = in.supernet();
   out.sample_set = in.sample_set();
   out.agent = in.agent();
+  out.dataset_files = in.dataset_files();
   out.device = Get(in.device());
   out.caps = Get(in.caps());
   GetResults(in, out);

@@ -105,8 +105,9 @@ struct TrainOutcome {
   double loss = 0;
   double images_per_second = 0;
   double seconds = 0;
-  std::string dataset_digest;
-  bool reached_end = true;  // false: handed back early, resumable from `checkpoint`
+  std::string dataset_digest;  // of files and split
+  bool reached_end = true;     // false: handed back early, resumable from `checkpoint`
+  std::string dataset_files;   // digest of the files alone
   friend bool operator==(const TrainOutcome&, const TrainOutcome&) = default;
 };
 
@@ -354,7 +355,9 @@ struct SearchRecord {
   std::string error;
   std::string error_code;
   int64_t num_events = 0;
+  // Of the data set that it began with, once something was trained: of files and split, and of the files alone.
   std::string dataset_digest;
+  std::string dataset_files;
   // What its training and its sampling are shared under: JobDigests of core/job. Empty in stores from before sharing.
   std::string supernet;
   std::string sample_set;
@@ -406,7 +409,7 @@ struct PartyRecord {
   std::string version;
   int threads = 0;                           // of a worker
   std::vector<std::string> datasets;         // of a worker: names below its data root
-  std::vector<std::string> dataset_digests;  // of a worker: of those that it has read so far
+  std::vector<std::string> dataset_digests;  // of the files of each, in that order; empty: not known. None at all: none is known
   DeviceDescription device;                  // of an agent
   BackendCaps caps;                          // of an agent
   // What it did and what was decided about it: kept when a new instance registers.

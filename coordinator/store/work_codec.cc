@@ -85,12 +85,14 @@ void Put(const TrainOutcome& in, pb::TrainOutcome& out) {
 }
 TrainOutcome Get(const pb::TrainOutcome& in) {
   return {.checkpoint = Get(in.checkpoint()),
+  out.set_dataset_files(in.dataset_files);
           .step = in.step(),
           .loss = in.loss(),
           .images_per_second = in.images_per_second(),
           .seconds = in.seconds(),
           .dataset_digest = in.dataset_digest(),
-          .reached_end = in.reached_end()};
+          .reached_end = in.reached_end(),
+          .dataset_files = in.dataset_files()};
 }
 
 void Put(const EvaluateOutcome& in, pb::EvaluateOutcome& out) {

@@ -145,6 +145,18 @@ TEST_F(BlockersTest, NoWorkerHasTheData) {
   EXPECT_THAT(Blockers(), IsEmpty());
 }
 
+TEST_F(BlockersTest, WorkersHaveOtherFilesOfThatName) {
+  state_.searches[1].record.dataset_files = "c0ffee";
+  state_.parties[3].dataset_digests = {"decaf"};
+  AddParty({.id = 4, .name = "without", .host = "another", .datasets = {}});
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDataMissing,
+                                         "no worker has the files of the dataset \"fake\" that the search began with (c0ffee); workers/3 "
+                                         "\"worker\" has others of that name (decaf)",
+                                         "workers/3")));
+  AddParty({.id = 5, .name = "same", .host = "third", .datasets = {"fake"}, .dataset_digests = {"c0ffee"}});
+  EXPECT_THAT(Blockers(), IsEmpty());
+}
+
 TEST_F(BlockersTest, EverybodyDrains) {
   state_.parties[2].draining = state_.parties[3].draining = true;
   EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDeviceBusy, "\"local\" drains", "devices/2"),

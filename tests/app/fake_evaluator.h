@@ -65,7 +65,8 @@ class FakeEvaluator {
                         .loss = 1,
                         .images_per_second = 500,
                         .seconds = 1,
-                        .dataset_digest = "data"};
+                        .dataset_digest = "data",
+                        .dataset_files = "files"};
   }
   Outcome Do(const EvaluateWork& work, const GrantedTask& granted) const {
     EvaluateOutcome outcome = {.seconds = 1};

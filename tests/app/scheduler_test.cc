@@ -29,6 +29,14 @@ using ::testing::UnorderedElementsAre;
 /// A state that is changed by updates alone, followed by a scheduler, at a time that the test moves.
 class Farm {
  public:
+  uint64_t Register(PartyRecord party) {
+    const bool agent = party.agent;
+    const std::string name = party.name;
+    Apply(RegisterPartyUpdate{.party = std::move(party)});
+    const uint64_t id = FindPartyId(state_, agent, name);
+    scheduler_.Heard(id, now_);
+    return id;
+  }
   uint64_t AddWorker(const std::string& name, const std::string& host, std::vector<std::string> datasets = {"fake"}) {
     return Register({.name = name, .instance = "1", .host = host, .datasets = std::move(datasets)});
   }
@@ -93,15 +101,6 @@ class Farm {
   absl::Duration now() const { return now_; }
 
  private:
-  uint64_t Register(PartyRecord party) {
-    const bool agent = party.agent;
-    const std::string name = party.name;
-    Apply(RegisterPartyUpdate{.party = std::move(party)});
-    const uint64_t id = FindPartyId(state_, agent, name);
-    scheduler_.Heard(id, now_);
-    return id;
-  }
-
   absl::Duration now_ = absl::Seconds(1000);
   State state_;
   Scheduler scheduler_{&state_, absl::Seconds(15)};
@@ -174,16 +173,27 @@ TEST(SchedulerTest, WorkerWithoutTheDataIsNotLeasedWhatNeedsIt) {
   EXPECT_EQ(farm.Lease(farm.AddWorker("holder", "c", {"fruit", "sets"})), training);
 }
 
-TEST(SchedulerTest, ContentUnderAnotherNameIsTheSameData) {
+TEST(SchedulerTest, OtherFilesUnderTheSameNameAreOtherData) {
   Farm farm;
   const uint64_t search = farm.AddSearch("device", "cpu", "flowers");
-  farm.state().searches.at(search).record.dataset_digest = "abc";
-  const uint64_t training = farm.AddTask(search, TrainWork{});
-  const uint64_t worker = farm.AddWorker("w", "host", {"blumen"});
-  EXPECT_EQ(farm.Lease(worker), 0);
-  farm.Apply(
-      RegisterPartyUpdate{.party = {.name = "w", .instance = "2", .host = "host", .datasets = {"blumen"}, .dataset_digests = {"abc"}}});
-  EXPECT_EQ(farm.Lease(worker), training);
+  const auto add = [&](const std::string& name, std::vector<std::string> digests) {
+    return farm.Register(
+        {.name = name, .instance = "1", .host = name, .datasets = {"flowers", "fruit"}, .dataset_digests = std::move(digests)});
+  };
+  const uint64_t first = farm.AddTask(search, TrainWork{});
+  const uint64_t others = add("others", {"roses", "tulips"});
+  EXPECT_EQ(farm.Lease(others), first) << "nothing was trained yet, so any files will do";
+  farm.Finish(first);
+
+  farm.state().searches.at(search).record.dataset_files = "tulips";
+  const uint64_t second = farm.AddTask(search, EvaluateWork{});
+  EXPECT_EQ(farm.Lease(others), 0) << "its tulips are fruit";
+  EXPECT_EQ(farm.Lease(add("same", {"tulips", ""})), second);
+  // What is not known is left to the worker, which compares when it has read the files.
+  const uint64_t third = farm.AddTask(search, EvaluateWork{});
+  EXPECT_EQ(farm.Lease(add("large", {"", "apples"})), third);
+  const uint64_t fourth = farm.AddTask(search, EvaluateWork{});
+  EXPECT_EQ(farm.Lease(add("older", {})), fourth);
 }
 
 TEST(SchedulerTest, TwinsShareOperatorsAndNotNetworks) {

@@ -134,7 +134,8 @@ TEST_F(SharingTest, AnotherDeviceCostsItsProfileAndSearch) {
   EXPECT_THAT(Leased("sample/"), IsEmpty());
   EXPECT_THAT(Leased("profile/operators/"), Not(IsEmpty())) << "another class has another table";
   EXPECT_THAT(Leased("round/"), Not(IsEmpty()));
-  EXPECT_EQ(RecordOf(second).dataset_digest, RecordOf(first).dataset_digest);
+  EXPECT_EQ(RecordOf(second).dataset_digest, "data");
+  EXPECT_EQ(RecordOf(second).dataset_files, "files");
 }
 
 TEST_F(SharingTest, SharingChangesNoResult) {

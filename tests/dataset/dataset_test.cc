@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataset/draw.h"
 #include "dataset/idx.h"
+#include "dataset/manifest.h"
 #include "dataset/sha256.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -108,6 +109,45 @@ TEST_F(IdxDatasetTest, GzipIsRecognisedByContent) {
   ASSERT_THAT(packed, IsOk());
   EXPECT_EQ(packed->image(Split::kTrain, 7), plain->image(Split::kTrain, 7));
   EXPECT_EQ(packed->mean(), plain->mean());
+}
+
+TEST_F(IdxDatasetTest, TheFilesDigestIsKnownWithoutLoading) {
+  const auto files_digest = [&](ReadingBudget budget = {.bytes = 1 << 20, .files = 4}) { return FilesDigest(set().string(), budget); };
+  const absl::StatusOr<Dataset> dataset = Dataset::Load(Spec(), root());
+  ASSERT_THAT(dataset, IsOk());
+  EXPECT_EQ(files_digest(), dataset->files_digest());
+
+  // The split is no part of it, nor is what else lies there; every byte of the files is.
+  DatasetSpec other_split = Spec();
+  other_split.validation_images = 60;
+  const absl::StatusOr<Dataset> split = Dataset::Load(other_split, root());
+  ASSERT_THAT(split, IsOk());
+  EXPECT_EQ(split->files_digest(), dataset->files_digest());
+  EXPECT_NE(split->digest(), dataset->digest());
+  WriteAll(set() / "README", "drawn");
+  EXPECT_EQ(files_digest(), dataset->files_digest());
+  const fs::path labels = set() / "t10k-labels-idx1-ubyte";
+  std::string bytes = ReadAll(labels);
+  bytes.back() = static_cast<char>(bytes.back() == 0 ? 1 : 0);
+  WriteAll(labels, bytes);
+  EXPECT_NE(files_digest(), dataset->files_digest());
+  EXPECT_EQ(files_digest(), Dataset::Load(Spec(), root())->files_digest());
+}
+
+TEST_F(IdxDatasetTest, TheFilesDigestKeepsToItsBudget) {
+  ReadingBudget enough = {.bytes = 1 << 20, .files = 9};
+  EXPECT_NE(FilesDigest(set().string(), enough), "");
+  EXPECT_EQ(enough.bytes, (1 << 20) - (16 + 200 * 784) - (8 + 200) - (16 + 100 * 784) - (8 + 100));
+  EXPECT_EQ(enough.files, 5U);
+  for (ReadingBudget small : {ReadingBudget{.bytes = 1 << 20, .files = 3}, ReadingBudget{.bytes = 100'000, .files = 4}}) {
+    const int64_t before = small.bytes;
+    EXPECT_EQ(FilesDigest(set().string(), small), "");
+    EXPECT_EQ(small.bytes, before);
+  }
+  // Of what is no data set, or no longer one, nothing is said.
+  EXPECT_EQ(FilesDigest((directory_.path() / "absent").string(), enough), "");
+  fs::remove(set() / "t10k-labels-idx1-ubyte");
+  EXPECT_EQ(FilesDigest(set().string(), enough), "");
 }
 
 struct BadFile {
@@ -214,6 +254,10 @@ TEST(ImageFolderTest, ClassesAreFoldersInOrderAndImagesHaveOneSize) {
     EXPECT_NEAR(dataset->image(Split::kTest, i)[0], dataset->label(Split::kTest, i) == 0 ? 100 : 200, 4);
     EXPECT_NEAR(dataset->image(Split::kTest, i)[1], 20, 4);
   }
+  ReadingBudget budget = {.bytes = 1 << 20, .files = 12};
+  EXPECT_EQ(FilesDigest((directory.path() / "set").string(), budget), dataset->files_digest());
+  budget.files = 11;
+  EXPECT_EQ(FilesDigest((directory.path() / "set").string(), budget), "") << "one file too many";
   const fs::path broken = directory.path() / "set/test/bag/1.jpg";
   WriteAll(broken, ReadAll(broken).substr(0, 40));
   EXPECT_THAT(Dataset::Load(spec, directory.path().string()).status(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("test/bag/1.jpg")));

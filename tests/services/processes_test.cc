@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/lowering/lowering.h"
 #include "core/plan/exec_plan.h"
+#include "dataset/draw.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "rpc/convert/device.h"
@@ -31,7 +32,7 @@ namespace hanas {
 namespace {
 
 using ::absl_testing::IsOk;
-using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
 /// A program of ours; killed when it is still there at the end.
@@ -65,7 +66,8 @@ class Program {
 class ProcessesTest : public ::testing::Test {
  protected:
   ProcessesTest() {
-    std::filesystem::create_directories(root_ / "data" / "drawn");
+    EXPECT_THAT(DrawDataset((root_ / "data" / "drawn").string(), {.num_train = 100, .num_test = 100}), IsOk());
+    std::filesystem::create_directories(root_ / "data" / "notes");
     std::filesystem::create_directories(root_ / "cache");
   }
   ~ProcessesTest() override { std::filesystem::remove_all(root_); }
@@ -96,7 +98,8 @@ TEST_F(ProcessesTest, TheWorkerRegistersAndStopsCleanly) {
   EXPECT_THAT(party.instance_id(), SizeIs(32));
   EXPECT_EQ(party.host_id(), rpc::HostId());
   EXPECT_EQ(party.worker().threads(), 1);
-  EXPECT_THAT(party.worker().datasets(), Contains("drawn"));
+  EXPECT_THAT(party.worker().datasets(), ElementsAre("drawn", "notes"));
+  EXPECT_THAT(party.worker().dataset_digests(), ElementsAre(SizeIs(64), "")) << "notes are no data set";
   worker.Signal(SIGTERM);
   EXPECT_EQ(worker.Wait(), 0);
 }

@@ -126,6 +126,9 @@ TEST_F(ChainTest, TrainsInChunksThatCompose) {
   EXPECT_EQ(first->train().step(), 2);
   EXPECT_TRUE(first->train().reached_end());
   EXPECT_THAT(first->train().dataset_digest(), SizeIs(64));
+  ASSERT_THAT(datasets_.List(), SizeIs(1));
+  EXPECT_EQ(datasets_.List()[0].name, "drawn");
+  EXPECT_EQ(datasets_.List()[0].digest, first->train().dataset_files());
   const auto second = worker_.Execute(TrainTask(2, 4, first->train().checkpoint()), context_);
   ASSERT_THAT(second, IsOk());
   EXPECT_EQ(second->train().checkpoint().sha256(), whole.sha256());
@@ -158,6 +161,24 @@ TEST_F(ChainTest, BadTrainingTasksAreRefused) {
   task.mutable_train()->mutable_space()->set_num_classes(11);
   EXPECT_EQ(ReasonOf(worker_.Execute(task, context_).status()), "DATA_DISAGREES");
   EXPECT_THAT(worker_.Execute(v1::Task(), context_), StatusIs(absl::StatusCode::kUnimplemented));
+}
+
+TEST_F(ChainTest, DataOfAnotherDigestThanTheSearchBeganWithIsRefused) {
+  v1::Task train = TrainTask(0, 4, {});
+  const auto trained = worker_.Execute(train, context_);
+  ASSERT_THAT(trained, IsOk());
+  train.set_dataset_digest(trained->train().dataset_digest());
+  EXPECT_THAT(worker_.Execute(train, context_), IsOk());
+
+  v1::Task pack;
+  *pack.mutable_pack_images()->mutable_dataset() = Data();
+  for (v1::Task task : {train, BindTask(trained->train().checkpoint()), pack}) {
+    task.set_dataset_digest(std::string(64, 'a'));
+    const absl::Status refused = worker_.Execute(task, context_).status();
+    EXPECT_EQ(ReasonOf(refused), "DATA_DISAGREES") << refused;
+    EXPECT_THAT(refused.message(), HasSubstr(std::string(64, 'a')));
+    EXPECT_THAT(refused.message(), HasSubstr(trained->train().dataset_digest()));
+  }
 }
 
 TEST_F(ChainTest, EvaluatesAndRefusesAnotherLowering) {

@@ -7,9 +7,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
+#include "dataset/manifest.h"
 #include "telemetry/event_log.h"
 
 namespace hanas {
+namespace {
+
+/// What a worker reads before it asks for work.
+constexpr ReadingBudget kAtStart = {.bytes = int64_t{256} << 20, .files = 20'000};
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSpec& spec) {
   FieldViolations violations;
@@ -29,7 +36,7 @@ absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSp
   return loaded_;
 }
 
-std::vector<std::string> DatasetStore::List() const {
+std::vector<DatasetStore::Held> DatasetStore::List() const {
   std::vector<std::string> names;
   std::error_code error;
   for (std::filesystem::directory_iterator it(root_, error), end; !error && it != end; it.increment(error)) {
@@ -37,7 +44,13 @@ std::vector<std::string> DatasetStore::List() const {
     if (it->is_directory(ignored)) names.push_back(it->path().filename().string());
   }
   std::sort(names.begin(), names.end());
-  return names;
+  ReadingBudget budget = kAtStart;
+  std::vector<Held> held;
+  for (std::string& name : names) {
+    std::string digest = FilesDigest((std::filesystem::path(root_) / name).string(), budget);
+    held.push_back({std::move(name), std::move(digest)});
+  }
+  return held;
 }
 
 }  // namespace hanas

@@ -24,8 +24,13 @@ class DatasetStore {
   /// DATA_MISSING, other failures to read DATA_UNREADABLE. The pointer stays valid until another data set is loaded.
   absl::StatusOr<std::shared_ptr<const Dataset>> Get(const DatasetSpec& spec);
 
-  /// Names of the directories below the root, sorted: what this worker can be asked to train on.
-  std::vector<std::string> List() const;
+  struct Held {
+    std::string name;    // of a directory below the root
+    std::string digest;  // FilesDigest of dataset/manifest.h; empty: not known
+  };
+  /// What this worker can be asked to train on, sorted by name. Reads the files of small data sets, for a second or so in all; those that
+  /// are beyond that, and those deeper below the root, are not known by their digest.
+  std::vector<Held> List() const;
 
  private:
   std::string root_;

@@ -77,15 +77,16 @@ absl::StatusOr<v1::CompleteTaskRequest> Completed(absl::StatusOr<Result> result,
 absl::StatusOr<v1::CompleteTaskRequest> WorkerExecutor::Execute(const v1::Task& task, rpc::TaskContext& context) {
   switch (task.work_case()) {
     case v1::Task::kTrain:
-      return Completed(Train(task.train(), context), [](auto& request) { return request.mutable_train(); });
+      return Completed(Train(task.train(), task.dataset_digest(), context), [](auto& request) { return request.mutable_train(); });
     case v1::Task::kEvaluate:
-      return Completed(Evaluate(task.evaluate(), context), [](auto& request) { return request.mutable_evaluate(); });
+      return Completed(Evaluate(task.evaluate(), task.dataset_digest(), context), [](auto& request) { return request.mutable_evaluate(); });
     case v1::Task::kFitPredictor:
       return Completed(FitPredictor(task.fit_predictor(), context), [](auto& request) { return request.mutable_fit_predictor(); });
     case v1::Task::kBind:
-      return Completed(Bind(task.bind(), context), [](auto& request) { return request.mutable_bind(); });
+      return Completed(Bind(task.bind(), task.dataset_digest(), context), [](auto& request) { return request.mutable_bind(); });
     case v1::Task::kPackImages:
-      return Completed(PackImages(task.pack_images(), context), [](auto& request) { return request.mutable_pack_images(); });
+      return Completed(PackImages(task.pack_images(), task.dataset_digest(), context),
+                       [](auto& request) { return request.mutable_pack_images(); });
     default:
       return absl::UnimplementedError(absl::StrCat("a worker has no task of kind ", static_cast<int>(task.work_case())));
   }
@@ -103,11 +104,19 @@ absl::StatusOr<const Lowering*> WorkerExecutor::LoweringOf(const v1::SpaceSpec& 
   return &*lowering_;
 }
 
-absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v1::DatasetSpec& proto, const Lowering* lowering) {
+absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v1::DatasetSpec& proto, absl::string_view digest,
+                                                                         const Lowering* lowering) {
   const absl::StatusOr<DatasetSpec> spec = rpc::DatasetSpecFromProto(proto);
   if (!spec.ok()) return spec.status();
   absl::StatusOr<std::shared_ptr<const Dataset>> dataset = datasets_->Get(*spec);
-  if (!dataset.ok() || lowering == nullptr) return dataset;
+  if (!dataset.ok()) return dataset;
+  if (!digest.empty() && (*dataset)->digest() != digest) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat("the search began with another data set ", spec->directory, " (", digest,
+                                                                 ") than this worker has (", (*dataset)->digest(),
+                                                                 "); put the same files below its --data directory")),
+                      "DATA_DISAGREES");
+  }
+  if (lowering == nullptr) return dataset;
   const SpaceSpec& space = lowering->space().spec();
   if ((*dataset)->channels() != space.input_channels || (*dataset)->num_classes() != space.num_classes) {
     return WithReason(
@@ -119,7 +128,7 @@ absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v
   return dataset;
 }
 
-absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task, rpc::TaskContext& context) {
+absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task, absl::string_view digest, rpc::TaskContext& context) {
   const Stopwatch watch;
   TrainRequest request;
   const absl::StatusOr<const Lowering*> lowering = LoweringOf(task.space());
@@ -137,7 +146,7 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
     return absl::InvalidArgumentError(
         absl::StrCat("train: expected a checkpoint to continue from step ", task.from_step(), ", found none"));
   }
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), *lowering);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, *lowering);
   if (!dataset.ok()) return dataset.status();
   std::string checkpoint;
   if (!task.initial().sha256().empty()) {
@@ -174,11 +183,13 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
   result.set_images_per_second(trained->images_per_second);
   result.set_seconds(watch.Seconds());
   result.set_dataset_digest((*dataset)->digest());
+  result.set_dataset_files((*dataset)->files_digest());
   result.set_reached_end(trained->step == task.to_step());
   return result;
 }
 
-absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTask& task, rpc::TaskContext& context) {
+absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTask& task, absl::string_view digest,
+                                                            rpc::TaskContext& context) {
   const Stopwatch watch;
   const absl::StatusOr<const Lowering*> lowering = LoweringOf(task.space());
   if (!lowering.ok()) return lowering.status();
@@ -196,7 +207,7 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
   }
   if (absl::Status status = CheckAtLeast("evaluate.validation_images", task.validation_images(), 0); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("evaluate.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), *lowering);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, *lowering);
   if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
   if (!checkpoint.ok()) return checkpoint.status();
@@ -250,7 +261,7 @@ absl::StatusOr<v1::FitPredictorResult> WorkerExecutor::FitPredictor(const v1::Fi
   return result;
 }
 
-absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, rpc::TaskContext& context) {
+absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, absl::string_view digest, rpc::TaskContext& context) {
   const Stopwatch watch;
   const absl::StatusOr<const Lowering*> lowering = LoweringOf(task.space());
   if (!lowering.ok()) return lowering.status();
@@ -258,7 +269,7 @@ absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, rp
   if (!architecture.ok()) return architecture.status();
   if (absl::Status status = CheckGraphDigest(**lowering, *architecture, task.graph_digest()); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("bind.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), *lowering);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, *lowering);
   if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
   if (!checkpoint.ok()) return checkpoint.status();
@@ -292,9 +303,10 @@ absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, rp
   return result;
 }
 
-absl::StatusOr<v1::PackImagesResult> WorkerExecutor::PackImages(const v1::PackImagesTask& task, rpc::TaskContext& context) {
+absl::StatusOr<v1::PackImagesResult> WorkerExecutor::PackImages(const v1::PackImagesTask& task, absl::string_view digest,
+                                                                rpc::TaskContext& context) {
   if (absl::Status status = CheckAtLeast("pack_images.max_images", task.max_images(), 0); !status.ok()) return status;
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), nullptr);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, nullptr);
   if (!dataset.ok()) return dataset.status();
   const Dataset& data = **dataset;
   const int64_t available = data.size(Split::kTest);

@@ -18,7 +18,7 @@
 namespace hanas {
 
 /// Executes a worker's tasks: converts, checks, calls the engine, uploads what it made. Everything in a task is validated; architectures
-/// are lowered here and compared with the digests the task carries (reason LOWERING_DISAGREES).
+/// are lowered here and compared with the digests the task carries (reason LOWERING_DISAGREES), data sets with the task's (DATA_DISAGREES).
 ///
 /// Confined to one thread at a time. Borrows engine, artifacts and datasets.
 class WorkerExecutor : public rpc::TaskExecutor {
@@ -30,15 +30,17 @@ class WorkerExecutor : public rpc::TaskExecutor {
   absl::StatusOr<v1::CompleteTaskRequest> Execute(const v1::Task& task, rpc::TaskContext& context) override;
 
  private:
-  absl::StatusOr<v1::TrainResult> Train(const v1::TrainTask& task, rpc::TaskContext& context);
-  absl::StatusOr<v1::EvaluateResult> Evaluate(const v1::EvaluateTask& task, rpc::TaskContext& context);
+  absl::StatusOr<v1::TrainResult> Train(const v1::TrainTask& task, absl::string_view digest, rpc::TaskContext& context);
+  absl::StatusOr<v1::EvaluateResult> Evaluate(const v1::EvaluateTask& task, absl::string_view digest, rpc::TaskContext& context);
   absl::StatusOr<v1::FitPredictorResult> FitPredictor(const v1::FitPredictorTask& task, rpc::TaskContext& context);
-  absl::StatusOr<v1::BindResult> Bind(const v1::BindTask& task, rpc::TaskContext& context);
-  absl::StatusOr<v1::PackImagesResult> PackImages(const v1::PackImagesTask& task, rpc::TaskContext& context);
+  absl::StatusOr<v1::BindResult> Bind(const v1::BindTask& task, absl::string_view digest, rpc::TaskContext& context);
+  absl::StatusOr<v1::PackImagesResult> PackImages(const v1::PackImagesTask& task, absl::string_view digest, rpc::TaskContext& context);
 
   absl::StatusOr<const Lowering*> LoweringOf(const v1::SpaceSpec& proto);
-  /// The data set of a task on a space: channels and classes must agree (reason DATA_DISAGREES).
-  absl::StatusOr<std::shared_ptr<const Dataset>> DatasetOf(const v1::DatasetSpec& proto, const Lowering* lowering);
+  /// The data set of a task on a space: it must have `digest`, when that is not empty, and its channels and classes be the space's (reason
+  /// DATA_DISAGREES).
+  absl::StatusOr<std::shared_ptr<const Dataset>> DatasetOf(const v1::DatasetSpec& proto, absl::string_view digest,
+                                                           const Lowering* lowering);
 
   TrainingEngine* engine_;
   rpc::Artifacts* artifacts_;
