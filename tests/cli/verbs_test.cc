@@ -522,11 +522,40 @@ TEST_F(VerbsTest, BashCompletesNamesOfSearches) {
   EXPECT_EQ(complete(hanas + " watch sea", hanas + " watch sea", 2), "\n") << "a coordinator that is away offers nothing";
 }
 
-TEST_F(VerbsTest, TheCompletionOfZshIsValid) {
-  if (std::system("command -v zsh > /dev/null") != 0) GTEST_SKIP() << "expected zsh to check its script, found none";
-  const std::string script = folder_ + "/_hanas";
-  std::ofstream(script) << Run({"completion", "zsh"}).out;
-  EXPECT_EQ(std::system(absl::StrCat("zsh -n ", script).c_str()), 0);
+// An interactive zsh on a terminal of its own, in which the Tab key is pressed; ^T says what has become of the line.
+constexpr char kTypeIntoZsh[] = R"(
+zmodload zsh/zpty
+zpty shell zsh -f
+zpty -w shell "PS1=; autoload -Uz compinit; $1"
+zpty -w shell "save() { print -r -- \"\$BUFFER\" >> $FOLDER/lines; BUFFER=; }; zle -N save; bindkey '^T' save; setopt no_beep"
+shift
+for line; do zpty -w -n shell "$line"$'\t\x14'; done
+zpty -w shell $'\nexit'
+zpty -r shell output '*there is no such output*'
+exit 0
+)";
+
+TEST_F(VerbsTest, ZshCompletesOnATerminal) {
+  if (std::system("command -v zsh > /dev/null") != 0) GTEST_SKIP() << "expected zsh to type into, found none";
+  AddSearch("searches/17", v1::TRAINING);
+  AddSearch("searches/18", v1::TRAINING);
+  std::ofstream(folder_ + "/_hanas") << Run({"completion", "zsh"}).out;
+  std::ofstream(folder_ + "/type.zsh") << kTypeIntoZsh;
+  std::ofstream(folder_ + "/job.yaml") << "name: x\n";
+  const std::string path = fs::path(ProgramPath("hanas")).parent_path().string();
+  // From a folder of functions, and read into the running shell.
+  for (const std::string load : {"fpath=($FOLDER $fpath); compinit -u -D", "compinit -u -D; source $FOLDER/_hanas"}) {
+    fs::remove(folder_ + "/lines");
+    const std::string command =
+        absl::StrCat("cd ", folder_, " && FOLDER=", folder_, " PATH=", path, ":$PATH HANAS_COORDINATOR=", address_,
+                     " timeout 60 zsh -f type.zsh '", load, "' 'hanas sub' 'hanas list -o y' 'hanas list --output=j' ",
+                     "'hanas data f' 'hanas validate jo' 'hanas watch sea' 'hanas help exit'");
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    EXPECT_EQ(ReadText(folder_ + "/lines"),
+              "hanas submit \nhanas list -o yaml \nhanas list --output=json \nhanas data fetch \nhanas validate job.yaml \n"
+              "hanas watch searches/1\nhanas help exit-codes \n")
+        << load;
+  }
 }
 
 }  // namespace
