@@ -206,16 +206,18 @@ void Put(const SearchRecord& in, pb::Search& out) {
 
 bool IsPhase(int value) { return value >= static_cast<int>(SearchPhase::kPending) && value <= static_cast<int>(SearchPhase::kCancelled); }
 
-void GetResults(const pb::Search& in, SearchRecord& out) {
+absl::Status GetResults(const pb::Search& in, SearchRecord& out) {
   if (in.has_profile()) out.profile = Get(in.profile());
   for (const pb::Round& round : in.rounds()) {
     out.rounds.push_back(
         {round.round(), round.evaluations(), round.held_out_tau(), round.hypervolume(), round.latency_mape(), round.front_size()});
   }
   for (const pb::Member& member : in.members()) {
+    const absl::StatusOr<TrainingKind> training = TrainingKindFromStored(member.training());
+    if (!training.ok()) return training.status();
     out.members.push_back({.id = member.id(),
                            .reference = member.reference(),
-                           .training = static_cast<TrainingKind>(member.training()),
+                           .training = *training,
                            .steps = member.steps(),
                            .architecture = GenesFromStored(member.architecture()),
                            .shared = ScoreFromStored(member.shared()),
@@ -223,6 +225,7 @@ void GetResults(const pb::Search& in, SearchRecord& out) {
   }
   for (const pb::LeftOut& left_out : in.left_out()) out.left_out.push_back({left_out.id(), left_out.error_code(), left_out.error()});
   if (in.has_forecast()) out.forecast = Get(in.forecast());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
@@ -239,13 +242,13 @@ absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
   out.error_code = in.error_code();
   out.num_events = in.num_events();
   out.dataset_digest = in.dataset_digest();
+  out.dataset_files = in.dataset_files();
   out.supernet = in.supernet();
   out.sample_set = in.sample_set();
   out.agent = in.agent();
-  out.dataset_files = in.dataset_files();
   out.device = Get(in.device());
   out.caps = Get(in.caps());
-  GetResults(in, out);
+  if (absl::Status status = GetResults(in, out); !status.ok()) return status;
   out.candidates_scored = in.candidates_scored();
   out.scoring_seconds = in.scoring_seconds();
   out.paused = in.paused();

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -24,13 +25,15 @@ void Put(const TrainWork& in, pb::TrainWork& out) {
   out.set_to_step(in.to_step);
   out.set_total_steps(in.total_steps);
 }
-TrainWork Get(const pb::TrainWork& in) {
-  return {.kind = static_cast<TrainingKind>(in.kind()),
-          .slice = GenesFromStored(in.slice()),
-          .initial = Get(in.initial()),
-          .from_step = in.from_step(),
-          .to_step = in.to_step(),
-          .total_steps = in.total_steps()};
+absl::StatusOr<Work> Get(const pb::TrainWork& in) {
+  const absl::StatusOr<TrainingKind> kind = TrainingKindFromStored(in.kind());
+  if (!kind.ok()) return kind.status();
+  return TrainWork{.kind = *kind,
+                   .slice = GenesFromStored(in.slice()),
+                   .initial = Get(in.initial()),
+                   .from_step = in.from_step(),
+                   .to_step = in.to_step(),
+                   .total_steps = in.total_steps()};
 }
 
 void Put(const EvaluateWork& in, pb::EvaluateWork& out) {
@@ -82,10 +85,10 @@ void Put(const TrainOutcome& in, pb::TrainOutcome& out) {
   out.set_seconds(in.seconds);
   out.set_dataset_digest(in.dataset_digest);
   out.set_reached_end(in.reached_end);
+  out.set_dataset_files(in.dataset_files);
 }
 TrainOutcome Get(const pb::TrainOutcome& in) {
   return {.checkpoint = Get(in.checkpoint()),
-  out.set_dataset_files(in.dataset_files);
           .step = in.step(),
           .loss = in.loss(),
           .images_per_second = in.images_per_second(),
@@ -230,6 +233,11 @@ VerifyOutcome Get(const pb::VerifyOutcome& in) {
 
 std::string GenesToStored(const Architecture& architecture) { return std::string(architecture.genes.begin(), architecture.genes.end()); }
 Architecture GenesFromStored(const std::string& genes) { return {.genes = std::vector<uint8_t>(genes.begin(), genes.end())}; }
+
+absl::StatusOr<TrainingKind> TrainingKindFromStored(int stored) {
+  if (stored >= 0 && stored <= static_cast<int>(TrainingKind::kAlone)) return static_cast<TrainingKind>(stored);
+  return absl::DataLossError(absl::StrCat("expected a known kind of training in a stored record, found ", stored));
+}
 
 void HostToStored(const HostObservation& host, pb::HostObservation& out) { Put(host, out); }
 HostObservation HostFromStored(const pb::HostObservation& stored) { return Get(stored); }

@@ -25,6 +25,9 @@ HostObservation HostFromStored(const store::v1::HostObservation& stored);
 void ScoreToStored(const Score& score, store::v1::Score& out);
 Score ScoreFromStored(const store::v1::Score& stored);
 
+/// Returns DATA_LOSS for a number that is none.
+absl::StatusOr<TrainingKind> TrainingKindFromStored(int stored);
+
 std::string GenesToStored(const Architecture& architecture);
 Architecture GenesFromStored(const std::string& genes);
 

@@ -11,6 +11,7 @@
 #include "absl/status/status_matchers.h"
 #include "coordinator/store/record_codec.h"
 #include "coordinator/store/record_key.h"
+#include "tests/store/sample_records.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -77,67 +78,17 @@ TEST(RecordKeyTest, OrderOfBytesIsOrderOfNumbers) {
 }
 
 TEST(RecordCodecTest, TaskSurvives) {
-  const std::vector<Work> works = {
-      TrainWork{.kind = TrainingKind::kFineTune, .slice = {{1, 2}}, .initial = {"a", 1}, .from_step = 1, .to_step = 2, .total_steps = 3},
-      EvaluateWork{{"a", 1}, {{{1}}, {{2}}}, {"x", "y"}},
-      FitWork{7},
-      BindWork{{"a", 1}, {{3}}, "g"},
-      PackWork{},
-      MeasureOperatorsWork{{"k"}},
-      MeasureNetworksWork{{{{4}}}, {"p"}},
-      VerifyWork{{"a", 1}, {"b", 2}, {"c", 3}}};
-  const std::vector<Outcome> outcomes = {TrainOutcome{{"a", 1}, 2, 0.5, 3, 4, "d", false},
-                                         EvaluateOutcome{{{1, 2, 0.5}}, 3},
-                                         FitOutcome{std::string("\0p", 2), 0.5, 0.1, "mlp"},
-                                         BindOutcome{{"a", 1}, {"b", 2}, {1, 2, 0.5}, 3},
-                                         PackOutcome{{"a", 1}, 2},
-                                         MeasureOperatorsOutcome{{{"k", 1, 2, 0.1, 5, true}}, {.load_average = 0.5, .canary_ratio = 1}, 3},
-                                         MeasureNetworksOutcome{{{1, 2, 3, 0.1, 5, true, 6}}, {.temperature_celsius = 40}, 3},
-                                         VerifyOutcome{.device = {1, 2, 3},
-                                                       .exported = {1, 2, 3},
-                                                       .exported_runtime = "r",
-                                                       .agreeing = 1,
-                                                       .compared = 2,
-                                                       .reopened = {.score = {1, 2, 0.5}, .differing = 1},
-                                                       .device_accuracy = {.score = {0, 2, 0.25}, .differing = 2}}};
-  for (size_t i = 0; i < works.size(); ++i) {
-    const TaskRecord task = {.id = 1,
-                             .search = 2,
-                             .key = "k",
-                             .work = works[i],
-                             .state = TaskState::kDone,
-                             .attempt = 3,
-                             .fencing_token = 4,
-                             .party = 5,
-                             .instance = "i",
-                             .failures = 1,
-                             .error = "e",
-                             .rounds = {{1, {{0, 1, 2, 3, 4, true}}}},
-                             .outcome = outcomes[i]};
+  for (const TaskRecord& task : SampleTasks()) {
     const absl::StatusOr<AnyRecord> read = ParseRecord(SerialiseRecord(task));
     ASSERT_THAT(read, IsOk());
-    EXPECT_EQ(std::get<TaskRecord>(*read), task) << i;
+    EXPECT_EQ(std::get<TaskRecord>(*read), task) << task.work.index();
   }
 }
 
 TEST(RecordCodecTest, SearchSurvives) {
-  SearchRecord search = {.id = 1, .request_id = "r", .spec = "s", .job_digest = {1, 2}, .phase = SearchPhase::kSearching};
-  search.phases = {{SearchPhase::kProfiling, 1.5, 2, 3, "operators"}};
-  search.caps = {.name = "x", .native_float16 = true};
-  search.profile = ProfileRecord{5, 0.01, {{"macs", 1, 2}}, 0.5, 100};
-  search.rounds = {{1, 2, 0.5, 0.6, 0.01, 3}};
-  search.members = {{"m", true, TrainingKind::kAlone, 5, {{1, 2}}, {1, 2, 3}, 4}};
-  search.candidates_scored = 9;
-  search.left_out = {{"m", "EXPORT_FAILED", "it broke"}};
-  search.forecast = ForecastRecord{1, 2, 3, 4.5, 5.5, 6, "counts only"};
-  search.paused = true;
-  search.finishing = true;
-  search.finish_reason = "asked by a user";
-  search.create_time_us = 7;
-  search.end_time_us = 8;
-  const absl::StatusOr<AnyRecord> read = ParseRecord(SerialiseRecord(search));
+  const absl::StatusOr<AnyRecord> read = ParseRecord(SerialiseRecord(SampleSearch()));
   ASSERT_THAT(read, IsOk());
-  EXPECT_EQ(std::get<SearchRecord>(*read), search);
+  EXPECT_EQ(std::get<SearchRecord>(*read), SampleSearch());
 }
 
 TEST(RecordCodecTest, OtherBytesAreRefused) {

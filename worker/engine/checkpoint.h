@@ -18,9 +18,10 @@ namespace hanas {
 /// continues it. There are no running statistics: those belong to an evaluation.
 ///
 /// Container (all little-endian): "HANASCKP", u32 version, space digest (2 x u64), chain digest (2 x u64), i64 step, u32 number of tensors;
-/// for each: u32 name length, name, u32 rank, i64 extents; then the float32 data of all tensors in order, then a u64 checksum (low half of
-/// the 128-bit Digest) over everything before it. Tensors are named after their slot; momentum is "momentum/<slot>". Learned quantiser
-/// steps, "step/<slot>/k<kernel>/w<bits>", are reserved names: a reader keeps none and refuses unknown prefixes.
+/// for each: u32 name length, name, u32 rank, i64 extents; then the float32 data of all tensors in order, then a u64 checksum
+/// (FNV-1a by words of eight bytes, each step shifted into itself by 29; the last bytes one by one) over everything before it. Tensors are
+/// named after their slot; momentum is "momentum/<slot>". Learned quantiser steps, "step/<slot>/k<kernel>/w<bits>", are reserved names: a
+/// reader keeps none and refuses unknown prefixes.
 ///
 /// Thread-compatible.
 struct Checkpoint {

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_TESTS_STORE_SAMPLE_RECORDS_H_
+#define HANAS_TESTS_STORE_SAMPLE_RECORDS_H_
+
+#include <string>
+#include <vector>
+
+#include "coordinator/store/record_codec.h"
+
+namespace hanas::coordinator {
+
+/// A task of every kind of work, done, with every field set.
+inline std::vector<TaskRecord> SampleTasks() {
+  const std::vector<Work> works = {
+      TrainWork{.kind = TrainingKind::kFineTune, .slice = {{1, 2}}, .initial = {"a", 1}, .from_step = 1, .to_step = 2, .total_steps = 3},
+      EvaluateWork{{"a", 1}, {{{1}}, {{2}}}, {"x", "y"}},
+      FitWork{7},
+      BindWork{{"a", 1}, {{3}}, "g"},
+      PackWork{},
+      MeasureOperatorsWork{{"k"}},
+      MeasureNetworksWork{{{{4}}}, {"p"}},
+      VerifyWork{{"a", 1}, {"b", 2}, {"c", 3}}};
+  const std::vector<Outcome> outcomes = {TrainOutcome{{"a", 1}, 2, 0.5, 3, 4, "d", false, "f"},
+                                         EvaluateOutcome{{{1, 2, 0.5}}, 3},
+                                         FitOutcome{std::string("\0p", 2), 0.5, 0.1, "mlp"},
+                                         BindOutcome{{"a", 1}, {"b", 2}, {1, 2, 0.5}, 3},
+                                         PackOutcome{{"a", 1}, 2},
+                                         MeasureOperatorsOutcome{{{"k", 1, 2, 0.1, 5, true}}, {.load_average = 0.5, .canary_ratio = 1}, 3},
+                                         MeasureNetworksOutcome{{{1, 2, 3, 0.1, 5, true, 6}}, {.temperature_celsius = 40}, 3},
+                                         VerifyOutcome{.device = {1, 2, 3},
+                                                       .exported = {1, 2, 3},
+                                                       .exported_runtime = "r",
+                                                       .agreeing = 1,
+                                                       .compared = 2,
+                                                       .reopened = {.score = {1, 2, 0.5}, .differing = 1},
+                                                       .device_accuracy = {.score = {0, 2, 0.25}, .differing = 2}}};
+  std::vector<TaskRecord> tasks;
+  for (size_t i = 0; i < works.size(); ++i) {
+    tasks.push_back({.id = 1,
+                     .search = 2,
+                     .key = "k",
+                     .work = works[i],
+                     .state = TaskState::kDone,
+                     .attempt = 3,
+                     .fencing_token = 4,
+                     .party = 5,
+                     .instance = "i",
+                     .failures = 1,
+                     .error = "e",
+                     .rounds = {{1, {{0, 1, 2, 3, 4, true}}}},
+                     .outcome = outcomes[i]});
+  }
+  return tasks;
+}
+
+/// With every part that a search can have.
+inline SearchRecord SampleSearch() {
+  SearchRecord search = {.id = 1, .request_id = "r", .spec = "s", .job_digest = {1, 2}, .phase = SearchPhase::kSearching};
+  search.phases = {{SearchPhase::kProfiling, 1.5, 2, 3, "operators"}};
+  search.caps = {.name = "x", .native_float16 = true};
+  search.profile = ProfileRecord{5, 0.01, {{"macs", 1, 2}}, 0.5, 100};
+  search.rounds = {{1, 2, 0.5, 0.6, 0.01, 3}};
+  search.members = {{"m", true, TrainingKind::kAlone, 5, {{1, 2}}, {1, 2, 3}, 4}};
+  search.candidates_scored = 9;
+  search.left_out = {{"m", "EXPORT_FAILED", "it broke"}};
+  search.forecast = ForecastRecord{1, 2, 3, 4.5, 5.5, 6, "counts only"};
+  search.paused = true;
+  search.finishing = true;
+  search.finish_reason = "asked by a user";
+  search.dataset_digest = "d";
+  search.dataset_files = "f";
+  search.create_time_us = 7;
+  search.end_time_us = 8;
+  return search;
+}
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_TESTS_STORE_SAMPLE_RECORDS_H_
