@@ -26,6 +26,9 @@ TaskSnapshot SnapshotOf(const State& state, const Scheduler& scheduler, const Ta
   return snapshot;
 }
 
+// Of so many searches that are over, cost tables and candidates stay in memory after somebody asked for them.
+constexpr size_t kKeptEnded = 8;
+
 absl::Status NoSearch(uint64_t id) { return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", id)); }
 
 }  // namespace
@@ -65,6 +68,7 @@ absl::Status App::Reload() {
   behind_.clear();
   contexts_.clear();
   candidates_.clear();
+  ended_.clear();
   phase_started_.clear();
   named_.clear();
   const absl::Duration now = clock_->Monotonic();
@@ -139,7 +143,9 @@ void App::NoteDue(const Changes& changes) {
   }
   for (const uint64_t id : changes.searches) {
     due_.insert(id);
-    if (IsTerminal(state_.searches.at(id).record.phase)) collect_ = true;
+    if (!IsTerminal(state_.searches.at(id).record.phase)) continue;
+    collect_ = true;
+    ForgetDerived(id);
   }
   if (!changes.farm) return;
   for (const auto& [id, search] : state_.searches) {
@@ -425,8 +431,18 @@ absl::StatusOr<std::shared_ptr<SearchContext>> App::ContextOf(const SearchState&
     absl::StatusOr<std::unique_ptr<SearchContext>> created = SearchContext::Create(*search.job);
     if (!created.ok()) return created.status();
     context = *std::move(created);
+    if (IsTerminal(search.record.phase)) ended_.push_back(search.record.id);
+    if (ended_.size() > kKeptEnded) {
+      ForgetDerived(ended_.front());
+      ended_.pop_front();
+    }
   }
   return context;
+}
+
+void App::ForgetDerived(uint64_t search) {
+  contexts_.erase(search);
+  candidates_.erase(search);
 }
 
 absl::StatusOr<ReportData> App::GetReport(uint64_t id) {

@@ -3,6 +3,7 @@
 #define HANAS_COORDINATOR_APP_APP_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <limits>
 #include <map>
@@ -248,7 +249,9 @@ class App {
   /// Takes in what there is when a search's candidates are asked for the first time, which may take long, without the lock.
   absl::Status PrepareCandidates(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<CandidateIndex*> CandidatesOf(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Derived from the job, kept while the search goes on and for the last few that are over.
   absl::StatusOr<std::shared_ptr<SearchContext>> ContextOf(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetDerived(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   GrantedTask Describe(const TaskRecord& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<GrantedTask> Complement(GrantedTask granted) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Takes `done` when there is a task for the party.
@@ -284,6 +287,7 @@ class App {
   Scheduler scheduler_ ABSL_GUARDED_BY(mutex_);  // follows next_
   std::map<uint64_t, std::shared_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::unique_ptr<CandidateIndex>> candidates_ ABSL_GUARDED_BY(mutex_);
+  std::deque<uint64_t> ended_ ABSL_GUARDED_BY(mutex_);  // searches that are over and have a context, the oldest first
   std::map<uint64_t, absl::Duration> phase_started_
       ABSL_GUARDED_BY(mutex_);                                   // since when the current phase's seconds are not in its record
   absl::Status broken_ ABSL_GUARDED_BY(mutex_);                  // why the state could not be read back

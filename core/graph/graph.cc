@@ -46,13 +46,16 @@ Shape ExpectedOutput(const Graph& graph, const Operator& op) {
 absl::Status CheckOperands(const Graph& graph, const Operator& op) {
   const Shape& in = graph.value(op.inputs[0]).shape;
   if (op.has_weights() != op.weight.present()) return Broken(op, "weights do not fit the operator kind");
-  if (op.kind == OpKind::kConv2d && op.weight.slices[1].count * op.groups != in.back())
+  if (op.kind == OpKind::kConv2d && op.weight.slices[1].count * op.groups != in.back()) {
     return Broken(op, "input channels differ from the weights");
-  if (op.kind == OpKind::kFullyConnected && op.weight.slices[1].count != in.back())
+  }
+  if (op.kind == OpKind::kFullyConnected && op.weight.slices[1].count != in.back()) {
     return Broken(op, "input features differ from the weights");
+  }
   if (op.kind == OpKind::kAdd && graph.value(op.inputs[1]).shape != in) return Broken(op, "operands of add differ in shape");
-  if (op.kind == OpKind::kMultiply && graph.value(op.inputs[1]).shape.back() != in.back())
+  if (op.kind == OpKind::kMultiply && graph.value(op.inputs[1]).shape.back() != in.back()) {
     return Broken(op, "operands of multiply differ in channels");
+  }
   if (ExpectedOutput(graph, op) != graph.value(op.output).shape) return Broken(op, "output shape does not follow from the input");
   return absl::OkStatus();
 }
@@ -111,8 +114,9 @@ absl::Status CheckGraph(const Graph& graph) {
     for (const ValueId id : op.inputs) {
       if (id < 0 || id >= num_values || !available[static_cast<size_t>(id)]) return Broken(op, "an input is read before it is produced");
     }
-    if (op.output < 0 || op.output >= num_values || available[static_cast<size_t>(op.output)])
+    if (op.output < 0 || op.output >= num_values || available[static_cast<size_t>(op.output)]) {
       return Broken(op, "an output is produced twice");
+    }
     if (absl::Status status = CheckOperands(graph, op); !status.ok()) return status;
     available[static_cast<size_t>(op.output)] = true;
   }

@@ -74,8 +74,9 @@ void CheckTraining(const TrainingSpec& training, Checker& check) {
   for (size_t i = 0; i < training.phases.size(); ++i) {
     const double until = training.phases[i].until;
     const std::string path = absl::StrCat("training.phases[", i, "].until");
-    if (!(until > previous && until <= 1))
+    if (!(until > previous && until <= 1)) {
       check.Fail(path, absl::StrCat("expected a fraction above ", previous, " and at most 1, found ", until));
+    }
     previous = until;
   }
   if (!training.phases.empty() && training.phases.back().until != 1) {
@@ -113,8 +114,9 @@ void CheckTarget(const TargetSpec& target, Checker& check) {
 void CheckBudget(const BudgetSpec& budget, Checker& check) {
   constexpr double kTenYears = 10 * 365 * 86400.0;
   const auto duration = [&](absl::string_view path, double seconds) {
-    if (!(seconds >= 0 && seconds <= kTenYears))
+    if (!(seconds >= 0 && seconds <= kTenYears)) {
       check.Fail(path, absl::StrCat("expected 0 (no bound) to ten years, found ", seconds, " s"));
+    }
   };
   duration("budget.max_wall_seconds", budget.max_wall_seconds);
   duration("budget.max_device_seconds", budget.max_device_seconds);

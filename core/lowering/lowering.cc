@@ -306,8 +306,9 @@ void Lowering::ForEachReachableUnit(
       for (const Precision hidden :
            spec.head.hidden > 0 ? spec.head.hidden_precisions : std::vector<Precision>{spec.head.hidden_precisions[0]}) {
         for (const Precision classifier : spec.head.classifier_precisions) {
-          for (const LoweringContext& context : contexts)
+          for (const LoweringContext& context : contexts) {
             emit({.kind = UnitKind::kHead}, context, HeadChoice{width, conv, hidden, classifier});
+          }
         }
       }
     }

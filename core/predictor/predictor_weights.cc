@@ -177,8 +177,9 @@ absl::Status Validate(const PredictorWeights& weights) {
   if (weights.num_train < 0) return OutOfRange("num_train", "0 or more", weights.num_train);
   if (weights.num_held_out < 0) return OutOfRange("num_held_out", "0 or more", weights.num_held_out);
   for (size_t i = 0; i < weights.members.size(); ++i) {
-    if (absl::Status status = ValidateMember(weights.members[i], weights.num_features, absl::StrCat("members[", i, "]")); !status.ok())
+    if (absl::Status status = ValidateMember(weights.members[i], weights.num_features, absl::StrCat("members[", i, "]")); !status.ok()) {
       return status;
+    }
   }
   return absl::OkStatus();
 }

@@ -212,8 +212,9 @@ void SearchSpace::Canonicalise(Architecture& architecture) const {
 Architecture SearchSpace::Random(CounterRandom& random) const {
   Architecture architecture;
   architecture.genes.reserve(genes_.size());
-  for (const Gene& gene : genes_)
+  for (const Gene& gene : genes_) {
     architecture.genes.push_back(static_cast<uint8_t>(random.UniformInt(static_cast<uint64_t>(gene.num_choices))));
+  }
   Canonicalise(architecture);
   return architecture;
 }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "tests/app/search_run.h"
 
 namespace hanas::coordinator {
@@ -17,6 +18,7 @@ using ::absl_testing::StatusIs;
 using ::testing::Each;
 using ::testing::Field;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 std::vector<CandidateRow> All(SearchRun& run, int page_size) {
@@ -111,6 +113,26 @@ TEST(CandidatesTest, OutliveARestart) {
   run.harness().Reopen();
   EXPECT_EQ(SequencesOf(run.app().GetFront(run.id()).value()), front);
   EXPECT_THAT(All(run, 1000), SizeIs(36));
+}
+
+TEST(CandidatesTest, AreThereOfEverySearchThatIsOver) {
+  SearchRun run;
+  run.Finish();
+  const std::vector<int64_t> first = SequencesOf(All(run, 100));
+  ASSERT_THAT(first, Not(IsEmpty()));
+  // Many more than are kept in memory, each asked about when it is over.
+  std::vector<uint64_t> others;
+  for (int i = 0; i < 12; ++i) {
+    others.push_back(run.app().CreateSearch(absl::StrCat("other-", i), "spec", TinyJob())->record.id);
+    while (run.Turn()) continue;
+    EXPECT_EQ(run.app().GetSearch(others.back())->record.phase, SearchPhase::kSucceeded);
+    EXPECT_THAT(run.app().GetFront(others.back()), IsOk());
+  }
+  for (const uint64_t id : others) {
+    EXPECT_THAT(run.app().ListCandidates(id, 0, 1000)->candidates, SizeIs(first.size()));
+    EXPECT_THAT(run.app().GetReport(id), IsOk());
+  }
+  EXPECT_EQ(SequencesOf(All(run, 100)), first);
 }
 
 TEST(TasksTest, PagesHoldEachOnceInTheOrderOfCreation) {
