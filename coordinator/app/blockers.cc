@@ -78,12 +78,14 @@ std::optional<Blocker> DeviceBlocker(const State& state, const Scheduler& schedu
 
 /// When the worker has other files than the search began with.
 std::optional<Blocker> OtherDatasetBlocker(const PartyRecord& worker, const SearchState& search) {
+  constexpr size_t kShownDigits = 12;  // of 64: enough to tell two apart
   const std::string digest = OtherDataset(worker, search);
   if (digest.empty()) return std::nullopt;
   return Blocker{BlockerCode::kDataMissing,
                  absl::StrCat("no worker has the files of the dataset \"", search.job->dataset.directory, "\" that the search began with (",
-                              search.record.dataset_files, "); workers/", worker.id, " \"", worker.name, "\" has others of that name (",
-                              digest, "): put the same files below its --data directory and restart that worker"),
+                              search.record.dataset_files.substr(0, kShownDigits), "); workers/", worker.id, " \"", worker.name,
+                              "\" has others of that name (", digest.substr(0, kShownDigits),
+                              "): put the same files below its --data directory and restart that worker"),
                  absl::StrCat("workers/", worker.id)};
 }
 

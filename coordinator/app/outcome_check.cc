@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/app/outcome_check.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <string>
@@ -14,6 +15,7 @@ namespace hanas::coordinator {
 namespace {
 
 constexpr int kMaxRound = 1'000'000;
+constexpr size_t kMaxDigestBytes = 128;
 
 absl::Status Expected(const TaskRecord& task, absl::string_view what, absl::string_view found) {
   return absl::InvalidArgumentError(absl::StrCat("expected ", what, ", found ", found, " for ", task.key, " (tasks/", task.id, ")"));
@@ -64,6 +66,14 @@ struct Checker {
       return Expected(task, absl::StrCat("a step from ", work.from_step, " to ", work.to_step, ", the last one when the end was reached"),
                       absl::StrCat(o.step, o.reached_end ? " at the end" : " before the end"));
     }
+    if (std::max(o.dataset_digest.size(), o.dataset_files.size()) > kMaxDigestBytes) {
+      return Expected(task, absl::StrCat("digests of at most ", kMaxDigestBytes, " bytes"),
+                      absl::StrCat(o.dataset_digest.size(), " and ", o.dataset_files.size()));
+    }
+    const SearchState* search = state.FindSearch(task.search);
+    const std::string began_with = search == nullptr ? "" : search->record.dataset_digest;
+    if (!began_with.empty() && !o.dataset_digest.empty() && o.dataset_digest != began_with)
+      return Expected(task, absl::StrCat("training on the data set ", began_with), o.dataset_digest);
     return absl::OkStatus();
   }
   absl::Status operator()(const EvaluateWork& work) const {

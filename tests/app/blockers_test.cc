@@ -146,14 +146,15 @@ TEST_F(BlockersTest, NoWorkerHasTheData) {
 }
 
 TEST_F(BlockersTest, WorkersHaveOtherFilesOfThatName) {
-  state_.searches[1].record.dataset_files = "c0ffee";
-  state_.parties[3].dataset_digests = {"decaf"};
+  state_.searches[1].record.dataset_files = "c0ffee" + std::string(58, '0');
+  state_.parties[3].dataset_digests = {"decaf1" + std::string(58, '1')};
   AddParty({.id = 4, .name = "without", .host = "another", .datasets = {}});
-  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kDataMissing,
-                                         "no worker has the files of the dataset \"fake\" that the search began with (c0ffee); workers/3 "
-                                         "\"worker\" has others of that name (decaf)",
-                                         "workers/3")));
-  AddParty({.id = 5, .name = "same", .host = "third", .datasets = {"fake"}, .dataset_digests = {"c0ffee"}});
+  EXPECT_THAT(Blockers(),
+              ElementsAre(Is(BlockerCode::kDataMissing,
+                             "no worker has the files of the dataset \"fake\" that the search began with (c0ffee000000); workers/3 "
+                             "\"worker\" has others of that name (decaf1111111)",
+                             "workers/3")));
+  AddParty({.id = 5, .name = "same", .host = "third", .datasets = {"fake"}, .dataset_digests = {record().dataset_files}});
   EXPECT_THAT(Blockers(), IsEmpty());
 }
 

@@ -56,5 +56,24 @@ TEST(OutcomeCheckTest, ReadingsOfAnExportedFileMustFitTogether) {
   }
 }
 
+TEST(OutcomeCheckTest, TrainingIsOnTheDataThatTheSearchBeganWith) {
+  State state;
+  const TaskRecord task = {.id = 7, .search = 1, .key = "train/1", .work = TrainWork{.to_step = 5}};
+  TrainOutcome outcome = {.step = 5, .dataset_digest = "drawn", .reached_end = true, .dataset_files = "files"};
+  EXPECT_THAT(CheckOutcome(state, task, outcome), IsOk());
+  SearchRecord& search = state.searches[1].record;
+  EXPECT_THAT(CheckOutcome(state, task, outcome), IsOk()) << "the first training says what it is";
+  search.dataset_digest = "drawn";
+  EXPECT_THAT(CheckOutcome(state, task, outcome), IsOk());
+  search.dataset_digest = "flowers";
+  EXPECT_THAT(CheckOutcome(state, task, outcome),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected training on the data set flowers, found drawn")));
+  for (std::string TrainOutcome::* digest : {&TrainOutcome::dataset_digest, &TrainOutcome::dataset_files}) {
+    TrainOutcome large = outcome;
+    large.*digest = std::string(129, 'a');
+    EXPECT_THAT(CheckOutcome(State(), task, large), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 128 bytes")));
+  }
+}
+
 }  // namespace
 }  // namespace hanas::coordinator
