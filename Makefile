@@ -42,12 +42,12 @@ test: root ## Builds everything and runs every test (first: 30 min; then 5 min)
 	@$(ROOT) run ctest --preset dev $(TEST_ARGS)
 	$(call announce,"All tests passed")
 
-fault: root ## Kills and stops processes under load in the long form: 100 kills of the coordinator (after a build: 5 min)
+fault: root ## Kills and stops processes in the long form: 100 kills under load; each one in each phase (after a build: 15 min)
 	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset dev --log-level=WARNING
 	$(call announce,"Build everything (first time 20 min; then seconds)")
 	@$(ROOT) run cmake --build --preset dev
-	$(call announce,"Fault tests (5 min)")
+	$(call announce,"Fault tests (15 min)")
 	@$(ROOT) run ctest --preset fault --verbose $(TEST_ARGS)
 
 asan: root ## Unit and contract tests under AddressSanitizer and UBSan, without the worker (first: 15 min)

@@ -80,6 +80,8 @@ class TaskLoop::RunningTask : public TaskContext {
     done_ = done;
     total_ = total;
     note_ = std::string(note);
+    // Not only when a renewal fails: one that is not due yet, or hangs, says nothing, and this process may have been stopped for long.
+    Doubt(absl::DeadlineExceededError("no renewal was answered in time"));
     if (!stopping_ && Held()) {
       paused_ = true;
       renew_now_ = true;  // the coordinator learns at once that the boundary is reached
@@ -185,12 +187,8 @@ class TaskLoop::RunningTask : public TaskContext {
 
   void Unanswered(const absl::Status& status) {
     absl::MutexLock lock(&mutex_);
+    Doubt(status);
     const absl::Duration silence = loop_->clock_->Now() - last_answer_;
-    if (!suspended_ && silence >= loop_->options_.stop_fraction * ttl_) {
-      Log(Severity::kWarning, "lease_in_doubt",
-          {{"silence", absl::FormatDuration(silence)}, {"status", status.ToString()}, {"consequence", "held at the next step boundary"}});
-      suspended_ = true;
-    }
     if (!abandoned_ && silence >= loop_->options_.max_outage) {
       Log(Severity::kError, "task_given_up", {{"silence", absl::FormatDuration(silence)}});
       abandoned_ = true;
@@ -198,6 +196,15 @@ class TaskLoop::RunningTask : public TaskContext {
   }
 
  private:
+  /// Holds the task when it is time.
+  void Doubt(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const absl::Duration silence = loop_->clock_->Now() - last_answer_;
+    if (suspended_ || silence < loop_->options_.stop_fraction * ttl_) return;
+    Log(Severity::kWarning, "lease_in_doubt",
+        {{"silence", absl::FormatDuration(silence)}, {"status", status.ToString()}, {"consequence", "held at the next step boundary"}});
+    suspended_ = true;
+  }
+
   static absl::Duration Ttl(double seconds, absl::Duration otherwise) {
     return seconds > 0 && seconds < 1e6 ? absl::Seconds(seconds) : otherwise;
   }

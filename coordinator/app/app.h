@@ -204,6 +204,9 @@ class App {
   absl::Status RunOnce() ABSL_LOCKS_EXCLUDED(driver_mutex_, mutex_);
   /// Until something changed since the last RunOnce, Stop was called, or `timeout`.
   void WaitForChange(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// To be called when the process itself stood still: stopped, starved, its machine paused. It heard nobody meanwhile, so that live leases
+  /// get a fresh ttl, as after a restart.
+  void StoodStill() ABSL_LOCKS_EXCLUDED(mutex_);
   /// Everything that waits returns at once, now and later.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 

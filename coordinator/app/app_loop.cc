@@ -193,6 +193,12 @@ void App::WaitForChange(absl::Duration timeout) {
   mutex_.AwaitWithTimeout(absl::Condition(&changed), timeout);
 }
 
+void App::StoodStill() {
+  absl::MutexLock lock(&mutex_);
+  const absl::Duration now = clock_->Monotonic();
+  for (const auto& [task, lease] : scheduler_.leases()) scheduler_.Extend(task, now);
+}
+
 void App::Stop() {
   std::map<uint64_t, Waiting> waiting;
   std::map<uint64_t, Watch> watches;

@@ -8,6 +8,8 @@ namespace hanas::coordinator {
 namespace {
 
 constexpr absl::Duration kSweepInterval = absl::Milliseconds(500);
+// Beyond the time that it asked for, a wait lasts so long only when the process does not run. The shortest ttl there is.
+constexpr absl::Duration kStoodStill = absl::Seconds(1);
 
 }  // namespace
 
@@ -31,8 +33,13 @@ void Loop::Run() {
   absl::Duration gauges_at = -absl::InfiniteDuration();
   telemetry::EventLimiter limiter;
   while (!stopping_) {
+    const absl::Duration asked = clock_->Monotonic();
     app_->WaitForChange(kSweepInterval);
     const absl::Duration begin = clock_->Monotonic();
+    if (const absl::Duration late = begin - asked - kSweepInterval; late >= kStoodStill) {
+      telemetry::LogEvent(telemetry::Severity::kWarning, "stood_still", {{"seconds", absl::StrCat(absl::ToDoubleSeconds(late))}});
+      app_->StoodStill();
+    }
     const absl::Status status = app_->RunOnce();
     const absl::Duration end = clock_->Monotonic();
     metrics_->Observe(telemetry::Metric::kLoopRunSeconds, {}, absl::ToDoubleSeconds(end - begin));

@@ -147,6 +147,16 @@ TEST_F(LeaseTest, RestartGivesLiveLeasesAFreshTtl) {
   EXPECT_THAT(harness_.Complete(granted), IsOk());
 }
 
+TEST_F(LeaseTest, ACoordinatorThatStoodStillGivesLiveLeasesAFreshTtl) {
+  const GrantedTask granted = LeaseTraining();
+  harness_.clock().Advance(absl::Minutes(1));
+  app().StoodStill();
+  ASSERT_THAT(app().RunOnce(), IsOk());
+  harness_.clock().Advance(absl::Seconds(14));
+  ASSERT_THAT(app().RunOnce(), IsOk());
+  EXPECT_THAT(harness_.Complete(granted), IsOk());
+}
+
 TEST_F(LeaseTest, AWallClockThatJumpsMovesNoLease) {
   for (const absl::Duration jump : {absl::Hours(1), absl::Hours(-2)}) {
     const GrantedTask granted = LeaseTraining();

@@ -30,7 +30,7 @@ CoordinatorProcess::~CoordinatorProcess() {
 
 void CoordinatorProcess::Start() {
   program_.reset();
-  fs::remove(File("port"));
+  if (fs::exists(File("port"))) fs::remove(File("port"));
   program_ = std::make_unique<Program>(
       HANAS_COORDINATOR, std::vector<std::string>{"--data-dir", data_dir(), "--listen", address_, "--port-file", File("port"),
                                                   "--lease-ttl-seconds", absl::StrCat(lease_ttl_seconds_), "--die-with-parent"});
@@ -48,6 +48,13 @@ void CoordinatorProcess::Kill() {
   program_->Signal(SIGKILL);
   CHECK_EQ(program_->Wait(), -SIGKILL) << program_->output();
 }
+
+void CoordinatorProcess::Stop() {
+  program_->Signal(SIGSTOP);
+  CHECK(program_->AwaitStopped()) << program_->output();
+}
+
+void CoordinatorProcess::Continue() { program_->Signal(SIGCONT); }
 
 int CoordinatorProcess::Wait() { return program_->Wait(); }
 

@@ -27,6 +27,11 @@ class CoordinatorProcess {
   bool AwaitListening();
   /// SIGKILL, and waits for the end.
   void Kill();
+  /// Blocks until the running process has printed `text`; false when it ended first.
+  bool AwaitOutput(const std::string& text) { return program_->AwaitOutput(text); }
+  /// SIGSTOP, until all of it stands still, and SIGCONT.
+  void Stop();
+  void Continue();
   /// Waits for the end of a process that ends by itself. The exit status, or minus the signal.
   int Wait();
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A disk that runs full, for real: what was acknowledged stays, what cannot be stored is refused by name, what is known can still be read,
-// and everything goes on by itself once there is room.
+// and everything goes on by itself once there is room. And a disk that cannot be written at all.
 #include <cstdlib>
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +23,7 @@
 #include "tests/fault/load.h"
 #include "tests/fault/oracle.h"
 #include "tests/fault/small_disk.h"
+#include "tests/support/raw_store.h"
 
 namespace hanas::fault {
 namespace {
@@ -109,6 +112,24 @@ TEST_F(FullDiskTest, ACoordinatorThatCannotBeginSaysSoWithAStatusOfItsOwn) {
   coordinator.Start();
   EXPECT_EQ(coordinator.Wait(), static_cast<int>(config::ProcessExit::kDiskFull)) << coordinator.output();
   EXPECT_THAT(coordinator.output(), AllOf(HasSubstr(coordinator.data_dir()), HasSubstr("No space left")));
+}
+
+TEST_F(FullDiskTest, ADirectoryThatCannotBeWrittenIsRefusedAndLeftAsItIs) {
+  CoordinatorProcess coordinator(kTtlSeconds);
+  coordinator.Start();
+  ASSERT_TRUE(coordinator.AwaitListening()) << coordinator.output();
+  coordinator.Kill();
+  const std::string database = coordinator.data_dir() + "/db";
+  const std::map<std::string, std::string> before = ReadRawStore(database);
+  std::filesystem::remove(coordinator.File("port"));
+  disk_->SetReadOnly(true);
+  coordinator.Start();
+  EXPECT_EQ(coordinator.Wait(), static_cast<int>(config::ProcessExit::kUsage)) << coordinator.output();
+  EXPECT_THAT(coordinator.output(), AllOf(HasSubstr("--data-dir"), HasSubstr(coordinator.data_dir()), HasSubstr("not writable")));
+  disk_->SetReadOnly(false);
+  EXPECT_EQ(ReadRawStore(database), before);
+  coordinator.Start();
+  EXPECT_TRUE(coordinator.AwaitListening()) << coordinator.output();
 }
 
 TEST_F(FullDiskTest, ASearchWaitsForRoomAndLosesNothing) {

@@ -52,6 +52,10 @@ int64_t SmallDisk::Fill() {
   return taken;
 }
 
+void SmallDisk::SetReadOnly(bool read_only) {
+  CHECK_EQ(mount(nullptr, directory_.c_str(), nullptr, MS_REMOUNT | (read_only ? MS_RDONLY : 0), nullptr), 0) << "errno " << errno;
+}
+
 void SmallDisk::Free() { CHECK_EQ(unlink(ballast().c_str()), 0); }
 
 }  // namespace hanas::fault

@@ -24,6 +24,8 @@ class SmallDisk {
   int64_t Fill();
   /// Gives it back.
   void Free();
+  /// Nobody can write to it, the administrator neither. Requires that no file there is open for writing.
+  void SetReadOnly(bool read_only);
 
  private:
   explicit SmallDisk(std::string directory) : directory_(std::move(directory)) {}

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // kill -9 of every process of a run, in training and in searching, each time right after an event that the victim or its work produced.
 #include <csignal>
-#include <memory>
-#include <set>
 
 #include "absl/status/status_matchers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/integration/killed_run.h"
 #include "tests/integration/local_run.h"
 
 namespace hanas {
@@ -14,62 +13,11 @@ namespace {
 
 using ::absl_testing::IsOk;
 
-// Of examples/tiny.yaml.
-constexpr int kRounds = 1;
-constexpr int kSampled = 10;
-constexpr int kOfRound = 4;
-
-bool IsAt(const v1::SearchEvent& event, v1::Phase phase) { return event.phase() == phase; }
-
-class KillTest : public testing::Test {
+class KillTest : public KilledRunTest {
  protected:
-  void SetUp() override {
-    if (ProgramFolder().empty())
-      GTEST_SKIP() << "expected hanas, hanas-coordinator, hanas-worker and hanas-profiler-agent in HANAS_BIN_DIR";
-    workspace_ = std::make_unique<Workspace>(600, 200);
-    out_ = workspace_->File("out");
+  static auto IsAt(v1::Phase phase) {
+    return [phase](const v1::SearchEvent& event) { return event.phase() == phase; };
   }
-  std::vector<std::string> Arguments() const {
-    return {"run", std::string(HANAS_SOURCE_DIR) + "/examples/tiny.yaml", "--out", out_, "--data", workspace_->data(), "--plain"};
-  }
-
-  /// Kills `victim` as soon as the search shows progress in `phase`. Returns the events seen until then.
-  std::vector<v1::SearchEvent> KillIn(v1::Phase phase, const std::string& victim) {
-    const absl::StatusOr<RunFile> run = ReadRunFile(out_);
-    EXPECT_THAT(run, IsOk());
-    if (!run.ok()) return {};
-    absl::StatusOr<std::vector<v1::SearchEvent>> events =
-        FollowUntil(*run, [&](const v1::SearchEvent& event) { return IsAt(event, phase); });
-    EXPECT_THAT(events, IsOk());
-    const absl::StatusOr<RunFile> now = ReadRunFile(out_);
-    EXPECT_THAT(now, IsOk());
-    if (!events.ok() || !now.ok()) return {};
-    const pid_t pid = now->pids.at(victim);
-    EXPECT_GT(pid, 0);
-    if (pid > 0) kill(pid, SIGKILL);
-    return *events;
-  }
-
-  /// Nothing that was acknowledged is lost, and nothing is there twice.
-  void CheckHistory(const std::vector<v1::SearchEvent>& before, const v1::Report& report) {
-    std::set<v1::Phase> phases;
-    for (const v1::PhaseProgress& phase : report.phases())
-      EXPECT_TRUE(phases.insert(phase.phase()).second) << "entered twice: " << phase.phase();
-    ASSERT_EQ(report.rounds_size(), kRounds);
-    // Beside them one network that is known to keep the limits, unless it was sampled: that depends on what was measured.
-    EXPECT_GE(report.rounds(0).evaluations(), kSampled + kOfRound);
-    EXPECT_LE(report.rounds(0).evaluations(), kSampled + 1 + kOfRound);
-    EXPECT_EQ(report.latency_trust().held_out_networks(), 2);
-    std::set<int64_t> sequences;
-    for (const v1::SearchEvent& event : before) EXPECT_TRUE(sequences.insert(event.sequence()).second);
-    std::set<std::string> pairs;
-    for (const v1::LatencyPair& pair : report.latency_trust().pairs())
-      EXPECT_TRUE(pairs.insert(pair.architecture_text()).second) << pair.architecture_text();
-    EXPECT_GT(report.front_size(), 0);
-  }
-
-  std::unique_ptr<Workspace> workspace_;
-  std::string out_;
 };
 
 class KillVictimTest : public KillTest, public testing::WithParamInterface<const char*> {};
@@ -77,9 +25,9 @@ class KillVictimTest : public KillTest, public testing::WithParamInterface<const
 TEST_P(KillVictimTest, TheSearchGoesOn) {
   LocalRun run(Arguments());
   ASSERT_TRUE(run.ReadUntil("Following searches/")) << run.output();
-  const std::vector<v1::SearchEvent> in_training = KillIn(v1::TRAINING, GetParam());
+  const std::vector<v1::SearchEvent> in_training = KillAt(GetParam(), IsAt(v1::TRAINING));
   ASSERT_TRUE(run.ReadUntil("started again (start 2)")) << run.output();  // run.json has the new process id from here on
-  const std::vector<v1::SearchEvent> in_searching = KillIn(v1::SEARCHING, GetParam());
+  const std::vector<v1::SearchEvent> in_searching = KillAt(GetParam(), IsAt(v1::SEARCHING));
   ASSERT_EQ(run.Wait(), 0) << run.output();
 
   // What was told before the first kill is told again after it, unchanged.
@@ -106,7 +54,7 @@ TEST_F(KillTest, TheCommandItself) {
     ASSERT_TRUE(run.ReadUntil("Following searches/")) << run.output();
     const absl::StatusOr<RunFile> file = ReadRunFile(out_);
     ASSERT_THAT(file, IsOk());
-    ASSERT_THAT(FollowUntil(*file, [&](const v1::SearchEvent& event) { return IsAt(event, phase); }), IsOk());
+    ASSERT_THAT(FollowUntil(*file, IsAt(phase)), IsOk());
     run.Signal(SIGKILL);
     EXPECT_EQ(run.Wait(), 128 + SIGKILL);
   }

@@ -272,6 +272,28 @@ TEST_F(TaskLoopTest, AMinuteWithoutCoordinatorHoldsTheWorkAndLosesNothing) {
   EXPECT_THAT(Stop(), IsOk());
 }
 
+TEST_F(TaskLoopTest, TheWorkIsHeldInTimeThoughNoRenewalIsDue) {
+  absl::Notification step;
+  executor_.work = [&](const v1::Task&, TaskContext& context) {
+    step.WaitForNotification();
+    EXPECT_EQ(context.ReportProgress(1, 2, ""), Directive::kContinue) << "when the coordinator is back";
+    return TrainedTo(2);
+  };
+  service_.AddTask(MakeTask("tasks/1", 7));
+  Start();
+  PassTimeUntil([](const Log& log) { return log.renewals.size() == 1; });  // answered
+  service_.Change([](Script& script) { script.away = true; });
+  PassTimeUntil([](const Log& log) { return log.renewals.size() == 3; });
+  clock_.AwaitWaiter();
+  clock_.Advance(absl::Milliseconds(500));  // 2.5 s of 3 since the answer; the next renewal is due at 3 s
+  step.Notify();
+  service_.Await([](const Log& log) { return log.renewals.back().paused() || !log.completions.empty(); });
+  EXPECT_THAT(service_.log().completions, IsEmpty()) << "the step was taken";
+  service_.Change([](Script& script) { script.away = false; });
+  PassTimeUntil([](const Log& log) { return log.completions.size() == 1; });
+  EXPECT_THAT(Stop(), IsOk());
+}
+
 TEST_F(TaskLoopTest, AResultIsOfferedUntilTheCoordinatorIsBack) {
   service_.AddTask(MakeTask("tasks/1", 7));
   executor_.work = [&](const v1::Task&, TaskContext&) {
