@@ -25,27 +25,27 @@ root: ## Makes the Debian 13 build environment (first: 1 to 3 min, then nothing)
 	$(call announce,"Build environment (first time 1 to 3 min; then nothing)")
 	@$(ROOT) ensure
 
-demo: root ## Builds the programs and runs a small search to a measured front (first: 17 min; then 11 min)
+demo: root ## Builds the programs and runs a small search to a measured front (first: 19 min; then 11 min)
 	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset release --log-level=WARNING
-	$(call announce,"Build the programs (first time 5 min; then seconds)")
+	$(call announce,"Build the programs (first time 7 min; then seconds)")
 	@$(ROOT) run cmake --build --preset release
 	$(call announce,"Search for about 11 min (Ctrl-C stops it; the same command resumes)")
 	@$(ROOT) run build/release/bin/hanas run $(DEMO_JOB) --out $(DEMO_OUT) $(DEMO_ARGS)
 
-test: root ## Builds everything and runs every test (first: 30 min; then 5 min)
+test: root ## Builds everything and runs every test (first: 20 min; then 6 min)
 	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset dev --log-level=WARNING
-	$(call announce,"Build everything (first time 20 min; then seconds)")
+	$(call announce,"Build everything (first time 13 min; then seconds)")
 	@$(ROOT) run cmake --build --preset dev
-	$(call announce,"Tests (5 min)")
+	$(call announce,"Tests (6 min)")
 	@$(ROOT) run ctest --preset dev $(TEST_ARGS)
 	$(call announce,"All tests passed")
 
 fault: root ## Kills and stops processes in the long form: 100 kills under load; each one in each phase (after a build: 15 min)
 	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset dev --log-level=WARNING
-	$(call announce,"Build everything (first time 20 min; then seconds)")
+	$(call announce,"Build everything (first time 13 min; then seconds)")
 	@$(ROOT) run cmake --build --preset dev
 	$(call announce,"Fault tests (15 min)")
 	@$(ROOT) run ctest --preset fault --verbose $(TEST_ARGS)
