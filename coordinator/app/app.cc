@@ -432,10 +432,7 @@ absl::StatusOr<std::shared_ptr<SearchContext>> App::ContextOf(const SearchState&
     if (!created.ok()) return created.status();
     context = *std::move(created);
     if (IsTerminal(search.record.phase)) ended_.push_back(search.record.id);
-    if (ended_.size() > kKeptEnded) {
-      ForgetDerived(ended_.front());
-      ended_.pop_front();
-    }
+    if (ended_.size() > kKeptEnded) ForgetDerived(ended_.front());  // another one: this one is the last
   }
   return context;
 }
@@ -443,6 +440,7 @@ absl::StatusOr<std::shared_ptr<SearchContext>> App::ContextOf(const SearchState&
 void App::ForgetDerived(uint64_t search) {
   contexts_.erase(search);
   candidates_.erase(search);
+  std::erase(ended_, search);
 }
 
 absl::StatusOr<ReportData> App::GetReport(uint64_t id) {
