@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/app/target_agent.h"
 #include "coordinator/app/updates.h"
 
 namespace hanas::coordinator {
@@ -40,13 +41,20 @@ bool IsSilent(const Scheduler& scheduler, absl::Duration now, uint64_t party) { 
 
 std::optional<Blocker> DeviceBlocker(const State& state, const Scheduler& scheduler, absl::Duration now, const SearchState& search) {
   const bool bound = !search.record.agent.empty();
-  const std::string& name = bound ? search.record.agent : search.job->target.device;
-  const uint64_t id = FindPartyId(state, /*agent=*/true, name);
-  if (id == 0) {
+  const PartyRecord* const found =
+      bound ? state.FindParty(FindPartyId(state, /*agent=*/true, search.record.agent)) : FindTargetAgent(state, search.job->target);
+  if (found == nullptr && bound) {
     return Blocker{BlockerCode::kNoDevice,
-                   absl::StrCat("no device named \"", name, "\" is registered: start hanas-profiler-agent --name ", name, " on it"), ""};
+                   absl::StrCat("the device \"", search.record.agent,
+                                "\" that the search is bound to is not registered any more: start "
+                                "hanas-profiler-agent --name ",
+                                search.record.agent, " on it"),
+                   ""};
   }
-  const PartyRecord& device = state.parties.at(id);
+  if (found == nullptr) return Blocker{BlockerCode::kNoDevice, ExplainMissingAgent(state, search.job->target), ""};
+  const PartyRecord& device = *found;
+  const uint64_t id = device.id;
+  const std::string& name = device.name;
   const std::string resource = absl::StrCat("devices/", id);
   if (IsSilent(scheduler, now, id)) {
     return Blocker{BlockerCode::kDeviceOffline,

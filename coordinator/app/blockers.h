@@ -15,7 +15,7 @@ namespace hanas::coordinator {
 
 /// Why a search waits.
 enum class BlockerCode : uint8_t {
-  kNoDevice = 0,       // no agent has the name that the target asks for
+  kNoDevice = 0,       // no agent with its backend has the name, or is of the kind or class, that the target asks for
   kDeviceOffline = 1,  // it is silent, or came back as another kind of device
   kDeviceBusy = 2,     // it measures for another search, or waits until computing on its host has paused
   kNoWorker = 3,       // none is registered, or all are silent

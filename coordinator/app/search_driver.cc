@@ -12,6 +12,7 @@
 #include "coordinator/app/profile_step.h"
 #include "coordinator/app/round_step.h"
 #include "coordinator/app/step_builder.h"
+#include "coordinator/app/target_agent.h"
 #include "core/base/counter_random.h"
 
 namespace hanas::coordinator {
@@ -21,21 +22,8 @@ using MaybeStep = std::optional<AdvanceSearchUpdate>;
 
 constexpr int kMinSamples = 10;  // what fitting a predictor takes
 
-/// The agent that the target means: the one of that name, else the first of that kind or class that does not drain and is in good health.
-const PartyRecord* TargetAgent(const State& state, const std::string& target) {
-  if (const PartyRecord* named = state.FindParty(FindPartyId(state, /*agent=*/true, target)); named != nullptr) return named;
-  const PartyRecord* second_choice = nullptr;
-  for (const auto& [id, party] : state.parties) {
-    if (!party.agent || party.draining) continue;
-    if (party.device.device != target && DeviceClassName(ContextDigest(party.device, party.caps)) != target) continue;
-    if (party.health != DeviceHealth::kQuarantined) return &party;
-    if (second_choice == nullptr) second_choice = &party;
-  }
-  return second_choice;
-}
-
 MaybeStep BindAgent(const SearchView& view) {
-  const PartyRecord* agent = TargetAgent(view.state(), view.job().target.device);
+  const PartyRecord* agent = FindTargetAgent(view.state(), view.job().target);
   if (agent == nullptr) return std::nullopt;
   AdvanceSearchUpdate step = StepOf(view);
   step.binding = {.agent = agent->name, .device = agent->device, .caps = agent->caps};

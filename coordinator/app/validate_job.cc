@@ -9,14 +9,11 @@
 #include "coordinator/app/replay.h"
 #include "coordinator/app/search_context.h"
 #include "coordinator/app/search_view.h"
+#include "coordinator/app/target_agent.h"
 #include "coordinator/app/updates.h"
 
 namespace hanas::coordinator {
 namespace {
-
-const PartyRecord* DeviceOf(const State& state, const SearchJob& job) {
-  return state.FindParty(FindPartyId(state, /*agent=*/true, job.target.device));
-}
 
 /// The last search that was profiled on this kind of device, or null.
 const SearchState* LastProfiled(const State& state, const Digest& context) {
@@ -36,7 +33,7 @@ State ValidationInputs(const State& state, const SearchJob& job) {
     inputs.searches.merge(one.searches);
     inputs.tasks.merge(one.tasks);
   };
-  if (const PartyRecord* device = DeviceOf(state, job)) {
+  if (const PartyRecord* device = FindTargetAgent(state, job.target)) {
     inputs.parties.emplace(device->id, *device);
     const Digest context = ContextDigest(device->device, device->caps);
     if (const auto table = state.tables.find(context); table != state.tables.end()) inputs.tables.insert(*table);
@@ -56,7 +53,7 @@ absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& 
   if (!context.ok()) return context.status();
   SearchState search;
   search.job = std::make_shared<const SearchJob>(job);
-  const PartyRecord* device = DeviceOf(inputs, job);
+  const PartyRecord* device = FindTargetAgent(inputs, job.target);
   if (device != nullptr) {
     search.record.agent = device->name;
     search.record.device = device->device;

@@ -18,6 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr absl::Duration kNow = absl::Seconds(1000);
@@ -49,6 +50,14 @@ class BlockersTest : public testing::Test {
     for (auto& [id, other] : state_.tasks) {
       if (id != task) other.state = TaskState::kCancelled;
     }
+  }
+  /// Of a search that is not bound to a device yet.
+  void SetTarget(TargetSpec target) {
+    SearchJob job = TinyJob();
+    job.target = std::move(target);
+    SearchState& search = state_.searches[1];
+    search = {.record = {.id = 1, .phase = SearchPhase::kPending}, .job = std::make_shared<const SearchJob>(std::move(job))};
+    state_.tasks.clear();
   }
   /// Another search, with a task of its own.
   void AddOther(uint64_t task, Work work) {
@@ -95,7 +104,31 @@ TEST_F(BlockersTest, NoDevice) {
   state_.tasks.clear();
   state_.searches[1].tasks.clear();
   state_.searches[1].tasks_in_order.clear();
-  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoDevice, "no device named \"local\" is registered: start hanas-profiler-agent")));
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoDevice,
+                                         "no device named \"local\" and none of that kind is registered: start hanas-profiler-agent")));
+}
+
+// The name of a class is no name that an agent could be started with.
+TEST_F(BlockersTest, NoDeviceOfTheClass) {
+  const std::string device_class = DeviceClassName(ContextDigest({.device = "pi5"}, {.name = "xnnpack"}));
+  SetTarget({.device = device_class});
+  EXPECT_THAT(Blockers(), ElementsAre(AllOf(Is(BlockerCode::kNoDevice, absl::StrCat("no device of the class \"", device_class, "\"")),
+                                            Field(&Blocker::text, Not(HasSubstr("--name"))))));
+  AddParty({.id = 4, .agent = true, .name = "board-7", .host = "board-7", .device = {.device = "pi5"}, .caps = {.name = "xnnpack"}});
+  EXPECT_THAT(Blockers(), IsEmpty());
+}
+
+TEST_F(BlockersTest, TheDeviceHasAnotherBackend) {
+  SetTarget({.device = "local", .backend = "onednn"});
+  state_.parties.at(2).caps.name = "xnnpack";
+  EXPECT_THAT(Blockers(),
+              ElementsAre(Is(BlockerCode::kNoDevice, "the device \"local\" measures with xnnpack, and target.backend is onednn")));
+}
+
+TEST_F(BlockersTest, EveryDeviceOfTheKindDrains) {
+  SetTarget({.device = "pi5"});
+  AddParty({.id = 4, .agent = true, .name = "board-7", .device = {.device = "pi5"}, .caps = {.name = "xnnpack"}, .draining = true});
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoDevice, "every device that target.device \"pi5\" means drains")));
 }
 
 TEST_F(BlockersTest, DeviceIsSilent) {
