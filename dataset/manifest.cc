@@ -15,17 +15,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Names of the IDX files in `directory`: four when it is a data set of that format.
+std::vector<std::string> IdxFilesOf(const std::string& directory) {
+  std::error_code ignored;
+  std::vector<std::string> files;
+  for (const char* stem : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+    const std::string path = IdxPath(directory, stem);
+    if (fs::is_regular_file(path, ignored)) files.push_back(fs::path(path).filename().string());
+  }
+  return files;
+}
+
+bool IsImageFolder(const std::string& directory) {
+  std::error_code ignored;
+  return fs::is_directory(fs::path(directory) / "train", ignored) && fs::is_directory(fs::path(directory) / "test", ignored);
+}
+
 /// Names of the files of the data set in `directory`, relative to it; none when it is not one, or could be of both formats, or has more
 /// than `most`.
 std::vector<std::string> FilesOf(const std::string& directory, size_t most) {
-  std::error_code ignored;
-  std::vector<std::string> idx;
-  for (const char* stem : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
-    const std::string path = IdxPath(directory, stem);
-    if (fs::is_regular_file(path, ignored)) idx.push_back(fs::path(path).filename().string());
-  }
-  const bool folders = fs::is_directory(fs::path(directory) / "train", ignored) && fs::is_directory(fs::path(directory) / "test", ignored);
-  if (!folders) return idx.size() == 4 && most >= 4 ? idx : std::vector<std::string>();
+  const std::vector<std::string> idx = IdxFilesOf(directory);
+  if (!IsImageFolder(directory)) return idx.size() == 4 && most >= 4 ? idx : std::vector<std::string>();
   std::vector<std::string> files;
   if (!idx.empty()) return files;
   for (const char* part : {"train", "test"}) {
@@ -55,6 +65,8 @@ std::string IdxPath(const std::string& directory, const std::string& stem) {
   }
   return (fs::path(directory) / stem).string();
 }
+
+bool IsDataset(const std::string& directory) { return IsImageFolder(directory) || IdxFilesOf(directory).size() == 4; }
 
 std::string FilesDigest(const std::string& directory, ReadingBudget& budget) {
   const std::vector<std::string> files = FilesOf(directory, budget.files);

@@ -19,6 +19,10 @@ std::string Manifest(std::vector<std::pair<std::string, std::string>> files);
 /// `directory`/`stem` with or without .gz, whichever is there; without when neither is, so that the error names it.
 std::string IdxPath(const std::string& directory, const std::string& stem);
 
+/// Whether `directory` is laid out as a data set: the four IDX files, or the folders train/ and test/. What is in them is not looked at.
+/// Thread-safe.
+bool IsDataset(const std::string& directory);
+
 /// How much may still be read.
 struct ReadingBudget {
   int64_t bytes = 0;

@@ -8,6 +8,9 @@ namespace hanas::rpc {
 /// misread a task, or the coordinator its result. Register carries it; another one is refused (FAILED_PRECONDITION, PROTOCOL_VERSION).
 inline constexpr int kProtocolVersion = 1;
 
+/// Data sets that one worker may offer. Register refuses more.
+inline constexpr int kMaxDatasetsOfWorker = 10000;
+
 }  // namespace hanas::rpc
 
 #endif  // HANAS_RPC_PROTOCOL_H_

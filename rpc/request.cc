@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/digest.h"
 #include "core/base/field_violation.h"
+#include "core/base/utf8.h"
 
 namespace hanas::rpc {
 namespace {
@@ -47,6 +48,28 @@ void FindUnknown(const google::protobuf::Message& message, const std::string& pa
   }
 }
 
+void CheckUtf8In(const google::protobuf::Message& message, const std::string& path, FieldViolations& violations) {
+  using google::protobuf::FieldDescriptor;
+  const google::protobuf::Reflection* reflection = message.GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection->ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const std::string name = absl::StrCat(path, path.empty() ? "" : ".", field->name());
+    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      const std::string element = field->is_repeated() ? absl::StrCat(name, "[", i, "]") : name;
+      if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+        CheckUtf8In(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i) : reflection->GetMessage(message, field),
+                    element, violations);
+      } else if (field->type() == FieldDescriptor::TYPE_STRING) {
+        const std::string text =
+            field->is_repeated() ? reflection->GetRepeatedString(message, field, i) : reflection->GetString(message, field);
+        if (!IsUtf8(text)) violations.Add(element, absl::StrCat("expected UTF-8, found \"", absl::CHexEscape(text), "\""));
+      }
+    }
+  }
+}
+
 void AppendBigEndian(uint64_t value, std::string& out) {
   for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>((value >> shift) & 0xff));
 }
@@ -64,6 +87,12 @@ std::string TokenBytes(absl::string_view query, uint64_t cursor) {
 absl::Status CheckKnownFields(const google::protobuf::Message& request) {
   FieldViolations violations;
   FindUnknown(request, "", violations);
+  return violations.ToStatus();
+}
+
+absl::Status CheckUtf8(const google::protobuf::Message& request) {
+  FieldViolations violations;
+  CheckUtf8In(request, "", violations);
   return violations.ToStatus();
 }
 

@@ -19,6 +19,9 @@ namespace hanas::rpc {
 /// Refuses fields that this build does not know: whoever sent them would think that they count.
 absl::Status CheckKnownFields(const google::protobuf::Message& request);
 
+/// Refuses strings that are not UTF-8: nobody could parse the message. For what is sent, and made of names from outside.
+absl::Status CheckUtf8(const google::protobuf::Message& request);
+
 /// At most 128 printable ASCII characters; may be empty.
 absl::Status CheckRequestId(absl::string_view request_id);
 

@@ -6,6 +6,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/base/utf8.h"
 #include "rpc/error_details.pb.h"
 
 namespace hanas::rpc {
@@ -14,11 +15,10 @@ namespace {
 constexpr size_t kMaxMessageBytes = 4096;
 constexpr size_t kMaxViolationBytes = 16384;
 
-/// Never cuts a UTF-8 sequence.
+/// At most `limit` bytes that protobuf takes as a string.
 std::string Cut(absl::string_view text, size_t limit) {
-  if (text.size() <= limit) return std::string(text);
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
-  return absl::StrCat(text.substr(0, limit), " …");
+  if (text.size() <= limit) return ToUtf8(text);
+  return absl::StrCat(ToUtf8(CutUtf8(text, limit)), " …");
 }
 
 void AddViolations(const std::vector<FieldViolation>& violations, google::rpc::Status& details) {
@@ -28,8 +28,8 @@ void AddViolations(const std::vector<FieldViolation>& violations, google::rpc::S
     bytes += violation.path.size() + violation.message.size();
     if (bytes > kMaxViolationBytes) break;
     auto* added = bad_request.add_field_violations();
-    added->set_field(violation.path);
-    added->set_description(violation.message);
+    added->set_field(ToUtf8(violation.path));
+    added->set_description(ToUtf8(violation.message));
   }
   const size_t left_out = violations.size() - static_cast<size_t>(bad_request.field_violations_size());
   if (left_out > 0) details.set_message(absl::StrCat(details.message(), " (and ", left_out, " more)"));

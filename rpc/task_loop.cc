@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/utf8.h"
 #include "google/protobuf/descriptor.h"
 #include "rpc/client.h"
 #include "rpc/protocol.h"
+#include "rpc/request.h"
 #include "rpc/status.h"
 
 namespace hanas::rpc {
@@ -17,7 +19,6 @@ namespace {
 
 constexpr absl::string_view kStaleLease = "STALE_LEASE";
 constexpr absl::string_view kUnknownParty = "UNKNOWN_PARTY";
-constexpr absl::string_view kSuperseded = "SUPERSEDED";
 constexpr absl::string_view kHandedBack = "HANDED_BACK";
 constexpr absl::string_view kResultRefused = "RESULT_REFUSED";
 constexpr size_t kMaxFailureBytes = 4096;
@@ -39,6 +40,9 @@ std::string KindOf(const v1::Task& task) {
 bool IsOutage(const absl::Status& status) { return IsTemporary(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status); }
 
 bool IsUnknownParty(const absl::Status& status) { return HasReason(status, kUnknownParty); }
+
+/// The same request would get the same answer until somebody changes something here or there.
+bool IsRefusal(const absl::Status& status) { return !IsOutage(status) && !IsRetryable(status); }
 
 /// The lease is not ours any more, or its task is gone.
 bool IsLeaseLost(const absl::Status& status) {
@@ -63,6 +67,25 @@ bool IsRetryable(const absl::Status& status) {
   }
 }
 
+/// Tells answers that another request may get another of from those that end the loop. Confined to one thread.
+class TaskLoop::Refusals {
+ public:
+  explicit Refusals(int max_in_a_row) : max_in_a_row_(max_in_a_row) {}
+
+  /// `status` is an error, the latest in a row.
+  bool IsFinal(const absl::Status& status) {
+    if (IsRefusal(status)) return true;
+    // Nobody answered for the coordinator: it may come back, however often that is so.
+    in_a_row_ = IsOutage(status) ? 0 : in_a_row_ + 1;
+    return in_a_row_ >= max_in_a_row_;
+  }
+  void Reset() { in_a_row_ = 0; }
+
+ private:
+  const int max_in_a_row_;
+  int in_a_row_ = 0;
+};
+
 /// The lease in hand: shared by the task's thread (through TaskContext) and the thread that renews.
 class TaskLoop::RunningTask : public TaskContext {
  public:
@@ -79,7 +102,7 @@ class TaskLoop::RunningTask : public TaskContext {
     absl::MutexLock lock(&mutex_);
     done_ = done;
     total_ = total;
-    note_ = std::string(note);
+    note_ = ToUtf8(note);
     // Not only when a renewal fails: one that is not due yet, or hangs, says nothing, and this process may have been stopped for long.
     Doubt(absl::DeadlineExceededError("no renewal was answered in time"));
     if (!stopping_ && Held()) {
@@ -288,12 +311,14 @@ void TaskLoop::Wait(absl::Duration duration) {
 absl::Status TaskLoop::Run() {
   if (absl::Status status = Register(); !status.ok()) return stopping() ? absl::OkStatus() : status;
   Backoff backoff(options_.retry);
+  Refusals refusals(options_.max_error_answers);
   while (!stopping()) {
     const absl::Duration asked_at = clock_->Now();
     const absl::StatusOr<v1::Task> task = LeaseOne();
     if (task.ok()) {
       Answered();
       backoff.Reset();
+      refusals.Reset();
       if (task->lease().task().empty()) {
         // An answer that came at once though nothing was there: never ask in a tight loop.
         if (clock_->Now() - asked_at < options_.retry.initial_backoff) Wait(options_.retry.initial_backoff);
@@ -306,7 +331,7 @@ absl::Status TaskLoop::Run() {
       LogEvent(Severity::kInfo, "registering_again", {{"party", PartyName()}, {"status", task.status().ToString()}});
       Wait(backoff.Next());
       if (absl::Status status = Register(); !status.ok()) return stopping() ? absl::OkStatus() : status;
-    } else if (HasReason(task.status(), kSuperseded) || absl::IsInvalidArgument(task.status())) {
+    } else if (refusals.IsFinal(task.status())) {
       return task.status();
     } else {
       away_.Log(clock_->Now(), Severity::kWarning, "no_answer_to_lease_request",
@@ -322,6 +347,8 @@ absl::Status TaskLoop::Register() {
   v1::RegisterRequest request;
   *request.mutable_party() = options_.party;
   request.mutable_party()->set_protocol_version(kProtocolVersion);
+  if (absl::Status status = CheckUtf8(request); !status.ok()) return status;
+  Refusals refusals(options_.max_error_answers);
   while (true) {
     v1::RegisterResponse response;
     grpc::ClientContext context;
@@ -335,11 +362,7 @@ absl::Status TaskLoop::Register() {
       party_ = response.party();
       return status;
     }
-    if (absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status) || absl::IsPermissionDenied(status) ||
-        absl::IsUnimplemented(status)) {
-      return status;
-    }
-    if (stopping()) return status;
+    if (stopping() || refusals.IsFinal(status)) return status;
     away_.Log(clock_->Now(), Severity::kWarning, "cannot_register", {{"name", options_.party.name()}, {"status", status.ToString()}});
     Wait(backoff.Next());
     if (stopping()) return status;
@@ -471,7 +494,7 @@ absl::Status TaskLoop::Fail(RunningTask& running, const absl::Status& why) {
   FillIdentity(running.lease(), request);
   const std::string reason = ReasonOf(why);
   request.set_code(reason.empty() ? absl::StatusCodeToString(why.code()) : reason);
-  request.set_message(std::string(why.message().substr(0, kMaxFailureBytes)));
+  request.set_message(ToUtf8(CutUtf8(why.message(), kMaxFailureBytes)));
   request.set_retryable(IsRetryable(why));
   const auto call = [&] {
     grpc::ClientContext context;

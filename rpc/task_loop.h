@@ -76,6 +76,7 @@ struct TaskLoopOptions {
   absl::Duration max_renewal_interval = absl::Seconds(2);  // ttl / 3 when that is shorter
   absl::Duration paused_renewal_interval = absl::Milliseconds(500);
   double stop_fraction = 0.8;                     // of the ttl without an answer: the task is held
+  int max_error_answers = 8;                      // in a row, to registering or asking for work, before the loop ends
   absl::Duration max_outage = absl::Minutes(15);  // without an answer: running work and results are given up
   absl::Duration stop_grace = absl::Seconds(10);  // after RequestStop, how long a result is offered to a coordinator that is away
   absl::Duration call_timeout = absl::Seconds(10);
@@ -93,8 +94,10 @@ class TaskLoop {
   TaskLoop& operator=(const TaskLoop&) = delete;
 
   /// Works until RequestStop, then returns OK: the running task is told to hand back and its result is delivered first. Returns the
-  /// coordinator's status when it refuses this party: INVALID_ARGUMENT for a bad registration, FAILED_PRECONDITION (SUPERSEDED) when a
-  /// newer instance has taken the name.
+  /// coordinator's status when it refuses this party, in which another attempt would change nothing (not IsRetryable): INVALID_ARGUMENT for
+  /// a bad registration, FAILED_PRECONDITION for another version (PROTOCOL_VERSION) or when a newer instance has taken the name
+  /// (SUPERSEDED), and the like; also when it answers with another error `max_error_answers` times in a row. A coordinator that does not
+  /// answer is waited for.
   absl::Status Run();
 
   /// From any thread, not from a signal handler.
@@ -107,6 +110,7 @@ class TaskLoop {
 
  private:
   class RunningTask;
+  class Refusals;
 
   std::string PartyName() const;
   void Answered();

@@ -118,7 +118,7 @@ int Run(const Flags& flags) {
                        {"data", flags.data}});
   const absl::Status status = loop.Run();
   running = nullptr;
-  if (!status.ok()) return daemon::Fail(ProcessExit::kRefused, status);
+  if (!status.ok()) return daemon::Fail(rpc::IsRetryable(status) ? ProcessExit::kFailed : ProcessExit::kRefused, status);
   telemetry::LogEvent(telemetry::Severity::kInfo, "stopped", {{"name", flags.name}});
   return static_cast<int>(ProcessExit::kOk);
 }

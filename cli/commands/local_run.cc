@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -51,15 +50,6 @@ constexpr absl::Duration kStopGrace = absl::Seconds(20);
 constexpr int kLogLinesShown = 8;
 constexpr uint64_t kFullDiskBytes = 4 << 20;
 constexpr char kCoordinator[] = "coordinator";
-/// Exit statuses of our programs that another start does not change.
-std::set<int> PermanentExits() {
-  std::set<int> codes;
-  for (const config::ProcessExitRow& row : config::kProcessExits) {
-    if (!row.restart_helps) codes.insert(static_cast<int>(row.code));
-  }
-  return codes;
-}
-
 int DefaultWorkers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1); }
 
 std::string DataRoot(const std::string& given) {
@@ -127,7 +117,7 @@ class LocalRun {
   std::string search_error_code_;
   // OMP_WAIT_POLICY: spinning threads of one process would starve the others.
   ProcessSpawner spawner_{{"OMP_WAIT_POLICY=passive"}};
-  Supervisor supervisor_{&spawner_, {.permanent_exit_codes = PermanentExits()}};
+  Supervisor supervisor_{&spawner_};
   std::map<std::string, int> announced_starts_;  // by process: the number of starts that was last written and said
   std::unique_ptr<rpc::SearchClient> client_;
 };

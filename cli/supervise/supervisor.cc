@@ -6,12 +6,23 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "config/process/exit_code.h"
 
 namespace hanas::cli {
 
 std::string Describe(const ChildExit& exit) {
   if (exit.signal != 0) return absl::StrCat("was killed by signal ", exit.signal, " (", strsignal(exit.signal), ")");
-  return absl::StrCat("exited with status ", exit.code);
+  std::string text = absl::StrCat("exited with status ", exit.code);
+  for (const config::ProcessExitRow& row : config::kProcessExits) {
+    if (static_cast<int>(row.code) == exit.code) absl::StrAppend(&text, " (", row.meaning, ")");
+  }
+  return text;
+}
+
+bool IsPermanent(const ChildExit& exit) {
+  const auto* const row = std::find_if(config::kProcessExits.begin(), config::kProcessExits.end(),
+                                       [&](const config::ProcessExitRow& each) { return static_cast<int>(each.code) == exit.code; });
+  return exit.signal == 0 && row != config::kProcessExits.end() && !row->restart_helps;
 }
 
 void Supervisor::Add(ChildSpec spec) {
@@ -36,8 +47,7 @@ absl::Duration Supervisor::Backoff(int failures) const {
 void Supervisor::Failed(Child& child, absl::Duration now) {
   child.pid = 0;
   ++child.failures;
-  const bool permanent = child.last_exit && child.last_exit->signal == 0 && options_.permanent_exit_codes.contains(child.last_exit->code);
-  if (permanent || child.failures >= options_.max_failures) {
+  if ((child.last_exit && IsPermanent(*child.last_exit)) || child.failures >= options_.max_failures) {
     child.state = State::kGivenUp;
   } else {
     child.state = State::kWaiting;
@@ -82,9 +92,10 @@ absl::Status Supervisor::Tick(absl::Duration now) {
   for (const Child& child : children_) {
     if (child.state != State::kGivenUp) continue;
     const std::string how = child.last_exit ? Describe(*child.last_exit) : std::string(child.spawn_error.message());
-    return absl::AbortedError(absl::StrCat(child.spec.name, " keeps failing (", child.failures,
-                                           child.failures == 1 ? " time" : " times in a row", "): it ", how, "; its log is ",
-                                           child.spec.log_file));
+    const std::string what = child.last_exit && IsPermanent(*child.last_exit)
+                                 ? "cannot go on: it "
+                                 : absl::StrCat("keeps failing (", child.failures, " in a row): it ");
+    return absl::AbortedError(absl::StrCat(child.spec.name, " ", what, how, "; its log is ", child.spec.log_file));
   }
   return absl::OkStatus();
 }

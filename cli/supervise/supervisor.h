@@ -5,7 +5,6 @@
 #include <sys/types.h>
 
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -28,8 +27,10 @@ struct ChildExit {
   int code = 0;
   int signal = 0;
 };
-/// "exited with status 3", "was killed by signal 9 (Killed)".
+/// "exited with status 2 (the command line is wrong)", "was killed by signal 9 (Killed)". The meaning is that of our programs.
 std::string Describe(const ChildExit& exit);
+/// Whether another start would end in the same way, by the table of our programs' exit statuses.
+bool IsPermanent(const ChildExit& exit);
 
 /// Starts, asks after and signals processes. `log_file` of the children is the spawner's to open.
 class Spawner {
@@ -47,11 +48,10 @@ struct SupervisorOptions {
   absl::Duration max_backoff = absl::Seconds(5);
   absl::Duration stable_after = absl::Seconds(20);  // a child that ran for so long has its failures forgiven
   int max_failures = 6;                             // in a row, before it is given up
-  std::set<int> permanent_exit_codes = {};          // a child that exits with one of these is given up at once
 };
 
-/// Keeps children running: one that ends, however it ends, is started again after a back-off that doubles with each failure in a row. Holds
-/// no thread and no clock: the owner calls Tick with the monotonic time.
+/// Keeps children running: one that ends, however it ends, is started again after a back-off that doubles with each failure in a row, unless
+/// its exit is permanent: then it is given up at once. Holds no thread and no clock: the owner calls Tick with the monotonic time.
 ///
 /// Borrows the spawner. Confined to the thread that starts the children, which must outlive them: children that die with their parent die
 /// with the thread that spawned them.

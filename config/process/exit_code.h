@@ -33,7 +33,10 @@ inline constexpr std::array<ProcessExitRow, 10> kProcessExits = {{
     {ProcessExit::kOk, "stopped by SIGTERM or SIGINT: work is done or handed back, everything is flushed", true},
     {ProcessExit::kFailed, "failed otherwise; the last line of the log says how", true},
     {ProcessExit::kUsage, "the command line, the environment or the configuration file is wrong", false},
-    {ProcessExit::kRefused, "the coordinator refused this worker or agent, or a newer instance took its name", true},
+    {ProcessExit::kRefused,
+     "the coordinator refused this worker or agent for good: for its name, its version or what it offers, or because a newer instance took "
+     "its name",
+     false},
     {ProcessExit::kCannotListen, "cannot listen: the port is taken, or the address is not of this machine", true},
     {ProcessExit::kInUse, "another coordinator uses the data directory", true},
     {ProcessExit::kNewerState, "the state was written by a newer version", false},

@@ -14,12 +14,12 @@
 #include "rpc/convert/device.h"
 #include "rpc/convert/job.h"
 #include "rpc/convert/space.h"
+#include "rpc/protocol.h"
 
 namespace hanas::coordinator {
 namespace {
 
 constexpr size_t kMaxTextBytes = 256;
-constexpr int kMaxListed = 10000;  // data sets of a worker
 
 v1::ArtifactRef ToProto(const ArtifactRef& artifact) {
   v1::ArtifactRef proto;
@@ -208,8 +208,8 @@ absl::Status CheckText(absl::string_view field, absl::string_view text, bool req
 
 template <typename Texts>
 absl::Status CheckList(absl::string_view field, const Texts& texts, bool required) {
-  if (texts.size() > kMaxListed)
-    return absl::InvalidArgumentError(absl::StrCat(field, ": expected at most ", kMaxListed, " names, found ", texts.size()));
+  if (texts.size() > rpc::kMaxDatasetsOfWorker)
+    return absl::InvalidArgumentError(absl::StrCat(field, ": expected at most ", rpc::kMaxDatasetsOfWorker, " names, found ", texts.size()));
   for (int i = 0; i < texts.size(); ++i) {
     if (absl::Status status = CheckText(absl::StrCat(field, "[", i, "]"), texts[i], required); !status.ok()) return status;
   }

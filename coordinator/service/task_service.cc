@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "coordinator/service/services.h"
 #include "coordinator/service/task_convert.h"
+#include "core/base/utf8.h"
 #include "proto/hanas/v1/task.grpc.pb.h"
 #include "rpc/protocol.h"
 #include "rpc/request.h"
@@ -23,6 +24,10 @@ namespace hanas::coordinator {
 namespace {
 
 constexpr double kMaxWaitSeconds = 30;
+// What is kept of texts that people read.
+constexpr size_t kMaxNoteBytes = 200;
+constexpr size_t kMaxCodeBytes = 64;
+constexpr size_t kMaxFailureBytes = 4096;
 
 v1::Instruction ToProto(LeaseInstruction instruction) { return static_cast<v1::Instruction>(static_cast<int>(instruction)); }
 
@@ -100,7 +105,7 @@ class TaskServiceImpl final : public v1::TaskService::WithCallbackMethod_LeaseTa
   grpc::Status RenewLease(grpc::ServerContext*, const v1::RenewLeaseRequest* request, v1::RenewLeaseResponse* response) override {
     absl::StatusOr<Holder> holder = HolderOf(*request);
     if (!holder.ok()) return rpc::ToGrpcStatus(holder.status());
-    const Renewal renewal = {*std::move(holder), request->done(), request->total(), request->note().substr(0, 200), request->paused()};
+    const Renewal renewal = {*std::move(holder), request->done(), request->total(), std::string(CutUtf8(request->note(), kMaxNoteBytes)), request->paused()};
     const absl::StatusOr<RenewalReply> reply = app_->Renew(renewal);
     if (!reply.ok()) return rpc::ToGrpcStatus(reply.status());
     response->set_ttl_seconds(absl::ToDoubleSeconds(reply->ttl));
@@ -119,7 +124,8 @@ class TaskServiceImpl final : public v1::TaskService::WithCallbackMethod_LeaseTa
   grpc::Status FailTask(grpc::ServerContext*, const v1::FailTaskRequest* request, v1::FailTaskResponse*) override {
     const absl::StatusOr<Holder> holder = HolderOf(*request);
     if (!holder.ok()) return rpc::ToGrpcStatus(holder.status());
-    return rpc::ToGrpcStatus(app_->Fail(*holder, request->code().substr(0, 64), request->message().substr(0, 4096), request->retryable()));
+    return rpc::ToGrpcStatus(app_->Fail(*holder, std::string(CutUtf8(request->code(), kMaxCodeBytes)),
+                                         std::string(CutUtf8(request->message(), kMaxFailureBytes)), request->retryable()));
   }
 
   grpc::Status RecordRound(grpc::ServerContext*, const v1::RecordRoundRequest* request, v1::RecordRoundResponse*) override {

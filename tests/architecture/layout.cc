@@ -31,7 +31,7 @@ const std::vector<Room>& Rooms() {
       {"proto/hanas/v1", {}},     // the wire
       {"proto/hanas/store", {}},  // the coordinator's records, which no other process sees
       {"rpc", {"core/*", "proto/hanas/v1", "telemetry"}},
-      {"telemetry", {}},                        // metrics as an interface, and the log
+      {"telemetry", {"core/base"}},             // metrics as an interface, and the log
       {"telemetry/prometheus", {"telemetry"}},  // answering scrapes and probes: only programs need it
       {"export", {"core/*"}},
       // What the main functions of coordinator, worker and agent have in common.

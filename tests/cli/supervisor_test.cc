@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "config/process/exit_code.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -97,17 +98,27 @@ TEST(SupervisorTest, GivesUpAndSaysWhoAndHowAndWhere) {
   ASSERT_THAT(supervisor.Tick(At(2)), IsOk());
   EXPECT_THAT(supervisor.Tick(At(3)),
               StatusIs(absl::StatusCode::kAborted,
-                       "worker-1 keeps failing (2 times in a row): it exited with status 4; its log is /out/logs/worker-1.log"));
+                       "worker-1 keeps failing (2 in a row): it exited with status 4 (cannot listen: the port is taken, or the "
+                       "address is not of this machine); its log is /out/logs/worker-1.log"));
 }
 
 TEST(SupervisorTest, APermanentStatusIsNotRetried) {
   FakeSpawner spawner;
-  Supervisor supervisor(&spawner, {.permanent_exit_codes = {2}});
+  Supervisor supervisor(&spawner);
   supervisor.Add({"agent", {"a"}, "a.log"});
   ASSERT_THAT(supervisor.Tick(At(0)), IsOk());
-  spawner.exits[100] = {.code = 2};
-  EXPECT_THAT(supervisor.Tick(At(1)),
-              StatusIs(absl::StatusCode::kAborted, "agent keeps failing (1 time): it exited with status 2; its log is a.log"));
+  spawner.exits[100] = {.code = static_cast<int>(config::ProcessExit::kUsage)};
+  EXPECT_THAT(supervisor.Tick(At(1)), StatusIs(absl::StatusCode::kAborted,
+                                               "agent cannot go on: it exited with status 2 (the command line, the environment or the "
+                                               "configuration file is wrong); its log is a.log"));
+  EXPECT_EQ(supervisor.total_starts(), 1);
+}
+
+TEST(SupervisorTest, WhatAnotherStartDoesNotChangeIsInTheTableOfExits) {
+  EXPECT_TRUE(IsPermanent({.code = static_cast<int>(config::ProcessExit::kRefused)}));
+  EXPECT_FALSE(IsPermanent({.code = static_cast<int>(config::ProcessExit::kFailed)}));
+  EXPECT_FALSE(IsPermanent({.code = 2, .signal = SIGKILL}));
+  EXPECT_FALSE(IsPermanent({.code = 77}));  // not one of ours
 }
 
 TEST(SupervisorTest, AProgramThatCannotBeStartedIsGivenUpToo) {
@@ -116,7 +127,7 @@ TEST(SupervisorTest, AProgramThatCannotBeStartedIsGivenUpToo) {
   Supervisor supervisor(&spawner, {.max_failures = 1});
   supervisor.Add({"agent", {"/no/such"}, "a.log"});
   EXPECT_THAT(supervisor.Tick(At(0)),
-              StatusIs(absl::StatusCode::kAborted, "agent keeps failing (1 time): it cannot start /no/such; its log is a.log"));
+              StatusIs(absl::StatusCode::kAborted, "agent keeps failing (1 in a row): it cannot start /no/such; its log is a.log"));
 }
 
 TEST(SupervisorTest, AChangedCommandCountsFromTheNextStart) {

@@ -6,6 +6,7 @@
 #include "core/base/counter_random.h"
 #include "core/base/digest.h"
 #include "core/base/field_violation.h"
+#include "core/base/utf8.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -64,6 +65,31 @@ TEST(FieldViolationsTest, SurviveTheStatus) {
   violations.Add("c", "expected text");
   EXPECT_EQ(ViolationsOf(violations.ToStatus()), violations.items());
   EXPECT_EQ(violations.ToStatus().message(), "a.b[1]: expected 1, found 2\nc: expected text");
+}
+
+TEST(Utf8Test, WellFormedIsWhatUnicodeSays) {
+  for (const char* good : {"", "abc", "\xC2\xB5", "\xE2\x82\xAC", "\xED\x9F\xBF", "\xF0\x9F\x99\x82", "\xF4\x8F\xBF\xBF"}) {
+    EXPECT_TRUE(IsUtf8(good)) << good;
+    EXPECT_EQ(ToUtf8(good), good);
+  }
+  // Latin-1, cut, overlong, a surrogate, beyond the last code point, a lone continuation.
+  for (const char* bad : {"Geb\xE4ude", "\xE2\x82", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80"}) {
+    EXPECT_FALSE(IsUtf8(bad)) << bad;
+    EXPECT_TRUE(IsUtf8(ToUtf8(bad)));
+  }
+  EXPECT_EQ(ToUtf8("Geb\xE4ude \xC2\xB5"), "Geb\xEF\xBF\xBDude \xC2\xB5");
+}
+
+TEST(Utf8Test, CuttingNeverSplitsASequence) {
+  const std::string text = "a\xC2\xB5\xE2\x82\xAC\xF0\x9F\x99\x82z";
+  for (size_t limit = 0; limit <= text.size() + 1; ++limit) {
+    const absl::string_view cut = CutUtf8(text, limit);
+    EXPECT_LE(cut.size(), limit);
+    EXPECT_GE(cut.size() + 3, std::min(limit, text.size()));
+    EXPECT_TRUE(IsUtf8(cut)) << limit;
+  }
+  // What is not UTF-8 is cut all the same.
+  EXPECT_EQ(CutUtf8(std::string(20, '\x80'), 10).size(), 7);
 }
 
 }  // namespace

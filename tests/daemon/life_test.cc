@@ -48,6 +48,7 @@ using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSubsetOf;
 using ::testing::SizeIs;
@@ -340,6 +341,15 @@ TEST_F(PartyLifeTest, ACoordinatorThatIsAwayIsWrittenOnce) {
   agent.Signal(SIGTERM);
   EXPECT_EQ(agent.Wait(), 0) << agent.output();
   EXPECT_EQ(EventNames(agent.output()).count("cannot_register"), 1U) << agent.output();
+}
+
+TEST_F(PartyLifeTest, TheWorkerOffersWhatAJobCanNameAndNeighboursDoNotMatter) {
+  for (const char* name : {"cifar10", "Geb\xc3\xa4ude", "Geb\xe4ude"}) std::filesystem::create_directories(Path("data") + "/" + name);
+  Program worker(ProgramPath("hanas-worker"), With(Arguments(), {"--cache", Path("cache"), "--data", Path("data")}));
+  AwaitLeaseRequest();
+  EXPECT_THAT(tasks_.log().registrations[0].party().worker().datasets(), ElementsAre("Geb\xc3\xa4ude", "cifar10"));
+  worker.Signal(SIGTERM);
+  EXPECT_EQ(worker.Wait(), 0);
 }
 
 TEST_F(PartyLifeTest, ARefusalHasItsStatus) {

@@ -49,6 +49,11 @@ class FakeTaskService : public v1::TaskService::Service {
     absl::MutexLock lock(&mutex_);
     change(script_);
   }
+  /// From here on nothing was asked.
+  void Forget() {
+    absl::MutexLock lock(&mutex_);
+    log_ = {};
+  }
   Log log() {
     absl::MutexLock lock(&mutex_);
     return log_;

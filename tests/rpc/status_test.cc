@@ -52,6 +52,12 @@ TEST(Status, ReasonAndViolationsTogether) {
   EXPECT_EQ(ViolationsOf(back), violations.items());
 }
 
+TEST(Status, AMessageThatQuotesBytesKeepsItsDetails) {
+  const absl::Status back = OverTheWire(WithReason(absl::DataLossError("cannot read Geb\xe4ude.jpg"), "DATA_UNREADABLE"));
+  EXPECT_THAT(back, StatusIs(absl::StatusCode::kDataLoss, "cannot read Geb\xef\xbf\xbdude.jpg"));
+  EXPECT_EQ(ReasonOf(back), "DATA_UNREADABLE");
+}
+
 TEST(Status, OkHasNoReason) {
   absl::Status ok;
   SetReason(ok, "STALE_LEASE");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -352,6 +353,57 @@ TEST_F(TaskLoopTest, EndsWhenItsNameWasTakenOrItsRegistrationIsBad) {
   EXPECT_THAT(loop_->Run(), StatusIs(absl::StatusCode::kFailedPrecondition, "a newer instance"));
   service_.Change([](Script& script) { script.registrations = {absl::InvalidArgumentError("party.name: expected a name")}; });
   EXPECT_THAT(loop_->Run(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("party.name")));
+}
+
+TEST_F(TaskLoopTest, EveryRefusalThatWouldBeRepeatedEndsTheLoop) {
+  for (const absl::Status& refusal : {absl::AlreadyExistsError("the name is in use"), absl::UnauthenticatedError("no token"),
+                                      absl::PermissionDeniedError("not yours"), absl::UnimplementedError("no such service"),
+                                      WithReason(absl::FailedPreconditionError("other version"), "PROTOCOL_VERSION")}) {
+    service_.Change([&](Script& script) { script.registrations = {absl::UnavailableError("not there yet"), refusal}; });
+    Start();
+    PassTimeUntil([&](const Log& log) { return log.registrations.size() == 2; });
+    thread_.join();
+    EXPECT_EQ(result_, refusal);
+    service_.Forget();
+    // The same when it asks for work.
+    service_.Change([&](Script& script) { script.leases = {refusal}; });
+    EXPECT_EQ(loop_->Run(), refusal);
+    service_.Forget();
+  }
+}
+
+TEST_F(TaskLoopTest, ErrorsInARowEndTheLoopAndOutagesDoNot) {
+  service_.Change([](Script& script) {
+    script.registrations.assign(7, absl::InternalError("the store is odd"));
+    script.registrations.push_back(absl::UnavailableError("restarting"));  // begins the row anew
+    for (int i = 0; i < 8; ++i) script.registrations.push_back(absl::InternalError("the store is odd"));
+  });
+  Start();
+  PassTimeUntil([](const Log& log) { return log.registrations.size() == 16; });
+  thread_.join();
+  EXPECT_THAT(result_, StatusIs(absl::StatusCode::kInternal, "the store is odd"));
+}
+
+TEST_F(TaskLoopTest, ARegistrationThatNobodyCouldReadIsNotSent) {
+  TaskLoopOptions options;
+  options.party.set_name("w1");
+  options.party.mutable_worker()->add_datasets("cifar10");
+  options.party.mutable_worker()->add_datasets("Geb\xe4ude");
+  TaskLoop loop(options, stub_.get(), &executor_, &clock_);
+  const absl::Status status = loop.Run();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("party.worker.datasets[1]")));
+  EXPECT_THAT(service_.log().registrations, IsEmpty());
+}
+
+TEST_F(TaskLoopTest, AFailureThatQuotesBytesArrives) {
+  executor_.work = [](const v1::Task&, TaskContext&) {
+    return absl::DataLossError(absl::StrCat(std::string(4095, 'x'), "\xc3\xa4", " Geb\xe4ude.jpg"));
+  };
+  service_.AddTask(MakeTask("tasks/1", 7));
+  Start();
+  service_.Await([](const Log& log) { return log.failures.size() == 1; });
+  EXPECT_THAT(Stop(), IsOk());
+  EXPECT_EQ(service_.log().failures[0].message(), std::string(4095, 'x'));
 }
 
 TEST_F(TaskLoopTest, StoppingWhileIdleReturnsAtOnce) {

@@ -7,14 +7,35 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
+#include "core/base/utf8.h"
 #include "dataset/manifest.h"
+#include "rpc/protocol.h"
 #include "telemetry/event_log.h"
 
 namespace hanas {
 namespace {
 
+namespace fs = std::filesystem;
+
 /// What a worker reads before it asks for work.
 constexpr ReadingBudget kAtStart = {.bytes = int64_t{256} << 20, .files = 20'000};
+
+/// Leaves of the directories below `root` those that a job can name, sorted, at most as many as a worker may offer: data sets before others,
+/// which may hold some deeper down. Whatever else lies there is no reason not to work.
+void Offer(const std::string& root, std::vector<std::string>& names) {
+  std::erase_if(names, [](const std::string& name) { return !IsUtf8(name); });
+  std::sort(names.begin(), names.end());
+  if (names.size() <= rpc::kMaxDatasetsOfWorker) return;
+  const auto others =
+      std::stable_partition(names.begin(), names.end(), [&](const std::string& name) { return IsDataset((fs::path(root) / name).string()); });
+  telemetry::LogEvent(telemetry::Severity::kWarning, "datasets_left_out",
+                      {{"directory", root},
+                       {"found", absl::StrCat(names.size())},
+                       {"offered", absl::StrCat(rpc::kMaxDatasetsOfWorker)},
+                       {"datasets", absl::StrCat(others - names.begin())}});
+  names.resize(rpc::kMaxDatasetsOfWorker);
+  std::sort(names.begin(), names.end());
+}
 
 }  // namespace
 
@@ -39,15 +60,15 @@ absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSp
 std::vector<DatasetStore::Held> DatasetStore::List() const {
   std::vector<std::string> names;
   std::error_code error;
-  for (std::filesystem::directory_iterator it(root_, error), end; !error && it != end; it.increment(error)) {
+  for (fs::directory_iterator it(root_, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     if (it->is_directory(ignored)) names.push_back(it->path().filename().string());
   }
-  std::sort(names.begin(), names.end());
+  Offer(root_, names);
   ReadingBudget budget = kAtStart;
   std::vector<Held> held;
   for (std::string& name : names) {
-    std::string digest = FilesDigest((std::filesystem::path(root_) / name).string(), budget);
+    std::string digest = FilesDigest((fs::path(root_) / name).string(), budget);
     held.push_back({std::move(name), std::move(digest)});
   }
   return held;
