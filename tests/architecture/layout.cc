@@ -95,7 +95,7 @@ const std::vector<LibraryRule>& LibraryRules() {
       {"ONNX", {"onnx/"}, {"export"}},
       {"yaml-cpp", {"yaml-cpp/"}, {"config", "config/process"}},
       {"prometheus-cpp", {"prometheus/"}, {"telemetry/prometheus"}},
-      {"civetweb", {"civetweb.h", "CivetServer.h"}, {"telemetry/prometheus"}},
+      {"libmicrohttpd", {"microhttpd.h"}, {"telemetry/prometheus"}},
       {"Eigen", {"Eigen/"}, {"coordinator/surrogate", "coordinator/calibration"}},
       {"CLI11", {"CLI/"}, {"cli", "config/process"}},
       {"TurboJPEG", {"turbojpeg.h"}, {"dataset"}},

@@ -22,7 +22,7 @@ using ::testing::IsEmpty;
 
 const std::map<std::string, std::vector<std::string>>& ForbiddenLibraries() {
   static const auto* const kForbidden = new std::map<std::string, std::vector<std::string>>{
-      {"hanas", {"libtorch", "libc10", "librocksdb", "libXNNPACK", "libonnxruntime", "libprometheus", "libcivetweb"}},
+      {"hanas", {"libtorch", "libc10", "librocksdb", "libXNNPACK", "libonnxruntime", "libprometheus", "libmicrohttpd"}},
       {"hanas-coordinator", {"libtorch", "libc10", "libXNNPACK", "libonnxruntime"}},
       {"hanas-worker", {"librocksdb"}},
       {"hanas-profiler-agent", {"libtorch", "libc10", "librocksdb"}},

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The three programs from start to SIGTERM: probes, metrics, logs, and how they end.
-#include <arpa/inet.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -39,6 +37,8 @@
 #include "tests/core/small_space.h"
 #include "tests/rpc/fake_artifact_service.h"
 #include "tests/rpc/fake_task_service.h"
+#include "tests/support/hostile_requests.h"
+#include "tests/support/loopback.h"
 #include "tests/support/program.h"
 
 namespace hanas {
@@ -54,26 +54,9 @@ using ::testing::IsSubsetOf;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-/// What a server on loopback answers to GET.
-std::string Get(int port, const std::string& path) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  const std::string request = absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_EQ(send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
-  std::string reply;
-  char buffer[4096];
-  for (ssize_t n = 0; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) reply.append(buffer, static_cast<size_t>(n));
-  close(fd);
-  return reply;
-}
-
 /// Time series by name and labels.
 std::map<std::string, double> Scrape(int port) {
-  const std::string reply = Get(port, "/metrics");
+  const std::string reply = HttpGet(port, "/metrics");
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 200"));
   std::map<std::string, double> series;
   const std::vector<std::string> lines = absl::StrSplit(reply.substr(reply.find("\r\n\r\n") + 4), '\n', absl::SkipEmpty());
@@ -90,8 +73,9 @@ std::map<std::string, double> Scrape(int port) {
 /// promtool's opinion, where there is one.
 void ExpectPromtoolAgrees(int port) {
   if (std::system("command -v promtool > /dev/null") != 0) return;
-  const std::string reply = Get(port, "/metrics");
+  const std::string reply = HttpGet(port, "/metrics");
   FILE* const promtool = popen("promtool check metrics", "w");
+  ASSERT_NE(promtool, nullptr);
   const std::string text = reply.substr(reply.find("\r\n\r\n") + 4);
   EXPECT_EQ(fwrite(text.data(), 1, text.size(), promtool), text.size());
   EXPECT_EQ(pclose(promtool), 0);
@@ -116,6 +100,22 @@ std::multiset<std::string> EventNames(const std::string& log) {
   std::multiset<std::string> names;
   for (const auto& event : ParseLog(log)) names.insert(event.at("event"));
   return names;
+}
+
+/// The program must answer probes whatever strangers send, and beside connections that they hold; it is alive at the end.
+void ExpectServesBesideStrangers(int port) {
+  for (const HostileRequest& request : HostileRequests()) {
+    SCOPED_TRACE(request.name);
+    Exchange(port, request.bytes);
+  }
+  std::vector<LoopbackConnection> held;
+  for (const char* first_bytes : {"", "GET /healthz HTTP/1.1\r\n"}) {
+    for (int i = 0; i < 100; ++i) {
+      held.emplace_back(port);
+      held.back().Send(first_bytes);
+    }
+  }
+  for (const char* path : {"/healthz", "/readyz", "/metrics"}) EXPECT_THAT(HttpGet(port, path), StartsWith("HTTP/1.1 200")) << path;
 }
 
 class LifeTest : public ::testing::Test {
@@ -195,8 +195,8 @@ TEST_F(CoordinatorLifeTest, ServesCountsLogsAndEndsItsWatches) {
   v1::SearchEvent event;
   ASSERT_TRUE(stream->Read(&event));
 
-  EXPECT_THAT(Get(http, "/healthz"), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(Get(http, "/readyz"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(HttpGet(http, "/healthz"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(HttpGet(http, "/readyz"), StartsWith("HTTP/1.1 200"));
   const std::map<std::string, double> series = Scrape(http);
   EXPECT_EQ(series.at("hanas_ready"), 1);
   EXPECT_EQ(series.at("hanas_rpc_duration_seconds_count{code=\"OK\",method=\"SearchService/CreateSearch\"}"), 1);
@@ -241,6 +241,14 @@ TEST_F(CoordinatorLifeTest, CallsThatNobodyServesAddNoSeries) {
   for (const auto& [name, value] : Scrape(PortOf("http"))) EXPECT_FALSE(absl::StrContains(name, "SearchService/Method")) << name;
   coordinator.Signal(SIGINT);
   EXPECT_EQ(coordinator.Wait(), 0);
+}
+
+TEST_F(CoordinatorLifeTest, StrangersOnTheOperationsPortDoNoHarm) {
+  Program coordinator(ProgramPath("hanas-coordinator"), Arguments());
+  ASSERT_TRUE(coordinator.AwaitOutput("\"listening\"")) << coordinator.output();
+  ExpectServesBesideStrangers(PortOf("http"));
+  coordinator.Signal(SIGTERM);
+  EXPECT_EQ(coordinator.Wait(), 0) << coordinator.output();
 }
 
 TEST_F(CoordinatorLifeTest, EachFailureHasItsStatus) {
@@ -293,7 +301,7 @@ TEST_F(PartyLifeTest, TheAgentHandsItsTaskBackOnSigterm) {
   tasks_.Await([](const rpc::FakeTaskService::Log& log) { return !log.rounds.empty(); });
 
   const int http = PortOf("http");
-  EXPECT_THAT(Get(http, "/readyz"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(HttpGet(http, "/readyz"), StartsWith("HTTP/1.1 200"));
   std::map<std::string, double> series = Scrape(http);
   EXPECT_EQ(series.at("hanas_task_in_progress{kind=\"measure_operators\"}"), 1);
   EXPECT_GE(series.at("hanas_measuring_rounds_total"), 1);
@@ -332,6 +340,23 @@ TEST_F(PartyLifeTest, TheWorkerCountsTasksAndStopsInOrder) {
   EXPECT_THAT(ParseLog(worker.output()),
               Contains(AllOf(Contains(std::pair("event", "task_ends")), Contains(std::pair("search", "searches/4")),
                              Contains(std::pair("result", "failed")), Contains(std::pair("severity", "ERROR")))));
+}
+
+TEST_F(PartyLifeTest, StrangersOnTheAgentsOperationsPortDoNoHarm) {
+  Program agent(ProgramPath("hanas-profiler-agent"), Arguments());
+  AwaitLeaseRequest();
+  ExpectServesBesideStrangers(PortOf("http"));
+  agent.Signal(SIGTERM);
+  EXPECT_EQ(agent.Wait(), 0) << agent.output();
+}
+
+// LibTorch's thread-local storage is part of every thread's stack: a library's small one would overflow in an error path.
+TEST_F(PartyLifeTest, StrangersOnTheWorkersOperationsPortDoNoHarm) {
+  Program worker(ProgramPath("hanas-worker"), With(Arguments(), {"--cache", Path("cache"), "--data", Path("data")}));
+  AwaitLeaseRequest();
+  ExpectServesBesideStrangers(PortOf("http"));
+  worker.Signal(SIGTERM);
+  EXPECT_EQ(worker.Wait(), 0) << worker.output();
 }
 
 TEST_F(PartyLifeTest, ACoordinatorThatIsAwayIsWrittenOnce) {
