@@ -12,22 +12,23 @@ if [ $# -lt 3 ]; then
   echo "enter-root.sh: expected ROOT DIR COMMAND..., found $# arguments" >&2
   exit 2
 fi
-root=$1 dir=$2
-shift 2
-export HANAS_ENTER_ROOT=$root HANAS_ENTER_DIR=$dir
-exec unshare --mount --propagation private bash -euc '
-  root=$HANAS_ENTER_ROOT dir=$HANAS_ENTER_DIR
+
+# In the mount namespace: ROOT DIR COMMAND...
+enter() {
+  local root=$1 dir=$2 kernel extra file
+  shift 2
   # The kernel file systems: without /proc and /sys XNNPACK and LibTorch cannot see the processor.
   for kernel in /proc /sys /dev; do mount --rbind "$kernel" "$root$kernel"; done
   mount -t tmpfs tmpfs "$root/run"
-  bind() { mkdir -p "$root$1"; mount --rbind "$1" "$root$1"; }
-  bind /tmp
-  bind "$dir"
-  for extra in ${HANAS_ENTER_BIND:-}; do bind "$extra"; done
+  for extra in /tmp "$dir" ${HANAS_ENTER_BIND:-}; do
+    mkdir -p "$root$extra"
+    mount --rbind "$extra" "$root$extra"
+  done
   for file in /etc/resolv.conf /etc/hosts; do
     [ ! -e "$file" ] || { [ -e "$root$file" ] || : > "$root$file"; mount --bind "$(readlink -f "$file")" "$root$file"; }
   done
-  user=${HANAS_ENTER_USER:-0:0}
-  unset HANAS_ENTER_ROOT HANAS_ENTER_DIR HANAS_ENTER_BIND HANAS_ENTER_USER OLDPWD
+  local user=${HANAS_ENTER_USER:-0:0}
+  unset HANAS_ENTER_BIND HANAS_ENTER_USER OLDPWD
   exec chroot --userspec="$user" "$root" /usr/bin/env -C "$dir" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
-' enter "$@"
+}
+exec unshare --mount --propagation private bash -euc "$(declare -f enter); enter \"\$@\"" enter "$@"

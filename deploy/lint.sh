@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Checks that need no build. Usage:
-#   lint.sh format                     clang-format over every tracked C++ and proto file, bash -n over every script
+#   lint.sh format                     clang-format over every C++ and proto file, shellcheck over every script
 #   lint.sh fix                        applies clang-format
+#   lint.sh cppcheck                   cppcheck over every C++ source that has changed since its last run here; deploy/cppcheck says what it
+#                                      need not say
 #   lint.sh tidy BUILD_DIR FOLDER...   clang-tidy over the sources in FOLDER that differ from HEAD, or all of them when none does
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,9 +12,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 sources() { git ls-files --cached --others --exclude-standard -- '*.h' '*.cc' '*.proto'; }
 
 check_scripts() {
-  local script
-  for script in $(git ls-files -- '*.sh' '.ci/run'); do bash -n "$script"; done
-  echo "Shell syntax: $(git ls-files -- '*.sh' '.ci/run' | wc -l) scripts are fine."
+  local scripts
+  mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -- '*.sh' '.ci/run')
+  shellcheck "${scripts[@]}"
+  echo "shellcheck: ${#scripts[@]} scripts are fine."
+}
+
+run_cppcheck() {
+  local sources results=build/cppcheck
+  mapfile -t sources < <(git ls-files --cached --others --exclude-standard -- '*.cc')
+  mkdir -p "$results"
+  cppcheck -j "$(nproc)" --quiet "--cppcheck-build-dir=$results" --error-exitcode=1 --template=gcc --std=c++20 --language=c++ -I . \
+    --enable=warning,portability --check-level=exhaustive --library=posix --library=googletest --library=deploy/cppcheck/library.cfg \
+    --suppressions-list=deploy/cppcheck/suppressions.txt "${sources[@]}"
+  echo "cppcheck: ${#sources[@]} sources are fine."
 }
 
 tidy() {
@@ -33,6 +46,7 @@ case ${1:-} in
     check_scripts
     ;;
   fix) sources | xargs clang-format -i ;;
+  cppcheck) run_cppcheck ;;
   tidy) shift; tidy "$@" ;;
-  *) sed -n '3,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

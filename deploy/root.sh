@@ -34,6 +34,7 @@ cache_key() { { grep -v '^#' "$packages_file"; echo "script $script_version"; } 
 root_path() { printf '%s/root-%s' "$cache" "$(cache_key)"; }
 image_name() { printf 'hanas-root:%s' "$(cache_key)"; }
 
+# shellcheck source=/dev/null  # a file of the system
 is_debian_13() { [ "$(. /etc/os-release 2>/dev/null && printf '%s-%s' "${ID:-}" "${VERSION_ID:-}")" = debian-13 ]; }
 is_root() { [ "$(id -u)" = 0 ]; }
 docker_answers() { command -v docker >/dev/null && timeout 10 docker info >/dev/null 2>&1; }
@@ -254,7 +255,7 @@ where() {
   case $chosen in
     native) echo "this Debian 13 host" ;;
     docker) echo "Docker image $(image_name)" ;;
-    chroot) echo "$(root_path)" ;;
+    chroot) root_path && echo ;;
   esac
 }
 

@@ -134,7 +134,7 @@ void App::RequestTask(uint64_t party, const std::string& instance, uint64_t wait
         waiting_.erase(other);
         break;
       }
-      waiting_[wait] = {party, instance, std::move(done)};
+      waiting_[wait] = {party, instance, std::exchange(done, nullptr)};
       scheduler_.BeginWaiting(party);
     }
   }

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program as its users see it: arguments in, text and exit codes out, against a coordinator that a test scripts.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -21,6 +18,7 @@
 #include "tests/cli/fake_coordinator.h"
 #include "tests/rpc/fake_artifact_service.h"
 #include "tests/support/hanas_process.h"
+#include "tests/support/loopback.h"
 
 namespace hanas::cli {
 namespace {
@@ -389,19 +387,13 @@ TEST_F(VerbsTest, NobodyThereAndNobodyAnsweringAreTheSameCode) {
   EXPECT_EQ(gone.code, kUnreachable);
   EXPECT_THAT(gone.err, StartsWith(absl::StrCat("hanas: no coordinator answers at ", address, "; start one")));
   // A peer that accepts and never says anything.
-  const int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in any{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-  socklen_t size = sizeof(any);
-  ASSERT_EQ(bind(silent, reinterpret_cast<sockaddr*>(&any), size), 0);
-  ASSERT_EQ(listen(silent, 8), 0);
-  ASSERT_EQ(getsockname(silent, reinterpret_cast<sockaddr*>(&any), &size), 0);
-  const std::string dead = absl::StrCat("127.0.0.1:", ntohs(any.sin_port));
+  const SilentListener silent;
+  const std::string dead = absl::StrCat("127.0.0.1:", silent.port());
   EXPECT_EQ(RunProgram("hanas", {"list", "--coordinator", dead, "--timeout", "0.3"}).code, kUnreachable);
   const Ended health = RunProgram("hanas", {"health", "--coordinator", dead, "--timeout", "0.3"});
   EXPECT_EQ(health.code, kUnreachable);
   EXPECT_THAT(health.err, HasSubstr("does not answer"));
   EXPECT_EQ(RunProgram("hanas", {"health", "--metrics-url", "http://" + dead, "--timeout", "0.3"}).code, kUnreachable);
-  close(silent);
 }
 
 TEST_F(VerbsTest, HealthIsForScripts) {

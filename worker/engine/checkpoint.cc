@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -96,11 +97,12 @@ absl::Status ReadData(const std::vector<Slot>& slots, Reader& reader, std::vecto
     const absl::string_view raw = reader.Take(count * sizeof(float));
     if (!reader.ok())
       return absl::DataLossError(absl::StrCat("checkpoint: expected the data of ", slot.name, ", found the end of the bytes"));
-    std::vector<float>& tensor = tensors.emplace_back(count);
+    std::vector<float> tensor(count);
     std::memcpy(tensor.data(), raw.data(), raw.size());
     if (!std::all_of(tensor.begin(), tensor.end(), [](float v) { return std::isfinite(v); })) {
       return absl::DataLossError(absl::StrCat("checkpoint: expected finite numbers, found NaN or infinity in ", slot.name));
     }
+    tensors.push_back(std::move(tensor));
   }
   return absl::OkStatus();
 }

@@ -64,7 +64,7 @@ class OnnxNetworkImpl : public OnnxNetwork {
     });
   }
 
-  absl::Status Open(const std::string& path) {
+  absl::Status LoadFile(const std::string& path) {
     return Guard(absl::StatusCode::kInvalidArgument, "cannot open the model", [&]() -> absl::Status {
       session_ = Ort::Session(Environment(), path.c_str(), Ort::SessionOptions());
       return ReadSignature();
@@ -239,7 +239,7 @@ absl::StatusOr<std::unique_ptr<OnnxNetwork>> OnnxNetwork::Create(absl::string_vi
 
 absl::StatusOr<std::unique_ptr<OnnxNetwork>> OnnxNetwork::Open(const std::string& path) {
   auto network = std::make_unique<OnnxNetworkImpl>();
-  if (absl::Status status = network->Open(path); !status.ok()) return status;
+  if (absl::Status status = network->LoadFile(path); !status.ok()) return status;
   return network;
 }
 

@@ -319,7 +319,7 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateConvolution(const XnnOperator
 /// int8 inputs, 4-bit weights: the kernel for dynamically quantised inputs with the layer's own quantiser, then a quantisation.
 class PackedFullyConnected : public XnnOperator {
  public:
-  static absl::StatusOr<std::unique_ptr<XnnOperator>> Create(const XnnOperatorSpec& spec) {
+  static absl::StatusOr<std::unique_ptr<XnnOperator>> CreatePacked(const XnnOperatorSpec& spec) {
     const OpKey& key = spec.key;
     const FloatWeights floats = MakeFloatWeights(key, *spec.weights);
     std::vector<float> scales = spec.weights->scales;
@@ -391,7 +391,7 @@ class PackedFullyConnected : public XnnOperator {
 
 absl::StatusOr<std::unique_ptr<XnnOperator>> CreateFullyConnected(const XnnOperatorSpec& spec) {
   const OpKey& key = spec.key;
-  if (key.weight_type == ElementType::kInt4) return PackedFullyConnected::Create(spec);
+  if (key.weight_type == ElementType::kInt4) return PackedFullyConnected::CreatePacked(spec);
   const size_t in = Size(key.input[1]);
   const size_t out = Size(key.output_channels);
   xnn_operator_t op = nullptr;
