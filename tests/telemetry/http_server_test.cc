@@ -262,6 +262,18 @@ TEST(SlowHandlerTest, TooManyWhoWaitForItAreRefused) {
   for (LoopbackConnection& scrape : scrapes) EXPECT_THAT(scrape.ReadToEnd(), HasSubstr("through\n"));
 }
 
+TEST(SlowHandlerTest, OneWhoLeavesMeanwhileIsForgotten) {
+  Gate gate;
+  const auto server = HttpServer::Start("127.0.0.1", 0, {{"/metrics", [&gate] { return gate.Pass(); }}});
+  ASSERT_THAT(server, IsOk());
+  LoopbackConnection scrape((*server)->port());
+  scrape.Send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  gate.entered.WaitForNotification();
+  scrape.Reset();
+  gate.open.Notify();
+  EXPECT_THAT(HttpGet((*server)->port(), "/nothing"), StartsWith("HTTP/1.1 404"));
+}
+
 TEST(SlowHandlerTest, IsWaitedForWhenTheServerStops) {
   Gate gate;
   auto server = HttpServer::Start("127.0.0.1", 0, {{"/metrics", [&gate] { return gate.Pass(); }}});
