@@ -19,6 +19,10 @@ namespace hanas::rpc {
 namespace {
 
 constexpr absl::Duration kStatTimeout = absl::Seconds(20);
+constexpr int kMaxRestarts = 3;
+// When a store has less than was sent: how much less is worth waiting for, and how often it is asked again (10 s with the usual policy).
+constexpr int64_t kWorthWaitingBytes = int64_t{16} << 20;
+constexpr int kMaxWaits = 10;
 
 /// A minute, and a second for each MiB.
 absl::Duration TransferTimeout(int64_t bytes) { return absl::Minutes(1) + absl::Seconds(bytes >> 20); }
@@ -58,29 +62,37 @@ ArtifactClient::ArtifactClient(v1::ArtifactService::StubInterface* stub, RetryPo
 absl::StatusOr<v1::ArtifactRef> ArtifactClient::Upload(absl::string_view bytes) {
   const v1::ArtifactRef artifact = ArtifactRefOf(bytes);
   if (absl::Status status = CheckArtifactRef(artifact); !status.ok()) return status;
+  UploadProgress progress;
   int restarts = 0;
   const auto attempt = [&] {
-    absl::Status status = UploadFrom(artifact, bytes);
-    // ABORTED: the store has another part of it than it said; ask again, but not for ever.
-    if (absl::IsAborted(status) && ++restarts <= 3) return absl::UnavailableError(status.message());
-    return status;
+    absl::Status status = UploadOnce(artifact, bytes, progress);
+    // The store has another part of it than it said, or a part with other bytes: ask again, but not for ever.
+    const bool again = absl::IsAborted(status) || absl::IsOutOfRange(status) || absl::IsDataLoss(status);
+    if (!again || ++restarts > kMaxRestarts) return status;
+    if (absl::IsDataLoss(status)) progress.from_start = true;
+    return absl::UnavailableError(status.message());
   };
   if (absl::Status status = RetryTemporary(policy_, *clock_, attempt, cancelled_); !status.ok()) return status;
   return artifact;
 }
 
-absl::Status ArtifactClient::UploadFrom(const v1::ArtifactRef& artifact, absl::string_view bytes) {
+absl::Status ArtifactClient::UploadOnce(const v1::ArtifactRef& artifact, absl::string_view bytes, UploadProgress& progress) {
   v1::StatArtifactRequest stat;
   stat.set_sha256(artifact.sha256());
   v1::StatArtifactResponse known;
   {
     grpc::ClientContext context;
-    SetDeadline(context, kStatTimeout);
+    SetDeadline(context, kStatTimeout + TransferTimeout(artifact.size_bytes()));  // the store may read it first
     const absl::Status status = FromGrpcStatus(stub_->StatArtifact(&context, stat, &known));
     if (!status.ok() && !absl::IsNotFound(status)) return status;
   }
   if (known.complete()) return absl::OkStatus();
-  size_t offset = static_cast<size_t>(std::clamp<int64_t>(known.received_bytes(), 0, artifact.size_bytes()));
+  auto offset = progress.from_start ? int64_t{0} : std::clamp<int64_t>(known.received_bytes(), 0, artifact.size_bytes());
+  // A connection that broke is noticed here sooner than there, and until then the store keeps what came through it to itself.
+  const bool lost_much = progress.sent_bytes - offset >= kWorthWaitingBytes;
+  if (lost_much && !progress.from_start && ++progress.waits <= kMaxWaits)
+    return absl::UnavailableError(absl::StrCat("the store has ", offset, " of ", progress.sent_bytes, " bytes that were sent"));
+  progress = {.from_start = progress.from_start};
 
   grpc::ClientContext context;
   SetDeadline(context, TransferTimeout(artifact.size_bytes()));
@@ -89,14 +101,15 @@ absl::Status ArtifactClient::UploadFrom(const v1::ArtifactRef& artifact, absl::s
   v1::UploadArtifactRequest request;
   *request.mutable_artifact() = artifact;
   do {
-    const absl::string_view chunk = bytes.substr(offset, kArtifactChunkBytes);
-    request.set_offset(static_cast<int64_t>(offset));
+    const absl::string_view chunk = bytes.substr(static_cast<size_t>(offset), kArtifactChunkBytes);
+    request.set_offset(offset);
     request.set_data(chunk.data(), chunk.size());
     if (!writer->Write(request)) break;  // Finish says why
-    offset += chunk.size();
+    offset += static_cast<int64_t>(chunk.size());
     metrics_->Add(telemetry::Metric::kTransferBytes, {"upload"}, static_cast<double>(chunk.size()));
     request.Clear();
-  } while (offset < bytes.size());
+  } while (offset < artifact.size_bytes());
+  progress.sent_bytes = offset;
   writer->WritesDone();
   return FromGrpcStatus(writer->Finish());
 }

@@ -50,7 +50,13 @@ class ArtifactClient : public Artifacts {
   absl::Status DownloadToFile(const v1::ArtifactRef& artifact, const std::string& path);
 
  private:
-  absl::Status UploadFrom(const v1::ArtifactRef& artifact, absl::string_view bytes);
+  /// What earlier attempts at an upload leave to the next.
+  struct UploadProgress {
+    bool from_start = false;  // what the store had of it was not ours
+    int64_t sent_bytes = 0;   // by the last stream, which broke
+    int waits = 0;            // for the store to notice that
+  };
+  absl::Status UploadOnce(const v1::ArtifactRef& artifact, absl::string_view bytes, UploadProgress& progress);
   absl::Status DownloadInto(const v1::ArtifactRef& artifact, absl::FunctionRef<absl::Status(absl::string_view)> sink);
 
   v1::ArtifactService::StubInterface* stub_;

@@ -19,9 +19,13 @@ struct WatchOptions {
   absl::Duration max_stall = absl::Seconds(30);         // that one message may wait for the client to read
 };
 
+struct UploadOptions {
+  absl::Duration max_stall = absl::Minutes(1);  // in which an upload brings one chunk (1 MiB) at least, or is ended
+};
+
 std::unique_ptr<grpc::Service> CreateSearchService(App* app, WatchOptions options = {});
 std::unique_ptr<grpc::Service> CreateTaskService(App* app);
-std::unique_ptr<grpc::Service> CreateArtifactService(App* app);
+std::unique_ptr<grpc::Service> CreateArtifactService(App* app, UploadOptions options = {});
 std::unique_ptr<grpc::Service> CreateFarmService(App* app);
 
 }  // namespace hanas::coordinator

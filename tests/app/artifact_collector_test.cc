@@ -93,7 +93,7 @@ TEST_F(ArtifactCollectorTest, OrphansStayForAnHourThatARestartBeginsAnew) {
   ArtifactStore& artifacts = run_.harness().artifacts();
   const ArtifactRef whole = artifacts.Put("an upload whose completion never comes").value();
   const ArtifactRef part = {Sha256("another one"), 11};
-  ASSERT_THAT(artifacts.WritePart(part, 0, "anoth"), IsOk());
+  ASSERT_THAT((*artifacts.BeginUpload(part, 0))->Write(0, "anoth"), IsOk());
   Let(absl::ZeroDuration());
   Let(absl::Minutes(50));
   EXPECT_THAT(Stored(), SizeIs(2));

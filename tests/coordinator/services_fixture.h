@@ -51,7 +51,7 @@ class ServicesTest : public testing::Test {
     app_ = App::Create(store_.get(), artifacts_.get(), &clock_, ParseSpec).value();
     services_.push_back(CreateSearchService(app_.get(), watch_options_));
     services_.push_back(CreateTaskService(app_.get()));
-    services_.push_back(CreateArtifactService(app_.get()));
+    services_.push_back(CreateArtifactService(app_.get(), upload_options_));
     server_ = rpc::Server::Start({}, {services_[0].get(), services_[1].get(), services_[2].get()}).value();
     Connect({});
   }
@@ -98,6 +98,7 @@ class ServicesTest : public testing::Test {
   std::string directory_;
   FakeClock clock_;
   WatchOptions watch_options_;
+  UploadOptions upload_options_;
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<Store> store_;
   std::unique_ptr<ArtifactStore> artifacts_;

@@ -80,6 +80,26 @@ TEST_F(ArtifactClientTest, GoesOnFromWhatAnotherAttemptLeft) {
   EXPECT_EQ(service_.messages(), 1);
 }
 
+TEST_F(ArtifactClientTest, SendsAllOfItWhenWhatAnotherLeftHasOtherBytes) {
+  const std::string bytes = RandomBytes(size_t{2} << 20);
+  service_.StorePartial(Sha256Hex(bytes), "not its beginning");
+  ASSERT_THAT(client_.Upload(bytes), IsOk());
+  EXPECT_TRUE(service_.Has(Sha256Hex(bytes)));
+}
+
+TEST_F(ArtifactClientTest, WaitsUntilTheStoreNoticesThatTheConnectionBroke) {
+  const std::string bytes = RandomBytes(size_t{20} << 20);
+  service_.FailUploadAfter(18);
+  service_.HidePartialFor(/*asks=*/3);
+  ASSERT_THAT(client_.Upload(bytes), IsOk());
+  EXPECT_EQ(service_.messages(), 20) << "no chunk is sent twice";
+
+  const std::string never = RandomBytes((size_t{20} << 20) + 1);
+  service_.FailUploadAfter(18);
+  service_.HidePartialFor(/*asks=*/1000);
+  EXPECT_THAT(client_.Upload(never), IsOk()) << "it does not wait for ever";
+}
+
 TEST_F(ArtifactClientTest, AnInterruptedDownloadGoesOnWhereItWas) {
   const std::string bytes = RandomBytes(4500);
   const v1::ArtifactRef artifact = ArtifactRefOf(bytes);

@@ -20,7 +20,9 @@ class FakeArtifactService : public v1::ArtifactService::Service {
   grpc::Status StatArtifact(grpc::ServerContext*, const v1::StatArtifactRequest* request, v1::StatArtifactResponse* response) override {
     absl::MutexLock lock(&mutex_);
     response->set_complete(complete_.contains(request->sha256()));
-    response->set_received_bytes(static_cast<int64_t>(partial_[request->sha256()].size()));
+    const bool hidden = !partial_[request->sha256()].empty() && hide_partial_for_ > 0;
+    if (hidden) --hide_partial_for_;
+    response->set_received_bytes(hidden ? 0 : static_cast<int64_t>(partial_[request->sha256()].size()));
     return grpc::Status::OK;
   }
 
@@ -33,6 +35,7 @@ class FakeArtifactService : public v1::ArtifactService::Service {
       ++messages_;
       if (request.has_artifact()) artifact = request.artifact();
       std::string& bytes = partial_[artifact.sha256()];
+      if (request.has_artifact() && request.offset() == 0) bytes.clear();
       if (request.offset() != static_cast<int64_t>(bytes.size())) return ToGrpcStatus(absl::AbortedError("another offset was expected"));
       largest_message_ = std::max(largest_message_, request.data().size());
       bytes += request.data();
@@ -82,6 +85,11 @@ class FakeArtifactService : public v1::ArtifactService::Service {
     absl::MutexLock lock(&mutex_);
     fail_upload_after_ = messages;
   }
+  /// A service that has not noticed yet that a connection broke.
+  void HidePartialFor(int asks) {
+    absl::MutexLock lock(&mutex_);
+    hide_partial_for_ = asks;
+  }
   void FailDownloadAfter(int messages) {
     absl::MutexLock lock(&mutex_);
     fail_download_after_ = messages;
@@ -102,6 +110,7 @@ class FakeArtifactService : public v1::ArtifactService::Service {
   int messages_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t largest_message_ ABSL_GUARDED_BY(mutex_) = 0;
   int fail_upload_after_ ABSL_GUARDED_BY(mutex_) = 0;
+  int hide_partial_for_ ABSL_GUARDED_BY(mutex_) = 0;
   int fail_download_after_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
