@@ -23,6 +23,9 @@ constexpr uint32_t kImageMagic = 0x00000803;
 constexpr int64_t kMaxImages = 10'000'000;
 constexpr int64_t kMaxExtent = 4096;
 constexpr int64_t kMaxBytes = int64_t{1} << 34;
+// Pictures do not compress to a hundredth; what claims to is refused before it is unpacked, unless it is small.
+constexpr int64_t kMaxExpansion = 100;
+constexpr int64_t kMaxUnjudgedBytes = int64_t{64} << 20;
 constexpr absl::string_view kRemedy = "; get the files again, for instance with: hanas data fetch fashion-mnist";
 
 struct GzClose {
@@ -41,6 +44,16 @@ class Reader {
     }
     gzbuffer(file.get(), 1U << 18);
     return Reader(path, std::move(file));
+  }
+
+  /// Whether a file of this size may hold the `total` bytes that its header promises.
+  absl::Status CheckPromise(int64_t total) const {
+    if (gzdirect(file_.get()) != 0 || total <= kMaxUnjudgedBytes) return absl::OkStatus();
+    std::error_code error;
+    const auto packed = static_cast<int64_t>(std::filesystem::file_size(path_, error));
+    if (!error && total / kMaxExpansion <= packed) return absl::OkStatus();
+    return Invalid(absl::StrCat("expected content of at most ", kMaxExpansion, " times the ", packed,
+                                " bytes of the compressed file, found ", total, " promised"));
   }
 
   absl::Status Read(absl::string_view what, uint8_t* out, int64_t count) {
@@ -135,9 +148,10 @@ absl::StatusOr<IdxImages> ReadIdxImages(const std::string& path) {
   const int64_t image_bytes = images.height * images.width;
   if (images.count > kMaxBytes / image_bytes)
     return reader->Invalid(absl::StrCat("expected at most ", kMaxBytes, " bytes, found ", absl::StrJoin(*extents, "x")));
+  const int64_t total = images.count * image_bytes;
+  if (absl::Status status = reader->CheckPromise(total); !status.ok()) return status;
   // Grows with what is really there: a header alone cannot make it allocate everything.
   constexpr int64_t kChunk = int64_t{1} << 24;
-  const int64_t total = images.count * image_bytes;
   for (int64_t done = 0; done < total;) {
     const int64_t chunk = std::min(kChunk, total - done);
     images.pixels.resize(static_cast<size_t>(done + chunk));

@@ -22,7 +22,9 @@ struct IdxImages {
   std::vector<uint8_t> pixels;  // [count, height, width]
 };
 
-/// Return NOT_FOUND when the file is absent, INVALID_ARGUMENT for a wrong magic number or extents, DATA_LOSS for a truncated file, a broken
+/// Read no more than the header promises, and of headers that promise at most 10 000 000 items, 4096 x 4096 pixels, 16 GiB, and, of a
+/// compressed file beyond 64 MiB, a hundred times its size. Return NOT_FOUND when the file is absent, INVALID_ARGUMENT for a wrong magic
+/// number or a header that promises more, DATA_LOSS for a truncated file, a broken
 /// gzip stream or trailing bytes. Messages name the file, what was expected and found, and the remedy. Thread-safe.
 absl::StatusOr<IdxImages> ReadIdxImages(const std::string& path);
 absl::StatusOr<std::vector<uint8_t>> ReadIdxLabels(const std::string& path);

@@ -19,7 +19,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What one picture, and all of them together, may take: a small file can claim any size, and be one colour.
 constexpr int kMaxSide = 16384;
+constexpr int64_t kMaxPixels = 100'000'000;
+constexpr int64_t kMaxFileBytes = int64_t{256} << 20;
+constexpr int64_t kMaxFolderBytes = int64_t{1} << 34;
+constexpr size_t kMaxFiles = 10'000'000;
 
 struct Destroy {
   void operator()(void* handle) const { tjDestroy(handle); }
@@ -64,13 +69,15 @@ absl::StatusOr<Picture> Decode(tjhandle decoder, const std::string& path, const 
   if (tjDecompressHeader3(decoder, data, bytes.size(), &picture.width, &picture.height, &subsampling, &colours) != 0) {
     return BadImage(path, tjGetErrorStr2(decoder));
   }
-  if (picture.width < 1 || picture.height < 1 || picture.width > kMaxSide || picture.height > kMaxSide) {
-    return BadImage(path, absl::StrCat(picture.width, "x", picture.height, " pixels"));
+  const bool extents = picture.width >= 1 && picture.height >= 1 && picture.width <= kMaxSide && picture.height <= kMaxSide;
+  if (!extents || int64_t{picture.width} * picture.height > kMaxPixels) {
+    return BadImage(
+        path, absl::StrCat(picture.width, "x", picture.height, " pixels, where ", kMaxPixels, " in sides of ", kMaxSide, " are the most"));
   }
   picture.pixels.resize(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) * static_cast<size_t>(channels));
+  constexpr int kDecoding = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS;  // a progressive file may repeat itself without end
   const int format = channels == 1 ? TJPF_GRAY : TJPF_RGB;
-  if (tjDecompress2(decoder, data, bytes.size(), picture.pixels.data(), picture.width, 0, picture.height, format, TJFLAG_ACCURATEDCT) !=
-      0) {
+  if (tjDecompress2(decoder, data, bytes.size(), picture.pixels.data(), picture.width, 0, picture.height, format, kDecoding) != 0) {
     return BadImage(path, tjGetErrorStr2(decoder));
   }
   return picture;
@@ -130,6 +137,18 @@ void AppendResized(Picture in, const Dataset::Dimensions& to, std::vector<uint8_
   }
 }
 
+using Classes = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+absl::Status CheckTotal(const Classes& classes, const Dataset::Dimensions& dimensions, const std::string& directory) {
+  int64_t images = 0;
+  for (const auto& [name, files] : classes) images += static_cast<int64_t>(files.size());
+  const int64_t image_bytes = dimensions.height * dimensions.width * dimensions.channels;
+  if (images <= kMaxFolderBytes / image_bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("data: expected images of at most ", kMaxFolderBytes, " bytes together, found ", images,
+                                                 " of ", dimensions.height, "x", dimensions.width, "x", dimensions.channels,
+                                                 "; search with smaller images, or fewer: ", directory));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> ListImageFolder(const std::string& directory, size_t most) {
@@ -146,7 +165,7 @@ absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> Li
 }
 
 absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions) {
-  const auto classes = ListImageFolder(directory);
+  const auto classes = ListImageFolder(directory, kMaxFiles);
   if (!classes.ok()) return classes.status();
   FolderImages result;
   const Decoder decoder(tjInitDecompress());
@@ -155,6 +174,9 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
     result.class_names.push_back(class_name);
     for (const std::string& name : names) {
       const std::string path = (fs::path(directory) / class_name / name).string();
+      std::error_code error;
+      if (const auto size = fs::file_size(path, error); !error && size > kMaxFileBytes)
+        return BadImage(path, absl::StrCat(size, " bytes, where ", kMaxFileBytes, " are the most"));
       std::ifstream file(path, std::ios::binary);
       const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
       absl::StatusOr<Picture> picture = Decode(decoder.get(), path, bytes, dimensions.channels);
@@ -162,6 +184,9 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
       if (dimensions.height == 0) {
         dimensions.height = picture->height;
         dimensions.width = picture->width;
+      }
+      if (result.files.empty()) {
+        if (absl::Status status = CheckTotal(*classes, dimensions, directory); !status.ok()) return status;
       }
       AppendResized(*std::move(picture), dimensions, result.images.pixels);
       result.images.labels.push_back(label);

@@ -28,7 +28,9 @@ absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> Li
     const std::string& directory, size_t most = std::numeric_limits<size_t>::max());
 
 /// Decodes every file to `dimensions` (bilinear, half-pixel centres); a height of 0 takes the size of the first file. Returns NOT_FOUND
-/// when there is no directory, class or image, DATA_LOSS naming a file that is not a JPEG image or is damaged. Thread-safe.
+/// when there is no directory, class or image, DATA_LOSS naming a file that is not a JPEG image, is damaged, or claims more than 100
+/// million pixels, INVALID_ARGUMENT when all images together take more than 16 GiB. Sizes are looked at before anything is decoded.
+/// Thread-safe.
 absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions);
 
 }  // namespace hanas

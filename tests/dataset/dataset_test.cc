@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataset/draw.h"
 #include "dataset/idx.h"
+#include "dataset/image_folder.h"
 #include "dataset/manifest.h"
 #include "dataset/sha256.h"
 #include "gmock/gmock.h"
@@ -209,6 +210,22 @@ INSTANTIATE_TEST_SUITE_P(
                 absl::StatusCode::kDataLoss, "gzip"}),
     [](const auto& test) { return test.param.name; });
 
+/// A header, and zeros that compress to a thousandth: it is not unpacked.
+TEST(IdxBombTest, CompressedFilesThatGrowTooMuchAreRefusedByTheirHeader) {
+  const TemporaryDirectory directory;
+  const fs::path path = directory.path() / "images";
+  const std::string header("\x00\x00\x08\x03\x00\x01\x86\xa0\x00\x00\x00\x1c\x00\x00\x00\x1c", 16);  // 100 000 of 28x28
+  WriteGzip(path, header);
+  EXPECT_THAT(ReadIdxImages(path.string()).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("at most 100 times the"), HasSubstr("78400000 promised"), HasSubstr(path.string()))));
+  const std::string small("\x00\x00\x08\x03\x00\x00\x27\x10\x00\x00\x00\x1c\x00\x00\x00\x1c", 16);  // 10 000
+  WriteGzip(path, small + std::string(7'840'000, '\0'));
+  EXPECT_THAT(ReadIdxImages(path.string()), IsOk()) << "a drawn set may be of one colour";
+  WriteGzip(path, small + std::string(7'840'001, '\0'));
+  EXPECT_THAT(ReadIdxImages(path.string()).status(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("found more bytes")));
+}
+
 TEST_F(IdxDatasetTest, RefusesBadSpecifications) {
   DatasetSpec spec = Spec();
   spec.validation_images = 200;
@@ -261,6 +278,34 @@ TEST(ImageFolderTest, ClassesAreFoldersInOrderAndImagesHaveOneSize) {
   const fs::path broken = directory.path() / "set/test/bag/1.jpg";
   WriteAll(broken, ReadAll(broken).substr(0, 40));
   EXPECT_THAT(Dataset::Load(spec, directory.path().string()).status(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("test/bag/1.jpg")));
+}
+
+/// The size stands in a JPEG file's header, and is believed by whoever allocates first.
+TEST(ImageFolderTest, PicturesThatClaimToBeHugeAreRefusedByTheirHeader) {
+  for (const auto& [width, height] : {std::pair<int, int>{65500, 65500}, {16385, 10}, {16000, 16000}}) {
+    const TemporaryDirectory directory;
+    fs::create_directories(directory.path() / "class");
+    const fs::path path = directory.path() / "class/1.jpg";
+    WriteJpeg(path, 16, 12, 100);
+    std::string bytes = ReadAll(path);
+    const size_t frame = bytes.find("\xff\xc0");  // the frame header: length, precision, height, width
+    ASSERT_NE(frame, std::string::npos);
+    for (const auto& [at, extent] : {std::pair<size_t, int>{frame + 5, height}, {frame + 7, width}}) {
+      bytes[at] = static_cast<char>(extent >> 8);
+      bytes[at + 1] = static_cast<char>(extent);
+    }
+    WriteAll(path, bytes);
+    EXPECT_THAT(ReadImageFolder(directory.path().string(), {}).status(),
+                StatusIs(absl::StatusCode::kDataLoss, AllOf(HasSubstr(absl::StrCat(width, "x", height)), HasSubstr("1.jpg"))));
+  }
+}
+
+TEST(ImageFolderTest, ImagesThatDoNotFitTogetherAreRefusedAtTheFirst) {
+  const TemporaryDirectory directory;
+  fs::create_directories(directory.path() / "class");
+  for (int i = 0; i < 6; ++i) WriteJpeg(directory.path() / "class" / absl::StrCat(i, ".jpg"), 16, 12, 100);
+  EXPECT_THAT(ReadImageFolder(directory.path().string(), {.height = 32768, .width = 32768, .channels = 3}).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found 6 of 32768x32768x3")));
 }
 
 TEST(Sha256Test, KnownAnswer) { EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); }
