@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -17,7 +19,7 @@ namespace wire = model::v1;
 // Bounds of what a reader may be asked to hold. Products of admitted extents stay far below 2^63.
 constexpr int kMaxNodes = 1 << 16;
 constexpr int64_t kMaxExtent = int64_t{1} << 24;
-constexpr int64_t kMaxElements = int64_t{1} << 28;
+constexpr int64_t kMaxElements = int64_t{1} << 28;  // of one tensor of weights, and of all values of a graph together
 constexpr int kMaxKernel = 255;
 
 /// A wire enumerator is the enumerator of core plus one (0 is "unspecified").
@@ -266,9 +268,13 @@ absl::StatusOr<Graph> GraphFromProto(const wire::Graph& proto) {
   Graph graph;
   graph.values.resize(static_cast<size_t>(proto.values_size()));
   graph.operators.resize(static_cast<size_t>(proto.operators_size()));
+  int64_t elements = 0;
   for (int i = 0; i < proto.values_size(); ++i) {
-    if (absl::Status s = ReadValue(absl::StrCat("values[", i, "]"), proto.values(i), graph.values[static_cast<size_t>(i)]); !s.ok())
-      return s;
+    const std::string where = absl::StrCat("values[", i, "]");
+    Value& value = graph.values[static_cast<size_t>(i)];
+    if (absl::Status s = ReadValue(where, proto.values(i), value); !s.ok()) return s;
+    elements += std::accumulate(value.shape.begin(), value.shape.end(), int64_t{1}, std::multiplies<>());
+    if (absl::Status s = CheckRange(where, "number of elements of all values", elements, 1, kMaxElements); !s.ok()) return s;
   }
   for (int i = 0; i < proto.operators_size(); ++i) {
     const std::string where = absl::StrCat("operators[", i, "]");

@@ -7,9 +7,6 @@
 namespace hanas {
 namespace {
 
-/// TensorProto.DataType of ONNX 1.20; the distribution's headers end before it.
-constexpr int kOnnxInt2 = 26;
-
 int DataType(ElementType type) {
   switch (type) {
     case ElementType::kFloat32:
@@ -28,6 +25,18 @@ int DataType(ElementType type) {
   CHECK(false) << "no such element type";
 }
 
+onnx::AttributeProto::AttributeType OnnxTypeOf(OnnxAttributeType type) {
+  switch (type) {
+    case OnnxAttributeType::kInt:
+      return onnx::AttributeProto::INT;
+    case OnnxAttributeType::kFloat:
+      return onnx::AttributeProto::FLOAT;
+    case OnnxAttributeType::kInts:
+      return onnx::AttributeProto::INTS;
+  }
+  CHECK(false) << "no such attribute type";
+}
+
 std::string Text(absl::string_view text) { return std::string(text); }
 
 void SetValueInfo(absl::string_view name, ElementType type, absl::Span<const int64_t> dims, onnx::ValueInfoProto* info) {
@@ -37,7 +46,7 @@ void SetValueInfo(absl::string_view name, ElementType type, absl::Span<const int
   for (const int64_t extent : dims) {
     onnx::TensorShapeProto::Dimension* dim = tensor->mutable_shape()->add_dim();
     if (extent == 0) {
-      dim->set_dim_param("N");
+      dim->set_dim_param(kOnnxBatchSymbol);
     } else {
       dim->set_dim_value(extent);
     }
@@ -46,34 +55,37 @@ void SetValueInfo(absl::string_view name, ElementType type, absl::Span<const int
 
 }  // namespace
 
-OnnxModel::OnnxModel(int64_t opset, int64_t ir_version) {
-  model_.set_ir_version(ir_version);
-  model_.add_opset_import()->set_version(opset);
+OnnxModel::OnnxModel(const OnnxVersion& version) {
+  model_.set_ir_version(version.ir);
+  model_.add_opset_import()->set_version(version.opset);
 }
 
-std::string OnnxModel::AddNode(absl::string_view type, std::initializer_list<absl::string_view> inputs, absl::string_view output) {
+std::string OnnxModel::AddNode(OnnxOp op, std::initializer_list<absl::string_view> inputs, absl::string_view output) {
   onnx::NodeProto* node = model_.mutable_graph()->add_node();
-  node->set_op_type(Text(type));
+  node->set_op_type(Text(Describe(op).name));
   node->set_name(Text(output));
   for (const absl::string_view input : inputs) node->add_input(Text(input));
   node->add_output(Text(output));
   return Text(output);
 }
 
-onnx::AttributeProto& OnnxModel::AddAttribute(absl::string_view name, onnx::AttributeProto::AttributeType type) {
+onnx::AttributeProto& OnnxModel::AddAttribute(absl::string_view name, OnnxAttributeType type) {
   onnx::GraphProto& graph = *model_.mutable_graph();
-  onnx::AttributeProto& attribute = *graph.mutable_node(graph.node_size() - 1)->add_attribute();
+  onnx::NodeProto& node = *graph.mutable_node(graph.node_size() - 1);
+  const OnnxAttribute* known = FindAttribute(*FindOnnxOp(node.op_type()), name);
+  CHECK(known != nullptr && known->type == type) << node.op_type() << " has no such attribute: " << name;
+  onnx::AttributeProto& attribute = *node.add_attribute();
   attribute.set_name(Text(name));
-  attribute.set_type(type);
+  attribute.set_type(OnnxTypeOf(type));
   return attribute;
 }
 
-void OnnxModel::SetInt(absl::string_view name, int64_t value) { AddAttribute(name, onnx::AttributeProto::INT).set_i(value); }
+void OnnxModel::SetInt(absl::string_view name, int64_t value) { AddAttribute(name, OnnxAttributeType::kInt).set_i(value); }
 
-void OnnxModel::SetFloat(absl::string_view name, float value) { AddAttribute(name, onnx::AttributeProto::FLOAT).set_f(value); }
+void OnnxModel::SetFloat(absl::string_view name, float value) { AddAttribute(name, OnnxAttributeType::kFloat).set_f(value); }
 
 void OnnxModel::SetInts(absl::string_view name, absl::Span<const int64_t> values) {
-  onnx::AttributeProto& attribute = AddAttribute(name, onnx::AttributeProto::INTS);
+  onnx::AttributeProto& attribute = AddAttribute(name, OnnxAttributeType::kInts);
   for (const int64_t value : values) attribute.add_ints(value);
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/graph/element_type.h"
+#include "export/onnx_operators.h"
 #include "onnx/onnx_pb.h"
 
 namespace hanas {
@@ -21,11 +22,11 @@ namespace hanas {
 /// Internal to export/. Thread-compatible.
 class OnnxModel {
  public:
-  OnnxModel(int64_t opset, int64_t ir_version);
+  explicit OnnxModel(const OnnxVersion& version);
 
   /// One node with one output, named after it.
-  std::string AddNode(absl::string_view type, std::initializer_list<absl::string_view> inputs, absl::string_view output);
-  // Attributes of the node added last.
+  std::string AddNode(OnnxOp op, std::initializer_list<absl::string_view> inputs, absl::string_view output);
+  // Attributes of the node added last, as export/onnx_operators.h lists them.
   void SetInt(absl::string_view name, int64_t value);
   void SetFloat(absl::string_view name, float value);
   void SetInts(absl::string_view name, absl::Span<const int64_t> values);
@@ -49,7 +50,7 @@ class OnnxModel {
 
  private:
   onnx::TensorProto& AddTensor(absl::string_view name, int data_type, absl::Span<const int64_t> dims);
-  onnx::AttributeProto& AddAttribute(absl::string_view name, onnx::AttributeProto::AttributeType type);
+  onnx::AttributeProto& AddAttribute(absl::string_view name, OnnxAttributeType type);
 
   onnx::ModelProto model_;
 };

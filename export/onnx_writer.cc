@@ -2,50 +2,88 @@
 #include "export/onnx_writer.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <map>
+#include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "export/onnx_model.h"
+#include "export/onnx_operators.h"
 
 namespace hanas {
 namespace {
 
-constexpr int64_t kOpset = 21;  // the first with INT4; ONNX Runtime 1.18 and later
-constexpr int64_t kIrVersion = 10;
-constexpr int64_t kInt2Opset = 25;
-constexpr int64_t kInt2IrVersion = 13;
 constexpr float kLargestHalf = 65504.0F;
 
-std::string JsonString(absl::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += {'\\', c};
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppendFormat(&out, "\\u%04x", c);
-    } else {
-      out += c;
-    }
+using Json = nlohmann::ordered_json;
+
+/// The text of `json` on one line. Returns INVALID_ARGUMENT when a string of it is not UTF-8.
+absl::StatusOr<std::string> TextOf(const Json& json, absl::string_view what) {
+  try {
+    return json.dump();
+  } catch (const Json::exception&) {
+    return absl::InvalidArgumentError(absl::StrCat("model: expected ", what, " in UTF-8, found other bytes"));
   }
-  return out + "\"";
 }
 
-std::string JsonNumbers(const std::vector<float>& values) {
-  return absl::StrCat("[", absl::StrJoin(values, ",", [](std::string* out, float v) { absl::StrAppendFormat(out, "%.9g", v); }), "]");
+/// A float as the shortest decimal number that reads back as it.
+Json NumbersOf(absl::Span<const float> values) {
+  Json numbers = Json::array();
+  for (const float value : values) {
+    char text[32];
+    const std::to_chars_result end = std::to_chars(std::begin(text), std::end(text), value);
+    double number = 0;
+    std::from_chars(text, end.ptr, number);
+    numbers.push_back(number);
+  }
+  return numbers;
 }
 
-std::string PreprocessingJson(const Preprocessing& preprocessing) {
-  return absl::StrCat("{\"height\":", preprocessing.input_height, ",\"width\":", preprocessing.input_width,
-                      ",\"mean\":", JsonNumbers(preprocessing.mean), ",\"stddev\":", JsonNumbers(preprocessing.stddev),
-                      ",\"resize\":\"bilinear, half-pixel centres, no antialiasing\",\"scale\":\"byte/255\"}");
+struct Metadata {
+  std::string key;
+  std::string value;
+};
+
+/// What the file says about the model. Returns INVALID_ARGUMENT for what is not text: readers refuse the whole file for one such entry.
+absl::StatusOr<std::vector<Metadata>> MetadataOf(const BoundModel& model) {
+  const Preprocessing& preprocessing = model.preprocessing;
+  for (const float number : preprocessing.mean) {
+    if (!std::isfinite(number)) return absl::InvalidArgumentError("model: expected finite means in the preprocessing");
+  }
+  for (const float number : preprocessing.stddev) {
+    if (!std::isfinite(number)) return absl::InvalidArgumentError("model: expected finite standard deviations in the preprocessing");
+  }
+  const Json input = {{"height", preprocessing.input_height},
+                      {"width", preprocessing.input_width},
+                      {"mean", NumbersOf(preprocessing.mean)},
+                      {"stddev", NumbersOf(preprocessing.stddev)},
+                      {"resize", "bilinear, half-pixel centres, no antialiasing"},
+                      {"scale", "byte/255"}};
+  const absl::StatusOr<std::string> input_text = TextOf(input, "preprocessing");
+  if (!input_text.ok()) return input_text.status();
+  const absl::StatusOr<std::string> labels = TextOf(Json(model.labels), "labels");
+  if (!labels.ok()) return labels.status();
+  for (const std::string* text : {&model.space_name, &model.architecture_digest, &model.checkpoint_sha256}) {
+    if (absl::Status status = TextOf(Json(*text), "names and digests").status(); !status.ok()) return status;
+  }
+  if (!Json::accept(model.architecture_json))
+    return absl::InvalidArgumentError("model: expected an architecture in JSON, found another text");
+  return std::vector<Metadata>{{"preprocessing", *input_text},
+                               {"labels", *labels},
+                               {"space", model.space_name},
+                               {"architecture", model.architecture_json},
+                               {"architecture_digest", model.architecture_digest},
+                               {"graph_digest", GraphDigest(model.graph).ToHex()},
+                               {"checkpoint_sha256", model.checkpoint_sha256}};
 }
 
 absl::Status CheckNames(const Graph& graph) {
@@ -74,19 +112,16 @@ absl::Status CheckHalves(const BoundModel& model) {
 class Writer {
  public:
   Writer(const BoundModel& model, const OnnxOptions& options)
-      : model_(model),
-        graph_(model.graph),
-        options_(options),
-        onnx_(options.native_int2 ? kInt2Opset : kOpset, options.native_int2 ? kInt2IrVersion : kIrVersion) {}
+      : model_(model), graph_(model.graph), options_(options), onnx_(options.native_int2 ? kOnnxInt2Version : kOnnxVersion) {}
 
-  std::string Write() && {
+  std::string Write(const std::vector<Metadata>& metadata) && {
     onnx_.SetProducer("hanas", HANAS_VERSION, absl::StrCat(model_.space_name, "/", model_.architecture_digest));
     onnx_.AddInput(kOnnxInputName, ElementType::kFloat32, Dims(graph_.input));
     real_[graph_.input] = kOnnxInputName;
     for (size_t i = 0; i < graph_.operators.size(); ++i) Operate(graph_.operators[i], model_.weights[i]);
     onnx_.AddOutput(kOnnxOutputName, ElementType::kFloat32, Dims(graph_.output));
     if (options_.expose_values) ExposeValues();
-    AddMetadata();
+    for (const Metadata& entry : metadata) onnx_.AddMetadata(absl::StrCat(kOnnxMetadataPrefix, entry.key), entry.value);
     return onnx_.Serialize();
   }
 
@@ -118,11 +153,11 @@ class Writer {
 
   std::string Quantize(ValueId id, const std::string& real, const std::string& output) {
     const std::string scale = ScaleOf(id);
-    return onnx_.AddNode("QuantizeLinear", {real, scale, ZeroPointOf(id)}, output);
+    return onnx_.AddNode(OnnxOp::kQuantizeLinear, {real, scale, ZeroPointOf(id)}, output);
   }
   std::string Dequantize(ValueId id, const std::string& quantised, const std::string& output) {
     const std::string scale = ScaleOf(id);
-    return onnx_.AddNode("DequantizeLinear", {quantised, scale, ZeroPointOf(id)}, output);
+    return onnx_.AddNode(OnnxOp::kDequantizeLinear, {quantised, scale, ZeroPointOf(id)}, output);
   }
 
   /// The int8 form of a value, made once if its native type is wider.
@@ -160,7 +195,7 @@ class Writer {
     if (!weights.floats.empty()) {
       if (!options_.half_weights) return onnx_.AddFloats(name, weights.floats, dims, ElementType::kFloat32);
       const std::string half = onnx_.AddFloats(name + ".half", weights.floats, dims, ElementType::kFloat16);
-      const std::string cast = onnx_.AddNode("Cast", {half}, name);
+      const std::string cast = onnx_.AddNode(OnnxOp::kCast, {half}, name);
       onnx_.SetInt("to", onnx::TensorProto::FLOAT);
       return cast;
     }
@@ -172,7 +207,7 @@ class Writer {
     // All zero, and optional; but ONNX Runtime's fused matrix product insists on one for each scale.
     const std::string zero_points =
         onnx_.AddIntegers(name + ".zero_points", std::vector<int8_t>(weights.scales.size(), 0), channels, stored);
-    onnx_.AddNode("DequantizeLinear", {integers, scales, zero_points}, name);
+    onnx_.AddNode(OnnxOp::kDequantizeLinear, {integers, scales, zero_points}, name);
     onnx_.SetInt("axis", 0);
     return name;
   }
@@ -191,8 +226,8 @@ class Writer {
       scales.push_back(static_cast<float>(scale));
     }
     const std::string stored = onnx_.AddInt32s(name + ".integers", integers);
-    onnx_.AddNode("DequantizeLinear", {stored, onnx_.AddFloats(name + ".scales", scales, Vector(scales.size()), ElementType::kFloat32)},
-                  name);
+    onnx_.AddNode(OnnxOp::kDequantizeLinear,
+                  {stored, onnx_.AddFloats(name + ".scales", scales, Vector(scales.size()), ElementType::kFloat32)}, name);
     onnx_.SetInt("axis", 0);
     return name;
   }
@@ -210,11 +245,11 @@ class Writer {
       case OpKind::kGlobalAveragePool:
         return Pool(op);
       case OpKind::kAdd:
-        return Define(op, onnx_.AddNode("Add", {Read(op.inputs[0], op.compute), Read(op.inputs[1], op.compute)}, ResultName(op)));
+        return Define(op, onnx_.AddNode(OnnxOp::kAdd, {Read(op.inputs[0], op.compute), Read(op.inputs[1], op.compute)}, ResultName(op)));
       case OpKind::kMultiply:
-        return Define(op, onnx_.AddNode("Mul", {Read(op.inputs[0], op.compute), Spread(op)}, ResultName(op)));
+        return Define(op, onnx_.AddNode(OnnxOp::kMul, {Read(op.inputs[0], op.compute), Spread(op)}, ResultName(op)));
       case OpKind::kHardSwish:
-        return Define(op, onnx_.AddNode("HardSwish", {Read(op.inputs[0], op.compute)}, ResultName(op)));
+        return Define(op, HardSwish(op, Read(op.inputs[0], op.compute)));
       case OpKind::kConvert:
         return;  // CheckOperators refuses it
     }
@@ -229,7 +264,7 @@ class Writer {
     const int64_t inputs = graph_.value(op.inputs[0]).shape.back() / op.groups;
     const std::string image = Read(op.inputs[0], op.compute);
     const std::string weight = Weight(op, weights, {graph_.value(op.output).shape.back(), inputs, op.kernel, op.kernel});
-    const std::string result = onnx_.AddNode("Conv", {image, weight, Bias(op, weights)}, BeforeActivation(op));
+    const std::string result = onnx_.AddNode(OnnxOp::kConv, {image, weight, Bias(op, weights)}, BeforeActivation(op));
     onnx_.SetInts("kernel_shape", {op.kernel, op.kernel});
     onnx_.SetInts("strides", {op.stride, op.stride});
     onnx_.SetInts("pads", {op.padding, op.padding, op.padding, op.padding});
@@ -241,23 +276,32 @@ class Writer {
   std::string Multiply(const Operator& op, const BoundWeights& weights) {
     const std::string features = Read(op.inputs[0], op.compute);
     const std::string weight = Weight(op, weights, {graph_.value(op.output).shape.back(), graph_.value(op.inputs[0]).shape.back()});
-    const std::string result = onnx_.AddNode("Gemm", {features, weight, Bias(op, weights)}, BeforeActivation(op));
+    const std::string result = onnx_.AddNode(OnnxOp::kGemm, {features, weight, Bias(op, weights)}, BeforeActivation(op));
     onnx_.SetInt("transB", 1);
     return result;
   }
 
   std::string Activate(const Operator& op, const std::string& sum) {
     if (op.activation == FusedActivation::kNone) return sum;
-    if (op.activation == FusedActivation::kRelu) return onnx_.AddNode("Relu", {sum}, ResultName(op));
-    const std::string result = onnx_.AddNode("HardSigmoid", {sum}, ResultName(op));
+    if (op.activation == FusedActivation::kRelu) return onnx_.AddNode(OnnxOp::kRelu, {sum}, ResultName(op));
+    return HardSigmoid(sum, ResultName(op));
+  }
+
+  std::string HardSigmoid(const std::string& input, const std::string& output) {
+    onnx_.AddNode(OnnxOp::kHardSigmoid, {input}, output);
     onnx_.SetFloat("alpha", 1.0F / 6.0F);
     onnx_.SetFloat("beta", 0.5F);
-    return result;
+    return output;
+  }
+
+  /// As a product: HardSwish is a function in the runtime (see export/onnx_operators.h).
+  std::string HardSwish(const Operator& op, const std::string& input) {
+    return onnx_.AddNode(OnnxOp::kMul, {input, HardSigmoid(input, Site(op) + ".gate")}, ResultName(op));
   }
 
   /// [N, C, 1, 1] becomes [N, C] after quantisation, so that a runtime sees dequantise, pool, quantise next to each other.
   void Pool(const Operator& op) {
-    const std::string pooled = onnx_.AddNode("GlobalAveragePool", {Read(op.inputs[0], op.compute)}, Site(op) + ".image");
+    const std::string pooled = onnx_.AddNode(OnnxOp::kGlobalAveragePool, {Read(op.inputs[0], op.compute)}, Site(op) + ".image");
     if (!IsInt8(op.output)) {
       real_[op.output] = Flatten(pooled, ResultName(op));
     } else {
@@ -267,7 +311,7 @@ class Writer {
   }
 
   std::string Flatten(const std::string& image, const std::string& output) {
-    onnx_.AddNode("Flatten", {image}, output);
+    onnx_.AddNode(OnnxOp::kFlatten, {image}, output);
     onnx_.SetInt("axis", 1);
     return output;
   }
@@ -277,8 +321,8 @@ class Writer {
     const ValueId id = op.inputs[1];
     const std::string name = Site(op) + ".factor";
     const std::string axes = onnx_.AddInt64s(name + ".axes", {2, 3});
-    if (op.compute != ElementType::kInt8) return onnx_.AddNode("Unsqueeze", {Read(id, op.compute), axes}, name);
-    return Dequantize(id, onnx_.AddNode("Unsqueeze", {Quantised(id), axes}, name + ".q"), name);
+    if (op.compute != ElementType::kInt8) return onnx_.AddNode(OnnxOp::kUnsqueeze, {Read(id, op.compute), axes}, name);
+    return Dequantize(id, onnx_.AddNode(OnnxOp::kUnsqueeze, {Quantised(id), axes}, name + ".q"), name);
   }
 
   void ExposeValues() {
@@ -286,18 +330,6 @@ class Writer {
       const std::string name = OnnxValueName(graph_, op.output);
       if (name != kOnnxOutputName) onnx_.AddOutput(name, IsInt8(op.output) ? ElementType::kInt8 : ElementType::kFloat32, Dims(op.output));
     }
-  }
-
-  void AddMetadata() {
-    std::vector<std::string> labels;
-    for (const std::string& label : model_.labels) labels.push_back(JsonString(label));
-    onnx_.AddMetadata("hanas.preprocessing", PreprocessingJson(model_.preprocessing));
-    onnx_.AddMetadata("hanas.labels", absl::StrCat("[", absl::StrJoin(labels, ","), "]"));
-    onnx_.AddMetadata("hanas.space", model_.space_name);
-    onnx_.AddMetadata("hanas.architecture", model_.architecture_json);
-    onnx_.AddMetadata("hanas.architecture_digest", model_.architecture_digest);
-    onnx_.AddMetadata("hanas.graph_digest", GraphDigest(graph_).ToHex());
-    onnx_.AddMetadata("hanas.checkpoint_sha256", model_.checkpoint_sha256);
   }
 
   const BoundModel& model_;
@@ -335,7 +367,9 @@ absl::StatusOr<std::string> WriteOnnx(const BoundModel& model, const OnnxOptions
   if (options.half_weights) {
     if (absl::Status status = CheckHalves(model); !status.ok()) return status;
   }
-  return Writer(model, options).Write();
+  const absl::StatusOr<std::vector<Metadata>> metadata = MetadataOf(model);
+  if (!metadata.ok()) return metadata.status();
+  return Writer(model, options).Write(*metadata);
 }
 
 std::string OnnxValueName(const Graph& graph, ValueId value) {

@@ -18,6 +18,9 @@ namespace {
 
 using telemetry::Metric;
 
+// They go to the child in one message, and protobuf's are smaller than 2 GiB.
+constexpr int64_t kMaxArtifactBytesOfTask = int64_t{3} << 29;
+
 /// The artifacts that a task names.
 std::vector<v1::ArtifactRef> ArtifactsOf(const v1::Task& task) {
   std::vector<v1::ArtifactRef> artifacts;
@@ -28,6 +31,19 @@ std::vector<v1::ArtifactRef> ArtifactsOf(const v1::Task& task) {
     if (!network.bound_model().sha256().empty()) artifacts.push_back(network.bound_model());
   }
   return artifacts;
+}
+
+absl::Status CheckArtifacts(const std::vector<v1::ArtifactRef>& artifacts) {
+  int64_t left = kMaxArtifactBytesOfTask;
+  for (const v1::ArtifactRef& artifact : artifacts) {
+    if (absl::Status status = rpc::CheckArtifactRef(artifact); !status.ok()) return status;
+    left -= artifact.size_bytes();
+    if (left >= 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat("artifacts of a task: expected at most ", kMaxArtifactBytesOfTask,
+                                                   " bytes together, found more with the ", artifact.size_bytes(), " of ",
+                                                   artifact.sha256()));
+  }
+  return absl::OkStatus();
 }
 
 /// Whether the numbers that a limit on time is computed from make sense; the child checks everything else.
@@ -173,7 +189,9 @@ absl::StatusOr<v1::CompleteTaskRequest> AgentExecutor::Execute(const v1::Task& t
   agent::ChildRequest request;
   *request.mutable_task() = task;
   *request.mutable_caps() = rpc::ToProto(caps_);
-  for (const v1::ArtifactRef& artifact : ArtifactsOf(task)) {
+  const std::vector<v1::ArtifactRef> artifacts = ArtifactsOf(task);
+  if (absl::Status status = CheckArtifacts(artifacts); !status.ok()) return status;
+  for (const v1::ArtifactRef& artifact : artifacts) {
     absl::StatusOr<std::string> bytes = artifacts_->Download(artifact);
     if (!bytes.ok()) return bytes.status();
     (*request.mutable_artifacts())[artifact.sha256()] = *std::move(bytes);

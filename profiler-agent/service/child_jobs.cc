@@ -20,6 +20,7 @@
 #include "core/plan/exec_plan.h"
 #include "export/bound_model_file.h"
 #include "export/image_pack.h"
+#include "export/onnx_check.h"
 #include "profiler-agent/measure/agreement.h"
 #include "profiler-agent/measure/clock.h"
 #include "profiler-agent/measure/measure.h"
@@ -364,6 +365,7 @@ absl::Status Job::Verify(const v1::VerifyModelTask& task) {
   if (!model.ok()) return model.status();
   const absl::StatusOr<absl::string_view> onnx = Artifact(task.onnx());
   if (!onnx.ok()) return onnx.status();
+  if (absl::Status status = CheckOnnx(*onnx); !status.ok()) return status;  // before any runtime sees it
   const absl::StatusOr<absl::string_view> packed = Artifact(task.images());
   if (!packed.ok()) return packed.status();
   const absl::StatusOr<ImagePack> pack = ParseImagePack(*packed);

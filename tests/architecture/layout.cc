@@ -93,6 +93,7 @@ const std::vector<LibraryRule>& LibraryRules() {
       {"cpuinfo", {"cpuinfo.h"}, {"profiler-agent/device", "profiler-agent/runtime/xnnpack"}},
       {"ONNX Runtime", {"onnxruntime_c_api.h", "onnxruntime_cxx_api.h", "onnxruntime/"}, {"profiler-agent/runtime/onnxruntime"}},
       {"ONNX", {"onnx/"}, {"export"}},
+      {"nlohmann-json", {"nlohmann/"}, {"cli", "export"}},
       {"yaml-cpp", {"yaml-cpp/"}, {"config", "config/process"}},
       {"prometheus-cpp", {"prometheus/"}, {"telemetry/prometheus"}},
       {"libmicrohttpd", {"microhttpd.h"}, {"telemetry/prometheus"}},

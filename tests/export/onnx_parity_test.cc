@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
 #include "export/bound_model_file.h"
+#include "export/onnx_check.h"
 #include "export/onnx_writer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -72,6 +74,38 @@ TEST(OnnxParityTest, TheModelsBelowCoverEveryOperatorAndBoundary) {
                                      "conv2d/i2/f16", "fc/i8/i8",       "fc/i4/i8",     "fc/i2/i8",       "fc/f16/f16",    "gap/i8",
                                      "gap/f16",       "add/i8",         "add/f16",      "mul/i8",         "mul/f16",       "hswish/i8",
                                      "hswish/f16",    "narrowing read", "widening read"}));
+}
+
+/// What it takes apart it reads as text first, with the decimal point of the process's locale.
+TEST(OnnxParityTest, TheRuntimeHasAKernelForEveryOperator) {
+  for (const BoundModel& model : Models(FourBitSpec(), kArchitectures)) {
+    const std::string file = WriteOnnx(model).value();
+    ASSERT_EQ(OnnxExecutedOperators(file), OnnxWrittenOperators(file)) << model.architecture_json;
+  }
+}
+
+/// Names, numbers and shapes that are changed and admitted all the same: the runtime loads and executes them, or says why not.
+TEST(OnnxParityTest, ChangedFilesThatAreAdmittedDoTheRuntimeNoHarm) {
+  constexpr uint64_t kSeed = 19;
+  const BoundModel model = Models(FourBitSpec(), 1)[0];
+  const std::string good = WriteOnnx(model).value();
+  const std::vector<float> image = RandomImage(model, 3);
+  int executed = 0;
+  for (uint64_t i = 0; i < 600 && executed < 60; ++i) {
+    CounterRandom random(kSeed, "onnx-parity/mutations", i);
+    std::string bytes = good;
+    for (uint64_t change = 0; change <= random.UniformInt(3); ++change)
+      bytes[random.UniformInt(bytes.size())] = static_cast<char>(random.NextUint32());
+    if (!CheckOnnx(bytes).ok()) continue;
+    try {
+      OnnxSession session(bytes, /*optimise=*/i % 2 == 0);
+      EXPECT_EQ(OnnxLogits(model, session, image).size(), 10U) << "seed " << kSeed << ", number " << i;
+      ++executed;
+    } catch (const std::exception& refused) {
+      EXPECT_STRNE(refused.what(), "");
+    }
+  }
+  EXPECT_GE(executed, 60);
 }
 
 TEST(OnnxParityTest, EveryOperatorIsWithinOneStepOnTheSameInput) {

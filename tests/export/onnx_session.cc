@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/export/onnx_session.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <utility>
 
+#include "onnx/onnx_pb.h"
 #include "onnxruntime_cxx_api.h"
 
 namespace hanas {
@@ -74,6 +81,28 @@ std::map<std::string, OnnxOutput> OnnxSession::Run(absl::Span<const float> image
     tensors.emplace(output_names[i], std::move(tensor));
   }
   return tensors;
+}
+
+std::set<std::string> OnnxWrittenOperators(absl::string_view model_bytes) {
+  onnx::ModelProto model;
+  if (!model.ParseFromString(std::string(model_bytes))) return {"no model"};
+  std::set<std::string> types;
+  for (const onnx::NodeProto& node : model.graph().node()) types.insert(node.op_type());
+  return types;
+}
+
+std::set<std::string> OnnxExecutedOperators(absl::string_view model_bytes) {
+  std::string path = (std::filesystem::temp_directory_path() / "hanas-onnx-XXXXXX").string();
+  close(mkstemp(path.data()));
+  const QuietStandardError quiet;
+  Ort::SessionOptions options;
+  options.SetGraphOptimizationLevel(ORT_DISABLE_ALL);
+  options.SetOptimizedModelFilePath(path.c_str());
+  const Ort::Session session(Environment(), model_bytes.data(), model_bytes.size(), options);
+  std::ifstream file(path, std::ios::binary);
+  const std::string executed((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::filesystem::remove(path);
+  return OnnxWrittenOperators(executed);
 }
 
 }  // namespace hanas

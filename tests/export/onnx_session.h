@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,12 @@ class OnnxSession {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// The types of operators that ONNX Runtime executes for a model with its optimiser off. Those that it has no kernel for are taken apart
+/// into others.
+std::set<std::string> OnnxExecutedOperators(absl::string_view model_bytes);
+/// Those that stand in the file.
+std::set<std::string> OnnxWrittenOperators(absl::string_view model_bytes);
 
 }  // namespace hanas
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/onnx_writer.h"
 
+#include <cmath>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status_matchers.h"
 #include "absl/strings/match.h"
@@ -116,13 +120,17 @@ TEST(OnnxWriterTest, TheFileIsTheWeightsPlusAHeaderThatDoesNotGrowWithThem) {
 TEST(OnnxWriterTest, MetadataSaysWhatTheModelIsAndHowToFeedIt) {
   BoundModel model = ModelOf({8, 8});
   model.labels[0] = "T-shirt \"top\"\n";
+  model.labels[2] = "C:\\shoes \xf0\x9f\x91\x9f\x7f\x01";
+  model.preprocessing.mean = {0.1F};
   std::map<std::string, std::string> metadata;
   const onnx::ModelProto proto = Decode(WriteOnnx(model));
   for (const onnx::StringStringEntryProto& entry : proto.metadata_props()) metadata[entry.key()] = entry.value();
   EXPECT_EQ(metadata["hanas.preprocessing"],
-            "{\"height\":24,\"width\":24,\"mean\":[0.25],\"stddev\":[0.5],\"resize\":\"bilinear, half-pixel centres, no "
+            "{\"height\":24,\"width\":24,\"mean\":[0.1],\"stddev\":[0.5],\"resize\":\"bilinear, half-pixel centres, no "
             "antialiasing\",\"scale\":\"byte/255\"}");
-  EXPECT_THAT(metadata["hanas.labels"], testing::StartsWith("[\"T-shirt \\\"top\\\"\\u000a\",\"class 1\""));
+  EXPECT_THAT(metadata["hanas.labels"], testing::StartsWith(R"(["T-shirt \"top\"\n","class 1","C:\\shoes )"
+                                                            "\xf0\x9f\x91\x9f\x7f"
+                                                            R"(\u0001",)"));
   EXPECT_EQ(metadata["hanas.space"], "small");
   EXPECT_EQ(metadata["hanas.architecture"], model.architecture_json);
   EXPECT_EQ(metadata["hanas.architecture_digest"], model.architecture_digest);
@@ -141,6 +149,17 @@ TEST(OnnxWriterTest, RefusesWhatItCannotWrite) {
   twice.graph.values[2].producer = twice.graph.values[1].producer;
   EXPECT_THAT(WriteOnnx(twice),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected values with names of their own, found two at stem")));
+
+  // One entry that is no text makes readers refuse the file.
+  for (const auto& [change, said] : std::vector<std::pair<std::function<void(BoundModel&)>, std::string>>{
+           {[](BoundModel& model) { model.labels[3] = "caf\xe9"; }, "expected labels in UTF-8"},
+           {[](BoundModel& model) { model.space_name = "\xff"; }, "expected names and digests in UTF-8"},
+           {[](BoundModel& model) { model.architecture_json = "{\"space\": "; }, "expected an architecture in JSON"},
+           {[](BoundModel& model) { model.preprocessing.mean[0] = std::nanf(""); }, "finite means"}}) {
+    BoundModel model = ModelOf({8, 8});
+    change(model);
+    EXPECT_THAT(WriteOnnx(model), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(said)));
+  }
 
   BoundModel large = ModelOf({16, 16});
   for (BoundWeights& weights : large.weights) {

@@ -259,6 +259,13 @@ TEST_F(ChainTest, WhatTheWorkerBindsTheAgentVerifies) {
   EXPECT_EQ(result.device_accuracy().accuracy().images(), 200);
   EXPECT_LE(result.device_accuracy().differing(), 4);
   EXPECT_NEAR(static_cast<double>(result.exported().correct()), static_cast<double>(bound->bind().test().correct()), 2);
+
+  // The same file with a local function "Conv" in it (field 25 of a model) gets no further than the agent's check.
+  const std::string hostile = artifacts_.stored[verify.onnx().sha256()] +
+                              "\xca\x01\x06\x0a\x04"
+                              "Conv";
+  *verify.mutable_onnx() = *artifacts_.Upload(hostile);
+  EXPECT_THAT(agent_.Execute(task, context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found ModelProto.functions")));
 }
 
 TEST_F(ChainTest, WorkerAndAgentPreprocessAlike) {
@@ -337,6 +344,14 @@ TEST_F(ChainTest, TheAgentRefusesBadTasksAndStops) {
   verify.mutable_verify_model()->set_max_rounds(5);
   EXPECT_THAT(agent_.Execute(verify, context_),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("verify_model.agreement_images: expected at least 1, found 0")));
+  verify.mutable_verify_model()->set_agreement_images(1);
+  for (v1::ArtifactRef* artifact : {verify.mutable_verify_model()->mutable_bound_model(), verify.mutable_verify_model()->mutable_onnx(),
+                                    verify.mutable_verify_model()->mutable_images()}) {
+    artifact->set_sha256(std::string(64, '0'));
+    artifact->set_size_bytes(int64_t{1} << 30);
+  }
+  EXPECT_THAT(agent_.Execute(verify, context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bytes together")))
+      << "before anything is fetched";
 
   task.mutable_measure_operators()->set_keys(0, ToString(EnumerateOpKeys(lowering_, caps_).front()));
   context_.stop_after = 0;
