@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <deque>
+#include <list>
 #include <optional>
 #include <set>
 #include <thread>
@@ -57,19 +60,22 @@ Answer MakeAnswer(const HttpReply& reply) {
   return {.status = static_cast<unsigned int>(reply.status), .response = response};
 }
 
-/// One connection. Confined to the loop, except while a path's thread has it.
+class Path;
+
+/// One connection. Confined to the loop, except for the answer.
 struct Client {
   int descriptor = -1;
-  std::optional<SteadyTime> until;  // when it is closed; none while it waits for the server
-  bool dropped = false;             // shut down; the library has yet to notice
-  Answer answer;                    // set by the path's thread before the connection is resumed
+  std::list<Client*>::iterator place;  // among those that are not dropped
+  std::optional<SteadyTime> until;     // when it is closed; none while it waits for the server
+  Path* asked = nullptr;               // whom it waits for, or has waited for
+  bool dropped = false;                // shut down; the library has yet to notice
+  Answer answer;                       // set by the path's thread before the connection is resumed
 };
 
-/// A thread that calls the handler of one path for those who ask. Thread-safe.
+/// A thread that calls the handler of one path for those who ask. Those who were there when a call began share its answer. Thread-safe.
 class Path {
  public:
-  Path(HttpHandler handler, size_t max_askers) : handler_(std::move(handler)), max_askers_(max_askers), thread_([this] { Run(); }) {}
-  /// Lets go who waits, without an answer.
+  explicit Path(HttpHandler handler) : handler_(std::move(handler)), thread_([this] { Run(); }) {}
   ~Path() {
     {
       absl::MutexLock lock(&mutex_);
@@ -82,13 +88,20 @@ class Path {
   Path(const Path&) = delete;
   Path& operator=(const Path&) = delete;
 
-  /// Suspends the connection until `client` has its answer. False, and nothing happens, when too many wait.
-  bool Ask(MHD_Connection* connection, Client* client) {
+  /// Suspends the connection until `client` has its answer.
+  void Ask(MHD_Connection* connection, Client* client) {
     absl::MutexLock lock(&mutex_);
-    if (askers_.size() >= max_askers_) return false;
     MHD_suspend_connection(connection);
     askers_.push_back({connection, client});
-    return true;
+  }
+  /// Resumes the connection without an answer, unless it has had one.
+  void Forget(const Client* client) {
+    absl::MutexLock lock(&mutex_);
+    const auto asker = std::find_if(askers_.begin(), askers_.end(), [client](const Asker& a) { return a.client == client; });
+    if (asker == askers_.end()) return;
+    if (static_cast<size_t>(asker - askers_.begin()) < in_call_) --in_call_;
+    MHD_resume_connection(asker->connection);
+    askers_.erase(asker);
   }
 
  private:
@@ -97,30 +110,30 @@ class Path {
     Client* client = nullptr;
   };
 
-  /// Blocks until somebody asks; nobody once stopped.
-  std::vector<Asker> TakeAskers() {
+  /// Blocks until somebody asks; false once stopped.
+  bool BeginCall() {
     absl::MutexLock lock(&mutex_);
     const auto due = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !askers_.empty(); };
     mutex_.Await(absl::Condition(&due));
-    std::vector<Asker> askers;
-    if (!stopping_) askers.swap(askers_);
-    return askers;
+    in_call_ = askers_.size();
+    return !stopping_;
   }
-
-  void Run() {
-    for (std::vector<Asker> askers; !(askers = TakeAskers()).empty();) {
-      const Answer answer = MakeAnswer(handler_());
-      for (const Asker& asker : askers) {
-        asker.client->answer = answer;
-        MHD_resume_connection(asker.connection);
-      }
+  void EndCall(const Answer& answer) {
+    absl::MutexLock lock(&mutex_);
+    for (; in_call_ > 0; --in_call_) {
+      askers_.front().client->answer = answer;
+      MHD_resume_connection(askers_.front().connection);
+      askers_.pop_front();
     }
+  }
+  void Run() {
+    while (BeginCall()) EndCall(MakeAnswer(handler_()));
   }
 
   const HttpHandler handler_;
-  const size_t max_askers_;
   absl::Mutex mutex_;
-  std::vector<Asker> askers_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Asker> askers_ ABSL_GUARDED_BY(mutex_);  // in the order in which they came
+  size_t in_call_ ABSL_GUARDED_BY(mutex_) = 0;        // the first of them, which the call under way answers
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
@@ -160,9 +173,18 @@ absl::string_view PathOf(absl::string_view target) {
   return target;
 }
 
+/// The limits with no more connections than this process can afford.
+HttpLimits Affordable(HttpLimits limits) {
+  rlimit files = {};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    limits.connections = static_cast<int>(std::clamp<rlim_t>(files.rlim_cur / 2, 1, static_cast<rlim_t>(limits.connections)));
+  }
+  return limits;
+}
+
 class MicroHttpServer final : public HttpServer {
  public:
-  explicit MicroHttpServer(const HttpLimits& limits) : limits_(limits) {}
+  explicit MicroHttpServer(const HttpLimits& limits) : limits_(Affordable(limits)) {}
   MicroHttpServer(const MicroHttpServer&) = delete;
   MicroHttpServer& operator=(const MicroHttpServer&) = delete;
   ~MicroHttpServer() override {
@@ -193,7 +215,7 @@ class MicroHttpServer final : public HttpServer {
     port_ = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_BIND_PORT)->port;
     stop_ = eventfd(0, EFD_CLOEXEC);
     if (stop_ < 0) return absl::ErrnoToStatus(errno, "cannot start the HTTP server");
-    for (auto& [path, handler] : handlers) paths_.emplace(path, std::make_unique<Path>(std::move(handler), limits_.askers));
+    for (auto& [path, handler] : handlers) paths_.emplace(path, std::make_unique<Path>(std::move(handler)));
     loop_ = std::thread([this] { Loop(); });
     return absl::OkStatus();
   }
@@ -240,8 +262,9 @@ class MicroHttpServer final : public HttpServer {
   }
   void Drop(Client& client) {
     StopAwaiting(client);
+    live_.erase(client.place);
     client.dropped = true;
-    --live_;
+    if (client.asked != nullptr) client.asked->Forget(&client);
     shutdown(client.descriptor, SHUT_RDWR);  // the library sees the end of the stream, and closes
   }
 
@@ -261,15 +284,15 @@ class MicroHttpServer final : public HttpServer {
   std::unique_ptr<Client> Begin(int descriptor) {
     auto client = std::make_unique<Client>();
     client->descriptor = descriptor;
+    if (live_.size() >= static_cast<size_t>(limits_.connections)) Drop(*live_.front());
+    client->place = live_.insert(live_.end(), client.get());
     Await(*client);
-    // Somebody waits for its client: those who wait for a path are fewer than the limit.
-    if (++live_ > limits_.connections) Drop(*waiting_.begin()->second);
     return client;
   }
 
   void End(std::unique_ptr<Client> client) {
     StopAwaiting(*client);
-    if (!client->dropped) --live_;
+    if (!client->dropped) live_.erase(client->place);
     closed_ = true;
   }
 
@@ -279,33 +302,26 @@ class MicroHttpServer final : public HttpServer {
     return static_cast<MicroHttpServer*>(self)->Reply(connection, *client, PathOf(target), method);
   }
 
-  /// Called when the headers are there, and again when the path's thread has resumed the connection.
+  /// Called when the headers are there, and again when the connection is resumed.
   MHD_Result Reply(MHD_Connection* connection, Client& client, absl::string_view path, absl::string_view method) {
+    if (client.dropped) return MHD_NO;
     StopAwaiting(client);
     if (client.answer.response == nullptr) {
-      const std::optional<HttpReply> refusal = Ask(connection, client, path, method);
-      if (!refusal) return MHD_YES;
-      client.answer = MakeAnswer(*refusal);
+      const auto found = paths_.find(path);
+      if (found != paths_.end() && (method == MHD_HTTP_METHOD_GET || method == MHD_HTTP_METHOD_HEAD)) {
+        client.asked = found->second.get();
+        client.asked->Ask(connection, &client);
+        return MHD_YES;
+      }
+      client.answer = MakeAnswer(found == paths_.end() ? NotFound() : HttpReply{.status = 405, .body = "expected GET or HEAD\n"});
     }
     Await(client);
     return MHD_queue_response(connection, client.answer.status, client.answer.response.get());
   }
 
-  /// Has the path's thread answer, or says why not.
-  std::optional<HttpReply> Ask(MHD_Connection* connection, Client& client, absl::string_view path, absl::string_view method) const {
-    const auto found = paths_.find(path);
-    if (found == paths_.end()) {
-      const auto name = [](std::string* out, const auto& entry) { out->append(entry.first); };
-      return HttpReply{.status = MHD_HTTP_NOT_FOUND, .body = absl::StrCat("expected one of ", absl::StrJoin(paths_, ", ", name), "\n")};
-    }
-    if (method != MHD_HTTP_METHOD_GET && method != MHD_HTTP_METHOD_HEAD) {
-      return HttpReply{.status = MHD_HTTP_METHOD_NOT_ALLOWED, .body = "expected GET or HEAD\n"};
-    }
-    if (!found->second->Ask(connection, &client)) {
-      return HttpReply{.status = MHD_HTTP_SERVICE_UNAVAILABLE,
-                       .body = absl::StrCat("more than ", limits_.askers, " wait for ", path, " already\n")};
-    }
-    return std::nullopt;
+  HttpReply NotFound() const {
+    const auto name = [](std::string* out, const auto& entry) { out->append(entry.first); };
+    return {.status = 404, .body = absl::StrCat("expected one of ", absl::StrJoin(paths_, ", ", name), "\n")};
   }
 
   const HttpLimits limits_;
@@ -314,8 +330,8 @@ class MicroHttpServer final : public HttpServer {
   int port_ = 0;
   int stop_ = -1;  // readable: the loop is to end
   // Confined to the loop, and to the destructor after it.
+  std::list<Client*> live_;                           // that are not dropped, from the oldest
   std::set<std::pair<SteadyTime, Client*>> waiting_;  // for their clients to send or to take, by when their time is up
-  int live_ = 0;                                      // connections that are not dropped
   bool closed_ = false;                               // some, in the last run
   std::thread loop_;
 };

@@ -26,16 +26,14 @@ using HttpHandler = std::function<HttpReply()>;
 /// What strangers may take of a process. There is no limit for each address: on loopback, behind a proxy and among containers everybody has
 /// the same one, the probe that must be answered too.
 struct HttpLimits {
-  /// Connections that are open at once; one more closes the one that has kept the server waiting for longest. A process may often open 1024
-  /// files in all. From 1 on.
+  /// Connections that are open at once, but no more than half of the files that the process may open (often 1024). One more closes the
+  /// oldest: one that asks now is not kept out by those who came before it. From 1 on.
   int connections = 400;
   /// How long a client may take to send its request, and again to take its reply; then it is closed. However it goes about it: a byte now
   /// and then does not prolong it.
   absl::Duration patience = absl::Seconds(5);
   /// For one connection's request line and headers; what does not fit is refused.
   size_t request_bytes = size_t{16} << 10;
-  /// Requests for one path that wait for its handler. One more is answered 503.
-  size_t askers = 32;
 };
 
 /// A small HTTP server for probes and scrapes: GET and HEAD of a fixed set of paths, one request a connection, no request body, no
