@@ -24,6 +24,7 @@
 #include "coordinator/service/services.h"
 #include "coordinator/store/artifact_store.h"
 #include "coordinator/store/rocksdb/rocksdb_store.h"
+#include "core/base/error_reason.h"
 #include "daemon/daemon.h"
 #include "rpc/address.h"
 #include "rpc/clock.h"
@@ -75,11 +76,10 @@ void Describe(config::OptionTable& table, MainOptions& options) {
 }
 
 ProcessExit ExitOfStore(const absl::Status& status) {
+  if (HasReason(status, kDiskFull)) return ProcessExit::kDiskFull;
   switch (status.code()) {
     case absl::StatusCode::kDataLoss:
       return ProcessExit::kDamaged;
-    case absl::StatusCode::kResourceExhausted:
-      return ProcessExit::kDiskFull;
     case absl::StatusCode::kAborted:
       return ProcessExit::kInUse;
     case absl::StatusCode::kFailedPrecondition:
@@ -131,7 +131,7 @@ int Serve(const MainOptions& options) {
                                  static_cast<int>(ProcessExit::kStopTimeout));
 
   if (mkdir(options.data_dir.c_str(), 0700) != 0 && errno != EEXIST) {
-    return daemon::Fail(ProcessExit::kFailed, absl::ErrnoToStatus(errno, absl::StrCat("--data-dir: cannot make ", options.data_dir)));
+    return daemon::Fail(ProcessExit::kFailed, ErrnoStatus(errno, absl::StrCat("--data-dir: cannot make ", options.data_dir)));
   }
   const absl::StatusOr<std::unique_ptr<Store>> opened = OpenRocksDbStore(absl::StrCat(options.data_dir, "/db"));
   if (!opened.ok()) return daemon::Fail(ExitOfStore(opened.status()), opened.status());

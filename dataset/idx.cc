@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "core/base/error_reason.h"
 
 namespace hanas {
 namespace {
@@ -121,7 +122,7 @@ absl::Status WriteFile(const std::string& path, absl::Span<const uint8_t> header
   const auto fail = [&](int error) {
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);
-    return absl::ErrnoToStatus(error, absl::StrCat("cannot write ", path));
+    return ErrnoStatus(error, absl::StrCat("cannot write ", path));
   };
   std::FILE* file = std::fopen(temporary.c_str(), "wb");
   if (file == nullptr) return fail(errno);

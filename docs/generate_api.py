@@ -24,9 +24,11 @@ HEADER = """\
 What a coordinator answers over gRPC: package `hanas.v1`, in `proto/hanas/v1`. [howto/write-a-client.md](howto/write-a-client.md) shows how to use it.
 This page is generated from the comments there by `docs/generate_api.py --write`; a test holds it to them.
 
-Beside these services every coordinator has `grpc.health.v1.Health` and server reflection. Resources have names (`searches/7`, `tasks/12`, `workers/1`,
+Beside these services every coordinator has `grpc.health.v1.Health`, for itself and for each service by name, and server reflection (v1 and v1alpha). Resources have names (`searches/7`, `tasks/12`, `workers/1`,
 `devices/1`); numbers carry their unit in their name; a field that is not set has its type's zero value. Errors are gRPC codes with
-`google.rpc.BadRequest` (the path of every wrong field) or `google.rpc.ErrorInfo` (a reason to branch on) as details.
+`google.rpc.BadRequest` (the path of every wrong field) or `google.rpc.ErrorInfo` (a reason to branch on) as details: [errors.md](errors.md) lists the reasons.
+Lists are given in pages of at most 1 MiB and as many elements as were asked for. Messages are taken up to 16 MiB and not compressed. A client that takes
+nothing of what a call sends for 30 seconds has the call cancelled.
 """
 
 FieldType = descriptor_pb2.FieldDescriptorProto

@@ -11,6 +11,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/error_reason.h"
 #include "rpc/client.h"
 #include "rpc/sha256.h"
 #include "rpc/status.h"
@@ -31,7 +32,7 @@ absl::Status WriteAll(int descriptor, absl::string_view bytes, const std::string
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
+    if (written < 0) return ErrnoStatus(errno, absl::StrCat("cannot write ", path));
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return absl::OkStatus();
@@ -127,13 +128,12 @@ absl::StatusOr<std::string> ArtifactClient::Download(const v1::ArtifactRef& arti
 absl::Status ArtifactClient::DownloadToFile(const v1::ArtifactRef& artifact, const std::string& path) {
   const std::string temporary = absl::StrCat(path, ".", ::getpid(), ".part");
   const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot create ", temporary));
+  if (descriptor < 0) return ErrnoStatus(errno, absl::StrCat("cannot create ", temporary));
   const auto remove = absl::MakeCleanup([&] { ::unlink(temporary.c_str()); });
   absl::Status status = DownloadInto(artifact, [&](absl::string_view chunk) { return WriteAll(descriptor, chunk, temporary); });
-  if (status.ok() && ::fsync(descriptor) != 0) status = absl::ErrnoToStatus(errno, absl::StrCat("cannot sync ", temporary));
-  if (::close(descriptor) != 0 && status.ok()) status = absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", temporary));
-  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0)
-    status = absl::ErrnoToStatus(errno, absl::StrCat("cannot replace ", path));
+  if (status.ok() && ::fsync(descriptor) != 0) status = ErrnoStatus(errno, absl::StrCat("cannot sync ", temporary));
+  if (::close(descriptor) != 0 && status.ok()) status = ErrnoStatus(errno, absl::StrCat("cannot write ", temporary));
+  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) status = ErrnoStatus(errno, absl::StrCat("cannot replace ", path));
   return status;
 }
 

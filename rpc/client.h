@@ -2,6 +2,7 @@
 #ifndef HANAS_RPC_CLIENT_H_
 #define HANAS_RPC_CLIENT_H_
 
+#include <grpc/compression.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
@@ -15,6 +16,8 @@ namespace hanas::rpc {
 
 /// Messages beyond this are refused on both sides; artifacts travel in chunks.
 inline constexpr int kMaxMessageBytes = 16 << 20;
+/// No compressed message is taken, on either side: gRPC expands one before it looks at its size, and 16 MiB expand to 16 GiB.
+inline constexpr int kEnabledCompressions = 1 << GRPC_COMPRESS_NONE;
 /// Trailers carry error details (rpc/status.h).
 inline constexpr int kMaxMetadataBytes = 128 << 10;
 

@@ -18,9 +18,9 @@ namespace {
 constexpr size_t kMaxRequestIdBytes = 128;
 constexpr size_t kTokenBytes = 16;
 
-absl::Status Violation(std::string path, std::string message) {
+absl::Status Violation(absl::string_view path, absl::string_view message) {
   FieldViolations violations;
-  violations.Add(std::move(path), std::move(message));
+  violations.Add(path, message);
   return violations.ToStatus();
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/error_reason.h"
 #include "proto/hanas/v1/farm.grpc.pb.h"
 #include "proto/hanas/v1/search.grpc.pb.h"
 #include "proto/hanas/v1/task.grpc.pb.h"
@@ -154,6 +155,10 @@ absl::StatusOr<v1::Search> SearchClient::FinishSearch(absl::string_view name) {
   return Call<v1::Search>(*connection_->searches, &Searches::FinishSearch, Named<v1::FinishSearchRequest>(name));
 }
 
+absl::Status SearchClient::DeleteSearch(absl::string_view name) {
+  return Call<v1::DeleteSearchResponse>(*connection_->searches, &Searches::DeleteSearch, Named<v1::DeleteSearchRequest>(name)).status();
+}
+
 absl::StatusOr<v1::Report> SearchClient::GetReport(absl::string_view name) {
   return Call<v1::Report>(*connection_->searches, &Searches::GetReport, Named<v1::GetReportRequest>(name));
 }
@@ -171,8 +176,10 @@ absl::StatusOr<v1::ListCandidatesResponse> SearchClient::ListCandidates(absl::st
   return Call<v1::ListCandidatesResponse>(*connection_->searches, &Searches::ListCandidates, request);
 }
 
-absl::StatusOr<v1::GetFrontResponse> SearchClient::GetFront(absl::string_view name) {
-  return Call<v1::GetFrontResponse>(*connection_->searches, &Searches::GetFront, Named<v1::GetFrontRequest>(name));
+absl::StatusOr<v1::GetFrontResponse> SearchClient::GetFront(absl::string_view name, int page_size, absl::string_view page_token) {
+  auto request = Page<v1::GetFrontRequest>(page_size, page_token);
+  request.set_name(std::string(name));
+  return Call<v1::GetFrontResponse>(*connection_->searches, &Searches::GetFront, request);
 }
 
 absl::StatusOr<v1::ReplaySearchResponse> SearchClient::ReplaySearch(absl::string_view name) {
@@ -239,7 +246,7 @@ absl::Status SearchClient::DownloadOnce(absl::string_view sha256, const std::str
   absl::Status status = FromGrpcStatus(reader->Finish());
   if (!written) {
     std::remove(part.c_str());
-    return absl::ErrnoToStatus(error == 0 ? EIO : error, absl::StrCat("cannot write ", part));
+    return ErrnoStatus(error == 0 ? EIO : error, absl::StrCat("cannot write ", part));
   }
   if (stopped) return absl::CancelledError("the download was interrupted; the next one goes on from there");
   // What was received is good for the next attempt.
@@ -247,7 +254,7 @@ absl::Status SearchClient::DownloadOnce(absl::string_view sha256, const std::str
   const std::string found = digest.FinishHex();
   if (status.ok() && found == sha256) {
     if (std::rename(part.c_str(), path.c_str()) == 0) return absl::OkStatus();
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
+    return ErrnoStatus(errno, absl::StrCat("cannot write ", path));
   }
   std::remove(part.c_str());
   if (offset > 0) return DownloadOnce(sha256, path, cancelled);  // what an earlier call left may be what is wrong

@@ -50,10 +50,11 @@ class SearchClient {
   absl::StatusOr<v1::Search> PauseSearch(absl::string_view name);
   absl::StatusOr<v1::Search> ResumeSearch(absl::string_view name);
   absl::StatusOr<v1::Search> FinishSearch(absl::string_view name);
+  absl::Status DeleteSearch(absl::string_view name);
   absl::StatusOr<v1::Report> GetReport(absl::string_view name);
   absl::StatusOr<v1::ListTasksResponse> ListTasks(absl::string_view parent, int page_size, absl::string_view page_token);
   absl::StatusOr<v1::ListCandidatesResponse> ListCandidates(absl::string_view parent, int page_size, absl::string_view page_token);
-  absl::StatusOr<v1::GetFrontResponse> GetFront(absl::string_view name);
+  absl::StatusOr<v1::GetFrontResponse> GetFront(absl::string_view name, int page_size, absl::string_view page_token);
   absl::StatusOr<v1::ReplaySearchResponse> ReplaySearch(absl::string_view name);
 
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(int page_size, absl::string_view page_token);

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "rpc/address.h"
+#include "rpc/reflection.h"
 #include "telemetry/metrics.h"
 
 namespace hanas::rpc {
@@ -25,9 +26,14 @@ struct ServerOptions {
   // A peer that answers nothing, with or without calls, is gone after the sum; its calls are then cancelled.
   absl::Duration keepalive_time = absl::Seconds(10);
   absl::Duration keepalive_timeout = absl::Seconds(10);
+  // A client that does not take what a call sends for so long has its call cancelled, also when it answers.
+  absl::Duration max_stall = absl::Seconds(30);
+  // A connection that has not said what HTTP/2 begins with by then is closed.
+  absl::Duration handshake_timeout = absl::Seconds(10);
 };
 
-/// A gRPC server with our limits, grpc.health.v1 and reflection. Stops when destroyed.
+/// A gRPC server with our limits, grpc.health.v1 for the server ("") and for each service by its name, and reflection (reflection.h). It
+/// takes no compressed messages: gRPC expands them before it looks at their size. Stops when destroyed.
 ///
 /// Thread-safe.
 class Server {
@@ -53,8 +59,9 @@ class Server {
   void Shutdown(absl::Duration grace = absl::Seconds(2));
 
  private:
-  Server(std::unique_ptr<grpc::Server> server, Address address);
+  Server(std::unique_ptr<Reflection> reflection, std::unique_ptr<grpc::Server> server, Address address);
 
+  std::unique_ptr<Reflection> reflection_;  // the server uses it
   std::unique_ptr<grpc::Server> server_;
   Address address_;
 };

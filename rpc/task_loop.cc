@@ -17,8 +17,6 @@
 namespace hanas::rpc {
 namespace {
 
-constexpr absl::string_view kStaleLease = "STALE_LEASE";
-constexpr absl::string_view kUnknownParty = "UNKNOWN_PARTY";
 constexpr absl::string_view kHandedBack = "HANDED_BACK";
 constexpr absl::string_view kResultRefused = "RESULT_REFUSED";
 constexpr size_t kMaxFailureBytes = 4096;

@@ -81,6 +81,7 @@ struct CommandLine::State {
   SubmitOptions submit;
   WatchOptions watch;
   ExportOptions exported;
+  DeleteOptions deleted;
   std::string name;
   std::string task_state;
   int limit = 1000;
@@ -234,6 +235,15 @@ void CommandLine::State::AddSearches() {
   AddTransition("finish", "Stop searching and verify the best so far", Transition::kFinish,
                 "No further training and no more rounds; the search ends with a report of what it has found.");
   AddTransition("cancel", "Cancel a search for good", Transition::kCancel, "");
+  CLI::App* delete_verb =
+      Add(app, kSearches, "delete", "Delete searches that are over, with their tasks and events, for good",
+          "hanas delete searches/1 searches/2",
+          "It asks nothing. A search that goes on is refused (exit code 11) unless --cancel is given. Of several searches each that\n"
+          "can be deleted is; the exit code is that of the first that could not. What other searches share stays theirs, files that\n"
+          "were exported stay, and submitting the same job again makes a new search.");
+  delete_verb->add_option("search", deleted.names, "searches/ID, or its ID; several may be given")->required()->type_name("SEARCH");
+  delete_verb->add_flag("--cancel", deleted.cancel, "Cancel those that go on first");
+  AddRemote(delete_verb, [this] { return DeleteCommand(remote, deleted); }, /*formats=*/false);
   AddSearchVerb("replay", "Decide a search once more from its recorded results, and say whether it came out the same",
                 "hanas replay searches/1", [this] { return ReplayCommand(remote, name); });
   CLI::App* tasks = AddSearchVerb("tasks", "List the tasks of a search", "hanas tasks searches/1 --state failed",

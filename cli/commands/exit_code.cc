@@ -44,8 +44,6 @@ ExitCode ExitCodeOf(const absl::Status& status) {
       return ExitCode::kUsage;
     case absl::StatusCode::kAborted:
       return ExitCode::kComponent;
-    case absl::StatusCode::kResourceExhausted:
-      return ExitCode::kDiskFull;
     case absl::StatusCode::kCancelled:
       return ExitCode::kInterrupted;
     case absl::StatusCode::kNotFound:
@@ -63,7 +61,7 @@ ExitCode ExitCodeOf(const absl::Status& status) {
 
 ExitCode ExitCodeOfSearchError(absl::string_view error_code) {
   if (absl::StrContains(error_code, "INFEASIBLE")) return ExitCode::kInfeasible;
-  if (absl::StrContains(error_code, "DISK_FULL") || absl::StrContains(error_code, "NO_SPACE")) return ExitCode::kDiskFull;
+  if (error_code == kDiskFull) return ExitCode::kDiskFull;
   if (absl::StartsWith(error_code, "DATA")) return ExitCode::kData;
   return ExitCode::kSearchFailed;
 }

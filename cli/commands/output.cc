@@ -8,13 +8,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "config/json_to_yaml.h"
+#include "core/base/error_reason.h"
 
 namespace hanas::cli {
 namespace {
@@ -25,26 +25,34 @@ bool ReaderIsGone() {
   return ::poll(&descriptor, 1, 0) > 0 && (descriptor.revents & (POLLERR | POLLNVAL)) != 0;
 }
 
+/// The first error of writing to standard output; 0: none that was seen.
+int& OutputError() {
+  static int error = 0;
+  return error;
+}
+
+void NoteOutput(bool written) {
+  if (!written && OutputError() == 0) OutputError() = errno;
+}
+
 }  // namespace
 
-void Print(absl::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Print(absl::string_view text) { NoteOutput(std::fwrite(text.data(), 1, text.size(), stdout) == text.size()); }
 
 void Complain(absl::string_view text) {
-  std::fflush(stdout);
+  FlushOutput();
   std::fprintf(stderr, "hanas: %s\n", std::string(text).c_str());
 }
 
-void FlushOutput() { std::fflush(stdout); }
+void FlushOutput() { NoteOutput(std::fflush(stdout) == 0); }
 
 bool OutputBroken() { return std::ferror(stdout) != 0; }
 
 ExitCode FinishOutput() {
-  errno = 0;
-  if (std::fflush(stdout) == 0 && !OutputBroken()) return ExitCode::kOk;
-  const int error = errno;
-  if (error == EPIPE || ReaderIsGone()) return ExitCode::kReaderGone;
-  Complain(absl::StrCat("cannot write the output", error == 0 ? "" : ": ", error == 0 ? "" : std::strerror(error)));
-  return ExitCode::kDiskFull;
+  FlushOutput();
+  if (!OutputBroken()) return ExitCode::kOk;
+  if (OutputError() == EPIPE || ReaderIsGone()) return ExitCode::kReaderGone;
+  return Fail(ErrnoStatus(OutputError() == 0 ? EIO : OutputError(), "cannot write the output"));
 }
 
 Palette StandardPalette() {
@@ -111,7 +119,7 @@ ExitCode Fail(const absl::Status& status) {
 }
 
 ExitCode Fail(const absl::Status& status, const RemoteOptions& remote) {
-  if (absl::IsUnavailable(status)) {
+  if (absl::IsUnavailable(status) && ReasonOf(status).empty()) {
     Complain(absl::StrCat("no coordinator answers at ", remote.coordinator,
                           "; start one (hanas-coordinator), or name another with --coordinator or HANAS_COORDINATOR (", status.message(),
                           ")"));

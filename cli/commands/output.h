@@ -37,7 +37,7 @@ void FlushOutput();
 
 /// Whether something could not be written to standard output.
 bool OutputBroken();
-/// Writes out what is buffered. kOk, or why it could not be written: kReaderGone, else kDiskFull, said on standard error.
+/// Writes out what is buffered. kOk, or why it could not be written: kReaderGone, or the code of the error, said on standard error.
 ExitCode FinishOutput();
 
 /// Colours when standard output is a terminal that has them and NO_COLOR is not set (no-color.org).

@@ -11,6 +11,7 @@
 #include "cli/commands/output.h"
 #include "cli/report/report_svg.h"
 #include "config/spelling.h"
+#include "core/base/error_reason.h"
 #include "rpc/server.h"
 
 namespace hanas::cli {
@@ -67,7 +68,7 @@ absl::Status WriteResults(rpc::SearchClient& client, const std::string& director
   if (absl::Status status = CheckMembers(report, options.members); !status.ok()) return status;
   std::error_code error;
   std::filesystem::create_directories(directory + "/models", error);
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", directory, "/models"));
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make ", directory, "/models"));
   for (v1::Member& member : *report.mutable_front()) {
     if (absl::Status status = Download(client, directory, member, options); !status.ok()) return status;
   }

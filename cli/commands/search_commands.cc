@@ -16,6 +16,7 @@
 #include "cli/report/report_text.h"
 #include "cli/report/resource_text.h"
 #include "config/job_file.h"
+#include "core/base/error_reason.h"
 #include "core/cost/cost.h"
 #include "core/plan/exec_plan.h"
 #include "core/space/search_space.h"
@@ -64,6 +65,16 @@ ExitCode PrintForecast(const v1::Search& search, const config::JobFile& file, co
   const absl::Status status = PrintResource(search, remote.output, table, {file.job().name});
   if (!status.ok()) return Fail(status);
   return possible ? ExitCode::kOk : ExitCodeOfSearchError(search.error_code());
+}
+
+absl::Status DeleteSearch(rpc::SearchClient& client, const std::string& name, bool cancel) {
+  if (cancel) {
+    const absl::Status status = client.CancelSearch(name).status();
+    if (!status.ok() && !HasReason(status, kSearchOver)) return status;
+  }
+  absl::Status status = client.DeleteSearch(name);
+  if (!HasReason(status, kSearchNotOver)) return status;
+  return WithReason(absl::FailedPreconditionError(absl::StrCat(status.message(), "; --cancel does both")), kSearchNotOver);
 }
 
 std::string DescribeNetwork(const Lowering& lowering, const Architecture& architecture, const BackendCaps& caps) {
@@ -150,6 +161,29 @@ ExitCode TransitionCommand(const RemoteOptions& remote, const std::string& name,
   const absl::Status status = PrintResource(
       *search, remote.output, [&] { return absl::StrCat(search->name(), " is ", PhaseInWords(*search), "\n"); }, {search->name()});
   return status.ok() ? ExitCode::kOk : Fail(status);
+}
+
+ExitCode DeleteCommand(const RemoteOptions& remote, const DeleteOptions& options) {
+  std::vector<std::string> names;
+  for (const std::string& text : options.names) {
+    const absl::StatusOr<std::string> name = ResourceName(text, {"searches"});
+    if (!name.ok()) return Fail(name.status());
+    names.push_back(*name);
+  }
+  const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
+  if (!client.ok()) return Fail(client.status());
+  ExitCode result = ExitCode::kOk;
+  for (const std::string& name : names) {
+    const absl::Status status = DeleteSearch(**client, name, options.cancel);
+    if (status.ok()) {
+      Print(absl::StrCat(name, " is deleted\n"));
+      continue;
+    }
+    const ExitCode code = Fail(status, remote);
+    if (result == ExitCode::kOk) result = code;
+    if (code == ExitCode::kUnreachable) break;  // so are the others
+  }
+  return result;
 }
 
 ExitCode ReplayCommand(const RemoteOptions& remote, const std::string& name) {

@@ -31,6 +31,13 @@ enum class Transition : int { kPause, kResume, kFinish, kCancel };
 /// `hanas pause|resume|finish|cancel`.
 ExitCode TransitionCommand(const RemoteOptions& remote, const std::string& name, Transition transition);
 
+struct DeleteOptions {
+  std::vector<std::string> names;
+  bool cancel = false;  // cancels those that go on
+};
+/// `hanas delete`: every search of them that it can; the first failure's code.
+ExitCode DeleteCommand(const RemoteOptions& remote, const DeleteOptions& options);
+
 /// `hanas replay`: kDiffers when the replay came out differently.
 ExitCode ReplayCommand(const RemoteOptions& remote, const std::string& name);
 

@@ -48,19 +48,14 @@ absl::StatusOr<Candidates> ReadCandidates(rpc::SearchClient& client, const std::
     }
     return limit == 0 || static_cast<int>(candidates.some.size()) < limit;
   };
-  if (front) {
-    absl::StatusOr<v1::GetFrontResponse> answer = client.GetFront(search);
-    if (!answer.ok()) return answer.status();
-    candidates.total = answer->candidates_size();
-    take(*answer->mutable_candidates());
-    return candidates;
-  }
+  const auto take_page = [&](auto page) {
+    candidates.total = page.total();
+    return take(*page.mutable_candidates());
+  };
   const int page_size = limit > 0 ? std::min(limit, kPageSize) : kPageSize;
-  const absl::Status status = ForEachPage([&](const std::string& token) { return client.ListCandidates(search, page_size, token); },
-                                          [&](v1::ListCandidatesResponse page) {
-                                            candidates.total = page.total();
-                                            return take(*page.mutable_candidates());
-                                          });
+  const absl::Status status =
+      front ? ForEachPage([&](const std::string& token) { return client.GetFront(search, page_size, token); }, take_page)
+            : ForEachPage([&](const std::string& token) { return client.ListCandidates(search, page_size, token); }, take_page);
   if (!status.ok()) return status;
   return candidates;
 }

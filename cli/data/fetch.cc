@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/error_reason.h"
 #include "dataset/sha256.h"
 
 namespace hanas::cli {
@@ -88,7 +89,7 @@ void SetOptions(CURL* curl, const std::string& url, const FetchOptions& options,
 }
 
 absl::Status TransferStatus(CURLcode code, CURL* curl, const Transfer& transfer, absl::string_view error_text) {
-  if (transfer.write_error != 0) return absl::ErrnoToStatus(transfer.write_error, absl::StrCat("cannot write ", transfer.file->name));
+  if (transfer.write_error != 0) return ErrnoStatus(transfer.write_error, absl::StrCat("cannot write ", transfer.file->name));
   if (transfer.cancelled) return absl::CancelledError("the fetch was interrupted; the same command goes on where it was");
   if (transfer.too_long) return absl::DataLossError(absl::StrCat("expected ", transfer.file->size_bytes, " bytes, found more"));
   if (code == CURLE_OK) return absl::OkStatus();
@@ -106,7 +107,7 @@ absl::Status TransferStatus(CURLcode code, CURL* curl, const Transfer& transfer,
 /// Appends to `part`, from its end, what `url` sends.
 absl::Status Append(const std::string& url, const std::string& part, const RemoteFile& file, const FetchOptions& options) {
   const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", part));
+  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot write ", part));
   const absl::Cleanup close_file = [fd] { ::close(fd); };
   const off_t size = ::lseek(fd, 0, SEEK_END);
   Transfer transfer = {.file = &file, .options = &options, .fd = fd, .bytes = static_cast<int64_t>(size)};
@@ -117,7 +118,7 @@ absl::Status Append(const std::string& url, const std::string& part, const Remot
   SetOptions(curl.get(), url, options, transfer, error_text);
   const CURLcode code = curl_easy_perform(curl.get());
   if (absl::Status status = TransferStatus(code, curl.get(), transfer, error_text); !status.ok()) return status;
-  if (::fsync(fd) != 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", part));
+  if (::fsync(fd) != 0) return ErrnoStatus(errno, absl::StrCat("cannot write ", part));
   return absl::OkStatus();
 }
 
@@ -184,7 +185,7 @@ absl::Status FetchFile(const RemoteDataset& dataset, const RemoteFile& file, con
     if (status.ok()) {
       std::error_code error;
       fs::rename(part, path, error);
-      return error ? absl::ErrnoToStatus(error.value(), absl::StrCat("cannot write ", path)) : absl::OkStatus();
+      return error ? ErrnoStatus(error.value(), absl::StrCat("cannot write ", path)) : absl::OkStatus();
     }
     if (IsOurs(status)) return status;
     if (absl::IsDataLoss(status) || (absl::IsNotFound(status) && worst != absl::StatusCode::kDataLoss)) worst = status.code();
@@ -214,7 +215,7 @@ absl::Status FetchDataset(const RemoteDataset& dataset, const std::string& to, c
   if (kStarted != CURLE_OK) return absl::InternalError("libcurl could not be started");
   std::error_code error;
   fs::create_directories(to, error);
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", to));
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make ", to));
   for (const RemoteFile& file : dataset.files) {
     if (absl::Status status = FetchFile(dataset, file, to, options); !status.ok()) return status;
   }

@@ -14,13 +14,14 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/error_reason.h"
 
 namespace hanas::cli {
 namespace {
 
 absl::StatusOr<int> OpenLog(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write the log ", path));
+  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot write the log ", path));
   return fd;
 }
 
@@ -83,7 +84,7 @@ absl::StatusOr<pid_t> ProcessSpawner::Spawn(const ChildSpec& spec) {
     error =
         posix_spawn(&pid, spec.command.front().c_str(), &actions, &attributes, Pointers(arguments).data(), Pointers(environment).data());
   }
-  if (error != 0) return absl::ErrnoToStatus(error, absl::StrCat("cannot start ", spec.command.front()));
+  if (error != 0) return ErrnoStatus(error, absl::StrCat("cannot start ", spec.command.front()));
   return pid;
 }
 
@@ -106,7 +107,7 @@ void ProcessSpawner::Signal(pid_t pid, int signal) {
 absl::StatusOr<std::string> ProgramDirectory() {
   std::error_code error;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return absl::ErrnoToStatus(error.value(), "cannot find the folder of this program through /proc/self/exe");
+  if (error) return ErrnoStatus(error.value(), "cannot find the folder of this program through /proc/self/exe");
   return program.parent_path().string();
 }
 

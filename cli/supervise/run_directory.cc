@@ -40,11 +40,11 @@ std::string ReadText(const std::string& path) {
 absl::StatusOr<int> Lock(const std::string& path) {
   const std::string file = path + "/lock";
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write in the output directory ", path));
+  if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot write in the output directory ", path));
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   const int error = errno;
   ::close(fd);
-  if (error != EWOULDBLOCK) return absl::ErrnoToStatus(error, absl::StrCat("cannot lock ", file));
+  if (error != EWOULDBLOCK) return ErrnoStatus(error, absl::StrCat("cannot lock ", file));
   return Refuse("DIRECTORY_IN_USE",
                 absl::StrCat("another run is using ", path, "; wait for it, stop it (Ctrl-C there), or give another --out"));
 }
@@ -84,7 +84,7 @@ absl::StatusOr<bool> Claim(const std::string& path, absl::string_view name, absl
 absl::StatusOr<RunDirectory> RunDirectory::Open(const std::string& path, absl::string_view job_name, absl::string_view job_digest) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make the output directory ", path));
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make the output directory ", path));
   const std::string absolute = fs::absolute(path, error).lexically_normal().string();
   absl::StatusOr<int> lock = Lock(absolute);
   if (!lock.ok()) return lock.status();
@@ -96,7 +96,7 @@ absl::StatusOr<RunDirectory> RunDirectory::Open(const std::string& path, absl::s
   RunDirectory directory(absolute, *lock, *resumes);
   for (const char* folder : {"logs", "models", "state"}) {
     fs::create_directories(directory.File(folder), error);
-    if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", directory.File(folder)));
+    if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make ", directory.File(folder)));
   }
   return directory;
 }

@@ -29,8 +29,6 @@ TaskSnapshot SnapshotOf(const State& state, const Scheduler& scheduler, const Ta
 // Of so many searches that are over, cost tables and candidates stay in memory after somebody asked for them.
 constexpr size_t kKeptEnded = 8;
 
-absl::Status NoSearch(uint64_t id) { return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", id)); }
-
 }  // namespace
 
 absl::Status AppOptions::Validate() const {
@@ -84,7 +82,7 @@ absl::Status App::Reload() {
 absl::Status App::CheckUsable() {
   if (broken_.ok()) return absl::OkStatus();
   if (absl::Status status = Reload(); status.ok()) return status;
-  return absl::UnavailableError(absl::StrCat("the stored state could not be read back: ", broken_.message()));
+  return WithReason(absl::UnavailableError(absl::StrCat("the stored state could not be read back: ", broken_.message())), kStateUnreadable);
 }
 
 absl::Status App::Begin(AnyUpdate update, Written written, Changes* made) {
@@ -147,6 +145,12 @@ void App::NoteDue(const Changes& changes) {
     collect_ = true;
     ForgetDerived(id);
   }
+  for (const uint64_t id : changes.deleted_searches) {
+    collect_ = true;
+    ForgetDerived(id);
+    due_.erase(id);
+    phase_started_.erase(id);
+  }
   if (!changes.farm) return;
   for (const auto& [id, search] : state_.searches) {
     if (!IsTerminal(search.record.phase)) due_.insert(id);
@@ -170,6 +174,7 @@ void App::Publish(std::vector<PendingChange>& group, const absl::Status& written
         NoteDue(changes);
         behind_.push_back(std::move(change.update));
         for (const auto& [search, sequence] : changes.events) searches.insert(search);
+        searches.insert(changes.deleted_searches.begin(), changes.deleted_searches.end());
       }
       for (const auto& [id, watch] : watches_) {
         if (searches.contains(watch.search)) notified.push_back(watch.notify);
@@ -200,7 +205,8 @@ PhaseRecord App::LiveProgress(const SearchState& search) {
 }
 
 SearchSnapshot App::Snapshot(const SearchState& search) {
-  SearchSnapshot snapshot = {.record = search.record, .blockers = BlockersOf(state_, scheduler_, clock_->Monotonic(), search), .note = ""};
+  SearchSnapshot snapshot = {
+      .record = search.record, .job = search.job, .blockers = BlockersOf(state_, scheduler_, clock_->Monotonic(), search), .note = ""};
   for (const absl::Status& status : {written_, artifacts_->written()}) {
     if (IsTerminal(search.record.phase) || !HasReason(status, kDiskFull)) continue;
     snapshot.blockers.insert(snapshot.blockers.begin(), DiskBlocker(status));
@@ -233,15 +239,14 @@ absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, 
     if (next_.searches.at(id).record.job_digest != digests.job) {
       return WithReason(
           absl::AlreadyExistsError(absl::StrCat("request_id ", request_id, " was used for another job, searches/", id, "; use a new one")),
-          "REQUEST_ID_REUSED");
+          kRequestIdReused, absl::StrCat("searches/", id));
     }
-    if (absl::Status status = AwaitWritten(); !status.ok()) return status;
-    return Snapshot(state_.searches.at(id));
+    return ShowAfter(AwaitWritten(), id);
   }
   Changes made;
   const CreateSearchUpdate update = {request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job)), digests, WallMicros()};
-  if (absl::Status status = Commit(update, &made); !status.ok()) return status;
-  return Snapshot(state_.searches.at(*made.searches.begin()));
+  const absl::Status status = Commit(update, &made);
+  return ShowAfter(status, status.ok() ? *made.searches.begin() : 0);
 }
 
 absl::StatusOr<SearchSnapshot> App::GetSearch(uint64_t id) {
@@ -263,7 +268,9 @@ absl::StatusOr<std::vector<SearchSnapshot>> App::ListSearches(uint64_t after, si
 
 absl::StatusOr<SearchSnapshot> App::ShowAfter(const absl::Status& committed, uint64_t id) {
   if (!committed.ok()) return committed;
-  return Snapshot(state_.searches.at(id));
+  const SearchState* search = state_.FindSearch(id);  // it may be deleted by the time that its change is written
+  if (search == nullptr) return NoSearch(id);
+  return Snapshot(*search);
 }
 
 absl::StatusOr<SearchSnapshot> App::CancelSearch(uint64_t id) {
@@ -286,7 +293,7 @@ absl::StatusOr<SearchSnapshot> App::ResumeSearch(uint64_t id) {
   const SearchState* search = next_.FindSearch(id);
   const bool stood = search != nullptr && (search->record.paused || IsTerminal(search->record.phase));
   const absl::Status status = Commit(ResumeSearchUpdate{id});
-  if (status.ok() && stood) phase_started_[id] = clock_->Monotonic();
+  if (status.ok() && stood) RestartClock(id);
   return ShowAfter(status, id);
 }
 
@@ -296,8 +303,20 @@ absl::StatusOr<SearchSnapshot> App::FinishSearch(uint64_t id) {
   const SearchState* search = next_.FindSearch(id);
   const bool stood = search != nullptr && search->record.paused;
   const absl::Status status = Commit(FinishSearchUpdate{id, "asked by a user"});
-  if (status.ok() && stood) phase_started_[id] = clock_->Monotonic();
+  if (status.ok() && stood) RestartClock(id);
   return ShowAfter(status, id);
+}
+
+void App::RestartClock(uint64_t search) {
+  if (state_.FindSearch(search) != nullptr) phase_started_[search] = clock_->Monotonic();
+}
+
+absl::Status App::DeleteSearch(uint64_t id) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  if (absl::Status status = Commit(DeleteSearchUpdate{id}); !status.ok()) return status;
+  telemetry::LogEvent(telemetry::Severity::kInfo, "search_deleted", {{"search", absl::StrCat("searches/", id)}});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SearchSnapshot> App::Validate(const SearchJob& job) {
@@ -314,7 +333,7 @@ absl::StatusOr<SearchSnapshot> App::Validate(const SearchJob& job) {
   snapshot.forecast = std::move(validation->forecast);
   if (validation->infeasible.empty()) return snapshot;
   snapshot.record.phase = SearchPhase::kFailed;
-  snapshot.record.error_code = "INFEASIBLE_LIMITS";
+  snapshot.record.error_code = std::string(kInfeasibleLimits);
   snapshot.record.error = std::move(validation->infeasible);
   return snapshot;
 }
@@ -324,7 +343,9 @@ absl::StatusOr<ReplayResult> App::ReplaySearch(uint64_t id) {
   {
     absl::MutexLock lock(&mutex_);
     if (absl::Status status = CheckUsable(); !status.ok()) return status;
-    if (state_.FindSearch(id) == nullptr) return NoSearch(id);
+    const SearchState* search = state_.FindSearch(id);
+    if (search == nullptr) return NoSearch(id);
+    if (!search->refused.ok()) return search->refused;
     recording = RecordingOf(state_, id);
   }
   return Replay(recording, id);
@@ -365,7 +386,7 @@ absl::Status App::PrepareCandidates(uint64_t id) {
   auto index = std::make_unique<CandidateIndex>(std::move(context));
   if (absl::Status status = index->Update(SearchView(extract, extract.searches.at(id))); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
-  candidates_.try_emplace(id, std::move(index));
+  if (state_.FindSearch(id) != nullptr) candidates_.try_emplace(id, std::move(index));
   return absl::OkStatus();
 }
 
@@ -426,6 +447,7 @@ void App::EndWatch(uint64_t watch) {
 }
 
 absl::StatusOr<std::shared_ptr<SearchContext>> App::ContextOf(const SearchState& search) {
+  if (!search.refused.ok()) return search.refused;
   std::shared_ptr<SearchContext>& context = contexts_[search.record.id];
   if (context == nullptr) {
     absl::StatusOr<std::unique_ptr<SearchContext>> created = SearchContext::Create(*search.job);
@@ -452,8 +474,9 @@ absl::StatusOr<ReportData> App::GetReport(uint64_t id) {
     const SearchState* search = state_.FindSearch(id);
     if (search == nullptr) return NoSearch(id);
     if (search->record.phase != SearchPhase::kSucceeded) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("expected a search that has SUCCEEDED, found it ", Name(search->record.phase), "; wait for it: searches/", id));
+      return WithReason(absl::FailedPreconditionError(absl::StrCat("expected a search that has SUCCEEDED, found it ",
+                                                                   Name(search->record.phase), "; wait for it: searches/", id)),
+                        kSearchNotSucceeded, absl::StrCat("searches/", id));
     }
     absl::StatusOr<std::shared_ptr<SearchContext>> found = ContextOf(*search);
     if (!found.ok()) return found.status();

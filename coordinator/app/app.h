@@ -52,10 +52,11 @@ struct AppOptions {
 
 /// A search as others see it.
 struct SearchSnapshot {
-  SearchRecord record;            // phases carry live progress
-  std::vector<Blocker> blockers;  // why nothing goes on; empty while something does
-  std::string note;               // the first blocker, else what a holder of one of its tasks said last
-  ForecastRecord forecast;        // what is known by now
+  SearchRecord record;                   // phases carry live progress
+  std::shared_ptr<const SearchJob> job;  // of its specification
+  std::vector<Blocker> blockers;         // why nothing goes on; empty while something does
+  std::string note;                      // the first blocker, else what a holder of one of its tasks said last
+  ForecastRecord forecast;               // what is known by now
   BudgetUse spent;
 };
 
@@ -145,6 +146,9 @@ class App {
   absl::StatusOr<SearchSnapshot> ResumeSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   /// See FinishSearchUpdate. Finishing twice is fine. Returns NOT_FOUND, FAILED_PRECONDITION when it is over or has nothing to verify.
   absl::StatusOr<SearchSnapshot> FinishSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// See DeleteSearchUpdate. Watches of the search end; what only it needed of the artifacts is collected. Returns NOT_FOUND,
+  /// FAILED_PRECONDITION unless it is over.
+  absl::Status DeleteSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   /// See Replay. Reads a copy: the application goes on meanwhile. Returns NOT_FOUND.
   absl::StatusOr<ReplayResult> ReplaySearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   /// At most `max` tasks with an id above `after`, in order of creation. Returns NOT_FOUND.
@@ -249,6 +253,8 @@ class App {
   PhaseRecord LiveProgress(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t WallMicros() { return absl::ToUnixMicros(clock_->Wall()); }
   absl::StatusOr<SearchSnapshot> ShowAfter(const absl::Status& committed, uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// The seconds of the current phase count from now on, unless the search was deleted.
+  void RestartClock(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Takes in what there is when a search's candidates are asked for the first time, which may take long, without the lock.
   absl::Status PrepareCandidates(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<CandidateIndex*> CandidatesOf(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -9,6 +9,7 @@
 #include "coordinator/app/search_driver.h"
 #include "coordinator/app/step_builder.h"
 #include "coordinator/app/task_events.h"
+#include "core/base/error_reason.h"
 #include "telemetry/event_log.h"
 
 namespace hanas::coordinator {
@@ -67,12 +68,13 @@ absl::StatusOr<bool> App::EnforceWallBudget(uint64_t id) {
     return true;
   }
   AdvanceSearchUpdate fail =
-      FailStep(SearchView(state_, search), "BUDGET_SPENT",
+      FailStep(SearchView(state_, search), std::string(kBudgetSpent),
                absl::StrCat(reason, " in ", Name(record.phase), ", before any network was evaluated: raise it, or train and profile less"));
   fail.progress = progress;
   fail.now_us = WallMicros();
   const absl::Status status = Begin(std::move(fail), nullptr);
-  if (absl::IsAborted(status)) return false;  // it moved on meanwhile: looked at again with the next sweep
+  // It moved on meanwhile, and is looked at again with the next sweep; or it was deleted.
+  if (absl::IsAborted(status) || absl::IsNotFound(status)) return false;
   if (!status.ok()) return status;
   return true;
 }
@@ -81,7 +83,8 @@ absl::Status App::EnforceWallBudgets(const std::set<uint64_t>& due) {
   absl::MutexLock lock(&mutex_);
   bool any = false;
   for (const uint64_t id : due) {
-    if (IsTerminal(state_.searches.at(id).record.phase)) continue;
+    const SearchState* search = state_.FindSearch(id);  // it may be deleted since it was due
+    if (search == nullptr || IsTerminal(search->record.phase)) continue;
     const absl::StatusOr<bool> enforced = EnforceWallBudget(id);
     if (!enforced.ok()) return enforced.status();
     any = any || *enforced;
@@ -110,11 +113,14 @@ absl::StatusOr<bool> App::Drive(uint64_t id) {
   const std::optional<SearchPhase> entered = update.next;
   absl::MutexLock lock(&mutex_);
   if (driven_generation_ != generation_) return true;  // read back meanwhile: the step rests on a state that is no more
-  update.progress = LiveProgress(state_.searches.at(id));
+  const SearchState* now = state_.FindSearch(id);
+  if (now == nullptr) return false;  // deleted meanwhile
+  update.progress = LiveProgress(*now);
   const absl::Status status = Begin(std::move(update), nullptr);
+  if (absl::IsNotFound(status)) return false;
   if (absl::IsAborted(status)) return true;  // cancelled meanwhile, for instance
   if (!status.ok()) return status;
-  phase_started_[id] = clock_->Monotonic();
+  RestartClock(id);
   if (entered.has_value()) {
     telemetry::LogEvent(telemetry::Severity::kInfo, "search_phase",
                         {{"search", absl::StrCat("searches/", id)}, {"phase", std::string(Name(*entered))}});

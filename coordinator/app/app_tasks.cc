@@ -16,7 +16,6 @@ namespace hanas::coordinator {
 namespace {
 
 constexpr absl::string_view kHandedBack = "HANDED_BACK";
-constexpr absl::string_view kStaleLease = "STALE_LEASE";
 
 }  // namespace
 
@@ -49,7 +48,9 @@ absl::StatusOr<GrantedTask> App::Complement(GrantedTask granted) {
   std::shared_ptr<SearchContext> context;
   {
     absl::MutexLock lock(&mutex_);
-    const SearchState* search = state_.FindSearch(granted.task.search);
+    // A task that was shared may be another search's by now.
+    const TaskRecord* task = state_.FindTask(granted.task.id);
+    const SearchState* search = task == nullptr ? nullptr : state_.FindSearch(task->search);
     if (search == nullptr) return absl::InternalError(absl::StrCat("expected the search of tasks/", granted.task.id, ", found none"));
     absl::StatusOr<std::shared_ptr<SearchContext>> found = ContextOf(*search);
     if (!found.ok()) return found.status();
@@ -71,12 +72,12 @@ absl::StatusOr<bool> App::TryLease(uint64_t party_id, const std::string& instanc
   const PartyRecord* party = next_.FindParty(party_id);
   if (party == nullptr) {
     return WithReason(absl::NotFoundError(absl::StrCat("expected a registered party, found ", party_id, "; register again")),
-                      "UNKNOWN_PARTY");
+                      kUnknownParty);
   }
   if (party->instance != instance) {
     return WithReason(
         absl::FailedPreconditionError(absl::StrCat("expected the instance that registered last as ", party->name, ", found ", instance)),
-        "SUPERSEDED");
+        kSuperseded);
   }
   Touch(party_id);
   const absl::Duration now = clock_->Monotonic();
@@ -209,7 +210,7 @@ absl::Status App::Complete(const Holder& holder, Outcome outcome) {
     return WithReason(absl::FailedPreconditionError(absl::StrCat(
                           "expected the artifact ", artifact.sha256, " of ", artifact.size_bytes, " bytes to be stored, found ",
                           stored->complete ? "another size" : "it is not", "; upload it, then complete tasks/", holder.task)),
-                      "ARTIFACT_MISSING");
+                      kArtifactMissing);
   }
   for (const ArtifactRef& artifact : ArtifactsOf(update.outcome)) named_.insert(artifact.sha256);  // not to be collected from now on
   Touch(holder.party);

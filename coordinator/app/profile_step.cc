@@ -14,6 +14,7 @@
 #include "coordinator/app/sharing.h"
 #include "coordinator/app/step_builder.h"
 #include "core/base/counter_random.h"
+#include "core/base/error_reason.h"
 #include "core/statistics/statistics.h"
 
 namespace hanas::coordinator {
@@ -157,7 +158,8 @@ absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& contex
   if (!profile.ok()) return profile.status();
   const absl::StatusOr<FeasibilityReport> report = ProbeLimits(view, context, **scorer, calibration);
   if (!report.ok()) return report.status();
-  AdvanceSearchUpdate step = report->feasible ? StepOf(view) : FailStep(view, "INFEASIBLE_LIMITS", InfeasibleMessage(view, *report));
+  AdvanceSearchUpdate step =
+      report->feasible ? StepOf(view) : FailStep(view, std::string(kInfeasibleLimits), InfeasibleMessage(view, *report));
   step.profile = *profile;
   step.events = {{"calibration", CalibrationLine(*latency)}, {"ranges", RangesLine(*profile)}};
   if (report->feasible) {

@@ -76,7 +76,7 @@ absl::Status Replayer::Prepare() {
   context_ = *std::move(context);
   Changes changes;
   now_.counter = record.id - 1;  // so that the search gets its id
-  CreateSearchUpdate{record.request_id, record.spec, recorded_.job, DigestsOf(*recorded_.job)}.Apply(now_, changes);
+  CreateSearchUpdate{record.request_id, std::string(record.spec), recorded_.job, DigestsOf(*recorded_.job)}.Apply(now_, changes);
   const bool bound = !record.agent.empty();
   const RegisterPartyUpdate party = {.party = {.agent = bound,
                                                .name = bound ? record.agent : "replay",

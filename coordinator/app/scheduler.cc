@@ -86,11 +86,22 @@ void Scheduler::Follow(const Changes& changes, absl::Duration now) {
     FollowParty(id);
     heard_.try_emplace(id, now);
   }
+  for (const uint64_t id : changes.deleted_tasks) ForgetTask(id, now);
   for (const uint64_t id : changes.searches) FollowSearch(id);
   for (const uint64_t id : changes.tasks) FollowTask(id, now);
   for (const uint64_t id : changes.searches) {
     if (IsTerminal(state_.searches.at(id).record.phase)) Forget(id);
   }
+  for (const uint64_t id : changes.deleted_searches) {
+    Forget(id);
+    search_facts_.erase(id);
+  }
+}
+
+void Scheduler::ForgetTask(uint64_t id, absl::Duration now) {
+  if (leases_.contains(id)) EndLease(id, now);
+  furthest_.erase(id);
+  Remove(id);
 }
 
 void Scheduler::Forget(uint64_t search) {
@@ -225,7 +236,11 @@ void Scheduler::EndLease(uint64_t task, absl::Duration now) {
   const auto found = leases_.find(task);
   LiveLease& lease = found->second;
   Charge(lease, std::max(kLeastCharge, absl::ToDoubleSeconds(now - lease.granted_at)));
-  --LaneOf(lease.measuring, lease.device_class).queues[lease.charged_search].leased;
+  Lane& lane = LaneOf(lease.measuring, lease.device_class);
+  const auto payer = lane.queues.find(lease.charged_search);
+  --payer->second.leased;
+  // A search may be deleted while a lease that it pays for goes on, of a task that it shared.
+  if (state_.FindSearch(lease.charged_search) == nullptr && payer->second.leased == 0 && !payer->second.ready()) lane.queues.erase(payer);
   Host& host = hosts_[lease.host];
   host.measuring.erase(task);
   host.computing.erase(task);

@@ -190,6 +190,7 @@ class Scheduler {
   void Remove(uint64_t task);
   uint64_t PayerOf(const TaskRecord& task) const;
   void Forget(uint64_t search);
+  void ForgetTask(uint64_t id, absl::Duration now);
   void BeginLease(const TaskRecord& task, absl::Duration now);
   void EndLease(uint64_t task, absl::Duration now);
   void Charge(LiveLease& lease, double seconds);

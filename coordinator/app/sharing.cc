@@ -88,6 +88,29 @@ void AttachTask(State& state, const TaskRecord& task) {
   for (const uint64_t id : SearchesOf(state, task)) Attach(state.searches.at(id), task);
 }
 
+std::vector<uint64_t> LeaveShared(State& state, const SearchState& search, Changes& changes) {
+  const uint64_t leaving = search.record.id;
+  for (const std::string& digest : {search.record.supernet, search.record.sample_set}) {
+    const auto shared = state.shared.find(digest);
+    if (shared == state.shared.end()) continue;
+    shared->second.searches.erase(leaving);
+    if (shared->second.searches.empty()) state.shared.erase(shared);
+  }
+  std::vector<uint64_t> alone;
+  for (const auto& [key, id] : search.tasks) {
+    TaskRecord& task = state.tasks.at(id);
+    const auto shared = state.shared.find(task.shared_under);
+    if (task.shared_under.empty() || shared == state.shared.end()) {
+      alone.push_back(id);
+    } else if (task.search == leaving) {
+      changes.erased.push_back({RecordKind::kTask, leaving, id});
+      task.search = *shared->second.searches.begin();
+      changes.tasks.insert(id);
+    }
+  }
+  return alone;
+}
+
 void ReopenShared(State& state, const SearchState& search, SearchPhase entered, Changes& changes) {
   for (const auto& [key, id] : search.tasks) {
     TaskRecord& task = state.tasks.at(id);

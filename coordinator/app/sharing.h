@@ -24,8 +24,9 @@ namespace hanas::coordinator {
 // and opened again, its failures forgotten, when another search comes to that phase. So no search takes work from another by ending, and a
 // search that fails in training leaves the next one another chance.
 //
-// The task belongs to the search that made it for what the two jobs agree in (TaskRecord::search; a search is never deleted). Searches of
-// stores from before sharing have no digests in their records: they keep their tasks to themselves.
+// The task belongs to one of them for what their jobs agree in (TaskRecord::search): to the search that made it, and when that is deleted
+// to the oldest one that is left. It goes with the last one. Searches of stores from before sharing have no digests in their records: they
+// keep their tasks to themselves.
 
 /// The digest under which a search's tasks with this key are shared; empty: they are its own.
 const std::string& SharedUnder(const SearchRecord& search, absl::string_view key);
@@ -49,6 +50,10 @@ absl::flat_hash_set<std::string> ComingOperators(const State& state, const Searc
 void JoinShared(State& state, SearchState& search);
 /// Makes every search that shares it see a task that is new in the state.
 void AttachTask(State& state, const TaskRecord& task);
+
+/// Ends the sharing of a search that is deleted, and is in the state no more: tasks that others see become another one's. Returns those
+/// that nobody else sees.
+std::vector<uint64_t> LeaveShared(State& state, const SearchState& search, Changes& changes);
 
 /// Opens again what was cancelled or failed of the shared tasks that a search needs in the phase that it enters.
 void ReopenShared(State& state, const SearchState& search, SearchPhase entered, Changes& changes);

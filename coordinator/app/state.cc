@@ -9,6 +9,7 @@
 #include "coordinator/app/sharing.h"
 #include "coordinator/store/record_codec.h"
 #include "coordinator/store/record_key.h"
+#include "core/base/error_reason.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -53,6 +54,7 @@ class Loader {
         return Broken(absl::StrCat("task ", id, " is shared under something else than its search ", task.search));
       AttachTask(state_, task);
     }
+    CancelTasksOfRefused();
     for (EventRecord& event : events_) {
       const auto search = state_.searches.find(event.search);
       if (search == state_.searches.end()) return Broken(absl::StrCat("an event is of search ", event.search, ", which is not there"));
@@ -67,10 +69,11 @@ class Loader {
     return absl::OkStatus();
   }
   absl::Status Take(const RecordKey&, SearchRecord&& record) {
-    absl::StatusOr<SearchJob> job = parse_spec_(record.spec);
-    if (!job.ok()) return Broken(absl::StrCat("the specification of search ", record.id, " is not valid: ", job.status().message()));
+    absl::StatusOr<StoredJob> stored = parse_spec_(std::string(record.spec));
+    if (!stored.ok()) return Broken(absl::StrCat("the specification of search ", record.id, " is not valid: ", stored.status().message()));
     SearchState& search = state_.searches[record.id];
-    search.job = std::make_shared<const SearchJob>(*std::move(job));
+    search.job = std::make_shared<const SearchJob>(std::move(stored->job));
+    if (!stored->refused.ok()) Refuse(stored->refused, search, record);
     if (!record.request_id.empty()) state_.requests[record.request_id] = record.id;
     search.record = std::move(record);
     return absl::OkStatus();
@@ -94,6 +97,28 @@ class Loader {
     if (!op.ok()) return Broken(op.status().message());
     const absl::Status status = state_.tables[Digest{key.parent, key.sequence}].Insert(*op, record.row);
     return status.ok() ? status : Broken(absl::StrCat("the latency of \"", record.key, "\" is damaged: ", status.message()));
+  }
+
+  /// One search that this version would not accept does not keep it from serving the others.
+  static void Refuse(const absl::Status& why, SearchState& search, SearchRecord& record) {
+    const std::string message = absl::StrCat("this version does not accept the job any more: ", why.message());
+    search.refused = WithReason(absl::FailedPreconditionError(absl::StrCat(message, ": searches/", record.id)), kJobRefused,
+                                absl::StrCat("searches/", record.id));
+    if (IsTerminal(record.phase)) return;
+    record.phase = SearchPhase::kFailed;
+    record.error_code = std::string(kJobRefused);
+    record.error = message;
+    record.paused = false;
+  }
+  void CancelTasksOfRefused() {
+    for (const auto& [id, search] : state_.searches) {
+      if (search.refused.ok()) continue;
+      for (const auto& [key, task_id] : search.tasks) {
+        TaskRecord& task = state_.tasks.at(task_id);
+        const bool open = task.state == TaskState::kReady || task.state == TaskState::kLeased;
+        if (open && (task.shared_under.empty() || !IsWantedByOthers(state_, task, id))) task.state = TaskState::kCancelled;
+      }
+    }
   }
 
   State& state_;
@@ -180,6 +205,7 @@ State Extract(const State& state, const SearchState& search) {
 
 std::vector<StoreChange> BatchOf(const State& state, const Changes& changes) {
   std::vector<StoreChange> batch;
+  for (const RecordKey& key : changes.erased) batch.push_back({EncodeKey(key), std::nullopt});
   if (changes.counter) Append(batch, {RecordKind::kCounter}, CounterRecord{state.counter});
   for (const uint64_t id : changes.searches) Append(batch, {RecordKind::kSearch, 0, id}, state.searches.at(id).record);
   for (const uint64_t id : changes.tasks) {

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "coordinator/store/record_key.h"
 #include "coordinator/store/records.h"
 #include "coordinator/store/store.h"
 #include "core/job/search_job.h"
@@ -22,8 +23,18 @@
 
 namespace hanas::coordinator {
 
-/// Reads the bytes of a submitted specification. Given to the application, which knows no wire format.
-using SpecParser = std::function<absl::StatusOr<SearchJob>(absl::string_view)>;
+/// The job of a stored search. It was accepted once, perhaps by a version with other bounds: `refused` says why this one would not accept
+/// it.
+struct StoredJob {
+  StoredJob(SearchJob read, absl::Status why_refused = absl::OkStatus())  // NOLINT(google-explicit-constructor): most are not refused
+      : job(std::move(read)), refused(std::move(why_refused)) {}
+
+  SearchJob job;
+  absl::Status refused;
+};
+
+/// Reads the bytes of a stored specification. Given to the application, which knows no wire format. Fails for bytes that are none.
+using SpecParser = std::function<absl::StatusOr<StoredJob>(absl::string_view)>;
 
 /// What tasks that are done add up to.
 struct SearchTotals {
@@ -36,6 +47,7 @@ struct SearchTotals {
 struct SearchState {
   SearchRecord record;
   std::shared_ptr<const SearchJob> job;
+  absl::Status refused;                   // why nothing is computed of its job: JOB_REFUSED; OK for almost all
   std::map<std::string, uint64_t> tasks;  // by key; those that it shares too (sharing.h)
   std::vector<uint64_t> tasks_in_order;   // ascending: in order of creation
   std::vector<uint64_t> results;          // evaluations and measurements of networks that are done, in the order in which they came
@@ -91,13 +103,18 @@ struct Changes {
   std::set<uint64_t> parties;
   std::set<std::pair<uint64_t, int64_t>> events;  // (search, sequence)
   std::vector<std::pair<Digest, OpKey>> rows;
+  // What is there no more. A task that another search takes over is erased under the one and touched under the other.
+  std::set<uint64_t> deleted_searches;
+  std::set<uint64_t> deleted_tasks;
+  std::vector<RecordKey> erased;
 };
 
-/// The touched records as one batch for the store.
+/// The touched records as one batch for the store, those that are there no more before the others.
 std::vector<StoreChange> BatchOf(const State& state, const Changes& changes);
 
 /// The state from records, with the invariants checked: every task has its search, keys are unique, states and outcomes agree, no id or
-/// token is above the counter. Returns DATA_LOSS naming the broken one, FAILED_PRECONDITION for records of a newer version.
+/// token is above the counter. A search whose job is refused (StoredJob) is there, FAILED with JOB_REFUSED if it went on. Returns DATA_LOSS
+/// naming the broken one, FAILED_PRECONDITION for records of a newer version.
 absl::StatusOr<State> LoadState(const std::vector<StoreRecord>& records, const SpecParser& parse_spec);
 
 /// The invariants alone.

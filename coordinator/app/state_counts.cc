@@ -34,6 +34,8 @@ void StateCounts::Update(const State& state, const Changes& changes, absl::Durat
   for (const uint64_t id : changes.searches) {
     if (const SearchState* search = state.FindSearch(id); search != nullptr) See(search->record);
   }
+  for (const uint64_t id : changes.deleted_tasks) ForgetTask(id);
+  for (const uint64_t id : changes.deleted_searches) ForgetSearch(id);
 }
 
 void StateCounts::See(const TaskRecord& task, absl::Duration now) {
@@ -58,6 +60,22 @@ void StateCounts::See(const SearchRecord& search) {
     found->second = phase;
   }
   ++num_searches_[phase];
+}
+
+void StateCounts::ForgetTask(uint64_t id) {
+  const auto found = tasks_.find(id);
+  if (found == tasks_.end()) return;
+  const SeenTask& seen = found->second;
+  --num_tasks_[{seen.kind, seen.state}];
+  if (seen.state == TaskState::kReady) ready_.erase({seen.since, id});
+  tasks_.erase(found);
+}
+
+void StateCounts::ForgetSearch(uint64_t id) {
+  const auto found = searches_.find(id);
+  if (found == searches_.end()) return;
+  --num_searches_[found->second];
+  searches_.erase(found);
 }
 
 void StateCounts::Record(telemetry::Metrics& metrics, absl::Duration now) const {

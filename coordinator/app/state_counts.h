@@ -39,6 +39,8 @@ class StateCounts {
   };
   void See(const TaskRecord& task, absl::Duration now);
   void See(const SearchRecord& search);
+  void ForgetTask(uint64_t id);
+  void ForgetSearch(uint64_t id);
 
   absl::flat_hash_map<uint64_t, SeenTask> tasks_;
   absl::flat_hash_map<uint64_t, std::string> searches_;  // their phase, as the metric says it

@@ -40,12 +40,15 @@ void End(SearchState& search, SearchPhase phase, int64_t now_us, Changes& change
   EnterPhase(search, phase, changes);
 }
 
+std::string SearchName(uint64_t id) { return absl::StrCat("searches/", id); }
+
 absl::Status CheckGoesOn(const State& state, uint64_t id) {
   const SearchState* found = state.FindSearch(id);
-  if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", id));
+  if (found == nullptr) return NoSearch(id);
   if (!IsTerminal(found->record.phase)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("expected a search that goes on, found it ", Name(found->record.phase), ": searches/", id));
+  return WithReason(absl::FailedPreconditionError(
+                        absl::StrCat("expected a search that goes on, found it ", Name(found->record.phase), ": searches/", id)),
+                    kSearchOver, SearchName(id));
 }
 
 void CancelOpenTasks(State& state, const SearchState& search, Changes& changes) {
@@ -65,13 +68,16 @@ void CountFailure(TaskRecord& task, std::string code, std::string message) {
   task.state = task.failures >= kMaxFailures ? TaskState::kFailed : TaskState::kReady;
 }
 
-absl::Status NoTask(uint64_t task) { return absl::NotFoundError(absl::StrCat("expected a task that exists, found tasks/", task)); }
+absl::Status NoTask(uint64_t task) {
+  const std::string name = absl::StrCat("tasks/", task);
+  return WithReason(absl::NotFoundError(absl::StrCat("expected a task that exists, found ", name)), kTaskNotFound, name);
+}
 
 absl::Status Stale(const TaskRecord& task, const Holder& holder) {
   return WithReason(absl::FailedPreconditionError(absl::StrCat(
                         "expected the live lease of the task, with token ", task.fencing_token, ", found token ", holder.fencing_token,
                         ": the lease was replaced, ran out or is over; drop the work on tasks/", task.id)),
-                    "STALE_LEASE");
+                    kStaleLease, absl::StrCat("tasks/", task.id));
 }
 
 void TakeRows(State& state, const TaskRecord& task, const MeasureOperatorsOutcome& outcome, Changes& changes) {
@@ -106,18 +112,24 @@ void CountCompletion(State& state, const TaskRecord& task, Changes& changes) {
 
 }  // namespace
 
+absl::Status NoSearch(uint64_t id) {
+  return WithReason(absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", id)), kSearchNotFound,
+                    SearchName(id));
+}
+
 absl::Status CreateSearchUpdate::Check(const State& state) const {
   if (job == nullptr) return absl::InvalidArgumentError("expected a job, found none");
   const auto made = state.requests.find(request_id);
   if (made == state.requests.end()) return absl::OkStatus();
-  return absl::AlreadyExistsError(absl::StrCat("request ", request_id, " made searches/", made->second));
+  return WithReason(absl::AlreadyExistsError(absl::StrCat("request ", request_id, " made searches/", made->second)), kRequestIdReused,
+                    SearchName(made->second));
 }
 
 void CreateSearchUpdate::Apply(State& state, Changes& changes) const {
   const uint64_t id = NextNumber(state, changes);
   SearchState& search = state.searches[id];
   search.job = job;
-  search.record = {.id = id, .request_id = request_id, .spec = spec, .job_digest = digests.job};
+  search.record = {.id = id, .request_id = request_id, .spec = absl::Cord(spec), .job_digest = digests.job};
   search.record.create_time_us = now_us;
   if (!request_id.empty()) state.requests[request_id] = id;
   search.record.supernet = digests.supernet.ToHex();
@@ -144,22 +156,25 @@ void PauseSearchUpdate::Apply(State& state, Changes& changes) const {
   AddEvent(found, "pause", "paused by a user", changes);
 }
 
-bool IsFinalFailure(absl::string_view error_code) { return error_code == "INFEASIBLE_LIMITS" || error_code == "BUDGET_SPENT"; }
+bool IsFinalFailure(absl::string_view error_code) {
+  return error_code == kInfeasibleLimits || error_code == kBudgetSpent || error_code == kJobRefused;
+}
 
 absl::Status ResumeSearchUpdate::Check(const State& state) const {
   const SearchState* found = state.FindSearch(search);
-  if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", search));
+  if (found == nullptr) return NoSearch(search);
   const SearchRecord& record = found->record;
   if (!IsTerminal(record.phase)) return absl::OkStatus();
   if (record.phase != SearchPhase::kFailed) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("expected a search that is paused or has FAILED, found it ", Name(record.phase), ": searches/", search));
+    return WithReason(absl::FailedPreconditionError(absl::StrCat("expected a search that is paused or has FAILED, found it ",
+                                                                 Name(record.phase), ": searches/", search)),
+                      kSearchOver, SearchName(search));
   }
   if (!IsFinalFailure(record.error_code)) return absl::OkStatus();
   return WithReason(absl::FailedPreconditionError(absl::StrCat("expected a failure that another attempt may mend, found ",
                                                                record.error_code, ": change the job and submit it anew; searches/", search,
                                                                " failed because ", record.error)),
-                    record.error_code);
+                    record.error_code, SearchName(search));
 }
 
 void ResumeSearchUpdate::Apply(State& state, Changes& changes) const {
@@ -196,9 +211,10 @@ absl::Status FinishSearchUpdate::Check(const State& state) const {
   if (found.record.finishing || found.record.phase == SearchPhase::kVerifying) return absl::OkStatus();
   // A search sees what others evaluated with its supernet before it has come so far itself.
   if (found.record.phase >= SearchPhase::kSampling && SearchView(state, found).HasEvaluations()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("expected a search that has evaluated a network, found nothing to verify in ",
-                                                    Name(found.record.phase), "; wait until sampling has begun, or cancel it: searches/",
-                                                    search));
+  return WithReason(absl::FailedPreconditionError(
+                        absl::StrCat("expected a search that has evaluated a network, found nothing to verify in ",
+                                     Name(found.record.phase), "; wait until sampling has begun, or cancel it: searches/", search)),
+                    kNothingToVerify, SearchName(search));
 }
 
 void FinishSearchUpdate::Apply(State& state, Changes& changes) const {
@@ -209,6 +225,30 @@ void FinishSearchUpdate::Apply(State& state, Changes& changes) const {
   found.record.paused = false;
   CancelOpenTasks(state, found, changes);
   AddEvent(found, "finish", absl::StrCat(reason, ": verifying the best so far"), changes);
+}
+
+absl::Status DeleteSearchUpdate::Check(const State& state) const {
+  const SearchState* found = state.FindSearch(search);
+  if (found == nullptr) return NoSearch(search);
+  if (IsTerminal(found->record.phase)) return absl::OkStatus();
+  return WithReason(absl::FailedPreconditionError(absl::StrCat("expected a search that is over, found it ", Name(found->record.phase),
+                                                               "; cancel it before it is deleted: searches/", search)),
+                    kSearchNotOver, SearchName(search));
+}
+
+void DeleteSearchUpdate::Apply(State& state, Changes& changes) const {
+  const auto node = state.searches.extract(search);
+  const SearchState& found = node.mapped();
+  for (const uint64_t id : LeaveShared(state, found, changes)) {
+    changes.erased.push_back({RecordKind::kTask, state.tasks.at(id).search, id});
+    changes.deleted_tasks.insert(id);
+    state.tasks.erase(id);
+  }
+  for (const EventRecord& event : found.events)
+    changes.erased.push_back({RecordKind::kEvent, search, static_cast<uint64_t>(event.sequence)});
+  changes.erased.push_back({RecordKind::kSearch, 0, search});
+  changes.deleted_searches.insert(search);
+  if (!found.record.request_id.empty()) state.requests.erase(found.record.request_id);
 }
 
 uint64_t FindPartyId(const State& state, bool agent, absl::string_view name) {
@@ -259,7 +299,9 @@ void RegisterPartyUpdate::Apply(State& state, Changes& changes) const {
 absl::Status SetDrainUpdate::Check(const State& state) const {
   const PartyRecord* found = state.FindParty(party);
   if (found != nullptr && found->agent == agent) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat("expected a registered ", agent ? "device, found devices/" : "worker, found workers/", party));
+  const std::string name = absl::StrCat(agent ? "devices/" : "workers/", party);
+  return WithReason(absl::NotFoundError(absl::StrCat("expected a registered ", agent ? "device" : "worker", ", found ", name)),
+                    kPartyNotFound, name);
 }
 
 void SetDrainUpdate::Apply(State& state, Changes& changes) const {
@@ -275,7 +317,8 @@ absl::Status GrantLeaseUpdate::Check(const State& state) const {
   if (found == nullptr) return NoTask(task);
   if (found->state != TaskState::kReady)
     return absl::AbortedError(absl::StrCat("expected a task that is ready, found another state: tasks/", task));
-  if (state.FindParty(party) == nullptr) return absl::NotFoundError(absl::StrCat("expected a registered party, found ", party));
+  if (state.FindParty(party) == nullptr)
+    return WithReason(absl::NotFoundError(absl::StrCat("expected a registered party, found ", party)), kUnknownParty);
   return absl::OkStatus();
 }
 
@@ -392,7 +435,7 @@ void RecordRoundUpdate::Apply(State& state, Changes& changes) const {
 
 absl::Status AdvanceSearchUpdate::Check(const State& state) const {
   const SearchState* found = state.FindSearch(search);
-  if (found == nullptr) return absl::NotFoundError(absl::StrCat("expected a search that exists, found searches/", search));
+  if (found == nullptr) return NoSearch(search);
   if (found->record.phase != expected || found->record.paused || found->record.num_events != expected_events)
     return absl::AbortedError(absl::StrCat("the search has moved on: searches/", search));
   for (const auto& [key, work] : tasks) {

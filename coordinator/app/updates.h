@@ -23,6 +23,9 @@ namespace hanas::coordinator {
 /// Failures after which a task, and with it its search, has failed.
 inline constexpr int kMaxFailures = 3;
 
+/// NOT_FOUND with SEARCH_NOT_FOUND.
+absl::Status NoSearch(uint64_t id);
+
 struct CreateSearchUpdate {
   std::string request_id;
   std::string spec;
@@ -58,7 +61,7 @@ struct ResumeSearchUpdate {
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };
-/// Whether the same job can only fail again: INFEASIBLE_LIMITS, BUDGET_SPENT.
+/// Whether the same job can only fail again: INFEASIBLE_LIMITS, BUDGET_SPENT, JOB_REFUSED.
 bool IsFinalFailure(absl::string_view error_code);
 
 /// No further training or rounds: open tasks of SAMPLING and SEARCHING are cancelled (their holders are told to abandon them), a round
@@ -68,6 +71,14 @@ bool IsFinalFailure(absl::string_view error_code);
 struct FinishSearchUpdate {
   uint64_t search = 0;
   std::string reason;
+  absl::Status Check(const State& state) const;
+  void Apply(State& state, Changes& changes) const;
+};
+
+/// Its record, events and tasks go, except tasks that other searches share: those become another one's. Its request id is free again, and
+/// its number is never given to another search. Returns NOT_FOUND, FAILED_PRECONDITION with SEARCH_NOT_OVER.
+struct DeleteSearchUpdate {
+  uint64_t search = 0;
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };

@@ -69,15 +69,15 @@ class Background {
   std::vector<std::thread> threads_;
 };
 
-absl::Status Violation(std::string path, std::string message) {
+absl::Status Violation(absl::string_view path, absl::string_view message) {
   FieldViolations violations;
-  violations.Add(std::move(path), std::move(message));
+  violations.Add(path, message);
   return violations.ToStatus();
 }
 
 absl::Status CheckArtifact(const v1::ArtifactRef& artifact) {
   if (absl::Status status = CheckSha256(artifact.sha256()); !status.ok())
-    return Violation("artifact.sha256", std::string(status.message()));
+    return Violation("artifact.sha256", status.message());
   if (artifact.size_bytes() >= 0 && artifact.size_bytes() <= rpc::kMaxArtifactBytes) return absl::OkStatus();
   return Violation("artifact.size_bytes", absl::StrCat("expected 0 to ", rpc::kMaxArtifactBytes, ", found ", artifact.size_bytes()));
 }
@@ -165,7 +165,7 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadArtifactReques
     Finish(rpc::ToGrpcStatus(WithReason(
         absl::AbortedError(absl::StrCat("the upload brought less than ", kChunkBytes, " bytes in ",
                                         absl::FormatDuration(options_.max_stall), "; ask how much there is and go on from there")),
-        "UPLOAD_STALLED")));
+        kUploadStalled)));
   }
 
   void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -246,7 +246,7 @@ class StatCall {
 
   void Begin() {
     if (absl::Status status = CheckSha256(sha256_); !status.ok())
-      return End(rpc::ToGrpcStatus(Violation("sha256", std::string(status.message()))));
+      return End(rpc::ToGrpcStatus(Violation("sha256", status.message())));
     const absl::StatusOr<ArtifactStore::UploadState> state = artifacts_->Stat(sha256_);
     if (!state.ok()) return End(rpc::ToGrpcStatus(state.status()));
     if (!state->complete || state->verified) return Answer(*state);

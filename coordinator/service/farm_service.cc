@@ -86,12 +86,12 @@ class FarmServiceImpl final : public v1::FarmService::CallbackService {
 
   grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* context, const v1::ListWorkersRequest* request,
                                         v1::ListWorkersResponse* response) override {
-    return Finish(context, List(/*agents=*/false, "workers", *request, *response, [&] { return response->add_workers(); }));
+    return Finish(context, List(/*agents=*/false, "workers", *request, *response, *response->mutable_workers()));
   }
 
   grpc::ServerUnaryReactor* ListDevices(grpc::CallbackServerContext* context, const v1::ListDevicesRequest* request,
                                         v1::ListDevicesResponse* response) override {
-    return Finish(context, List(/*agents=*/true, "devices", *request, *response, [&] { return response->add_devices(); }));
+    return Finish(context, List(/*agents=*/true, "devices", *request, *response, *response->mutable_devices()));
   }
 
   grpc::ServerUnaryReactor* SetDrain(grpc::CallbackServerContext* context, const v1::SetDrainRequest* request,
@@ -109,14 +109,23 @@ class FarmServiceImpl final : public v1::FarmService::CallbackService {
     return reactor;
   }
 
-  template <typename Request, typename Response, typename Add>
-  absl::Status List(bool agents, absl::string_view query, const Request& request, Response& response, const Add& add) {
-    const absl::StatusOr<Page> page = ParsePage(request.page_size(), request.page_token(), query);
+  template <typename Message>
+  static Message Convert(const PartySnapshot& party) {
+    Message message;
+    Fill(party, message);
+    return message;
+  }
+
+  template <typename Request, typename Response, typename Message>
+  absl::Status List(bool agents, const std::string& query, const Request& request, Response& response,
+                    google::protobuf::RepeatedPtrField<Message>& out) {
+    const absl::StatusOr<Page> page = PageOf(request, query);
     if (!page.ok()) return page.status();
-    const absl::StatusOr<std::vector<PartySnapshot>> parties = app_->ListParties(agents, page->after, page->size + 1);
+    // One more says whether there is a next page.
+    const absl::StatusOr<std::vector<PartySnapshot>> parties = app_->ListParties(agents, page->after, static_cast<size_t>(page->size) + 1);
     if (!parties.ok()) return parties.status();
-    for (size_t i = 0; i < parties->size() && i < page->size; ++i) Fill((*parties)[i], *add());
-    if (parties->size() > page->size) response.set_next_page_token(PageToken(query, (*parties)[page->size - 1].record.id));
+    FillPage(*page, *parties, /*more=*/false, out, *response.mutable_next_page_token(), Convert<Message>,
+             [](const PartySnapshot& party) { return party.record.id; });
     return absl::OkStatus();
   }
 

@@ -3,6 +3,8 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "rpc/convert/job.h"
@@ -12,12 +14,14 @@ namespace hanas::coordinator {
 
 using ::google::protobuf::util::TimeUtil;
 
-absl::StatusOr<SearchJob> ParseSpec(absl::string_view bytes) {
+absl::StatusOr<StoredJob> ParseSpec(absl::string_view bytes) {
   v1::SearchSpec spec;
   if (!spec.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::DataLossError(absl::StrCat("expected a search specification, found ", bytes.size(), " bytes that are none"));
   }
-  return rpc::SearchJobFromProto(spec);
+  absl::Status refused;
+  SearchJob job = rpc::SearchJobFromStoredProto(spec, refused);
+  return StoredJob(std::move(job), std::move(refused));
 }
 
 v1::Phase ToProto(SearchPhase phase) { return static_cast<v1::Phase>(static_cast<int>(phase)); }
@@ -92,11 +96,13 @@ v1::ReplaySearchResponse ToProto(const ReplayResult& result) {
   return proto;
 }
 
-v1::Search ToProto(const SearchSnapshot& snapshot) {
+namespace {
+
+/// Everything but the specification.
+v1::Search WithoutSpec(const SearchSnapshot& snapshot) {
   const SearchRecord& record = snapshot.record;
   v1::Search proto;
   if (record.id != 0) proto.set_name(absl::StrCat("searches/", record.id));
-  proto.mutable_spec()->ParseFromString(record.spec);
   proto.set_phase(record.paused ? v1::PAUSED : ToProto(record.phase));
   if (record.paused) proto.set_paused_phase(ToProto(record.phase));
   for (const PhaseRecord& phase : record.phases) *proto.add_progress() = ToProto(phase);
@@ -112,6 +118,34 @@ v1::Search ToProto(const SearchSnapshot& snapshot) {
   proto.mutable_spent()->set_wall_seconds(snapshot.spent.wall_seconds);
   proto.mutable_spent()->set_device_seconds(snapshot.spent.device_seconds);
   proto.mutable_spent()->set_evaluations(snapshot.spent.evaluations);
+  return proto;
+}
+
+void Abridge(const SearchJob& job, v1::Search& search) {
+  v1::SearchSpec& spec = *search.mutable_spec();
+  spec.set_name(job.name);
+  spec.set_seed(job.seed);
+  *spec.mutable_dataset() = rpc::ToProto(job.dataset);
+  *spec.mutable_target() = rpc::ToProto(job.target);
+  *spec.mutable_budget() = rpc::ToProto(job.budget);
+  search.set_spec_abridged(true);
+}
+
+}  // namespace
+
+v1::Search ToProto(const SearchSnapshot& snapshot) {
+  v1::Search proto = WithoutSpec(snapshot);
+  if (snapshot.record.spec.size() > kMaxSpecBytes) {
+    Abridge(*snapshot.job, proto);
+  } else {
+    proto.mutable_spec()->ParseFromCord(snapshot.record.spec);
+  }
+  return proto;
+}
+
+v1::Search ToAbridgedProto(const SearchSnapshot& snapshot) {
+  v1::Search proto = WithoutSpec(snapshot);
+  Abridge(*snapshot.job, proto);
   return proto;
 }
 

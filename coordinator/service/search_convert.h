@@ -11,15 +11,20 @@ namespace hanas::coordinator {
 
 // Application -> wire for searches. Thread-safe: free functions without state.
 
-/// Of the bytes that a CreateSearch request carried: what the application stores and reads back.
-absl::StatusOr<SearchJob> ParseSpec(absl::string_view bytes);
+/// Of the bytes that the application stored, perhaps long ago. Returns DATA_LOSS for bytes that are no specification.
+absl::StatusOr<StoredJob> ParseSpec(absl::string_view bytes);
 
 v1::Phase ToProto(SearchPhase phase);
 v1::PhaseProgress ToProto(const PhaseRecord& phase);
 v1::Blocker ToProto(const Blocker& blocker);
 v1::Forecast ToProto(const ForecastRecord& forecast);
-/// Without a name when it was only validated (id 0).
+/// Without a name when it was only validated (id 0). Abridged when the specification is larger than kMaxSpecBytes.
 v1::Search ToProto(const SearchSnapshot& snapshot);
+/// With no more of its specification than a list needs.
+v1::Search ToAbridgedProto(const SearchSnapshot& snapshot);
+
+/// Of a specification in a reply: leaves room for the rest under gRPC's default bound of 4 MiB.
+inline constexpr size_t kMaxSpecBytes = size_t{2} << 20;
 v1::TaskSummary ToProto(const TaskSnapshot& snapshot);
 v1::Candidate ToProto(const CandidateRow& candidate);
 v1::ReplaySearchResponse ToProto(const ReplayResult& result);

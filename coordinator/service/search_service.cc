@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "coordinator/service/paging.h"
 #include "coordinator/service/report.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/services.h"
 #include "coordinator/service/task_convert.h"
 #include "coordinator/service/watch_stream.h"
 #include "proto/hanas/v1/search.grpc.pb.h"
+#include "rpc/client.h"
 #include "rpc/convert/job.h"
 #include "rpc/request.h"
 #include "rpc/status.h"
@@ -25,8 +33,14 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
     if (absl::Status status = rpc::CheckRequestId(request->request_id()); !status.ok()) return rpc::ToGrpcStatus(status);
     absl::StatusOr<SearchJob> job = rpc::SearchJobFromProto(request->spec());
     if (!job.ok()) return rpc::ToGrpcStatus(job.status());
-    if (request->validate_only()) return Reply(app_->Validate(*job), response);
-    return Reply(app_->CreateSearch(request->request_id(), request->spec().SerializeAsString(), *std::move(job)), response);
+    const v1::SearchSpec spec = rpc::ToProto(*job);  // as it was understood: what is validated, stored and answered is the same
+    if (!request->validate_only())
+      return Reply(app_->CreateSearch(request->request_id(), spec.SerializeAsString(), *std::move(job)), response);
+    absl::StatusOr<SearchSnapshot> validated = app_->Validate(*job);
+    if (!validated.ok()) return rpc::ToGrpcStatus(validated.status());
+    validated->record.spec = absl::Cord(spec.SerializeAsString());
+    validated->job = std::make_shared<const SearchJob>(*std::move(job));
+    return Reply(validated, response);
   }
 
   grpc::Status GetSearch(grpc::ServerContext*, const v1::GetSearchRequest* request, v1::Search* response) override {
@@ -34,21 +48,13 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
   }
 
   grpc::Status ListSearches(grpc::ServerContext*, const v1::ListSearchesRequest* request, v1::ListSearchesResponse* response) override {
-    constexpr absl::string_view kQuery = "searches";
-    const absl::StatusOr<int> size = rpc::PageSize(request->page_size());
-    if (!size.ok()) return rpc::ToGrpcStatus(size.status());
-    const absl::StatusOr<uint64_t> after = rpc::CursorOf(kQuery, request->page_token());
-    if (!after.ok()) return rpc::ToGrpcStatus(after.status());
+    const absl::StatusOr<Page> page = PageOf(*request, "searches");
+    if (!page.ok()) return rpc::ToGrpcStatus(page.status());
     // One more says whether there is a next page.
-    const absl::StatusOr<std::vector<SearchSnapshot>> found = app_->ListSearches(*after, static_cast<size_t>(*size) + 1);
+    const absl::StatusOr<std::vector<SearchSnapshot>> found = app_->ListSearches(page->after, static_cast<size_t>(page->size) + 1);
     if (!found.ok()) return rpc::ToGrpcStatus(found.status());
-    for (const SearchSnapshot& search : *found) {
-      if (response->searches_size() == *size) {
-        response->set_next_page_token(rpc::PageToken(kQuery, (*found)[static_cast<size_t>(*size) - 1].record.id));
-        break;
-      }
-      *response->add_searches() = ToProto(search);
-    }
+    FillPage(*page, *found, /*more=*/false, *response->mutable_searches(), *response->mutable_next_page_token(), ToAbridgedProto,
+             [](const SearchSnapshot& search) { return search.record.id; });
     return grpc::Status::OK;
   }
 
@@ -72,43 +78,64 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
     return OnSearch(*request, &App::FinishSearch, response);
   }
 
+  grpc::Status DeleteSearch(grpc::ServerContext*, const v1::DeleteSearchRequest* request, v1::DeleteSearchResponse*) override {
+    const absl::StatusOr<uint64_t> id = IdFromName(request->name(), "searches");
+    if (!id.ok()) return rpc::ToGrpcStatus(id.status());
+    return rpc::ToGrpcStatus(app_->DeleteSearch(*id));
+  }
+
   grpc::Status GetReport(grpc::ServerContext*, const v1::GetReportRequest* request, v1::Report* response) override {
     const absl::StatusOr<uint64_t> id = IdFromName(request->name(), "searches");
     if (!id.ok()) return rpc::ToGrpcStatus(id.status());
     const absl::StatusOr<ReportData> data = app_->GetReport(*id);
     if (!data.ok()) return rpc::ToGrpcStatus(data.status());
     *response = MakeReport(*data);
-    return grpc::Status::OK;
+    return rpc::ToGrpcStatus(CheckFits(*response));
   }
 
   grpc::Status ListTasks(grpc::ServerContext*, const v1::ListTasksRequest* request, v1::ListTasksResponse* response) override {
-    const absl::StatusOr<PageQuery> query = PageOf(*request, "tasks");
-    if (!query.ok()) return rpc::ToGrpcStatus(query.status());
-    const absl::StatusOr<TaskPage> page = app_->ListTasks(query->search, query->after, query->size);
+    const absl::StatusOr<uint64_t> id = IdFromName(request->parent(), "searches", "parent");
+    if (!id.ok()) return rpc::ToGrpcStatus(id.status());
+    const absl::StatusOr<Page> page = PageOf(*request, absl::StrCat(request->parent(), "/tasks"));
     if (!page.ok()) return rpc::ToGrpcStatus(page.status());
-    for (const TaskSnapshot& task : page->tasks) *response->add_tasks() = ToProto(task);
-    if (page->more) response->set_next_page_token(rpc::PageToken(query->name, page->tasks.back().task.id));
+    const absl::StatusOr<TaskPage> found = app_->ListTasks(*id, page->after, page->size);
+    if (!found.ok()) return rpc::ToGrpcStatus(found.status());
+    FillPage(
+        *page, found->tasks, found->more, *response->mutable_tasks(), *response->mutable_next_page_token(),
+        [](const TaskSnapshot& task) { return ToProto(task); }, [](const TaskSnapshot& task) { return task.task.id; });
     return grpc::Status::OK;
   }
 
   grpc::Status ListCandidates(grpc::ServerContext*, const v1::ListCandidatesRequest* request,
                               v1::ListCandidatesResponse* response) override {
-    const absl::StatusOr<PageQuery> query = PageOf(*request, "candidates");
-    if (!query.ok()) return rpc::ToGrpcStatus(query.status());
-    const absl::StatusOr<CandidatePage> page = app_->ListCandidates(query->search, static_cast<int64_t>(query->after), query->size);
+    const absl::StatusOr<uint64_t> id = IdFromName(request->parent(), "searches", "parent");
+    if (!id.ok()) return rpc::ToGrpcStatus(id.status());
+    const absl::StatusOr<Page> page = PageOf(*request, absl::StrCat(request->parent(), "/candidates"));
     if (!page.ok()) return rpc::ToGrpcStatus(page.status());
-    for (const CandidateRow& candidate : page->candidates) *response->add_candidates() = ToProto(candidate);
-    if (page->more) response->set_next_page_token(rpc::PageToken(query->name, static_cast<uint64_t>(page->candidates.back().sequence)));
-    response->set_total(page->total);
+    const absl::StatusOr<CandidatePage> found = app_->ListCandidates(*id, static_cast<int64_t>(page->after), page->size);
+    if (!found.ok()) return rpc::ToGrpcStatus(found.status());
+    FillPage(
+        *page, found->candidates, found->more, *response->mutable_candidates(), *response->mutable_next_page_token(),
+        [](const CandidateRow& candidate) { return ToProto(candidate); },
+        [](const CandidateRow& candidate) { return static_cast<uint64_t>(candidate.sequence); });
+    response->set_total(found->total);
     return grpc::Status::OK;
   }
 
   grpc::Status GetFront(grpc::ServerContext*, const v1::GetFrontRequest* request, v1::GetFrontResponse* response) override {
     const absl::StatusOr<uint64_t> id = IdFromName(request->name(), "searches");
     if (!id.ok()) return rpc::ToGrpcStatus(id.status());
+    const absl::StatusOr<Page> page = PageOf(*request, absl::StrCat(request->name(), "/front"));
+    if (!page.ok()) return rpc::ToGrpcStatus(page.status());
     const absl::StatusOr<std::vector<CandidateRow>> front = app_->GetFront(*id);
     if (!front.ok()) return rpc::ToGrpcStatus(front.status());
-    for (const CandidateRow& candidate : *front) *response->add_candidates() = ToProto(candidate);
+    // The front has no number of its own that is in its order: its pages count.
+    std::vector<std::pair<uint64_t, const CandidateRow*>> rows;
+    for (uint64_t i = page->after; i < front->size(); ++i) rows.emplace_back(i + 1, &(*front)[i]);
+    FillPage(
+        *page, rows, /*more=*/false, *response->mutable_candidates(), *response->mutable_next_page_token(),
+        [](const auto& row) { return ToProto(*row.second); }, [](const auto& row) { return row.first; });
+    response->set_total(static_cast<int64_t>(front->size()));
     return grpc::Status::OK;
   }
 
@@ -122,24 +149,12 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
   }
 
  private:
-  /// A page of a collection of a search.
-  struct PageQuery {
-    uint64_t search = 0;
-    std::string name;  // what its tokens are bound to
-    uint64_t after = 0;
-    int size = 0;
-  };
-  template <typename Request>
-  static absl::StatusOr<PageQuery> PageOf(const Request& request, absl::string_view collection) {
-    const absl::StatusOr<uint64_t> id = IdFromName(request.parent(), "searches", "parent");
-    if (!id.ok()) return id.status();
-    const absl::StatusOr<int> size = rpc::PageSize(request.page_size());
-    if (!size.ok()) return size.status();
-    PageQuery query = {.search = *id, .name = absl::StrCat(request.parent(), "/", collection), .after = 0, .size = *size};
-    const absl::StatusOr<uint64_t> after = rpc::CursorOf(query.name, request.page_token());
-    if (!after.ok()) return after.status();
-    query.after = *after;
-    return query;
+  /// Of replies that no page bounds.
+  static absl::Status CheckFits(const google::protobuf::Message& reply) {
+    if (reply.ByteSizeLong() <= static_cast<size_t>(rpc::kMaxMessageBytes)) return absl::OkStatus();
+    return WithReason(absl::ResourceExhaustedError(
+                          absl::StrCat("expected an answer of at most ", rpc::kMaxMessageBytes, " bytes, found ", reply.ByteSizeLong())),
+                      kReplyTooLarge);
   }
 
   /// One application call on the search that the request names.

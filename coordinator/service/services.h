@@ -16,7 +16,7 @@ namespace hanas::coordinator {
 
 struct WatchOptions {
   absl::Duration progress_interval = absl::Seconds(1);  // between messages about what goes on, while nothing is recorded
-  absl::Duration max_stall = absl::Seconds(30);         // that one message may wait for the client to read
+  absl::Duration max_stall = absl::Seconds(20);         // that one message may wait for the client to read; less than the server's
 };
 
 struct UploadOptions {

@@ -8,9 +8,10 @@
 #include <grpcpp/alarm.h>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/service/paging.h"
 #include "coordinator/service/services.h"
 #include "coordinator/service/task_convert.h"
-#include "core/base/utf8.h"
+#include "core/base/text.h"
 #include "proto/hanas/v1/task.grpc.pb.h"
 #include "rpc/protocol.h"
 #include "rpc/request.h"
@@ -24,7 +25,7 @@ namespace hanas::coordinator {
 namespace {
 
 constexpr double kMaxWaitSeconds = 30;
-// What is kept of texts that people read.
+// What holders say of their tasks is stored and shown: more is shortened.
 constexpr size_t kMaxNoteBytes = 200;
 constexpr size_t kMaxCodeBytes = 64;
 constexpr size_t kMaxFailureBytes = 4096;
@@ -36,7 +37,16 @@ absl::Status CheckProtocol(const v1::Party& party) {
   return WithReason(absl::FailedPreconditionError(absl::StrCat("expected a party of protocol version ", rpc::kProtocolVersion, ", found ",
                                                                party.protocol_version(), " (", party.name(), ", build ", party.version(),
                                                                "; this coordinator is ", HANAS_VERSION, "): install the same release")),
-                    "PROTOCOL_VERSION");
+                    kProtocolVersion);
+}
+
+/// One that lists show with others.
+absl::Status CheckSize(const v1::Party& party) {
+  if (party.ByteSizeLong() <= kMaxPageBytes) return absl::OkStatus();
+  FieldViolations violations;
+  violations.Add("party", absl::StrCat("expected a description of at most ", kMaxPageBytes, " bytes, found ", party.ByteSizeLong(),
+                                       "; offer fewer data sets"));
+  return violations.ToStatus();
 }
 
 /// A lease request that may wait: it holds no thread, only this object. The application answers it once: with a task, when the wait ends,
@@ -80,6 +90,7 @@ class TaskServiceImpl final : public v1::TaskService::WithCallbackMethod_LeaseTa
   grpc::Status Register(grpc::ServerContext*, const v1::RegisterRequest* request, v1::RegisterResponse* response) override {
     if (absl::Status status = CheckProtocol(request->party()); !status.ok()) return rpc::ToGrpcStatus(status);
     if (absl::Status status = rpc::CheckKnownFields(*request); !status.ok()) return rpc::ToGrpcStatus(status);
+    if (absl::Status status = CheckSize(request->party()); !status.ok()) return rpc::ToGrpcStatus(status);
     absl::StatusOr<PartyRecord> party = PartyFromProto(request->party());
     if (!party.ok()) return rpc::ToGrpcStatus(party.status());
     const absl::StatusOr<PartyRecord> registered = app_->Register(*std::move(party));
@@ -105,7 +116,8 @@ class TaskServiceImpl final : public v1::TaskService::WithCallbackMethod_LeaseTa
   grpc::Status RenewLease(grpc::ServerContext*, const v1::RenewLeaseRequest* request, v1::RenewLeaseResponse* response) override {
     absl::StatusOr<Holder> holder = HolderOf(*request);
     if (!holder.ok()) return rpc::ToGrpcStatus(holder.status());
-    const Renewal renewal = {*std::move(holder), request->done(), request->total(), std::string(CutUtf8(request->note(), kMaxNoteBytes)), request->paused()};
+    const Renewal renewal = {*std::move(holder), request->done(), request->total(), Shorten(request->note(), kMaxNoteBytes),
+                             request->paused()};
     const absl::StatusOr<RenewalReply> reply = app_->Renew(renewal);
     if (!reply.ok()) return rpc::ToGrpcStatus(reply.status());
     response->set_ttl_seconds(absl::ToDoubleSeconds(reply->ttl));
@@ -124,8 +136,8 @@ class TaskServiceImpl final : public v1::TaskService::WithCallbackMethod_LeaseTa
   grpc::Status FailTask(grpc::ServerContext*, const v1::FailTaskRequest* request, v1::FailTaskResponse*) override {
     const absl::StatusOr<Holder> holder = HolderOf(*request);
     if (!holder.ok()) return rpc::ToGrpcStatus(holder.status());
-    return rpc::ToGrpcStatus(app_->Fail(*holder, std::string(CutUtf8(request->code(), kMaxCodeBytes)),
-                                         std::string(CutUtf8(request->message(), kMaxFailureBytes)), request->retryable()));
+    return rpc::ToGrpcStatus(
+        app_->Fail(*holder, Shorten(request->code(), kMaxCodeBytes), Shorten(request->message(), kMaxFailureBytes), request->retryable()));
   }
 
   grpc::Status RecordRound(grpc::ServerContext*, const v1::RecordRoundRequest* request, v1::RecordRoundResponse*) override {

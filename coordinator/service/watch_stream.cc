@@ -66,7 +66,7 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::SearchEvent>, publ
       return End(rpc::ToGrpcStatus(
           WithReason(absl::ResourceExhaustedError(absl::StrCat("the client read nothing for ", absl::FormatDuration(options_.max_stall),
                                                                "; read faster, and watch again from the last sequence that arrived")),
-                     "WATCH_STALLED")));
+                     kWatchStalled)));
     }
     Advance(/*tick=*/true);
     SetAlarm();
@@ -91,7 +91,8 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::SearchEvent>, publ
       events_.assign(std::make_move_iterator(read->events.begin()), std::make_move_iterator(read->events.end()));
       if (events_.empty() && IsTerminal(read->search.record.phase)) return End(grpc::Status::OK);
       if (events_.empty() && read->stopped) {
-        return End(rpc::ToGrpcStatus(absl::UnavailableError("the coordinator is shutting down; watch again from the last sequence")));
+        return End(rpc::ToGrpcStatus(
+            WithReason(absl::UnavailableError("the coordinator is shutting down; watch again from the last sequence"), kStopping)));
       }
       if (events_.empty() && !tick) return;
       if (events_.empty()) return Write(ProgressEvent(read->search));

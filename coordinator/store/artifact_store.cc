@@ -35,7 +35,7 @@ absl::Status CheckRef(const ArtifactRef& artifact) {
       absl::StrCat("expected an artifact size of 0 or more bytes, found ", artifact.size_bytes, " for ", artifact.sha256));
 }
 
-absl::Status OutOfRange(const std::string& message) { return WithReason(absl::OutOfRangeError(message), "UPLOAD_OUT_OF_RANGE"); }
+absl::Status OutOfRange(const std::string& message) { return WithReason(absl::OutOfRangeError(message), kUploadOutOfRange); }
 
 /// The digest that the name of a part begins with; empty when it is another file's.
 std::string DigestOfPart(const std::string& name) {
@@ -134,7 +134,8 @@ absl::StatusOr<std::unique_ptr<ArtifactUpload>> ArtifactStore::BeginUpload(const
   }
   const auto under_way = std::count_if(parts_.begin(), parts_.end(), [](const auto& part) { return part.second.writer != nullptr; });
   if (under_way >= options_.max_uploads)
-    return absl::UnavailableError(absl::StrCat("expected fewer than ", options_.max_uploads, " uploads at a time; try again"));
+    return WithReason(absl::UnavailableError(absl::StrCat("expected fewer than ", options_.max_uploads, " uploads at a time; try again")),
+                      kTooManyUploads);
   const absl::StatusOr<uint64_t> part = offset == 0 ? NewPart(artifact, upload.get()) : ContinuePart(artifact, offset, upload.get());
   if (!part.ok()) return part.status();
   upload->part_ = *part;
@@ -186,7 +187,7 @@ absl::StatusOr<ArtifactStore::Part*> ArtifactStore::Owned(uint64_t part, const A
   if (found != parts_.end() && found->second.writer == writer) return &found->second;
   return WithReason(
       absl::AbortedError("another stream continues this upload, which had stalled; ask how much there is and go on from there"),
-      "UPLOAD_CONTINUED");
+      kUploadContinued);
 }
 
 int64_t ArtifactStore::PartBytes() const {
@@ -200,8 +201,9 @@ absl::Status ArtifactStore::MakeRoom(int64_t bytes, FilesToDelete& dropped) {
     const size_t before = parts_.size();
     DropOldestRestingPart(dropped);
     if (parts_.size() != before) continue;
-    return absl::UnavailableError(
-        absl::StrCat("expected uploads under way to bring at most ", options_.max_part_bytes, " bytes together; try again"));
+    return WithReason(absl::UnavailableError(absl::StrCat("expected uploads under way to bring at most ", options_.max_part_bytes,
+                                                          " bytes together; try again")),
+                      kTooManyUploads);
   }
   return absl::OkStatus();
 }
@@ -407,13 +409,13 @@ absl::Status ArtifactUpload::Finish() {
     if (hashed_bytes_ < artifact_.size_bytes) {
       return WithReason(absl::FailedPreconditionError(absl::StrCat("expected ", artifact_.size_bytes, " bytes, received ", hashed_bytes_,
                                                                    "; continue the upload of ", artifact_.sha256, " from there")),
-                        "UPLOAD_INCOMPLETE");
+                        kUploadIncomplete);
     }
     if (const std::string digest = hasher_.FinishHex(); digest != artifact_.sha256) {
       store_->DropPart(std::exchange(part_, 0), dropped);
       return WithReason(absl::DataLossError(absl::StrCat("expected ", artifact_.size_bytes, " bytes with SHA-256 ", artifact_.sha256,
                                                          ", found ", digest, "; the upload was dropped, send it again")),
-                        "DIGEST_MISMATCH");
+                        kDigestMismatch);
     }
     (*part)->busy = true;
     path = (*part)->path;
@@ -471,7 +473,7 @@ absl::Status ArtifactReader::Damaged(const std::string& why) {
   store_->RemoveDamaged(sha256_, identity_);
   return WithReason(absl::DataLossError(absl::StrCat("the stored artifact ", sha256_, " does not match its name: ", why,
                                                      "; it was taken out of the store, upload it again")),
-                    "ARTIFACT_DAMAGED");
+                    kArtifactDamaged);
 }
 
 }  // namespace hanas::coordinator

@@ -20,7 +20,7 @@ absl::Status FromErrno(int error, absl::string_view doing, absl::string_view pat
   const std::string text = absl::StrCat(doing, " ", path, ": ", std::strerror(error));
   if (error == ENOSPC || error == EDQUOT)
     return WithReason(absl::ResourceExhaustedError(absl::StrCat(text, "; free space there, and uploads go on where they were")), kDiskFull);
-  if (error == ENOENT) return absl::NotFoundError(text);
+  if (error == ENOENT) return WithReason(absl::NotFoundError(text), kArtifactNotFound);
   if (error == EACCES || error == EPERM || error == EROFS) return absl::PermissionDeniedError(text);
   return absl::UnavailableError(text);
 }

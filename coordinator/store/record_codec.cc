@@ -180,7 +180,7 @@ void PutResults(const SearchRecord& in, pb::Search& out) {
 void Put(const SearchRecord& in, pb::Search& out) {
   out.set_id(in.id);
   out.set_request_id(in.request_id);
-  out.set_spec(in.spec);
+  out.set_spec(std::string(in.spec));
   out.set_job_digest(in.job_digest.ToHex());
   out.set_phase(static_cast<int>(in.phase));
   PutPhases(in, out);
@@ -232,7 +232,7 @@ absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
   const absl::StatusOr<Digest> digest = Digest::FromHex(in.job_digest());
   if (!digest.ok()) return absl::DataLossError(absl::StrCat("a stored search: ", digest.status().message()));
   if (!IsPhase(in.phase())) return OutOfEnum("phase", in.phase());
-  SearchRecord out = {.id = in.id(), .request_id = in.request_id(), .spec = in.spec(), .job_digest = *digest};
+  SearchRecord out = {.id = in.id(), .request_id = in.request_id(), .spec = absl::Cord(in.spec()), .job_digest = *digest};
   out.phase = static_cast<SearchPhase>(in.phase());
   for (const pb::PhaseEntry& phase : in.phases()) {
     if (!IsPhase(phase.phase())) return OutOfEnum("phase", phase.phase());

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/cord.h"
 #include "coordinator/store/artifact_store.h"
 #include "core/base/digest.h"
 #include "core/latency/latency_model.h"
@@ -348,7 +349,7 @@ struct ForecastRecord {
 struct SearchRecord {
   uint64_t id = 0;
   std::string request_id;
-  std::string spec;  // the submitted bytes
+  absl::Cord spec;  // the wire's bytes of the job; copies share them
   Digest job_digest;
   SearchPhase phase = SearchPhase::kPending;
   std::vector<PhaseRecord> phases;

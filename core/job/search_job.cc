@@ -34,10 +34,10 @@ class Checker {
   template <typename T>
   void Range(absl::string_view path, T value, T low, T high) {
     if (!(value >= low && value <= high)) {
-      violations_.Add(std::string(path), absl::StrCat("expected a number from ", low, " to ", high, ", found ", value));
+      violations_.Add(path, absl::StrCat("expected a number from ", low, " to ", high, ", found ", value));
     }
   }
-  void Fail(absl::string_view path, absl::string_view message) { violations_.Add(std::string(path), std::string(message)); }
+  void Fail(absl::string_view path, absl::string_view message) { violations_.Add(path, message); }
 
   /// Letters, digits, '-', '_' and '.': the name becomes part of resource names and files.
   void Identifier(absl::string_view path, absl::string_view text) {

@@ -28,7 +28,7 @@ class Checker {
   Checker Field(absl::string_view name) const { return Checker(absl::StrCat(path_, ".", name), violations_); }
   Checker Item(absl::string_view name, size_t index) const { return Checker(absl::StrCat(path_, ".", name, "[", index, "]"), violations_); }
 
-  void Fail(absl::string_view message) const { violations_.Add(path_, std::string(message)); }
+  void Fail(absl::string_view message) const { violations_.Add(path_, message); }
 
   void Range(int value, int low, int high) const {
     if (value < low || value > high) Fail(absl::StrCat("expected a whole number from ", low, " to ", high, ", found ", value));

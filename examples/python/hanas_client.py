@@ -57,7 +57,7 @@ class HanasClient:
         return self._searches.GetSearch(search_pb2.GetSearchRequest(name=name), timeout=self._timeout)
 
     def list_searches(self, page_size: int = 100) -> Iterator[search_pb2.Search]:
-        """All searches, page by page, oldest first."""
+        """All searches, page by page, oldest first; of their specifications only what a list needs (get_search has all)."""
         request = search_pb2.ListSearchesRequest(page_size=page_size)
         while True:
             page = self._searches.ListSearches(request, timeout=self._timeout)
@@ -68,6 +68,12 @@ class HanasClient:
 
     def cancel(self, name: str) -> search_pb2.Search:
         return self._searches.CancelSearch(search_pb2.CancelSearchRequest(name=name), timeout=self._timeout)
+
+    def delete(self, name: str, cancel: bool = False) -> None:
+        """For good. One that goes on is refused with FAILED_PRECONDITION (reason SEARCH_NOT_OVER) unless it is to be cancelled first."""
+        if cancel and self.get_search(name).phase not in (search_pb2.SUCCEEDED, search_pb2.FAILED, search_pb2.CANCELLED):
+            self.cancel(name)
+        self._searches.DeleteSearch(search_pb2.DeleteSearchRequest(name=name), timeout=self._timeout)
 
     def watch(
         self, name: str, after_sequence: int = 0, patience: float = 300.0, sleep: Callable[[float], None] = time.sleep
@@ -140,5 +146,5 @@ def describe_error(error: grpc.RpcError) -> str:
             if detail.Unpack(reason):
                 lines.append(f"  reason: {reason.reason}")
             elif detail.Unpack(request):
-                lines += [f"  {violation.field}: {violation.description}" for violation in request.field_violations]
+                lines += [f"  {v.field}: {v.description}" if v.field else f"  {v.description}" for v in request.field_violations]
     return "\n".join(lines)

@@ -272,7 +272,7 @@ v1::SearchSpec ToProto(const SearchJob& job) {
   return proto;
 }
 
-absl::StatusOr<SearchJob> SearchJobFromProto(const v1::SearchSpec& proto) {
+SearchJob SearchJobFromStoredProto(const v1::SearchSpec& proto, absl::Status& refused) {
   ConversionViolations violations;
   SearchJob job;
   job.name = proto.name();
@@ -284,7 +284,14 @@ absl::StatusOr<SearchJob> SearchJobFromProto(const v1::SearchSpec& proto) {
   job.target = ReadTarget(proto.target(), violations);
   job.references = proto.references();
   ValidateSearchJob(job, violations.validated());
-  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
+  refused = violations.ToStatus();
+  return job;
+}
+
+absl::StatusOr<SearchJob> SearchJobFromProto(const v1::SearchSpec& proto) {
+  absl::Status refused;
+  SearchJob job = SearchJobFromStoredProto(proto, refused);
+  if (!refused.ok()) return refused;
   return job;
 }
 

@@ -16,6 +16,10 @@ v1::SearchSpec ToProto(const SearchJob& job);
 /// Converted and validated (ValidateSearchJob).
 absl::StatusOr<SearchJob> SearchJobFromProto(const v1::SearchSpec& proto);
 
+/// The same of a job that was accepted once: `refused` receives what SearchJobFromProto returns, and the job is as it was, as far as this
+/// version knows its values.
+SearchJob SearchJobFromStoredProto(const v1::SearchSpec& proto, absl::Status& refused);
+
 v1::DatasetSpec ToProto(const DatasetSpec& dataset);
 /// Validated; paths begin with "dataset.".
 absl::StatusOr<DatasetSpec> DatasetSpecFromProto(const v1::DatasetSpec& proto);

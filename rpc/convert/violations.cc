@@ -30,6 +30,7 @@ absl::Status ConversionViolations::ToStatus() const {
   for (const FieldViolation& violation : validated_.items()) {
     if (!seen.contains(violation.path)) all.Add(violation.path, violation.message);
   }
+  all.LeaveOut(converting_.left_out() + validated_.left_out());
   return all.ToStatus();
 }
 

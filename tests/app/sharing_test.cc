@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "coordinator/app/scheduler.h"
 #include "coordinator/store/record_codec.h"
+#include "core/base/error_reason.h"
 #include "tests/app/app_fixture.h"
 
 namespace hanas::coordinator {
@@ -57,6 +58,13 @@ class SharingTest : public testing::Test {
     app_ = App::Create(store_.get(), artifacts_.get(), &clock_, [this](absl::string_view spec) {
              return jobs_.at(std::string(spec));
            }).value();
+  }
+  /// What the store holds. The application is opened anew.
+  State Stored() {
+    app_.reset();
+    State state = LoadState(store_->Load().value(), [this](absl::string_view spec) { return jobs_.at(std::string(spec)); }).value();
+    Reopen();
+    return state;
   }
   uint64_t AddParty(const std::string& name, bool agent, const std::string& cpu) {
     PartyRecord party = {.agent = agent, .name = name, .instance = "1", .host = "host-" + name, .datasets = {"fake"}};
@@ -282,6 +290,113 @@ TEST_F(SharingTest, RestartsKeepWhatIsShared) {
   EXPECT_EQ(RecordOf(first).phase, SearchPhase::kSucceeded) << RecordOf(first).error;
   EXPECT_EQ(RecordOf(second).phase, SearchPhase::kSucceeded) << RecordOf(second).error;
   EXPECT_EQ(Leased("train/").size(), 20);
+}
+
+// ---- deleting ----
+
+TEST_F(SharingTest, OnlyWhatIsOverIsDeleted) {
+  const uint64_t search = Submit("first", JobOn("local"));
+  EXPECT_TRUE(HasReason(app_->DeleteSearch(search), kSearchNotOver));
+  EXPECT_EQ(ResourceOf(app_->DeleteSearch(search)), absl::StrCat("searches/", search));
+  ASSERT_THAT(app_->PauseSearch(search), IsOk());
+  EXPECT_TRUE(HasReason(app_->DeleteSearch(search), kSearchNotOver));
+  ASSERT_THAT(app_->CancelSearch(search), IsOk());
+  EXPECT_THAT(app_->DeleteSearch(search), IsOk());
+  EXPECT_TRUE(HasReason(app_->GetSearch(search).status(), kSearchNotFound));
+  EXPECT_TRUE(HasReason(app_->DeleteSearch(search), kSearchNotFound));
+  EXPECT_TRUE(HasReason(app_->CancelSearch(search).status(), kSearchNotFound));
+  EXPECT_THAT(app_->ListSearches().value(), IsEmpty());
+}
+
+TEST_F(SharingTest, DeletingTheLastOneLeavesPartiesAndTablesOnly) {
+  const uint64_t search = Submit("first", JobOn("local"));
+  WorkToTheEnd();
+  ASSERT_EQ(RecordOf(search).phase, SearchPhase::kSucceeded) << RecordOf(search).error;
+  ASSERT_THAT(artifacts_->List().value(), Not(IsEmpty()));
+  const int64_t writes = disk_->num_writes();
+  ASSERT_THAT(app_->DeleteSearch(search), IsOk());
+  EXPECT_EQ(disk_->num_writes(), writes + 1) << "one batch";
+  const State stored = Stored();
+  EXPECT_THAT(stored.searches, IsEmpty());
+  EXPECT_THAT(stored.tasks, IsEmpty());
+  EXPECT_THAT(stored.shared, IsEmpty());
+  EXPECT_EQ(stored.parties.size(), 4U);
+  EXPECT_EQ(stored.tables.size(), 1U);
+  ASSERT_THAT(app_->RunOnce(), IsOk());
+  clock_.Advance(absl::Hours(2));
+  ASSERT_THAT(app_->RunOnce(), IsOk());
+  EXPECT_THAT(artifacts_->List().value(), IsEmpty());
+}
+
+TEST_F(SharingTest, ADeletedSearchLeavesOthersWhatTheyShare) {
+  const uint64_t first = Submit("first", JobOn("local"));
+  WorkToTheEnd();
+  const uint64_t second = Submit("second", JobOn("other"));
+  Work([&] { return RecordOf(second).phase == SearchPhase::kSearching; });
+  ASSERT_THAT(app_->DeleteSearch(first), IsOk());
+  for (const bool reopened : {false, true}) {
+    if (reopened) Reopen();
+    const TaskPage tasks = app_->ListTasks(second, 0, 1000).value();
+    for (const TaskSnapshot& task : tasks.tasks) EXPECT_EQ(task.task.search, second) << task.task.key;
+  }
+  clock_.Advance(absl::Hours(48));
+  WorkToTheEnd();
+  EXPECT_EQ(RecordOf(second).phase, SearchPhase::kSucceeded) << RecordOf(second).error;
+  EXPECT_EQ(Leased("train/").size(), 20U) << "nothing was trained twice";
+  // And the third finds it there.
+  const uint64_t third = Submit("third", JobOn("local"));
+  WorkToTheEnd();
+  EXPECT_EQ(RecordOf(third).phase, SearchPhase::kSucceeded) << RecordOf(third).error;
+  EXPECT_EQ(Leased("train/").size(), 20U);
+}
+
+TEST_F(SharingTest, AHolderGoesOnWhenTheSearchThatMadeItsTaskIsDeleted) {
+  const uint64_t first = Submit("first", JobOn("local"));
+  const uint64_t second = Submit("second", JobOn("other"));
+  Work([&] { return RecordOf(first).phase >= SearchPhase::kTraining && RecordOf(second).phase >= SearchPhase::kTraining; });
+  const GrantedTask training = *app_->LeaseTask(workers_[0], "1", absl::ZeroDuration()).value();
+  ASSERT_TRUE(absl::StartsWith(training.task.key, "train/"));
+  ASSERT_EQ(training.task.search, first);
+  ASSERT_THAT(app_->CancelSearch(first), IsOk());
+  ASSERT_THAT(app_->DeleteSearch(first), IsOk());
+  EXPECT_EQ(app_->Renew({AppHarness::HolderOf(training), 1, 2, "", false})->instruction, LeaseInstruction::kContinue);
+  EXPECT_THAT(app_->Complete(AppHarness::HolderOf(training), evaluator_->Answer(training)), IsOk());
+  WorkToTheEnd();
+  EXPECT_EQ(RecordOf(second).phase, SearchPhase::kSucceeded) << RecordOf(second).error;
+}
+
+TEST_F(SharingTest, AHolderOfADeletedTaskIsToldThatItIsGone) {
+  const uint64_t search = Submit("first", JobOn("local"));
+  Work([&] { return RecordOf(search).phase >= SearchPhase::kTraining; });
+  const GrantedTask training = *app_->LeaseTask(workers_[0], "1", absl::ZeroDuration()).value();
+  ASSERT_THAT(app_->CancelSearch(search), IsOk());
+  ASSERT_THAT(app_->DeleteSearch(search), IsOk());
+  EXPECT_TRUE(HasReason(app_->Renew({AppHarness::HolderOf(training), 1, 2, "", false}).status(), kTaskNotFound));
+  EXPECT_TRUE(HasReason(app_->Complete(AppHarness::HolderOf(training), evaluator_->Answer(training)), kTaskNotFound));
+}
+
+TEST_F(SharingTest, TheRequestIdOfADeletedSearchIsFreeAndItsNumberIsNot) {
+  const uint64_t first = Submit("again", JobOn("local"));
+  ASSERT_THAT(app_->CancelSearch(first), IsOk());
+  ASSERT_THAT(app_->DeleteSearch(first), IsOk());
+  SearchJob other = JobOn("local");
+  other.seed = 99;
+  const uint64_t second = Submit("again", other);
+  EXPECT_GT(second, first);
+  ASSERT_THAT(app_->CancelSearch(second), IsOk());
+  ASSERT_THAT(app_->DeleteSearch(second), IsOk());
+  Reopen();
+  EXPECT_GT(Submit("again", JobOn("local")), second);
+}
+
+TEST_F(SharingTest, AWriteThatFailsDeletesNothing) {
+  const uint64_t search = Submit("first", JobOn("local"));
+  WorkToTheEnd();
+  disk_->FailNextWrite(absl::UnavailableError("the disk is gone"));
+  EXPECT_FALSE(app_->DeleteSearch(search).ok());
+  EXPECT_EQ(RecordOf(search).phase, SearchPhase::kSucceeded);
+  EXPECT_THAT(app_->GetReport(search), IsOk());
+  EXPECT_THAT(app_->DeleteSearch(search), IsOk());
 }
 
 }  // namespace

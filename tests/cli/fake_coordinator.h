@@ -77,6 +77,16 @@ class FakeSearches : public v1::SearchService::Service {
   grpc::Status FinishSearch(grpc::ServerContext*, const v1::FinishSearchRequest* request, v1::Search* response) override {
     return Move("FinishSearch", request->name(), v1::VERIFYING, response);
   }
+  grpc::Status DeleteSearch(grpc::ServerContext*, const v1::DeleteSearchRequest* request, v1::DeleteSearchResponse*) override {
+    const absl::MutexLock lock(mutex_);
+    const auto found = state_->searches.find(request->name());
+    if (found == state_->searches.end())
+      return rpc::ToGrpcStatus(WithReason(absl::NotFoundError(absl::StrCat("no search ", request->name())), kSearchNotFound));
+    if (found->second.phase() != v1::SUCCEEDED && found->second.phase() != v1::CANCELLED)
+      return rpc::ToGrpcStatus(WithReason(absl::FailedPreconditionError(absl::StrCat(request->name(), " goes on")), kSearchNotOver));
+    state_->searches.erase(found);
+    return grpc::Status::OK;
+  }
   grpc::Status ListSearches(grpc::ServerContext*, const v1::ListSearchesRequest* request, v1::ListSearchesResponse* response) override {
     const absl::MutexLock lock(mutex_);
     std::vector<v1::Search> all;
@@ -127,6 +137,7 @@ class FakeSearches : public v1::SearchService::Service {
   grpc::Status GetFront(grpc::ServerContext*, const v1::GetFrontRequest*, v1::GetFrontResponse* response) override {
     const absl::MutexLock lock(mutex_);
     if (!state_->candidates.empty()) *response->add_candidates() = state_->candidates.back();
+    response->set_total(response->candidates_size());
     return grpc::Status::OK;
   }
   grpc::Status ReplaySearch(grpc::ServerContext*, const v1::ReplaySearchRequest*, v1::ReplaySearchResponse* response) override {
@@ -158,7 +169,8 @@ class FakeSearches : public v1::SearchService::Service {
       const absl::MutexLock lock(mutex_);
       const auto found = state_->searches.find(name);
       if (found != state_->searches.end() && found->second.phase() == v1::SUCCEEDED)
-        return rpc::ToGrpcStatus(absl::FailedPreconditionError(absl::StrCat("expected a search that goes on, found ", name, " SUCCEEDED")));
+        return rpc::ToGrpcStatus(WithReason(
+            absl::FailedPreconditionError(absl::StrCat("expected a search that goes on, found ", name, " SUCCEEDED")), kSearchOver));
       if (found != state_->searches.end()) found->second.set_phase(phase);
     }
     return Reply(call, name, response);

@@ -182,6 +182,33 @@ TEST_F(VerbsTest, TransitionsAreSentAndRefusalsHaveACodeOfTheirOwn) {
   EXPECT_EQ(refused.err, "hanas: expected a search that goes on, found searches/1 SUCCEEDED\n");
 }
 
+TEST_F(VerbsTest, DeletesWhatItCanAndSaysWhatItCannot) {
+  AddSearch("searches/1", v1::SUCCEEDED);
+  AddSearch("searches/2", v1::TRAINING);
+  AddSearch("searches/3", v1::CANCELLED);
+  const Ended some = Run({"delete", "1", "searches/2", "searches/7", "searches/3"});
+  EXPECT_EQ(some.code, static_cast<int>(ExitCode::kRefused)) << "that of the first failure";
+  EXPECT_EQ(some.out, "searches/1 is deleted\nsearches/3 is deleted\n");
+  EXPECT_THAT(some.err, HasSubstr("searches/2 goes on; --cancel does both"));
+  EXPECT_THAT(some.err, HasSubstr("no search searches/7"));
+  EXPECT_EQ(Run({"delete", "searches/1"}).code, static_cast<int>(ExitCode::kNotFound));
+  EXPECT_EQ(Run({"delete", "nonsense", "searches/2"}).code, static_cast<int>(ExitCode::kUsage)) << "before anything is deleted";
+  const Ended forced = Run({"delete", "--cancel", "searches/2"});
+  EXPECT_EQ(forced.code, 0) << forced.err;
+  coordinator_.With([](FakeState& state) { EXPECT_THAT(state.searches, IsEmpty()); });
+  AddSearch("searches/4", v1::SUCCEEDED);
+  EXPECT_EQ(Run({"delete", "--cancel", "searches/4"}).code, 0) << "what is over needs no cancelling";
+}
+
+TEST_F(VerbsTest, OnlyAFullDiskIsAFullDisk) {
+  const auto submit = [&](const absl::Status& status) {
+    coordinator_.With([&](FakeState& state) { state.create_status = status; });
+    return Run({"submit", Example("tiny.yaml")}).code;
+  };
+  EXPECT_EQ(submit(WithReason(absl::ResourceExhaustedError("no room"), kDiskFull)), static_cast<int>(ExitCode::kDiskFull));
+  EXPECT_EQ(submit(absl::ResourceExhaustedError("Received message larger than max")), static_cast<int>(ExitCode::kFailed));
+}
+
 TEST_F(VerbsTest, BadNamesAreRefusedHereUnknownOnesThere) {
   for (const char* name : {"searches/", "searches/x", "tasks/1", "0", "-1", "1/../2", "", "99999999999999999999"}) {
     const Ended ended = Run({"show", "--", name});

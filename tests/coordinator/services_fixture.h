@@ -16,6 +16,7 @@
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/services.h"
 #include "coordinator/store/memory_store.h"
+#include "proto/hanas/v1/farm.grpc.pb.h"
 #include "proto/hanas/v1/search.grpc.pb.h"
 #include "proto/hanas/v1/task.grpc.pb.h"
 #include "rpc/convert/job.h"
@@ -52,10 +53,14 @@ class ServicesTest : public testing::Test {
     services_.push_back(CreateSearchService(app_.get(), watch_options_));
     services_.push_back(CreateTaskService(app_.get()));
     services_.push_back(CreateArtifactService(app_.get(), upload_options_));
-    server_ = rpc::Server::Start({}, {services_[0].get(), services_[1].get(), services_[2].get()}).value();
+    services_.push_back(CreateFarmService(app_.get()));
+    std::vector<grpc::Service*> services;
+    for (const std::unique_ptr<grpc::Service>& service : services_) services.push_back(service.get());
+    server_ = rpc::Server::Start(server_options_, services).value();
     Connect({});
   }
   void Stop() {
+    if (app_ == nullptr) return;
     app_->Stop();
     server_->Shutdown();
     server_.reset();
@@ -69,6 +74,7 @@ class ServicesTest : public testing::Test {
     searches_ = v1::SearchService::NewStub(channel);
     tasks_ = v1::TaskService::NewStub(channel);
     files_ = v1::ArtifactService::NewStub(channel);
+    farm_ = v1::FarmService::NewStub(channel);
   }
 
   grpc::Status Create(const SearchJob& job, const std::string& request_id, v1::Search* search) {
@@ -99,6 +105,7 @@ class ServicesTest : public testing::Test {
   FakeClock clock_;
   WatchOptions watch_options_;
   UploadOptions upload_options_;
+  rpc::ServerOptions server_options_;
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
   std::unique_ptr<Store> store_;
   std::unique_ptr<ArtifactStore> artifacts_;
@@ -108,6 +115,7 @@ class ServicesTest : public testing::Test {
   std::unique_ptr<v1::SearchService::Stub> searches_;
   std::unique_ptr<v1::TaskService::Stub> tasks_;
   std::unique_ptr<v1::ArtifactService::Stub> files_;
+  std::unique_ptr<v1::FarmService::Stub> farm_;
 };
 
 }  // namespace hanas::coordinator

@@ -22,7 +22,8 @@ class WatchTest : public ServicesTest {
     std::vector<StoreChange> batch;
     const auto put = [&](const RecordKey& key, const AnyRecord& record) { batch.push_back({EncodeKey(key), SerialiseRecord(record)}); };
     put({RecordKind::kCounter}, CounterRecord{1});
-    put({RecordKind::kSearch, 0, 1}, SearchRecord{.id = 1, .spec = rpc::ToProto(SmallJob()).SerializeAsString(), .num_events = count});
+    put({RecordKind::kSearch, 0, 1},
+        SearchRecord{.id = 1, .spec = absl::Cord(rpc::ToProto(SmallJob()).SerializeAsString()), .num_events = count});
     for (int i = 1; i <= count; ++i) {
       put({RecordKind::kEvent, 1, static_cast<uint64_t>(i)},
           EventRecord{1, i, SearchPhase::kPending, "warning", absl::StrCat(i, " ", std::string(1000, 'x'))});

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/counter_random.h"
 #include "core/base/digest.h"
+#include "core/base/error_reason.h"
 #include "core/base/field_violation.h"
 #include "core/base/utf8.h"
+#include "core/base/text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/generated_section.h"
 
 namespace hanas {
 namespace {
@@ -56,6 +63,74 @@ TEST(DigestTest, HexRoundTripsAndFieldsAreDelimited) {
   EXPECT_FALSE(Digest::FromHex("xyz").ok());
   // FNV-1a of no bytes is its offset basis: the digest is stable across builds.
   EXPECT_EQ(DigestBuilder().Build().ToHex(), "6c62272e07bb014262b821756295c58d");
+}
+
+TEST(TextTest, PrintableIsUtf8ThatNoTerminalObeys) {
+  EXPECT_EQ(Printable("größer als 1 µs, 100 %"), "größer als 1 µs, 100 %");
+  EXPECT_EQ(Printable("two\nlines"), "two\nlines");
+  EXPECT_EQ(Printable("\x1b[2J\r\t\x7f"), "\\x1b[2J\\x0d\\x09\\x7f");
+  EXPECT_EQ(Printable("\u0085\u202Eevil\u2066"), "\\x85\\u202eevil\\u2066");
+  EXPECT_EQ(Printable(absl::string_view("a\0b", 3)), "a\\x00b");
+  // Not UTF-8: a lone continuation, a cut sequence, an overlong slash, a surrogate, beyond the last code point.
+  for (const absl::string_view wrong : {"\x80", "\xe2\x82", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
+    EXPECT_THAT(Printable(wrong), ::testing::StartsWith("\uFFFD")) << absl::CHexEscape(wrong);
+  }
+}
+
+TEST(TextTest, ShortenedTextKeepsBothEndsAndWholeCharacters) {
+  EXPECT_EQ(Shorten("short enough", 16), "short enough");
+  const std::string message = absl::StrCat("expected a name, found \"", std::string(1 << 20, 'x'), "\"; use a shorter one");
+  const std::string shortened = Shorten(message, 100);
+  EXPECT_LE(shortened.size(), 100U);
+  EXPECT_THAT(shortened, ::testing::StartsWith("expected a name, found \"xxx"));
+  EXPECT_THAT(shortened, ::testing::EndsWith("xxx\"; use a shorter one"));
+  std::string wide;
+  for (int i = 0; i < 100; ++i) absl::StrAppend(&wide, "€");
+  for (size_t size = 16; size < wide.size(); ++size) {
+    EXPECT_LE(Shorten(wide, size).size(), size);
+    EXPECT_EQ(Printable(Shorten(wide, size)), Shorten(wide, size)) << size;
+  }
+}
+
+TEST(ErrorReasonTest, TheTableIsInOrderAndThePageIsThatOfTheTable) {
+  absl::string_view before;
+  for (const ErrorReason& row : ErrorReasons()) {
+    EXPECT_LT(before, row.name);
+    EXPECT_THAT(std::string(row.name), ::testing::MatchesRegex("[A-Z][A-Z_]*[A-Z]"));
+    before = row.name;
+  }
+  ExpectGeneratedSection("docs/errors.md", "error reasons", ErrorReasonReference());
+}
+
+TEST(ErrorReasonTest, OnlyAFullDiskIsAFullDisk) {
+  EXPECT_TRUE(HasReason(ErrnoStatus(ENOSPC, "cannot write x"), kDiskFull));
+  EXPECT_TRUE(HasReason(ErrnoStatus(EDQUOT, "cannot write x"), kDiskFull));
+  EXPECT_EQ(ReasonOf(ErrnoStatus(EMFILE, "cannot open x")), "");
+  EXPECT_EQ(ErrnoStatus(EMFILE, "cannot open x").code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(FieldViolationsTest, WhatTheyQuoteCanNeitherBreakThemNorFloodAnybody) {
+  FieldViolations violations;
+  violations.Add("name\x1f\x1e", absl::StrCat("expected a name, found \"", std::string(1 << 20, '\x1e'), "\n\"; choose another"));
+  const FieldViolation& kept = violations.items().front();
+  EXPECT_EQ(kept.path, "name\\x1f\\x1e");
+  EXPECT_LE(kept.message.size(), FieldViolations::kMaxMessageBytes);
+  EXPECT_THAT(kept.message, ::testing::StartsWith("expected a name, found"));
+  EXPECT_THAT(kept.message, ::testing::EndsWith("\\n\"; choose another"));
+  EXPECT_EQ(ViolationsOf(violations.ToStatus()), violations.items());
+}
+
+TEST(FieldViolationsTest, ManyAreTwentyAndTheNumberOfTheOthers) {
+  FieldViolations violations;
+  for (int i = 0; i < 5000; ++i) violations.Add(absl::StrCat("a[", i, "]"), "expected 1, found 2");
+  EXPECT_EQ(violations.items().size(), FieldViolations::kMaxKept);
+  const std::vector<FieldViolation> shown = ViolationsOf(violations.ToStatus());
+  ASSERT_EQ(shown.size(), 21U);
+  EXPECT_EQ(shown[19].path, "a[19]");
+  EXPECT_EQ(shown[20], MoreViolations(4980));
+  EXPECT_EQ(CountOf(shown[20]), 4980);
+  EXPECT_EQ(CountOf(shown[19]), 1);
+  EXPECT_THAT(std::string(violations.ToStatus().message()), ::testing::EndsWith("a[19]: expected 1, found 2\nand 4980 more"));
 }
 
 TEST(FieldViolationsTest, SurviveTheStatus) {

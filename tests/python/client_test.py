@@ -136,6 +136,24 @@ class ClientTest(unittest.TestCase):
         self.assertIn("kernels", text)
         self.assertEqual(list(self.client.list_searches()), [])
 
+    def test_hundreds_of_mistakes_are_twenty_and_a_number(self):
+        spec = tiny_job()
+        spec.space.resolutions.extend(-n for n in range(1, 61))
+        spec.space.stages[0].widths.extend([0] * 60)
+        text = describe_error(self.assertRefused(grpc.StatusCode.INVALID_ARGUMENT, self.client.create_search, spec, "very-bad"))
+        self.assertIn("space.resolutions[", text)
+        self.assertRegex(text, r"\n  and \d+ more")
+
+    def test_deletes_what_is_over_or_is_told_to_cancel(self):
+        first, second = (self.client.create_search(tiny_job(), f"request-{i}").name for i in range(2))
+        refusal = describe_error(self.assertRefused(grpc.StatusCode.FAILED_PRECONDITION, self.client.delete, first))
+        self.assertIn("SEARCH_NOT_OVER", refusal)
+        self.client.delete(first, cancel=True)
+        self.client.cancel(second)
+        self.client.delete(second)
+        self.assertEqual(list(self.client.list_searches()), [])
+        self.assertIn("SEARCH_NOT_FOUND", describe_error(self.assertRefused(grpc.StatusCode.NOT_FOUND, self.client.get_search, first)))
+
     def test_unknown_and_unfinished_searches_are_refused(self):
         self.assertRefused(grpc.StatusCode.NOT_FOUND, self.client.get_search, "searches/4711")
         name = self.client.create_search(tiny_job(), "unfinished").name

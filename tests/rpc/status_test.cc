@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/status.h"
 
+#include <cstring>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/counter_random.h"
+#include "core/base/text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -65,15 +70,85 @@ TEST(Status, OkHasNoReason) {
   EXPECT_THAT(ReasonOf(ok), IsEmpty());
 }
 
-TEST(Status, WhatTrailersCannotHoldIsCutAndSaid) {
+TEST(Status, ResourceSurvives) {
+  const absl::Status back = OverTheWire(WithReason(absl::NotFoundError("no search searches/7"), kSearchNotFound, "searches/7"));
+  EXPECT_EQ(ReasonOf(back), kSearchNotFound);
+  EXPECT_EQ(ResourceOf(back), "searches/7");
+}
+
+/// What the status takes of a client's bound for headers: percent-encoded, base64, names, and what HTTP/2 counts besides.
+size_t BytesOnTheWire(const grpc::Status& status) {
+  std::string encoded;
+  for (const char c : status.error_message()) c >= ' ' && c <= '~' && c != '%' ? encoded.append(1, c) : encoded.append("%00");
+  return 2 * 32 + strlen("grpc-message") + encoded.size() + strlen("grpc-status-details-bin") +
+         absl::Base64Escape(status.error_details()).size();
+}
+
+TEST(Status, TwentyOrdinaryViolationsAllArrive) {
   FieldViolations violations;
-  for (int i = 0; i < 5000; ++i) violations.Add(absl::StrCat("space.stages[", i, "].widths"), "expected something else");
+  for (int i = 0; i < 300; ++i)
+    violations.Add(absl::StrCat("space.stages[", i, "].blocks[0].kernels[1]"), "expected an odd kernel size from 1 to 7, found 4");
   const grpc::Status wire = ToGrpcStatus(violations.ToStatus());
-  EXPECT_THAT(wire.error_message().size() + wire.error_details().size(), Le(size_t{60000}));
+  EXPECT_THAT(BytesOnTheWire(wire), Le(size_t{6144}));
   const absl::Status back = FromGrpcStatus(wire);
-  EXPECT_GT(ViolationsOf(back).size(), 100U);
-  EXPECT_LT(ViolationsOf(back).size(), 5000U);
-  EXPECT_THAT(std::string(back.message()), HasSubstr(" more)"));
+  ASSERT_EQ(ViolationsOf(back).size(), 21U);
+  EXPECT_EQ(ViolationsOf(back), ViolationsOf(violations.ToStatus()));
+  EXPECT_EQ(ViolationsOf(back).back(), MoreViolations(280));
+  EXPECT_THAT(std::string(back.message()), HasSubstr("space.stages[0].blocks[0].kernels[1]: expected an odd kernel size"));
+  EXPECT_THAT(std::string(back.message()), HasSubstr(" more"));
+}
+
+TEST(Status, ViolationsWithoutRoomAreCounted) {
+  FieldViolations violations;
+  for (int i = 0; i < 40; ++i) violations.Add(absl::StrCat("a[", i, "]"), std::string(400, 'x'));
+  const grpc::Status wire = ToGrpcStatus(violations.ToStatus());
+  EXPECT_THAT(BytesOnTheWire(wire), Le(size_t{6144}));
+  const std::vector<FieldViolation> back = ViolationsOf(FromGrpcStatus(wire));
+  ASSERT_GT(back.size(), 5U);
+  EXPECT_EQ(back.back(), MoreViolations(40 - static_cast<int64_t>(back.size() - 1)));
+}
+
+// Text of any bytes: printable, of several bytes each, percent signs, control characters, none of UTF-8.
+std::string AnyText(CounterRandom& random, uint64_t max_bytes) {
+  static constexpr absl::string_view kPieces[] = {"a",    "name ", "%",    "é",    "€",        "😀",    "\n",
+                                                  "\x1b", "\x1e",  "\x1f", "\xff", "\xe2\x82", "\u202e"};
+  const uint64_t bytes = random.UniformInt(max_bytes + 1);
+  const bool one_kind = random.UniformInt(2) == 0;
+  const uint64_t kind = random.UniformInt(std::size(kPieces));
+  std::string text;
+  while (text.size() < bytes) absl::StrAppend(&text, kPieces[one_kind ? kind : random.UniformInt(std::size(kPieces))]);
+  return text;
+}
+
+TEST(Status, WhateverItSaysItIsPrintableBoundedAndKeepsItsMeaning) {
+  for (uint64_t i = 0; i < 400; ++i) {
+    SCOPED_TRACE(i);
+    CounterRandom random(8, "status", i);
+    const uint64_t sizes[] = {0, 10, 200, 3000, 100'000};
+    const auto any_size = [&] { return sizes[random.UniformInt(std::size(sizes))]; };
+    const auto code = static_cast<absl::StatusCode>(1 + random.UniformInt(16));
+    absl::Status status(code, AnyText(random, any_size()));
+    FieldViolations violations;
+    for (uint64_t count = random.UniformInt(3) == 0 ? random.UniformInt(60) : 0; count > 0; --count)
+      violations.Add(AnyText(random, any_size() / 10), AnyText(random, any_size()));
+    if (!violations.empty()) status = violations.ToStatus();
+    if (random.UniformInt(2) == 0) SetReason(status, AnyText(random, any_size()), AnyText(random, any_size()));
+
+    const grpc::Status wire = ToGrpcStatus(status);
+    EXPECT_THAT(BytesOnTheWire(wire), Le(size_t{6144}));
+    EXPECT_EQ(Printable(wire.error_message()), wire.error_message());
+    const absl::Status back = FromGrpcStatus(wire);
+    EXPECT_EQ(back.code(), status.code());
+    EXPECT_EQ(ReasonOf(back).empty(), ReasonOf(status).empty());
+    const auto count = [](const absl::Status& of) {
+      int64_t sum = 0;
+      for (const FieldViolation& violation : ViolationsOf(of)) sum += CountOf(violation);
+      return sum;
+    };
+    EXPECT_EQ(count(back), count(status)) << "each is there or counted";
+    // The law: what is within the bound comes back as it was.
+    EXPECT_EQ(OverTheWire(back), back);
+  }
 }
 
 TEST(Status, GarbageInDetailsIsIgnored) {

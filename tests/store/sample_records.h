@@ -55,7 +55,7 @@ inline std::vector<TaskRecord> SampleTasks() {
 
 /// With every part that a search can have.
 inline SearchRecord SampleSearch() {
-  SearchRecord search = {.id = 1, .request_id = "r", .spec = "s", .job_digest = {1, 2}, .phase = SearchPhase::kSearching};
+  SearchRecord search = {.id = 1, .request_id = "r", .spec = absl::Cord("s"), .job_digest = {1, 2}, .phase = SearchPhase::kSearching};
   search.phases = {{SearchPhase::kProfiling, 1.5, 2, 3, "operators"}};
   search.caps = {.name = "x", .native_float16 = true};
   search.profile = ProfileRecord{5, 0.01, {{"macs", 1, 2}}, 0.5, 100};

@@ -50,6 +50,12 @@ class LoopbackConnection {
     for (ssize_t n = 0; (n = recv(descriptor_, buffer, sizeof(buffer), 0)) > 0;) bytes.append(buffer, static_cast<size_t>(n));
     return bytes;
   }
+  /// What has arrived, waiting for it; empty when the other side has closed.
+  std::string Read() {
+    char buffer[4096];
+    const ssize_t count = recv(descriptor_, buffer, sizeof(buffer), 0);
+    return count <= 0 ? std::string() : std::string(buffer, static_cast<size_t>(count));
+  }
   /// Waits until there is something to read, the end included; false when there is nothing for `milliseconds`.
   bool AwaitReadable(int milliseconds) {
     pollfd awaited = {descriptor_, POLLIN, 0};

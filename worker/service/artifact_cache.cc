@@ -9,6 +9,7 @@
 
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/error_reason.h"
 #include "rpc/server.h"
 #include "rpc/sha256.h"
 
@@ -32,7 +33,7 @@ absl::StatusOr<std::string> ReadFile(const fs::path& path, int64_t size) {
 absl::StatusOr<ArtifactCache> ArtifactCache::Create(rpc::Artifacts* artifacts, std::string directory, int64_t max_bytes) {
   std::error_code error;
   fs::create_directories(directory, error);
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot create the cache directory ", directory));
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot create the cache directory ", directory));
   return ArtifactCache(artifacts, std::move(directory), max_bytes);
 }
 
