@@ -250,6 +250,14 @@ INSTANTIATE_TEST_SUITE_P(
                     for (int axis = 0; axis < 4; ++axis) h.mutable_graph()->mutable_values(1)->set_shape(axis, 1 << 24);
                   },
                   "expected number of elements in [1, 268435456]"},
+        Rejection{"HugeValuesTogether",
+                  [](Header& h) {
+                    for (const int value : {1, 2}) {
+                      h.mutable_graph()->mutable_values(value)->clear_shape();
+                      for (const int extent : {1, 1 << 14, 1 << 14, 1}) h.mutable_graph()->mutable_values(value)->add_shape(extent);
+                    }
+                  },
+                  "expected number of elements of all values in [1, 268435456]"},
         Rejection{"Rank", [](Header& h) { h.mutable_graph()->mutable_values(1)->add_shape(1); }, "expected 2 or 4 extents, found 5"},
         Rejection{"InputOutOfRange", [](Header& h) { h.mutable_graph()->mutable_operators(1)->set_inputs(0, 4000); },
                   "operators[1]: expected input in"},
