@@ -151,11 +151,12 @@ TEST(OnnxWriterTest, RefusesWhatItCannotWrite) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected values with names of their own, found two at stem")));
 
   // One entry that is no text makes readers refuse the file.
-  for (const auto& [change, said] : std::vector<std::pair<std::function<void(BoundModel&)>, std::string>>{
-           {[](BoundModel& model) { model.labels[3] = "caf\xe9"; }, "expected labels in UTF-8"},
-           {[](BoundModel& model) { model.space_name = "\xff"; }, "expected names and digests in UTF-8"},
-           {[](BoundModel& model) { model.architecture_json = "{\"space\": "; }, "expected an architecture in JSON"},
-           {[](BoundModel& model) { model.preprocessing.mean[0] = std::nanf(""); }, "finite means"}}) {
+  const std::vector<std::pair<std::function<void(BoundModel&)>, std::string>> changes = {
+      {[](BoundModel& model) { model.labels[3] = "caf\xe9"; }, "expected labels in UTF-8"},
+      {[](BoundModel& model) { model.space_name = "\xff"; }, "expected names and digests in UTF-8"},
+      {[](BoundModel& model) { model.architecture_json = "{\"space\": "; }, "expected an architecture in JSON"},
+      {[](BoundModel& model) { model.preprocessing.mean[0] = std::nanf(""); }, "finite means"}};
+  for (const auto& [change, said] : changes) {
     BoundModel model = ModelOf({8, 8});
     change(model);
     EXPECT_THAT(WriteOnnx(model), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(said)));
