@@ -138,7 +138,7 @@ v1::Search ToProto(const SearchSnapshot& snapshot) {
   if (snapshot.record.spec.size() > kMaxSpecBytes) {
     Abridge(*snapshot.job, proto);
   } else {
-    proto.mutable_spec()->ParseFromCord(snapshot.record.spec);
+    proto.mutable_spec()->ParseFromString(std::string(snapshot.record.spec));
   }
   return proto;
 }

@@ -103,7 +103,8 @@ void GenericClientsTest::ExpectEveryServiceDescribed() {
   list.set_list_services("");
   std::vector<typename Api::Request> questions;
   std::vector<std::string> names;
-  for (const auto& service : Ask<Api>({list})[0].list_services_response().service()) {
+  const typename Api::Response listed = Ask<Api>({list})[0];
+  for (const auto& service : listed.list_services_response().service()) {
     names.push_back(service.name());
     questions.emplace_back().set_file_containing_symbol(service.name());
   }

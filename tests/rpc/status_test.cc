@@ -121,10 +121,10 @@ std::string AnyText(CounterRandom& random, uint64_t max_bytes) {
 }
 
 TEST(Status, WhateverItSaysItIsPrintableBoundedAndKeepsItsMeaning) {
-  for (uint64_t i = 0; i < 400; ++i) {
+  for (uint64_t i = 0; i < 100; ++i) {
     SCOPED_TRACE(i);
     CounterRandom random(8, "status", i);
-    const uint64_t sizes[] = {0, 10, 200, 3000, 100'000};
+    const uint64_t sizes[] = {0, 10, 200, 3000, 20'000};
     const auto any_size = [&] { return sizes[random.UniformInt(std::size(sizes))]; };
     const auto code = static_cast<absl::StatusCode>(1 + random.UniformInt(16));
     absl::Status status(code, AnyText(random, any_size()));
