@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <filesystem>
 #include <fstream>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -12,12 +14,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "config/space_reader.h"
+#include "config/yaml_outline.h"
 #include "config/yaml_reader.h"
+#include "core/base/bounds.h"
+#include "core/base/utf8.h"
 
 namespace hanas::config {
 namespace {
 
-constexpr size_t kMaxFileBytes = 1 << 20;
+constexpr size_t kMostLines = 50;  // of mistakes, which a reader mends in turn
 
 DatasetSpec ReadDataset(const YAML::Node& node, SourceMap& source) {
   MapReader reader(node, "dataset", source);
@@ -166,6 +171,34 @@ SearchJob ReadJob(const YAML::Node& root, SourceMap& source) {
   return job;
 }
 
+absl::Status TooLarge(absl::string_view file_name, uint64_t bytes) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(file_name, ": expected a job of at most ", bounds::kJobFileBytes, " bytes, found ", bytes));
+}
+
+/// That the bytes are text at all; what YAML makes of it is another matter.
+absl::Status CheckText(absl::string_view text, absl::string_view file_name) {
+  if (absl::StartsWith(text, "\xff\xfe") || absl::StartsWith(text, "\xfe\xff")) {
+    return absl::InvalidArgumentError(absl::StrCat(file_name, ":1:1: expected UTF-8, found UTF-16; save the file as UTF-8"));
+  }
+  size_t wrong = text.find('\0');
+  absl::string_view found = "a byte 0";
+  if (wrong == absl::string_view::npos) {
+    found = "bytes that are not UTF-8";
+    for (wrong = 0; wrong < text.size();) {
+      const size_t length = Utf8SequenceLength(text.substr(wrong));
+      if (length == 0) break;
+      wrong += length;
+    }
+    if (wrong == text.size()) return absl::OkStatus();
+  }
+  const absl::string_view before = text.substr(0, wrong);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const size_t line_begin = before.rfind('\n') + 1;  // 0 in the first line
+  return absl::InvalidArgumentError(
+      absl::StrCat(file_name, ":", line, ":", wrong - line_begin + 1, ": expected text in UTF-8, found ", found));
+}
+
 /// Whether one of the paths is the other or an ancestor of it.
 bool AreRelated(absl::string_view a, absl::string_view b) {
   if (a.size() > b.size()) std::swap(a, b);
@@ -196,9 +229,11 @@ std::string Line(absl::string_view file, const Location& location, absl::string_
 
 absl::StatusOr<YAML::Node> LoadYaml(absl::string_view text, absl::string_view file_name) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() == 1) return documents[0];
-    return absl::InvalidArgumentError(absl::StrCat(file_name, ":1:1: expected one YAML document, found ", documents.size()));
+    const std::string copy(text);
+    if (const std::optional<Problem> excess = FindExcess(copy)) {
+      return absl::InvalidArgumentError(Line(file_name, excess->location, excess->path, excess->message));
+    }
+    return YAML::Load(copy);
   } catch (const YAML::Exception& error) {
     const Location location = error.mark.is_null() ? Location{} : Location{error.mark.line + 1, error.mark.column + 1};
     return absl::InvalidArgumentError(Line(file_name, location, "", absl::StrCat("expected YAML, found a mistake: ", error.msg)));
@@ -208,18 +243,22 @@ absl::StatusOr<YAML::Node> LoadYaml(absl::string_view text, absl::string_view fi
 }  // namespace
 
 absl::StatusOr<JobFile> JobFile::Parse(absl::string_view text, absl::string_view file_name) {
-  if (text.size() > kMaxFileBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file_name, ": expected a job of at most ", kMaxFileBytes, " bytes, found ", text.size()));
-  }
+  if (text.size() > bounds::kJobFileBytes) return TooLarge(file_name, text.size());
+  if (absl::Status status = CheckText(text, file_name); !status.ok()) return status;
   try {
     absl::StatusOr<YAML::Node> root = LoadYaml(text, file_name);
     if (!root.ok()) return root.status();
     auto source = std::make_shared<SourceMap>();
     SearchJob job = ReadJob(*root, *source);
     std::vector<std::string> lines;
-    for (const Problem& problem : AllProblems(job, *source))
+    const std::vector<Problem> problems = AllProblems(job, *source);
+    for (const Problem& problem : problems) {
+      if (lines.size() == kMostLines) {
+        lines.push_back(absl::StrCat(file_name, ": and ", problems.size() - kMostLines, " more mistakes"));
+        break;
+      }
       lines.push_back(Line(file_name, problem.location, problem.path, problem.message));
+    }
     if (!lines.empty()) return absl::InvalidArgumentError(absl::StrJoin(lines, "\n"));
     return JobFile(std::string(file_name), std::move(job), std::move(source));
   } catch (const std::exception& error) {
@@ -230,7 +269,10 @@ absl::StatusOr<JobFile> JobFile::Parse(absl::string_view text, absl::string_view
 absl::StatusOr<JobFile> JobFile::Load(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::NotFoundError(absl::StrCat("expected a job file that can be read, found none at ", path));
-  std::string text(kMaxFileBytes + 1, '\0');
+  std::error_code error;
+  const uint64_t size = std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
+  if (!error && size > bounds::kJobFileBytes) return TooLarge(path, size);
+  std::string text(bounds::kJobFileBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad() || file.gcount() < 0) return absl::DataLossError(absl::StrCat("reading the job file failed: ", path));
   text.resize(static_cast<size_t>(file.gcount()));

@@ -18,7 +18,8 @@ class SourceMap;
 /// A search job as a YAML file; docs/job-file.md describes the keys. Reading is strict: an unknown, repeated or missing key, a value of
 /// another type, an empty choice and a combination that core refuses are all reported, all at once, one line each:
 ///   job.yaml:12:14: space.stages[0].kernels[1]: expected an odd kernel size, found 4
-/// The lines are ordered by place; a mistake that follows from another one at the same field is left out.
+/// The lines are ordered by place, 50 at most; a mistake that follows from another one at the same field is left out. What is not a text of
+/// one YAML document within core/base/bounds.h is refused before it is built: no text takes long or much memory to refuse.
 ///
 /// Immutable, hence thread-safe. Copyable.
 class JobFile {

@@ -3,11 +3,10 @@
 
 #include <algorithm>
 
+#include "core/base/bounds.h"
+
 namespace hanas::config {
 namespace {
-
-// More than core accepts, so that core's own message is what the user reads.
-constexpr int kMaxExpandedDepth = 1024;
 
 /// Choices and the path in the file that they were written at; empty when they are a default.
 template <typename T>
@@ -86,12 +85,12 @@ StageSpec ReadStage(const YAML::Node& node, const std::string& path, const Preci
   const auto overrides = reader.ReadMaps("blocks");
   reader.Finish();
 
-  const int deepest = stage.depths.empty() ? 0 : std::clamp(stage.depths.back(), 0, kMaxExpandedDepth);
-  if (overrides.size() > static_cast<size_t>(deepest) && !stage.depths.empty()) {
+  const int deepest = stage.depths.empty() ? 0 : std::clamp(stage.depths.back(), 0, bounds::kMaxDepth);
+  if (overrides.size() > static_cast<size_t>(deepest) && !stage.depths.empty() && stage.depths.back() <= bounds::kMaxDepth) {
     source.Fail(path + ".blocks",
                 absl::StrCat("expected at most ", deepest, " entries, one for each block of the deepest choice, found ", overrides.size()));
   }
-  for (size_t i = 0; i < std::max(overrides.size(), static_cast<size_t>(deepest)); ++i) {
+  for (size_t i = 0; i < static_cast<size_t>(deepest); ++i) {
     BlockChoices block = common;
     const std::string block_path = absl::StrCat(path, ".blocks[", i, "]");
     if (i < overrides.size() && !overrides[i].second.IsNull()) {
@@ -99,7 +98,7 @@ StageSpec ReadStage(const YAML::Node& node, const std::string& path, const Preci
       ReadBlock(block_reader, block);
       block_reader.Finish();
     }
-    if (i < static_cast<size_t>(deepest)) stage.blocks.push_back(ToSpec(block, block_path, source));
+    stage.blocks.push_back(ToSpec(block, block_path, source));
   }
   return stage;
 }
@@ -164,7 +163,12 @@ SpaceSpec ReadSpace(const YAML::Node& node, const std::string& path, const std::
   } else if (!edge.origin.empty()) {
     space.stem.precisions = edge.values;
   }
-  for (const auto& [stage_path, stage] : reader.ReadMaps("stages", Need::kRequired)) {
+  const auto stages = reader.ReadMaps("stages", Need::kRequired);
+  if (stages.size() > bounds::kMaxStages) {
+    source.Fail(reader.PathOf("stages"), absl::StrCat("expected at most ", bounds::kMaxStages, " stages, found ", stages.size()));
+  }
+  for (const auto& [stage_path, stage] : stages) {
+    if (stages.size() > bounds::kMaxStages) break;
     space.stages.push_back(ReadStage(stage, stage_path, common, source));
   }
   if (const auto head = reader.Take("head", Need::kRequired)) space.head = ReadHead(*head, reader.PathOf("head"), common, edge, source);

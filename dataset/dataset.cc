@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "core/base/bounds.h"
 #include "core/base/counter_random.h"
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
@@ -19,8 +20,6 @@ namespace hanas {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr size_t kMaxClasses = 256;
 
 std::vector<std::string> IdxClassNames(absl::string_view name, int32_t largest_label) {
   if (absl::StrReplaceAll(name, {{"_", "-"}}) == "fashion-mnist" && largest_label < 10) {
@@ -145,9 +144,9 @@ absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_
 }
 
 absl::Status Dataset::Check() const {
-  if (class_names_.size() < 2 || class_names_.size() > kMaxClasses) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data: expected 2 to ", kMaxClasses, " classes, found ", class_names_.size(), ": ", name_));
+  if (num_classes() < bounds::kMinClasses || num_classes() > bounds::kMaxClasses) {
+    return absl::InvalidArgumentError(absl::StrCat("data: expected ", bounds::kMinClasses, " to ", bounds::kMaxClasses, " classes, found ",
+                                                   class_names_.size(), ": ", name_));
   }
   const int64_t image_bytes = dimensions_.height * dimensions_.width * dimensions_.channels;
   for (const Images* part : {&train_, &test_}) {

@@ -102,7 +102,10 @@ struct WorkWriter {
     bind.set_graph_digest(work.graph_digest);
     bind.set_calibration_images(job().sampling.calibration_images);
   }
-  void operator()(const PackWork&) const { *out.mutable_pack_images()->mutable_dataset() = rpc::ToProto(job().dataset); }
+  void operator()(const PackWork&) const {
+    *out.mutable_pack_images()->mutable_dataset() = rpc::ToProto(job().dataset);
+    out.mutable_pack_images()->set_channels(job().space.input_channels);
+  }
   void operator()(const MeasureOperatorsWork& work) const {
     v1::MeasureOperatorsTask& measure = *out.mutable_measure_operators();
     for (const std::string& key : work.keys) measure.add_keys(key);
@@ -209,7 +212,8 @@ absl::Status CheckText(absl::string_view field, absl::string_view text, bool req
 template <typename Texts>
 absl::Status CheckList(absl::string_view field, const Texts& texts, bool required) {
   if (texts.size() > rpc::kMaxDatasetsOfWorker)
-    return absl::InvalidArgumentError(absl::StrCat(field, ": expected at most ", rpc::kMaxDatasetsOfWorker, " names, found ", texts.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, ": expected at most ", rpc::kMaxDatasetsOfWorker, " names, found ", texts.size()));
   for (int i = 0; i < texts.size(); ++i) {
     if (absl::Status status = CheckText(absl::StrCat(field, "[", i, "]"), texts[i], required); !status.ok()) return status;
   }

@@ -24,14 +24,15 @@ constexpr int32_t kStartContext = 0;
 /// Walks the reachable contexts unit by unit, as key enumeration does, and remembers what each choice gives.
 class CandidateScorer::Compiler {
  public:
-  Compiler(const Lowering& lowering, const BackendCaps& caps, const LatencyTable* table, int64_t max_entries)
-      : lowering_(lowering), space_(lowering.space()), caps_(caps), table_(table), max_entries_(max_entries), contexts_(1) {}
+  Compiler(const Lowering& lowering, const BackendCaps& caps, const LatencyTable* table, int64_t max_entries, StopCheck stop)
+      : lowering_(lowering), space_(lowering.space()), caps_(caps), table_(table), max_entries_(max_entries), stop_(stop), contexts_(1) {}
 
   absl::StatusOr<CandidateScorer> Run() && {
     CandidateScorer scorer;
     std::set<int32_t> contexts = CompileStem(scorer);
     for (int stage = 0; stage < space_.num_stages() && !contexts.empty(); ++stage) contexts = CompileStage(stage, contexts, scorer);
     if (!contexts.empty()) CompileHead(contexts, scorer);
+    if (stopped_) return absl::CancelledError("compiling the cost tables of the space was cancelled");
     if (num_entries_ > max_entries_) {
       return absl::ResourceExhaustedError(absl::StrCat("cost tables: expected at most ", max_entries_,
                                                        " (unit, context, choice) entries, found at least ", num_entries_, " in space \"",
@@ -60,15 +61,15 @@ class CandidateScorer::Compiler {
     unit.local_context.assign(contexts_.size(), -1);
     int32_t local = 0;
     for (const int32_t context : contexts) unit.local_context[static_cast<size_t>(context)] = local++;
-    unit.entries.resize(static_cast<size_t>(unit.num_choices) * contexts.size());
+    unit.entries = std::make_shared<std::vector<Entry>>(static_cast<size_t>(unit.num_choices) * contexts.size());
     return true;
   }
 
-  /// Calls visit(choices of the unit's genes, index) for each combination.
+  /// Calls visit(choices of the unit's genes, index) for each combination, until it is time to stop.
   template <typename Visit>
   void ForEachChoice(const UnitTable& unit, Visit visit) const {
     std::vector<uint8_t> genes(static_cast<size_t>(unit.num_genes));
-    for (int64_t index = 0; index < unit.num_choices; ++index) {
+    for (int64_t index = 0; index < unit.num_choices && !stopped_; ++index) {
       for (int i = 0; i < unit.num_genes; ++i) {
         const int num_choices = space_.genes()[static_cast<size_t>(unit.genes[i])].num_choices;
         genes[static_cast<size_t>(i)] = static_cast<uint8_t>(index / unit.radix[i] % num_choices);
@@ -78,7 +79,7 @@ class CandidateScorer::Compiler {
   }
 
   Entry& EntryAt(UnitTable& unit, int32_t context, int64_t index) {
-    return unit.entries[static_cast<size_t>(unit.local_context[static_cast<size_t>(context)] * unit.num_choices + index)];
+    return (*unit.entries)[static_cast<size_t>(unit.local_context[static_cast<size_t>(context)] * unit.num_choices + index)];
   }
 
   std::set<int32_t> CompileStem(CandidateScorer& scorer) {
@@ -102,24 +103,42 @@ class CandidateScorer::Compiler {
     scorer.depth_.push_back(spec.depths);
     std::vector<std::set<int32_t>> entering(spec.widths.size(), contexts);
     std::set<int32_t> leaving;
+    std::vector<std::set<int32_t>> entered_before;
     for (int block = 0; block < space_.max_depth(stage); ++block) {
-      std::vector<std::set<int32_t>> next(spec.widths.size());
-      if (!CompileBlock({UnitKind::kBlock, stage, block}, entering, next, scorer)) return {};
-      entering = std::move(next);
+      const auto at = static_cast<size_t>(block);
+      if (block > 1 && spec.blocks[at] == spec.blocks[at - 1] && entering == entered_before) {
+        ShareTable({UnitKind::kBlock, stage, block}, scorer);  // and what follows is what followed the block before
+      } else {
+        std::vector<std::set<int32_t>> next(spec.widths.size());
+        if (!CompileBlock({UnitKind::kBlock, stage, block}, entering, next, scorer)) return {};
+        entered_before = std::exchange(entering, std::move(next));
+      }
       if (std::find(spec.depths.begin(), spec.depths.end(), block + 1) == spec.depths.end()) continue;
       for (const std::set<int32_t>& of_width : entering) leaving.insert(of_width.begin(), of_width.end());
     }
     return leaving;
   }
 
-  bool CompileBlock(const UnitId& id, const std::vector<std::set<int32_t>>& entering, std::vector<std::set<int32_t>>& next,
-                    CandidateScorer& scorer) {
+  std::vector<int> BlockGenes(const UnitId& id) const {
     std::vector<int> genes = {space_.stage_width_gene(id.stage)};
     for (int i = 0; i < 7; ++i) genes.push_back(space_.block_gene(id.stage, id.block) + i);
+    return genes;
+  }
+
+  /// The unit costs what the one before it costs, for its own genes.
+  void ShareTable(const UnitId& id, CandidateScorer& scorer) {
+    UnitTable unit = scorer.units_.back();
+    const std::vector<int> genes = BlockGenes(id);
+    std::copy(genes.begin(), genes.end(), unit.genes);
+    scorer.units_.push_back(std::move(unit));
+  }
+
+  bool CompileBlock(const UnitId& id, const std::vector<std::set<int32_t>>& entering, std::vector<std::set<int32_t>>& next,
+                    CandidateScorer& scorer) {
     std::set<int32_t> contexts;
     for (const std::set<int32_t>& of_width : entering) contexts.insert(of_width.begin(), of_width.end());
     UnitTable& unit = scorer.units_.emplace_back();
-    if (!Start(contexts, genes, unit)) return false;
+    if (!Start(contexts, BlockGenes(id), unit)) return false;
     const BlockSpec& spec = space_.spec().stages[static_cast<size_t>(id.stage)].blocks[static_cast<size_t>(id.block)];
     ForEachChoice(unit, [&](absl::Span<const uint8_t> choices, int64_t index) {
       if (spec.expansions[choices[2]] == 1.0 && choices[5] != 0) return;  // an inactive gene that is not 0: not canonical
@@ -149,6 +168,8 @@ class CandidateScorer::Compiler {
 
   /// Fills `entry` and returns the context that follows.
   int32_t Compile(const UnitId& id, const LoweringContext& context, const UnitChoice& choice, Entry& entry) {
+    constexpr int kLookEvery = 256;  // entries: about a millisecond
+    if (++compiled_ % kLookEvery == 0) stopped_ = stopped_ || stop_();
     const Fragment fragment = lowering_.LowerUnit(id, context, choice);
     const ExecPlan plan = MakePlan(fragment.graph, caps_);
     const Cost cost = GraphCost(fragment.graph);
@@ -181,15 +202,18 @@ class CandidateScorer::Compiler {
   const BackendCaps& caps_;
   const LatencyTable* table_;
   int64_t max_entries_;
+  StopCheck stop_;
   int64_t num_entries_ = 0;
+  int64_t compiled_ = 0;
+  bool stopped_ = false;
   std::vector<LoweringContext> contexts_;  // by id; the first is kStartContext
   absl::flat_hash_map<LoweringContext, int32_t> ids_;
   std::set<std::string> missing_;
 };
 
 absl::StatusOr<CandidateScorer> CandidateScorer::Create(const Lowering& lowering, const BackendCaps& caps, const LatencyTable* table,
-                                                        const LatencyCalibration& calibration, int64_t max_entries) {
-  absl::StatusOr<CandidateScorer> scorer = Compiler(lowering, caps, table, max_entries).Run();
+                                                        const LatencyCalibration& calibration, int64_t max_entries, StopCheck stop) {
+  absl::StatusOr<CandidateScorer> scorer = Compiler(lowering, caps, table, max_entries, stop).Run();
   if (scorer.ok()) scorer->calibration_ = calibration;
   return scorer;
 }
@@ -198,7 +222,7 @@ const CandidateScorer::Entry& CandidateScorer::Find(const UnitTable& unit, int32
   int64_t index = unit.local_context[static_cast<size_t>(context)] * unit.num_choices;
   for (int i = 0; i < unit.num_genes; ++i)
     index += static_cast<int64_t>(unit.radix[i]) * architecture.genes[static_cast<size_t>(unit.genes[i])];
-  const Entry& entry = unit.entries[static_cast<size_t>(index)];
+  const Entry& entry = (*unit.entries)[static_cast<size_t>(index)];
   CHECK_GE(entry.next_context, 0) << "the architecture is not canonical";
   return entry;
 }
@@ -234,8 +258,10 @@ void CandidateScorer::Score(absl::Span<const Architecture> architectures, absl::
 }
 
 int64_t CandidateScorer::num_entries() const {
+  std::set<const std::vector<Entry>*> tables;
+  for (const UnitTable& unit : units_) tables.insert(unit.entries.get());
   int64_t count = 0;
-  for (const UnitTable& unit : units_) count += static_cast<int64_t>(unit.entries.size());
+  for (const std::vector<Entry>* table : tables) count += static_cast<int64_t>(table->size());
   return count;
 }
 

@@ -3,10 +3,13 @@
 #define HANAS_COORDINATOR_SURROGATE_CANDIDATE_SCORER_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/base/bounds.h"
+#include "core/base/stop.h"
 #include "core/latency/latency_model.h"
 #include "core/lowering/lowering.h"
 #include "core/plan/exec_plan.h"
@@ -30,10 +33,11 @@ struct CandidateCost {
 class CandidateScorer {
  public:
   /// Compiles every reachable (unit, context, choice). `table` may be null: then times are NaN and nothing can be missing.
-  /// Returns NOT_FOUND naming the first operator key without a row and how many are missing, and RESOURCE_EXHAUSTED when the space has more
-  /// than max_entries of them.
+  /// Units that lower alike share one table. Returns NOT_FOUND naming the first operator key without a row and how many are missing,
+  /// RESOURCE_EXHAUSTED when the space has more than max_entries, and CANCELLED when `stop` says so.
   static absl::StatusOr<CandidateScorer> Create(const Lowering& lowering, const BackendCaps& caps, const LatencyTable* table,
-                                                const LatencyCalibration& calibration, int64_t max_entries = 8'000'000);
+                                                const LatencyCalibration& calibration, int64_t max_entries = bounds::kMaxTableEntries,
+                                                StopCheck stop = NeverStop);
 
   /// Requires canonical architectures of the space, and spans of equal length.
   void Score(absl::Span<const Architecture> architectures, absl::Span<CandidateCost> costs) const;
@@ -42,6 +46,7 @@ class CandidateScorer {
   /// The tables stay: only the map from sum to latency changes.
   void SetCalibration(const LatencyCalibration& calibration) { calibration_ = calibration; }
   const LatencyCalibration& calibration() const { return calibration_; }
+  /// Of all tables, shared ones counted once.
   int64_t num_entries() const;
 
  private:
@@ -59,8 +64,8 @@ class CandidateScorer {
   };
   /// Entries of one unit: [local context][choice], the choice being the mixed-radix number of its genes.
   struct UnitTable {
-    std::vector<int32_t> local_context;  // by global context; -1: does not enter this unit
-    std::vector<Entry> entries;
+    std::vector<int32_t> local_context;           // by global context; -1: does not enter this unit
+    std::shared_ptr<std::vector<Entry>> entries;  // the same one for units that lower alike
     int64_t num_choices = 0;
     int num_genes = 0;
     int genes[8] = {};      // indices into Architecture::genes

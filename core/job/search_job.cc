@@ -10,6 +10,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "core/base/bounds.h"
+#include "core/job/job_cost.h"
 #include "core/space/search_space.h"
 
 namespace hanas {
@@ -41,9 +43,9 @@ class Checker {
 
   /// Letters, digits, '-', '_' and '.': the name becomes part of resource names and files.
   void Identifier(absl::string_view path, absl::string_view text) {
-    bool good = !text.empty() && text.size() <= 63;
+    bool good = !text.empty() && text.size() <= bounds::kNameBytes;
     for (const char c : text) good = good && (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.');
-    if (!good) Fail(path, absl::StrCat("expected 1 to 63 letters, digits, '-', '_' or '.', found \"", text, "\""));
+    if (!good) Fail(path, absl::StrCat("expected 1 to ", bounds::kNameBytes, " letters, digits, '-', '_' or '.', found \"", text, "\""));
   }
 
  private:
@@ -52,23 +54,26 @@ class Checker {
 
 void CheckDataset(const DatasetSpec& dataset, Checker& check) {
   check.Identifier("dataset.name", dataset.name);
-  bool inside = !dataset.directory.empty() && dataset.directory[0] != '/';
+  bool inside = !dataset.directory.empty() && dataset.directory[0] != '/' && dataset.directory.size() <= bounds::kDirectoryBytes;
   for (const absl::string_view part : absl::StrSplit(dataset.directory, '/')) inside = inside && part != "..";
   if (!inside) {
     check.Fail("dataset.directory",
                absl::StrCat("expected a path below the data directory, without \"..\", found \"", dataset.directory, "\""));
   }
-  check.Range("dataset.validation_images", dataset.validation_images, 100, 1000000);
+  check.Range("dataset.validation_images", dataset.validation_images, bounds::kMinValidationImages, bounds::kMaxValidationImages);
 }
 
 void CheckTraining(const TrainingSpec& training, Checker& check) {
-  check.Range<int64_t>("training.steps", training.steps, 1, 100000000);
-  check.Range("training.batch_size", training.batch_size, 2, 65536);
-  check.Range("training.learning_rate", training.learning_rate, 1e-6, 10.0);
-  check.Range("training.weight_decay", training.weight_decay, 0.0, 1.0);
-  check.Range("training.label_smoothing", training.label_smoothing, 0.0, 0.9);
-  check.Range("training.warmup", training.warmup, 0.0, 0.9);
-  check.Range("training.clip_norm", training.clip_norm, 0.0, 1e6);
+  check.Range<int64_t>("training.steps", training.steps, 1, bounds::kMaxSteps);
+  check.Range("training.batch_size", training.batch_size, bounds::kMinBatch, bounds::kMaxBatch);
+  check.Range("training.learning_rate", training.learning_rate, bounds::kMinLearningRate, bounds::kMaxLearningRate);
+  check.Range("training.weight_decay", training.weight_decay, 0.0, bounds::kMaxWeightDecay);
+  check.Range("training.label_smoothing", training.label_smoothing, 0.0, bounds::kMaxLabelSmoothing);
+  check.Range("training.warmup", training.warmup, 0.0, bounds::kMaxWarmup);
+  check.Range("training.clip_norm", training.clip_norm, 0.0, bounds::kMaxClipNorm);
+  if (training.phases.size() > bounds::kTrainingPhases) {
+    return check.Fail("training.phases", absl::StrCat("expected at most ", bounds::kTrainingPhases, ", found ", training.phases.size()));
+  }
   if (training.phases.empty()) check.Fail("training.phases", "expected at least one phase, found none");
   double previous = 0;
   for (size_t i = 0; i < training.phases.size(); ++i) {
@@ -86,41 +91,58 @@ void CheckTraining(const TrainingSpec& training, Checker& check) {
 }
 
 void CheckSearch(const SearchJob& job, Checker& check) {
-  check.Range("sampling.networks", job.sampling.networks, 8, 100000);
-  check.Range("sampling.validation_images", job.sampling.validation_images, 100, job.dataset.validation_images);
-  check.Range("sampling.calibration_images", job.sampling.calibration_images, 32, 100000);
-  check.Range("evolution.rounds", job.evolution.rounds, 0, 10000);
-  check.Range("evolution.evaluations_per_round", job.evolution.evaluations_per_round, 1, 10000);
-  check.Range("evolution.population", job.evolution.population, 4, 10000);
-  check.Range("evolution.surrogate_evaluations", job.evolution.surrogate_evaluations, 10, 100000000);
-  check.Range("evolution.window", job.evolution.window, 1, 10000);
-  check.Range("fine_tune.members", job.fine_tune.members, 1, 100);
-  check.Range<int64_t>("fine_tune.steps", job.fine_tune.steps, 1, 100000000);
-  check.Range("fine_tune.learning_rate", job.fine_tune.learning_rate, 1e-6, 10.0);
-  check.Range("measure.rounds", job.measure.rounds, 5, 100);
-  check.Range("measure.max_rounds", job.measure.max_rounds, job.measure.rounds, 1000);
-  check.Range("measure.calibration_networks", job.measure.calibration_networks, 5, 1000);
-  check.Range("measure.held_out_networks", job.measure.held_out_networks, 2, 1000);
+  check.Range("sampling.networks", job.sampling.networks, bounds::kMinSampledNetworks, bounds::kMaxSampledNetworks);
+  check.Range("sampling.validation_images", job.sampling.validation_images, bounds::kMinValidationImages, job.dataset.validation_images);
+  check.Range("sampling.calibration_images", job.sampling.calibration_images, bounds::kMinCalibrationImages, bounds::kMaxCalibrationImages);
+  check.Range("evolution.rounds", job.evolution.rounds, 0, bounds::kMaxRounds);
+  check.Range("evolution.evaluations_per_round", job.evolution.evaluations_per_round, 1, bounds::kMaxEvaluationsPerRound);
+  check.Range("evolution.population", job.evolution.population, bounds::kMinPopulation, bounds::kMaxPopulation);
+  check.Range("evolution.surrogate_evaluations", job.evolution.surrogate_evaluations, bounds::kMinSurrogateEvaluations,
+              bounds::kMaxSurrogateEvaluations);
+  check.Range("evolution.window", job.evolution.window, 1, bounds::kMaxWindow);
+  check.Range("fine_tune.members", job.fine_tune.members, 1, bounds::kMaxMembers);
+  check.Range<int64_t>("fine_tune.steps", job.fine_tune.steps, 1, bounds::kMaxSteps);
+  check.Range("fine_tune.learning_rate", job.fine_tune.learning_rate, bounds::kMinLearningRate, bounds::kMaxLearningRate);
+  check.Range("measure.rounds", job.measure.rounds, bounds::kMinMeasureRounds, bounds::kMaxMeasureRounds);
+  check.Range("measure.max_rounds", job.measure.max_rounds, job.measure.rounds, bounds::kMaxExtendedRounds);
+  check.Range("measure.calibration_networks", job.measure.calibration_networks, bounds::kMinCalibrationNetworks,
+              bounds::kMaxMeasuredNetworks);
+  check.Range("measure.held_out_networks", job.measure.held_out_networks, bounds::kMinHeldOutNetworks, bounds::kMaxMeasuredNetworks);
+}
+
+/// What images a data set of this format can hold.
+void CheckImages(const SearchJob& job, Checker& check) {
+  const int channels = job.space.input_channels;
+  if (job.dataset.format == DatasetFormat::kIdx) {
+    if (channels > 1 && channels <= bounds::kMaxInputChannels) {
+      check.Fail("space.input_channels", absl::StrCat("expected 1, as IDX files hold grey images, found ", channels));
+    }
+    if (job.space.num_classes > bounds::kMaxIdxClasses && job.space.num_classes <= bounds::kMaxClasses) {
+      check.Fail("space.num_classes", absl::StrCat("expected at most ", bounds::kMaxIdxClasses,
+                                                   ", as labels of IDX files are bytes, found ", job.space.num_classes));
+    }
+  } else if (channels == 2) {
+    check.Fail("space.input_channels", "expected 1 (grey) or 3 (colour) for image folders, found 2");
+  }
 }
 
 void CheckTarget(const TargetSpec& target, Checker& check) {
   check.Identifier("target.device", target.device);
   if (target.backend != "xnnpack") check.Fail("target.backend", absl::StrCat("expected xnnpack, found \"", target.backend, "\""));
-  check.Range("target.limits.latency_ms", target.limits.latency_ms, 0.0, 1e6);
-  check.Range<int64_t>("target.limits.size_bytes", target.limits.size_bytes, 0, int64_t{1} << 40);
-  check.Range<int64_t>("target.limits.peak_memory_bytes", target.limits.peak_memory_bytes, 0, int64_t{1} << 40);
+  check.Range("target.limits.latency_ms", target.limits.latency_ms, 0.0, bounds::kMaxLatencyLimitMs);
+  check.Range<int64_t>("target.limits.size_bytes", target.limits.size_bytes, 0, bounds::kMaxBytesLimit);
+  check.Range<int64_t>("target.limits.peak_memory_bytes", target.limits.peak_memory_bytes, 0, bounds::kMaxBytesLimit);
 }
 
 void CheckBudget(const BudgetSpec& budget, Checker& check) {
-  constexpr double kTenYears = 10 * 365 * 86400.0;
   const auto duration = [&](absl::string_view path, double seconds) {
-    if (!(seconds >= 0 && seconds <= kTenYears)) {
+    if (!(seconds >= 0 && seconds <= bounds::kMaxBudgetSeconds)) {
       check.Fail(path, absl::StrCat("expected 0 (no bound) to ten years, found ", seconds, " s"));
     }
   };
   duration("budget.max_wall_seconds", budget.max_wall_seconds);
   duration("budget.max_device_seconds", budget.max_device_seconds);
-  check.Range<int64_t>("budget.max_evaluations", budget.max_evaluations, 0, 1000000000);
+  check.Range<int64_t>("budget.max_evaluations", budget.max_evaluations, 0, bounds::kMaxBudgetEvaluations);
 }
 
 std::string Exact(double value) { return absl::StrFormat("%.17g", value); }
@@ -151,11 +173,14 @@ void ValidateSearchJob(const SearchJob& job, FieldViolations& violations) {
   Checker check(violations);
   check.Identifier("name", job.name);
   CheckDataset(job.dataset, check);
+  const size_t before = violations.items().size();
   ValidateSpaceSpec(job.space, "space", violations);
   CheckTraining(job.training, check);
+  if (violations.items().size() == before) CheckJobCost(job, violations);  // of a space and a batch that are themselves in range
   CheckSearch(job, check);
   CheckTarget(job.target, check);
   CheckBudget(job.budget, check);
+  CheckImages(job, check);
 }
 
 void ValidateTrainingSpec(const TrainingSpec& training, FieldViolations& violations) {

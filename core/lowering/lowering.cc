@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/log/check.h"
 
 namespace hanas {
@@ -15,6 +14,9 @@ WeightView View(SlotId slot, std::initializer_list<int64_t> counts) {
   for (const int64_t count : counts) view.slices.push_back({.begin = 0, .count = count});
   return view;
 }
+
+/// Behind a convolution that pads by half of its kernel.
+int64_t ConvExtent(int64_t size, int kernel, int stride) { return (size + 2 * (kernel / 2) - kernel) / stride + 1; }
 
 /// What distinguishes one convolution from another.
 struct ConvShape {
@@ -52,8 +54,8 @@ class FragmentBuilder {
       if (step.to >= shape.kernel) op.weight.transforms.push_back(step);
     }
     op.norm = {View(slots.gamma, {shape.out_channels}), View(slots.beta, {shape.out_channels})};
-    const auto extent = [&](int64_t size) { return (size + 2 * op.padding - shape.kernel) / shape.stride + 1; };
-    Finish(std::move(op), {in[0], extent(in[1]), extent(in[2]), shape.out_channels});
+    Finish(std::move(op),
+           {in[0], ConvExtent(in[1], shape.kernel, shape.stride), ConvExtent(in[2], shape.kernel, shape.stride), shape.out_channels});
   }
 
   void Linear(LayerRole role, const LayerSlots& slots, int64_t features, ElementType compute, ElementType weight_type,
@@ -184,19 +186,23 @@ Fragment LowerHead(const SearchSpace& space, const SlotTable& slots, const Lower
   return std::move(builder).Take();
 }
 
-/// Every combination of the choices of `sizes`, in lexicographic order.
-void ForEachCombination(absl::Span<const int> sizes, const std::function<void(absl::Span<const uint8_t>)>& visit) {
-  std::vector<uint8_t> choice(sizes.size(), 0);
-  while (true) {
-    visit(choice);
-    size_t i = sizes.size();
-    while (i > 0 && choice[i - 1] + 1 == sizes[i - 1]) choice[--i] = 0;
-    if (i == 0) return;
-    ++choice[i - 1];
-  }
+template <typename T>
+void SortUnique(std::vector<T>& items) {
+  std::sort(items.begin(), items.end());
+  items.erase(std::unique(items.begin(), items.end()), items.end());
 }
 
-using ContextSet = absl::flat_hash_set<LoweringContext>;
+/// The extents behind a convolution. Odd kernels of every size leave the same.
+std::vector<int64_t> Behind(std::vector<int64_t> extents, int kernel, int stride) {
+  for (int64_t& extent : extents) extent = ConvExtent(extent, kernel, stride);
+  SortUnique(extents);
+  return extents;
+}
+
+void AddTypes(const std::vector<Precision>& precisions, std::vector<ElementType>& types) {
+  for (const Precision precision : precisions) types.push_back(TypeOfBits(precision.activation_bits));
+  SortUnique(types);
+}
 
 }  // namespace
 
@@ -262,57 +268,47 @@ Graph Lowering::Lower(const Architecture& architecture) const {
   return graph;
 }
 
-void Lowering::ForEachReachableUnit(
-    const std::function<void(const UnitId&, const LoweringContext&, const UnitChoice&, const Fragment&)>& visit) const {
+LoweringContext ReachingContexts::at(int64_t index) const {
+  const auto per_extent = static_cast<int64_t>(channels.size() * types.size());
+  const auto num_types = static_cast<int64_t>(types.size());
+  const int64_t extent = extents[static_cast<size_t>(index / per_extent)];
+  return {extent, extent, channels[static_cast<size_t>(index % per_extent / num_types)], types[static_cast<size_t>(index % num_types)]};
+}
+
+std::vector<ReachedUnit> Lowering::ReachedUnits() const {
   const SpaceSpec& spec = space_.spec();
-  const auto emit = [&](const UnitId& unit, const LoweringContext& context, const UnitChoice& choice) {
-    const Fragment fragment = LowerUnit(unit, context, choice);
-    visit(unit, context, choice, fragment);
-    return fragment.next;
+  std::vector<ReachedUnit> units;
+  const auto add = [&](const UnitId& id, const ReachingContexts& contexts) -> ReachedUnit& {
+    const auto index = static_cast<int>(units.size());
+    return units.emplace_back(ReachedUnit{.id = id, .contexts = contexts, .same_as = index});
   };
-  ContextSet contexts;
-  for (const int resolution : spec.resolutions) {
-    for (const int width : spec.stem.widths) {
-      for (const Precision precision : spec.stem.precisions) {
-        contexts.insert(emit({.kind = UnitKind::kStem}, InputContext(resolution), StemChoice{resolution, width, precision}));
-      }
-    }
-  }
+  const LoweringContext image = InputContext(spec.resolutions.front());
+  ReachingContexts contexts = {.extents = {}, .channels = {image.channels}, .types = {image.type}};
+  for (const int resolution : spec.resolutions) contexts.extents.push_back(InputContext(resolution).height);
+  add({.kind = UnitKind::kStem}, contexts);
+  contexts.extents = Behind(std::move(contexts.extents), spec.stem.kernel, spec.stem.stride);
+  contexts.channels.assign(spec.stem.widths.begin(), spec.stem.widths.end());
+  contexts.types.clear();
+  AddTypes(spec.stem.precisions, contexts.types);
   for (int s = 0; s < space_.num_stages(); ++s) {
     const StageSpec& stage = spec.stages[static_cast<size_t>(s)];
-    ContextSet leaving;
-    // A stage has one width for all its blocks, so each width is walked on its own.
-    for (int w = 0; w < static_cast<int>(stage.widths.size()); ++w) {
-      ContextSet entering = contexts;
-      for (int b = 0; b < space_.max_depth(s); ++b) {
-        std::vector<int> sizes;
-        sizes.reserve(7);
-        for (int i = 0; i < 7; ++i) sizes.push_back(space_.genes()[static_cast<size_t>(space_.block_gene(s, b) + i)].num_choices);
-        const BlockSpec& block = stage.blocks[static_cast<size_t>(b)];
-        ContextSet next;
-        ForEachCombination(sizes, [&](absl::Span<const uint8_t> genes) {
-          if (block.expansions[genes[1]] == 1.0 && genes[4] != 0) return;  // inactive gene: not canonical
-          const BlockChoice choice = space_.DecodeBlock(s, b, w, genes);
-          for (const LoweringContext& context : entering) next.insert(emit({UnitKind::kBlock, s, b}, context, choice));
-        });
-        if (std::find(stage.depths.begin(), stage.depths.end(), b + 1) != stage.depths.end()) leaving.insert(next.begin(), next.end());
-        entering = std::move(next);
-      }
+    std::vector<ElementType> leaving;  // of the blocks that are the last one at some depth
+    for (int b = 0; b < space_.max_depth(s); ++b) {
+      const BlockSpec& block = stage.blocks[static_cast<size_t>(b)];
+      ReachedUnit& unit = add({UnitKind::kBlock, s, b}, contexts);
+      unit.width_is_entered = b > 0;
+      const ReachedUnit& before = units[units.size() - 2];
+      if (b > 1 && before.contexts == contexts && stage.blocks[static_cast<size_t>(b - 1)] == block) unit.same_as = before.same_as;
+      contexts.extents = Behind(std::move(contexts.extents), block.kernels.front(), b == 0 ? stage.stride : 1);
+      contexts.channels.assign(stage.widths.begin(), stage.widths.end());
+      contexts.types.clear();
+      AddTypes(block.project_precisions, contexts.types);
+      if (std::find(stage.depths.begin(), stage.depths.end(), b + 1) != stage.depths.end()) AddTypes(block.project_precisions, leaving);
     }
-    contexts = std::move(leaving);
+    contexts.types = leaving;
   }
-  for (const int width : spec.head.widths) {
-    for (const Precision conv : spec.head.precisions) {
-      for (const Precision hidden :
-           spec.head.hidden > 0 ? spec.head.hidden_precisions : std::vector<Precision>{spec.head.hidden_precisions[0]}) {
-        for (const Precision classifier : spec.head.classifier_precisions) {
-          for (const LoweringContext& context : contexts) {
-            emit({.kind = UnitKind::kHead}, context, HeadChoice{width, conv, hidden, classifier});
-          }
-        }
-      }
-    }
-  }
+  add({.kind = UnitKind::kHead}, contexts);
+  return units;
 }
 
 }  // namespace hanas

@@ -2,7 +2,6 @@
 #ifndef HANAS_CORE_LOWERING_LOWERING_H_
 #define HANAS_CORE_LOWERING_LOWERING_H_
 
-#include <functional>
 #include <variant>
 #include <vector>
 
@@ -42,6 +41,28 @@ struct Fragment {
   LoweringContext next;
 };
 
+/// The contexts that reach a unit: every combination of these. Extents are those of square images.
+struct ReachingContexts {
+  std::vector<int64_t> extents;
+  std::vector<int64_t> channels;
+  std::vector<ElementType> types;
+
+  int64_t size() const { return static_cast<int64_t>(extents.size() * channels.size() * types.size()); }
+  LoweringContext at(int64_t index) const;
+  friend bool operator==(const ReachingContexts&, const ReachingContexts&) = default;
+};
+
+struct ReachedUnit {
+  UnitId id;
+  ReachingContexts contexts;
+  /// Behind the first block of a stage the channels are the width that the whole stage has, so that a choice meets only the contexts of
+  /// its own width.
+  bool width_is_entered = false;
+  /// The index of the first unit with the same contexts and choices, often this one itself: the two lower alike but for slots and
+  /// provenance, hence have the same operator keys and costs.
+  int same_as = 0;
+};
+
 /// The only way from an architecture to operators. Lowering is a fold: every unit is a pure function of (unit, context, choice), so readers
 /// may memoise by that triple, and the operators a space can produce are enumerated by walking the reachable contexts.
 ///
@@ -65,10 +86,8 @@ class Lowering {
   /// The units of an architecture in order, with their choices.
   std::vector<std::pair<UnitId, UnitChoice>> Units(const Architecture& architecture) const;
 
-  /// Calls `visit` once for every distinct (unit, context, choice) that any architecture of the space reaches. This is what key
-  /// enumeration uses; its cost grows with the choices of a block, not with the size of the space.
-  void ForEachReachableUnit(
-      const std::function<void(const UnitId&, const LoweringContext&, const UnitChoice&, const Fragment&)>& visit) const;
+  /// Every unit in order with the contexts that reach it: what key enumeration and cost tables walk. Cheap: contexts are a product.
+  std::vector<ReachedUnit> ReachedUnits() const;
 
  private:
   SearchSpace space_;

@@ -8,14 +8,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/base/bounds.h"
+#include "core/plan/op_limits.h"
 
 namespace hanas {
 namespace {
 
-constexpr int64_t kMaxExtent = int64_t{1} << 20;
-// Far beyond any operator that is worth measuring, and products of them stay within 64 bits.
-constexpr double kMaxElements = double{int64_t{1} << 32};
-constexpr double kMaxMacs = double{int64_t{1} << 50};
 constexpr std::array<OpKind, 7> kKinds = {OpKind::kConv2d, OpKind::kFullyConnected, OpKind::kGlobalAveragePool,
                                           OpKind::kAdd,    OpKind::kMultiply,       OpKind::kHardSwish,
                                           OpKind::kConvert};
@@ -33,7 +31,7 @@ bool ParseName(absl::string_view text, const std::array<T, kSize>& all, T& out) 
 }
 
 bool ParseExtent(absl::string_view text, int64_t low, int64_t& out) {
-  return absl::SimpleAtoi(text, &out) && out >= low && out <= kMaxExtent;
+  return absl::SimpleAtoi(text, &out) && out >= low && out <= bounds::kMaxExtent;
 }
 
 bool ParseShape(absl::string_view text, Shape& shape) {
@@ -71,28 +69,6 @@ int64_t OutputExtent(const OpKey& key, int64_t input) {
   return input + 2 * key.padding < reach ? 0 : (input + 2 * key.padding - reach) / key.stride + 1;
 }
 
-/// In floating point, which does not overflow: extents are bounded one by one before.
-bool Bounded(const OpKey& key) {
-  const auto elements = [](const Shape& shape) {
-    double product = 1;
-    for (const int64_t extent : shape) product *= static_cast<double>(extent);
-    return product;
-  };
-  const double outputs = elements(OutputShape(key));
-  if (elements(key.input) > kMaxElements || outputs > kMaxElements) return false;
-  const double taps = static_cast<double>(key.kernel) * key.kernel * static_cast<double>(key.input.back());
-  return outputs * taps <= kMaxMacs;
-}
-
-bool Consistent(const OpKey& key) {
-  const bool image_only = key.kind == OpKind::kConv2d || key.kind == OpKind::kGlobalAveragePool;
-  if (image_only && key.input.size() != 4) return false;
-  if (key.kind == OpKind::kFullyConnected && key.input.size() != 2) return false;
-  if (key.kind != OpKind::kConv2d) return true;
-  return key.input[3] % key.groups == 0 && key.output_channels % key.groups == 0 && OutputExtent(key, key.input[1]) >= 1 &&
-         OutputExtent(key, key.input[2]) >= 1;
-}
-
 }  // namespace
 
 std::string ToString(const OpKey& key) {
@@ -110,7 +86,7 @@ absl::StatusOr<OpKey> OpKeyFromString(absl::string_view text) {
                       ParseField(parts[6], 'd', 1, key.dilation) && ParseField(parts[7], 'g', 1, key.groups) &&
                       ParseName(parts[8], kActivations, key.activation) && ParseTypes(parts[9], key);
   // Only in the spelling of ToString: the text is the key of tables.
-  if (!parsed || !Consistent(key) || !Bounded(key) || ToString(key) != text) {
+  if (!parsed || !CheckOpKey(key).ok() || ToString(key) != text) {
     return absl::InvalidArgumentError(absl::StrCat(
         "expected an operator key like \"conv2d 1x14x14x48 o96 k3 s1 p1 d1 g48 relu i8.i8.i8\", found \"", text.substr(0, 200), "\""));
   }

@@ -38,8 +38,7 @@ struct OpKey {
 
 /// Canonical text, the form in which keys are stored and sent: "conv2d 1x14x14x48 o96 k3 s1 p1 d1 g48 relu i8.i8.i8".
 std::string ToString(const OpKey& key);
-/// Inverse of ToString. Returns INVALID_ARGUMENT for anything ToString does not produce, including extents below 1 or above 2^20
-/// and operators of more than 2^32 elements or 2^50 multiply-accumulate operations.
+/// Inverse of ToString. Returns INVALID_ARGUMENT for anything that ToString does not produce of an operator within CheckOpKey's limits.
 absl::StatusOr<OpKey> OpKeyFromString(absl::string_view text);
 
 /// Shape of the operator's output.

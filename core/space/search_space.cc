@@ -152,31 +152,50 @@ SearchSpace::SearchSpace(SpaceSpec spec) : spec_(std::move(spec)), digest_(SpecD
   AddGene("head.classifier_precision", GeneKind::kClassifierPrecision, spec_.head.classifier_precisions.size());
 }
 
-double SearchSpace::Log10Size() const {
-  const auto choices = [&](int gene) { return static_cast<double>(genes_[static_cast<size_t>(gene)].num_choices); };
-  double log_size = 0;
+long double SearchSpace::NumNetworks() const {
+  const auto choices = [&](int gene) { return static_cast<long double>(genes_[static_cast<size_t>(gene)].num_choices); };
+  long double networks = 1;
   for (const int gene :
        {resolution_gene(), stem_width_gene(), stem_precision_gene(), head_gene_, head_gene_ + 1, head_gene_ + 2, head_gene_ + 3}) {
-    log_size += std::log10(choices(gene));
+    networks *= choices(gene);
   }
   for (int s = 0; s < num_stages(); ++s) {
     const StageSpec& stage = spec_.stages[static_cast<size_t>(s)];
-    double stage_size = 0;  // sum over depths of the product over blocks
-    double product = 1;
+    long double of_stage = 0;  // sum over depths of the product over blocks
+    long double product = 1;
     for (int b = 0; b < max_depth(s); ++b) {
       const int first = block_gene(s, b);
-      double expansions = 0;
+      long double block = 0;
       for (const double expansion : stage.blocks[static_cast<size_t>(b)].expansions) {
-        expansions += expansion == 1.0 ? 1 : choices(first + kExpandPrecisionOffset);
+        block += expansion == 1.0 ? 1 : choices(first + kExpandPrecisionOffset);
       }
-      double block = expansions;
       for (const int offset : {0, 2, 3, 5, 6}) block *= choices(first + offset);
       product *= block;
-      if (std::find(stage.depths.begin(), stage.depths.end(), b + 1) != stage.depths.end()) stage_size += product;
+      if (std::find(stage.depths.begin(), stage.depths.end(), b + 1) != stage.depths.end()) of_stage += product;
     }
-    log_size += std::log10(choices(stage_width_gene(s))) + std::log10(stage_size);
+    networks *= choices(stage_width_gene(s)) * of_stage;
   }
-  return log_size;
+  return networks;
+}
+
+double SearchSpace::Log10Size() const { return static_cast<double>(std::log10(NumNetworks())); }
+
+std::vector<Architecture> SearchSpace::AllNetworks() const {
+  std::vector<Architecture> all;
+  Architecture next = {.genes = std::vector<uint8_t>(genes_.size(), 0)};
+  const auto advance = [&] {
+    // Whether a gene is active follows from the genes before it, so that those behind an increased one begin at 0 again.
+    for (size_t i = genes_.size(); i-- > 0; next.genes[i] = 0) {
+      if (next.genes[i] + 1 >= genes_[i].num_choices || !IsActive(next, static_cast<int>(i))) continue;
+      ++next.genes[i];
+      return true;
+    }
+    return false;
+  };
+  do {
+    all.push_back(next);
+  } while (advance());
+  return all;
 }
 
 absl::Status SearchSpace::CheckArchitecture(const Architecture& architecture) const {

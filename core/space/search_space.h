@@ -96,8 +96,11 @@ class SearchSpace {
   const std::vector<Gene>& genes() const { return genes_; }
   /// Of the whole specification: equal spaces have equal digests.
   const Digest& digest() const { return digest_; }
-  /// log10 of the number of distinct networks.
+  /// The number of distinct networks: exact up to 2^53, rounded above.
+  long double NumNetworks() const;
   double Log10Size() const;
+  /// All of them in canonical form, in lexicographic order of their genes. Requires that they fit in memory.
+  std::vector<Architecture> AllNetworks() const;
 
   /// Returns INVALID_ARGUMENT unless `architecture` has one in-range choice for each gene.
   absl::Status CheckArchitecture(const Architecture& architecture) const;

@@ -9,15 +9,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/base/bounds.h"
 
 namespace hanas {
 namespace {
 
-constexpr int kMaxResolution = 1024;
-constexpr int kMaxChannels = 4096;
-constexpr int kMaxKernel = 7;
-constexpr int kMaxDepth = 16;
-constexpr int kMaxChoices = 64;
 constexpr absl::string_view kLegalPrecisions = "one of w16a16, w8a16, w4a16, w2a16, w8a8, w4a8, w2a8";
 
 /// Checks the lists of one specification; a member keeps the path that every message starts with.
@@ -34,10 +30,12 @@ class Checker {
     if (value < low || value > high) Fail(absl::StrCat("expected a whole number from ", low, " to ", high, ", found ", value));
   }
 
+  // These return whether the number of choices is in range: what is in a list that is far too long is not looked at.
+
   /// A gene's choices: not empty, strictly ascending, each in range.
   template <typename T>
-  void Ascending(const std::vector<T>& choices, T low, T high) const {
-    if (!Count(choices.size())) return;
+  bool Ascending(const std::vector<T>& choices, T low, T high) const {
+    if (!Count(choices.size())) return false;
     for (size_t i = 0; i < choices.size(); ++i) {
       if (!(choices[i] >= low && choices[i] <= high)) {
         Element(i).Fail(absl::StrCat("expected a number from ", low, " to ", high, ", found ", choices[i]));
@@ -45,20 +43,24 @@ class Checker {
         Element(i).Fail(absl::StrCat("expected choices in ascending order without repeats, found ", choices[i], " after ", choices[i - 1]));
       }
     }
+    return true;
   }
 
   template <typename T>
-  void Distinct(const std::vector<T>& choices) const {
-    if (!Count(choices.size())) return;
+  bool Distinct(const std::vector<T>& choices) const {
+    if (!Count(choices.size())) return false;
     for (size_t i = 1; i < choices.size(); ++i) {
       for (size_t j = 0; j < i; ++j) {
-        if (choices[i] == choices[j]) return Element(i).Fail("expected distinct choices, found a repeated one");
+        if (choices[i] != choices[j]) continue;
+        Element(i).Fail("expected distinct choices, found a repeated one");
+        return true;
       }
     }
+    return true;
   }
 
   void Precisions(const std::vector<Precision>& choices, int min_weight_bits = 2) const {
-    Distinct(choices);
+    if (!Distinct(choices)) return;
     for (size_t i = 0; i < choices.size(); ++i) {
       if (!IsLegal(choices[i])) {
         Element(i).Fail(absl::StrCat("expected ", kLegalPrecisions, ", found ", ToString(choices[i])));
@@ -70,7 +72,7 @@ class Checker {
   }
 
   void Kernels(const std::vector<int>& choices) const {
-    Ascending(choices, 1, kMaxKernel);
+    if (!Ascending(choices, 1, bounds::kMaxKernel)) return;
     for (size_t i = 0; i < choices.size(); ++i) {
       if (choices[i] % 2 == 0) Element(i).Fail(absl::StrCat("expected an odd kernel size, found ", choices[i]));
     }
@@ -85,8 +87,8 @@ class Checker {
   Checker Element(size_t index) const { return Checker(absl::StrCat(path_, "[", index, "]"), violations_); }
   bool Count(size_t size) const {
     if (size == 0) Fail("expected at least one choice, found an empty list");
-    if (size > static_cast<size_t>(kMaxChoices)) Fail(absl::StrCat("expected at most ", kMaxChoices, " choices, found ", size));
-    return size > 0;
+    if (size > bounds::kMaxChoices) Fail(absl::StrCat("expected at most ", bounds::kMaxChoices, " choices, found ", size));
+    return size > 0 && size <= bounds::kMaxChoices;
   }
 
   std::string path_;
@@ -95,7 +97,7 @@ class Checker {
 
 void CheckBlock(const BlockSpec& block, const Checker& at) {
   at.Field("kernels").Kernels(block.kernels);
-  at.Field("expansions").Ascending(block.expansions, 1.0, 16.0);
+  at.Field("expansions").Ascending(block.expansions, 1.0, bounds::kMaxExpansion);
   at.Field("squeeze_excite").SqueezeExcite(block.squeeze_excite);
   at.Field("activations").Distinct(block.activations);
   at.Field("expand_precisions").Precisions(block.expand_precisions);
@@ -104,21 +106,39 @@ void CheckBlock(const BlockSpec& block, const Checker& at) {
 }
 
 void CheckStage(const StageSpec& stage, const Checker& at) {
-  at.Field("widths").Ascending(stage.widths, 1, kMaxChannels);
-  at.Field("depths").Ascending(stage.depths, 1, kMaxDepth);
-  at.Field("stride").Range(stage.stride, 1, 4);
+  at.Field("widths").Ascending(stage.widths, 1, bounds::kMaxChannels);
+  at.Field("depths").Ascending(stage.depths, 1, bounds::kMaxDepth);
+  at.Field("stride").Range(stage.stride, 1, bounds::kMaxStride);
   const size_t deepest = stage.depths.empty() ? 0 : static_cast<size_t>(std::max(0, stage.depths.back()));
+  if (deepest > static_cast<size_t>(bounds::kMaxDepth)) return;
   if (stage.blocks.size() != deepest) {
     at.Field("blocks").Fail(
         absl::StrCat("expected one entry for each of the ", deepest, " blocks of the deepest choice, found ", stage.blocks.size()));
+    return;
   }
   for (size_t i = 0; i < stage.blocks.size(); ++i) CheckBlock(stage.blocks[i], at.Item("blocks", i));
 }
 
+void CheckStages(const SpaceSpec& spec, const Checker& at) {
+  if (spec.stages.empty()) return at.Field("stages").Fail("expected at least one stage, found none");
+  if (spec.stages.size() > bounds::kMaxStages) {
+    return at.Field("stages").Fail(absl::StrCat("expected at most ", bounds::kMaxStages, " stages, found ", spec.stages.size()));
+  }
+  size_t blocks = 0;
+  for (size_t i = 0; i < spec.stages.size(); ++i) {
+    blocks += spec.stages[i].blocks.size();
+    CheckStage(spec.stages[i], at.Item("stages", i));
+  }
+  if (blocks > static_cast<size_t>(bounds::kMaxBlocks)) {
+    at.Field("stages").Fail(absl::StrCat("expected at most ", bounds::kMaxBlocks, " blocks in all stages at their largest depths, found ",
+                                         blocks, "; lower the depths"));
+  }
+}
+
 /// The feature map must not shrink to nothing at the smallest resolution.
 void CheckStrides(const SpaceSpec& spec, const Checker& at) {
-  int total = spec.stem.stride;
-  for (const StageSpec& stage : spec.stages) total *= std::max(1, stage.stride);
+  int64_t total = spec.stem.stride;
+  for (const StageSpec& stage : spec.stages) total = std::min(total * stage.stride, int64_t{bounds::kMaxExtent});
   if (!spec.resolutions.empty() && spec.resolutions.front() < total) {
     at.Field("resolutions")
         .Fail(absl::StrCat("expected at least ", total, ", the product of all strides, found ", spec.resolutions.front()));
@@ -154,20 +174,22 @@ absl::StatusOr<Activation> ActivationFromName(absl::string_view name) {
 
 void ValidateSpaceSpec(const SpaceSpec& spec, absl::string_view path, FieldViolations& violations) {
   const Checker at(path, violations);
-  at.Field("resolutions").Ascending(spec.resolutions, 8, kMaxResolution);
-  at.Field("input_channels").Range(spec.input_channels, 1, 4);
-  at.Field("num_classes").Range(spec.num_classes, 2, 100000);
+  if (spec.name.size() > bounds::kNameBytes) {
+    at.Field("name").Fail(absl::StrCat("expected at most ", bounds::kNameBytes, " bytes, found ", spec.name.size()));
+  }
+  at.Field("resolutions").Ascending(spec.resolutions, bounds::kMinResolution, bounds::kMaxResolution);
+  at.Field("input_channels").Range(spec.input_channels, 1, bounds::kMaxInputChannels);
+  at.Field("num_classes").Range(spec.num_classes, bounds::kMinClasses, bounds::kMaxClasses);
   const Checker stem = at.Field("stem");
-  stem.Field("widths").Ascending(spec.stem.widths, 1, kMaxChannels);
+  stem.Field("widths").Ascending(spec.stem.widths, 1, bounds::kMaxChannels);
   stem.Field("kernel").Kernels({spec.stem.kernel});
-  stem.Field("stride").Range(spec.stem.stride, 1, 4);
+  stem.Field("stride").Range(spec.stem.stride, 1, bounds::kMaxStride);
   stem.Field("precisions").Precisions(spec.stem.precisions, 8);
-  if (spec.stages.empty()) at.Field("stages").Fail("expected at least one stage, found none");
-  for (size_t i = 0; i < spec.stages.size(); ++i) CheckStage(spec.stages[i], at.Item("stages", i));
+  CheckStages(spec, at);
   const Checker head = at.Field("head");
-  head.Field("widths").Ascending(spec.head.widths, 1, kMaxChannels);
+  head.Field("widths").Ascending(spec.head.widths, 1, bounds::kMaxChannels);
   head.Field("precisions").Precisions(spec.head.precisions);
-  head.Field("hidden").Range(spec.head.hidden, 0, kMaxChannels);
+  head.Field("hidden").Range(spec.head.hidden, 0, bounds::kMaxChannels);
   head.Field("hidden_precisions").Precisions(spec.head.hidden_precisions);
   head.Field("classifier_precisions").Precisions(spec.head.classifier_precisions, 8);
   if (violations.empty()) CheckStrides(spec, at);

@@ -40,6 +40,7 @@ struct BlockSpec {
   std::vector<Precision> expand_precisions = {{8, 8}};
   std::vector<Precision> depthwise_precisions = {{8, 8}};
   std::vector<Precision> project_precisions = {{8, 8}};
+  friend bool operator==(const BlockSpec&, const BlockSpec&) = default;
 };
 
 /// A run of blocks at one width; the first has the stride. `depths` counts blocks. `blocks` has one entry for each of the deepest choice's
@@ -81,7 +82,8 @@ struct SpaceSpec {
   HeadSpec head;
 };
 
-/// Adds every violation of `spec` to `violations`, paths below `path` ("space.stages[1].widths[0]").
+/// Adds every violation of `spec` to `violations`, paths below `path` ("space.stages[1].widths[0]"). The bounds are those of
+/// core/base/bounds.h; what is in a list that is longer than allowed is not looked at.
 void ValidateSpaceSpec(const SpaceSpec& spec, absl::string_view path, FieldViolations& violations);
 
 /// MobileNetV3-Large (Howard et al. 2019) at 224x224, 1000 classes, as a space with one choice per gene, at 16 bits throughout.

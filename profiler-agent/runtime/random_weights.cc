@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiler-agent/runtime/random_weights.h"
+#include "core/plan/op_limits.h"
 
 #include <cmath>
-
-#include "profiler-agent/runtime/op_limits.h"
 
 namespace hanas {
 namespace {

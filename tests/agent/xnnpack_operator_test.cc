@@ -8,10 +8,10 @@
 
 #include "absl/status/status_matchers.h"
 #include "core/base/counter_random.h"
+#include "core/plan/op_limits.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "profiler-agent/runtime/arena.h"
-#include "profiler-agent/runtime/op_limits.h"
 #include "profiler-agent/runtime/xnnpack/xnn_operator.h"
 #include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
 #include "tests/agent/reference_operator.h"

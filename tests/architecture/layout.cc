@@ -21,7 +21,7 @@ const std::vector<Room>& Rooms() {
       {"core/latency", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan", "core/statistics"}},
       {"core/encoding", {"core/base", "core/space"}},
       {"core/bound", {"core/base", "core/space", "core/graph"}},
-      {"core/job", {"core/base", "core/space"}},
+      {"core/job", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
       {"core/predictor", {"core/base", "core/encoding", "core/statistics"}},
 
       // Shared by the processes.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/job_file.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/counter_random.h"
 #include "gmock/gmock.h"
@@ -167,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"PhaseWithoutSampling", "{steps: 10}", "{steps: 10, phases: [{until: 1}]}",
          "job.yaml:19:32: training.phases[0].sampling: expected this key, which has no default, found none"},
         {"NotYaml", "steps: 10}", "steps: 10", "job.yaml:20:9: expected YAML, found a mistake: end of map flow not found"},
-        {"TwoDocuments", "seed: 3\n", "seed: 3\n---\n", "job.yaml:1:1: expected one YAML document, found 2"},
+        {"TwoDocuments", "seed: 3\n", "seed: 3\n---\n", "job.yaml:3:1: expected one YAML document, found another one"},
         {"MapAsKey", "seed: 3\n", "seed: 3\n? {a: b}\n: c\n", "job.yaml:3:3: ?: expected a word as key, found a map"},
     }),
     [](const testing::TestParamInfo<Rejection>& row) { return row.param.name; });
@@ -183,8 +185,80 @@ TEST(JobFileTest, ReportsEveryMistakeInOrderOfPlace) {
 }
 
 TEST(JobFileTest, AnEmptyFileIsNotAJob) {
-  EXPECT_EQ(JobFile::Parse("", "j").status().message(), "j:1:1: expected one YAML document, found 0");
+  EXPECT_EQ(JobFile::Parse("", "j").status().message(), "j:1:1: expected one YAML document, found none");
   EXPECT_THAT(JobFile::Parse("just a text", "j").status().message(), StartsWith("j:1:1: expected a map of keys, found \"just a text\""));
+}
+
+/// A text that is refused, or accepted, for what it is as a whole.
+struct Whole {
+  const char* name;
+  std::string text;
+  const char* message;  // that the refusal begins with; empty: accepted
+};
+
+std::string Nested(int depth) {
+  std::string text = "name: ";
+  for (int i = 0; i < depth; ++i) text += "[";
+  for (int i = 0; i < depth; ++i) text += "]";
+  return text;
+}
+
+/// Nine times nine ... values, in ten lines.
+std::string AliasBomb() {
+  std::string text = "a: &a [x, x, x, x, x, x, x, x, x]\n";
+  for (char c = 'b'; c <= 'i'; ++c) {
+    const std::string before = absl::StrCat("*", std::string(1, static_cast<char>(c - 1)));
+    absl::StrAppend(&text, std::string(1, c), ": &", std::string(1, c), " [");
+    for (int i = 0; i < 9; ++i) absl::StrAppend(&text, i == 0 ? "" : ", ", before);
+    text += "]\n";
+  }
+  return text;
+}
+
+class WholeTextTest : public testing::TestWithParam<Whole> {};
+
+TEST_P(WholeTextTest, IsRefusedOrAcceptedAtOnce) {
+  const absl::StatusOr<JobFile> file = JobFile::Parse(GetParam().text, "j");
+  if (GetParam().message[0] == '\0') {
+    EXPECT_THAT(file, IsOk());
+  } else {
+    EXPECT_THAT(file, StatusIs(absl::StatusCode::kInvalidArgument, StartsWith(GetParam().message)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, WholeTextTest,
+    testing::ValuesIn(std::vector<Whole>{
+        {"ByteOrderMark", absl::StrCat("\xef\xbb\xbf", kJob), ""},
+        {"WindowsLines", absl::StrReplaceAll(kJob, {{"\n", "\r\n"}}), ""},
+        {"AliasOfAList",
+         absl::StrReplaceAll(kJob, {{"resolutions: [16", "resolutions: &r [16"}, {"depths: [1]}", "depths: [1], kernels: [3]}"}}), ""},
+        {"Utf16", std::string("\xff\xfen\0a\0m\0e\0", 10), "j:1:1: expected UTF-8, found UTF-16; save the file as UTF-8"},
+        {"ByteZero", absl::StrCat("name: j\nseed: ", std::string(1, '\0')), "j:2:7: expected text in UTF-8, found a byte 0"},
+        {"Latin1", "name: caf\xe9", "j:1:10: expected text in UTF-8, found bytes that are not UTF-8"},
+        {"TooLong", std::string((1 << 20) + 1, '#'), "j: expected a job of at most 1048576 bytes, found 1048577"},
+        {"DeepList", Nested(100'000), "j:1:38: expected at most 32 lists and maps within one another, found more"},
+        {"AliasBomb", AliasBomb(), "j:6:12: expected at most 100000 values, aliases followed, found more"},
+        {"AliasOfItself", "name: &a [*a]", "j:1:11: expected an alias of something that ends before it, found one of what it is in itself"},
+        {"AliasOfNothing", "name: *a", "j:1:7: expected YAML, found a mistake: the referenced anchor is not defined: a"},
+        {"ManyStages",
+         absl::StrReplaceAll(kJob, {{"  stages:\n", absl::StrCat("  stages:\n",
+                                                                 [] {
+                                                                   std::string stages;
+                                                                   for (int i = 0; i < 14'000; ++i)
+                                                                     absl::StrAppend(&stages, "    - {widths: [16], depths: [1024]}\n");
+                                                                   return stages;
+                                                                 }())}}),
+         "j:10:5: space.stages: expected at most 32 stages, found 14002"},
+    }),
+    [](const testing::TestParamInfo<Whole>& row) { return row.param.name; });
+
+TEST(JobFileTest, ManyMistakesAreNotAllTold) {
+  std::string text = kJob;
+  for (int i = 0; i < 20'000; ++i) absl::StrAppend(&text, "k", i, ": 1\n");
+  const std::string message(JobFile::Parse(text, "j").status().message());
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 50);
+  EXPECT_THAT(message, testing::EndsWith("j: and 19950 more mistakes"));
 }
 
 TEST(JobFileTest, AMissingFileIsNamed) {

@@ -1,20 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/job/search_job.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status_matchers.h"
+#include "absl/strings/match.h"
+#include "core/base/bounds.h"
+#include "core/job/job_cost.h"
+#include "core/plan/exec_plan.h"
+#include "core/plan/op_limits.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/core/random_job.h"
 #include "tests/core/small_space.h"
 
 namespace hanas {
 namespace {
 
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 SearchJob ValidJob() {
   SearchJob job;
@@ -76,8 +91,155 @@ INSTANTIATE_TEST_SUITE_P(
             "TooFewRounds", [](SearchJob& j) { j.measure.rounds = 2; }, {"measure.rounds", "expected a number from 5 to 100, found 2"}},
         Rejection{"Space",
                   [](SearchJob& j) { j.space.num_classes = 1; },
-                  {"space.num_classes", "expected a whole number from 2 to 100000, found 1"}}),
+                  {"space.num_classes", "expected a whole number from 2 to 10000, found 1"}},
+        Rejection{"ColourInIdxFiles",
+                  [](SearchJob& j) { j.space.input_channels = 3; },
+                  {"space.input_channels", "expected 1, as IDX files hold grey images, found 3"}},
+        Rejection{"TwoChannelsInFolders",
+                  [](SearchJob& j) {
+                    j.dataset.format = DatasetFormat::kImageFolder;
+                    j.space.input_channels = 2;
+                  },
+                  {"space.input_channels", "expected 1 (grey) or 3 (colour) for image folders, found 2"}},
+        Rejection{"MoreClassesThanAByteCounts",
+                  [](SearchJob& j) { j.space.num_classes = 300; },
+                  {"space.num_classes", "expected at most 256, as labels of IDX files are bytes, found 300"}}),
     [](const testing::TestParamInfo<Rejection>& param) { return param.param.name; });
+
+// ---- bounds ----
+
+/// One bounded number, with its range.
+struct Bound {
+  const char* path;
+  std::function<void(SearchJob&, double)> set;
+  double low = 0;
+  double high = 0;
+  double beyond = 1;  // how far outside is outside
+};
+
+class BoundTest : public testing::TestWithParam<Bound> {};
+
+TEST_P(BoundTest, BothEndsAreAcceptedAndNothingBeyond) {
+  const auto paths_at = [&](double value) {
+    SearchJob job = ValidJob();
+    job.dataset.format = DatasetFormat::kImageFolder;  // holds most
+    GetParam().set(job, value);
+    std::vector<std::string> paths;
+    for (const FieldViolation& violation : ViolationsOfJob(job)) paths.push_back(violation.path);
+    return paths;
+  };
+  EXPECT_THAT(paths_at(GetParam().low), IsEmpty());
+  EXPECT_THAT(paths_at(GetParam().high), IsEmpty());
+  EXPECT_THAT(paths_at(GetParam().low - GetParam().beyond), ElementsAre(GetParam().path));
+  EXPECT_THAT(paths_at(GetParam().high + GetParam().beyond), ElementsAre(GetParam().path));
+}
+
+int Int(double value) { return static_cast<int>(value); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BoundTest,
+    testing::Values(
+        Bound{"training.batch_size", [](SearchJob& j, double v) { j.training.batch_size = Int(v); }, bounds::kMinBatch, bounds::kMaxBatch},
+        Bound{"training.weight_decay", [](SearchJob& j, double v) { j.training.weight_decay = v; }, 0, bounds::kMaxWeightDecay, 1e-9},
+        Bound{"space.num_classes", [](SearchJob& j, double v) { j.space.num_classes = Int(v); }, bounds::kMinClasses, bounds::kMaxClasses},
+        Bound{"space.head.hidden", [](SearchJob& j, double v) { j.space.head.hidden = Int(v); }, 0, bounds::kMaxChannels},
+        Bound{"space.head.widths[0]", [](SearchJob& j, double v) { j.space.head.widths = {Int(v)}; }, 1, bounds::kMaxChannels},
+        Bound{"sampling.networks", [](SearchJob& j, double v) { j.sampling.networks = Int(v); }, bounds::kMinSampledNetworks,
+              bounds::kMaxSampledNetworks},
+        Bound{"evolution.evaluations_per_round", [](SearchJob& j, double v) { j.evolution.evaluations_per_round = Int(v); }, 1,
+              bounds::kMaxEvaluationsPerRound}),
+    [](const testing::TestParamInfo<Bound>& param) {
+      std::string name = param.param.path;
+      std::erase_if(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; });
+      return name;
+    });
+
+TEST(SearchJobTest, StagesAndBlocksAreBounded) {
+  SearchJob job = ValidJob();
+  job.space.stages.resize(1);
+  StageSpec stage = job.space.stages[0];
+  stage.stride = 1;
+  const auto with = [&](size_t stages, int depth) {
+    StageSpec deep = stage;
+    deep.depths = {depth};
+    deep.blocks.assign(static_cast<size_t>(depth), {});
+    job.space.stages.assign(stages, deep);
+    return ViolationsOfJob(job);
+  };
+  EXPECT_THAT(with(bounds::kMaxStages, 1), IsEmpty());
+  EXPECT_THAT(with(bounds::kMaxStages + 1, 1), ElementsAre(FieldViolation{"space.stages", "expected at most 32 stages, found 33"}));
+  EXPECT_THAT(with(8, 16), IsEmpty());
+  EXPECT_THAT(with(9, 16), ElementsAre(FieldViolation{"space.stages",
+                                                      "expected at most 128 blocks in all stages at their largest depths, found 144; lower "
+                                                      "the depths"}));
+  EXPECT_THAT(with(20'000, 17), ElementsAre(FieldViolation{"space.stages", "expected at most 32 stages, found 20000"}));
+}
+
+/// Two kilobytes, every number in range by itself.
+SearchJob HugeJob() {
+  SearchJob job = ValidJob();
+  job.dataset.format = DatasetFormat::kImageFolder;
+  BlockSpec block;
+  block.kernels = {1, 3, 5, 7};
+  block.expansions = {1, 2, 3, 4, 8, 16};
+  block.squeeze_excite = {false, true};
+  block.activations = {Activation::kRelu, Activation::kHardSwish};
+  block.expand_precisions = block.depthwise_precisions = block.project_precisions = {{2, 8}, {4, 8}, {8, 8}, {2, 16}, {4, 16}, {16, 16}};
+  std::vector<int> widths;
+  for (int width = 64; width <= 4096; width += 64) widths.push_back(width);
+  job.space.resolutions = {512, 768, 1024};
+  job.space.stages.assign(2, {.widths = widths, .depths = {16}, .blocks = std::vector<BlockSpec>(16, block)});
+  return job;
+}
+
+TEST(SearchJobTest, WhatIsTooMuchTogetherIsRefusedWithFigures) {
+  EXPECT_THAT(ViolationsOfJob(HugeJob()),
+              UnorderedElementsAre(AllOf(Field(&FieldViolation::path, "space"),
+                                         Field(&FieldViolation::message, HasSubstr("at most 400000 combinations of neighbouring choices"))),
+                                   AllOf(Field(&FieldViolation::path, "space"),
+                                         Field(&FieldViolation::message, HasSubstr("cost tables of at most 2000000 entries"))),
+                                   AllOf(Field(&FieldViolation::path, "space"),
+                                         Field(&FieldViolation::message, HasSubstr("at most 134217728 weights in the supernet"))),
+                                   AllOf(Field(&FieldViolation::path, "training.batch_size"),
+                                         Field(&FieldViolation::message, HasSubstr("at most 128 GiB for a batch of the largest network"))),
+                                   AllOf(Field(&FieldViolation::path, "space.stages[0].widths"),
+                                         Field(&FieldViolation::message, HasSubstr("that an agent can execute"))),
+                                   AllOf(Field(&FieldViolation::path, "space.stages[1].widths"),
+                                         Field(&FieldViolation::message, HasSubstr("that an agent can execute"))),
+                                   AllOf(Field(&FieldViolation::path, "space.head.widths"),
+                                         Field(&FieldViolation::message, HasSubstr("that an agent can execute")))));
+}
+
+TEST(SearchJobTest, AnAgentExecutesEveryOperatorOfAnAcceptedJob) {
+  int accepted = 0;
+  int refused = 0;
+  RandomJobs jobs(5, {.resolution = bounds::kMaxResolution, .width = 256, .stages = 6, .depth = 4});
+  for (int i = 0; i < 200; ++i) {
+    const SearchJob job = jobs.Next();
+    bool executable = true;
+    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+    ASSERT_THAT(space, IsOk());
+    const Lowering lowering(*space);
+    for (int n = 0; n < 5; ++n) {
+      CounterRandom random(9, "networks", static_cast<uint64_t>(n));
+      const Architecture network = n == 0 ? space->Largest({16, 16}) : space->Random(random);
+      for (const ExecStep& step : MakePlan(lowering.Lower(network), {}).steps) executable = executable && CheckOpKey(step.key).ok();
+    }
+    const std::vector<FieldViolation> violations = ViolationsOfJob(job);
+    const bool operators_refused = std::any_of(violations.begin(), violations.end(), [](const FieldViolation& violation) {
+      return absl::StrContains(violation.message, "that an agent can execute");
+    });
+    EXPECT_EQ(executable, !operators_refused) << "job " << i;
+    ++(executable ? accepted : refused);
+  }
+  EXPECT_GT(accepted, 20);
+  EXPECT_GT(refused, 20);
+}
+
+TEST(SearchJobTest, OperatorsAreCountedBeforeTheyAreMeasured) {
+  EXPECT_THAT(CheckOperatorCount(Lowering(SmallSpace()), NeverStop), IsOk());
+  EXPECT_THAT(CheckOperatorCount(Lowering(SmallSpace()), [] { return true; }), StatusIs(absl::StatusCode::kCancelled));
+}
 
 TEST(SearchJobTest, DigestSeesEveryBudgetButNotItsSpelling) {
   const Digest digest = JobDigest(ValidJob());

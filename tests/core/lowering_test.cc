@@ -2,19 +2,25 @@
 #include "core/lowering/lowering.h"
 
 #include <set>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include "absl/status/status_matchers.h"
 #include "core/cost/cost.h"
 #include "core/plan/exec_plan.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/core/random_job.h"
 #include "tests/core/small_space.h"
 
 namespace hanas {
 namespace {
 
 using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
 using ::testing::Contains;
+using ::testing::HasSubstr;
 
 constexpr int kRandomArchitectures = 300;
 
@@ -119,6 +125,104 @@ TEST(LoweringTest, EnumeratedKeysCoverEveryNetworkAndNothingElse) {
   }
   for (const std::string& key : used) ASSERT_THAT(enumerated, Contains(key));
   EXPECT_EQ(used.size(), enumerated.size()) << "a key was enumerated that 20 000 random networks never used";
+}
+
+/// Every combination of the choices of a unit, by brute force.
+std::vector<UnitChoice> AllChoices(const SearchSpace& space, const UnitId& id) {
+  const SpaceSpec& spec = space.spec();
+  std::vector<UnitChoice> all;
+  if (id.kind == UnitKind::kStem) {
+    for (const int width : spec.stem.widths) {
+      for (const Precision precision : spec.stem.precisions) all.emplace_back(StemChoice{0, width, precision});
+    }
+  } else if (id.kind == UnitKind::kHead) {
+    for (const int width : spec.head.widths) {
+      for (const Precision conv : spec.head.precisions) {
+        for (const Precision hidden : spec.head.hidden_precisions) {
+          for (const Precision out : spec.head.classifier_precisions) all.emplace_back(HeadChoice{width, conv, hidden, out});
+        }
+      }
+    }
+  } else {
+    for (int width = 0; width < space.genes()[static_cast<size_t>(space.stage_width_gene(id.stage))].num_choices; ++width) {
+      std::vector<uint8_t> genes(7, 0);
+      const auto advance = [&] {
+        for (size_t i = 7; i-- > 0; genes[i] = 0) {
+          if (++genes[i] < space.genes()[static_cast<size_t>(space.block_gene(id.stage, id.block)) + i].num_choices) return true;
+        }
+        return false;
+      };
+      do {
+        all.emplace_back(space.DecodeBlock(id.stage, id.block, width, genes));
+      } while (advance());
+    }
+  }
+  return all;
+}
+
+TEST(LoweringTest, EnumerationFindsWhatBruteForceFinds) {
+  const std::vector<BackendCaps> devices = {
+      {}, {.int8_hard_swish = true}, {.native_float16 = true, .int8_hard_swish = true, .int4_fully_connected = true}};
+  RandomJobs jobs(1, {.resolution = 24, .width = 24, .stages = 2, .depth = 3});
+  for (int i = 0; i < 40; ++i) {
+    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(jobs.Next().space);
+    if (!space.ok()) continue;
+    const Lowering lowering(*space);
+    for (const BackendCaps& caps : devices) {
+      std::set<std::string> expected;
+      for (const ReachedUnit& unit : lowering.ReachedUnits()) {
+        for (const UnitChoice& choice : AllChoices(*space, unit.id)) {
+          for (int64_t c = 0; c < unit.contexts.size(); ++c) {
+            const LoweringContext context = unit.contexts.at(c);
+            if (unit.width_is_entered && std::get<BlockChoice>(choice).width != context.channels) continue;
+            for (const ExecStep& step : MakePlan(lowering.LowerUnit(unit.id, context, choice).graph, caps).steps)
+              expected.insert(ToString(step.key));
+          }
+        }
+      }
+      std::set<std::string> found;
+      for (const OpKey& key : EnumerateOpKeys(lowering, caps)) found.insert(ToString(key));
+      ASSERT_EQ(found, expected) << "job " << i;
+    }
+  }
+}
+
+TEST(LoweringTest, ReachedContextsAreThoseOfTheNetworks) {
+  RandomJobs jobs(2, {.resolution = 24, .width = 8, .stages = 2, .depth = 2});
+  for (int i = 0; i < 20; ++i) {
+    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(jobs.Next().space);
+    if (!space.ok()) continue;
+    const Lowering lowering(*space);
+    using Place = std::tuple<int, int, int64_t, int64_t, ElementType>;  // stage and block of the unit, then its context
+    const auto place = [&](const UnitId& id, const LoweringContext& c) {
+      return Place{id.kind == UnitKind::kHead ? 1000 : id.stage, id.block, c.height, c.channels, c.type};
+    };
+    std::set<Place> reached;
+    for (const ReachedUnit& unit : lowering.ReachedUnits()) {
+      for (int64_t c = 0; c < unit.contexts.size(); ++c) reached.insert(place(unit.id, unit.contexts.at(c)));
+    }
+    std::set<Place> met;
+    for (int n = 0; n < 2000; ++n) {
+      CounterRandom random(3, "contexts", static_cast<uint64_t>(n));
+      const Architecture architecture = space->Random(random);
+      LoweringContext context = lowering.InputContext(space->Stem(architecture).resolution);
+      for (const auto& [id, choice] : lowering.Units(architecture)) {
+        met.insert(place(id, context));
+        context = lowering.LowerUnit(id, context, choice).next;
+      }
+    }
+    EXPECT_EQ(met, reached) << "job " << i;
+  }
+}
+
+TEST(LoweringTest, EnumerationEndsWhenItIsToldTo) {
+  const Lowering lowering(SmallSpace());
+  int asked = 0;
+  const auto stop = [&] { return ++asked == 2; };
+  EXPECT_THAT(EnumerateOpKeys(lowering, Float32Only(), stop, 100'000), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(asked, 2);
+  EXPECT_THAT(EnumerateOpKeys(lowering, Float32Only(), NeverStop, 100),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("at most 100 operators to measure, found at least 10")));
 }
 
 TEST(LoweringTest, PrecisionBoundariesBecomeConversions) {

@@ -64,6 +64,23 @@ TEST(SearchSpaceTest, CountsDistinctNetworks) {
   EXPECT_NEAR(space.Log10Size(), std::log10(networks), 1e-9);
 }
 
+TEST(SearchSpaceTest, SmallSpacesAreCountedAndListedWhole) {
+  SpaceSpec spec = SmallSpaceSpec();
+  spec.stages[1].blocks[0] = {.kernels = {3}, .expansions = {1, 2}};
+  spec.stages[0].blocks.assign(2, {.kernels = {3, 5}, .expansions = {1, 2}, .expand_precisions = {{4, 8}, {8, 8}}});
+  const SearchSpace space = SearchSpace::Create(spec).value();
+  const std::vector<Architecture> all = space.AllNetworks();
+  const int block = 2 * (1 + 2);
+  EXPECT_EQ(space.NumNetworks(), 2 * 2 * (block + block * block) * (2 * 2) * 3 * 2);
+  EXPECT_EQ(all.size(), static_cast<size_t>(space.NumNetworks()));
+  EXPECT_EQ(std::set<Architecture>(all.begin(), all.end()).size(), all.size());
+  for (Architecture network : all) {
+    const Architecture listed = network;
+    space.Canonicalise(network);
+    ASSERT_EQ(network, listed);
+  }
+}
+
 TEST(SearchSpaceTest, WrongGenesAreNamed) {
   const SearchSpace space = SmallSpace();
   Architecture architecture = space.Smallest({8, 8});

@@ -13,6 +13,7 @@
 
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
 #include "dataset/draw.h"
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
@@ -271,6 +272,10 @@ TEST(ImageFolderTest, ClassesAreFoldersInOrderAndImagesHaveOneSize) {
     EXPECT_NEAR(dataset->image(Split::kTest, i)[0], dataset->label(Split::kTest, i) == 0 ? 100 : 200, 4);
     EXPECT_NEAR(dataset->image(Split::kTest, i)[1], 20, 4);
   }
+  const absl::StatusOr<Dataset> grey = Dataset::Load(spec, directory.path().string(), {.image_channels = 1});
+  ASSERT_THAT(grey, IsOk());
+  EXPECT_EQ(grey->channels(), 1);
+  EXPECT_NEAR(grey->image(Split::kTest, 0)[0], 0.299 * (grey->label(Split::kTest, 0) == 0 ? 100 : 200) + 0.701 * 20, 4);
   ReadingBudget budget = {.bytes = 1 << 20, .files = 12};
   EXPECT_EQ(FilesDigest((directory.path() / "set").string(), budget), dataset->files_digest());
   budget.files = 11;
@@ -306,6 +311,24 @@ TEST(ImageFolderTest, ImagesThatDoNotFitTogetherAreRefusedAtTheFirst) {
   for (int i = 0; i < 6; ++i) WriteJpeg(directory.path() / "class" / absl::StrCat(i, ".jpg"), 16, 12, 100);
   EXPECT_THAT(ReadImageFolder(directory.path().string(), {.height = 32768, .width = 32768, .channels = 3}).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found 6 of 32768x32768x3")));
+}
+
+TEST(DatasetTest, HoldsAsManyClassesAsAJobMayHave) {
+  const auto create = [](int classes) {
+    Dataset::Images images;
+    std::vector<std::string> names;
+    for (int i = 0; i < classes; ++i) {
+      images.labels.push_back(i);
+      names.push_back(absl::StrCat("class ", i));
+    }
+    images.pixels.resize(static_cast<size_t>(classes));
+    return Dataset::Create({.name = "many", .directory = "many", .validation_images = 1}, 0, {1, 1, 1}, names, images, images, {});
+  };
+  const absl::StatusOr<Dataset> dataset = create(bounds::kMaxClasses);
+  ASSERT_THAT(dataset, IsOk());
+  EXPECT_EQ(dataset->num_classes(), bounds::kMaxClasses);
+  EXPECT_EQ(dataset->label(Split::kTest, bounds::kMaxClasses - 1), bounds::kMaxClasses - 1);
+  EXPECT_THAT(create(bounds::kMaxClasses + 1), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("2 to 10000 classes, found 10001")));
 }
 
 TEST(Sha256Test, KnownAnswer) { EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); }

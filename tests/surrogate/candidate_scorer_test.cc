@@ -7,8 +7,10 @@
 
 #include "absl/status/status_matchers.h"
 #include "core/cost/cost.h"
+#include "core/job/job_cost.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/core/random_job.h"
 #include "tests/core/small_space.h"
 #include "tests/surrogate/fake_latency.h"
 
@@ -81,6 +83,29 @@ TEST(CandidateScorerTest, RefusesASpaceThatIsTooLarge) {
   const Lowering lowering(SmallSpace());
   EXPECT_THAT(CandidateScorer::Create(lowering, {.name = "plain"}, nullptr, {}, 100),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("at most 100")));
+}
+
+TEST(CandidateScorerTest, TakesTheEntriesThatTheCostOfTheJobNames) {
+  RandomJobs jobs(4, {.resolution = 24, .width = 24, .stages = 2, .depth = 4});
+  for (int i = 0; i < 12; ++i) {
+    const SearchJob job = jobs.Next();
+    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+    if (!space.ok()) continue;
+    const Lowering lowering(*space);
+    const JobCost cost = CostOf(job, lowering);
+    if (cost.table_entries > 100'000) continue;
+    const auto scorer = CandidateScorer::Create(lowering, {.name = "plain"}, nullptr, {});
+    ASSERT_THAT(scorer, IsOk());
+    EXPECT_EQ(scorer->num_entries(), cost.table_entries) << "job " << i;
+    ExpectEqualsLowering(lowering, {.name = "plain"}, 50);
+  }
+}
+
+TEST(CandidateScorerTest, EndsWhenItIsToldTo) {
+  int asked = 0;
+  EXPECT_THAT(CandidateScorer::Create(Lowering(SmallSpace()), {.name = "plain"}, nullptr, {}, 1'000'000, [&] { return ++asked == 2; }),
+              StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(asked, 2);
 }
 
 TEST(CandidateScorerTest, CalibrationCanChangeAfterwards) {

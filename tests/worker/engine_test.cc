@@ -159,14 +159,6 @@ TEST(ScheduleTest, AnEpochVisitsEveryImageOnceAndAnyStepCanBeAskedFirst) {
   EXPECT_EQ(later.Batch(1), batches[1]);
 }
 
-TEST(ScheduleTest, EveryMistakeIsNamed) {
-  const absl::Status status = CheckTraining({.steps = 0, .batch_size = 1, .learning_rate = -1, .phases = {{0.5, SamplingKind::kLargest}}});
-  ASSERT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
-  std::vector<std::string> paths;
-  for (const FieldViolation& violation : ViolationsOf(status)) paths.push_back(violation.path);
-  EXPECT_THAT(paths, ::testing::ElementsAre("training.steps", "training.batch_size", "training.learning_rate", "training.phases"));
-}
-
 TEST(KernelsTest, MomentsMatchTwoPasses) {
   CounterRandom random(4, "test/moments");
   for (const int64_t channels : {1, 3, 8, 24, 40, 96}) {

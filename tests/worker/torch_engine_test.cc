@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/counter_random.h"
 #include "core/cost/cost.h"
 #include "core/encoding/encoding.h"
@@ -87,6 +88,40 @@ TEST_F(TorchEngineTest, ChunksGiveTheBytesOfOneRun) {
   const absl::StatusOr<TrainResult> second = engine_->Train(request, {});
   ASSERT_THAT(second, IsOk());
   EXPECT_EQ(second->checkpoint, whole->checkpoint);
+}
+
+TEST_F(TorchEngineTest, AThousandClassesAreTrainedEvaluatedAndBound) {
+  constexpr int kClasses = 1000;
+  Dataset::Images images;
+  std::vector<std::string> names;
+  CounterRandom random(1, "test/classes");
+  for (int i = 0; i < kClasses; ++i) {
+    images.labels.push_back(i);
+    names.push_back(absl::StrCat("class ", i));
+  }
+  for (int i = 0; i < kClasses * 16 * 16; ++i) images.pixels.push_back(static_cast<uint8_t>(random.UniformInt(256)));
+  const Dataset many =
+      Dataset::Create({.name = "many", .directory = "many", .validation_images = 100}, 0, {16, 16, 1}, names, images, images, {}).value();
+  SpaceSpec spec = SmallSpaceSpec();
+  spec.num_classes = kClasses;
+  const Lowering lowering(SearchSpace::Create(spec).value());
+  TrainRequest training = Request(2);
+  training.lowering = &lowering;
+  training.dataset = &many;
+  const absl::StatusOr<TrainResult> trained = engine_->Train(training, {});
+  ASSERT_THAT(trained, IsOk());
+  EvaluateRequest evaluation = Evaluation(trained->checkpoint);
+  evaluation.lowering = &lowering;
+  evaluation.dataset = &many;
+  const Architecture smallest = lowering.space().Smallest({8, 8});
+  EXPECT_THAT(engine_->Evaluate(evaluation, {smallest}, nullptr), IsOk());
+  BindRequest binding = Binding(trained->checkpoint, smallest);
+  binding.lowering = &lowering;
+  binding.dataset = &many;
+  const absl::StatusOr<BoundModel> model = engine_->Bind(binding);
+  ASSERT_THAT(model, IsOk());
+  EXPECT_EQ(model->labels.size(), static_cast<size_t>(kClasses));
+  EXPECT_EQ(model->labels.back(), "class 999");
 }
 
 TEST_F(TorchEngineTest, StoppingAtAStepBoundaryResumesExactly) {

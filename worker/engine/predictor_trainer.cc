@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
 #include "core/base/counter_random.h"
 #include "core/statistics/statistics.h"
 
@@ -17,7 +18,6 @@ constexpr int kFolds = 5;
 constexpr int kHidden = 32;
 constexpr int kEpochs = 240;
 constexpr size_t kBatch = 16;
-constexpr size_t kFewest = 10;
 constexpr std::array<double, 6> kRidgePenalties = {0.3, 1, 3, 10, 30, 100};
 
 /// Normalised targets and the samples they belong to.
@@ -194,8 +194,9 @@ PredictorMember FitPerceptron(const Problem& problem, const std::vector<size_t>&
 }
 
 absl::Status Check(absl::Span<const PredictorSample> samples) {
-  if (samples.size() < kFewest)
-    return absl::InvalidArgumentError(absl::StrCat("predictor: expected at least ", kFewest, " samples, found ", samples.size()));
+  if (samples.size() < bounds::kFewestForPredictor)
+    return absl::InvalidArgumentError(
+        absl::StrCat("predictor: expected at least ", bounds::kFewestForPredictor, " samples, found ", samples.size()));
   for (size_t i = 0; i < samples.size(); ++i) {
     if (samples[i].features.empty() || samples[i].features.size() != samples[0].features.size()) {
       return absl::InvalidArgumentError(absl::StrCat("predictor: expected ", samples[0].features.size(), " features (not 0), found ",

@@ -7,10 +7,8 @@
 #include <numbers>
 #include <numeric>
 
-#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "core/base/counter_random.h"
-#include "core/base/field_violation.h"
 
 namespace hanas {
 namespace {
@@ -18,28 +16,6 @@ namespace {
 int64_t Bits(double value) { return std::bit_cast<int64_t>(value); }
 
 }  // namespace
-
-absl::Status CheckTraining(const TrainingSpec& training) {
-  FieldViolations violations;
-  const auto check = [&](bool ok, absl::string_view field, absl::string_view expected, double found) {
-    if (!ok) violations.Add(absl::StrCat("training.", field), absl::StrCat("expected ", expected, ", found ", found));
-  };
-  check(training.steps >= 1, "steps", "1 or more", static_cast<double>(training.steps));
-  check(training.batch_size >= 2 && training.batch_size <= 4096, "batch_size", "2 to 4096", training.batch_size);
-  check(training.learning_rate > 0 && training.learning_rate <= 10, "learning_rate", "above 0, at most 10", training.learning_rate);
-  check(training.weight_decay >= 0 && training.weight_decay < 1, "weight_decay", "0 or more, below 1", training.weight_decay);
-  check(training.label_smoothing >= 0 && training.label_smoothing < 1, "label_smoothing", "0 or more, below 1", training.label_smoothing);
-  check(training.warmup >= 0 && training.warmup < 1, "warmup", "0 or more, below 1", training.warmup);
-  check(training.clip_norm >= 0, "clip_norm", "0 or more", training.clip_norm);
-  double last = 0;
-  for (size_t i = 0; i < training.phases.size(); ++i) {
-    check(training.phases[i].until > last, absl::StrCat("phases[", i, "].until"), absl::StrCat("more than ", last),
-          training.phases[i].until);
-    last = training.phases[i].until;
-  }
-  check(!training.phases.empty() && last == 1.0, "phases", "a last phase that ends at 1", last);
-  return violations.ToStatus();
-}
 
 Digest TrainingDigest(const TrainingSpec& training, const Augmentation& augmentation) {
   DigestBuilder digest;

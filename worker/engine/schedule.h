@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "core/base/digest.h"
 #include "core/job/search_job.h"
 
@@ -18,9 +17,6 @@ struct Augmentation {
   int shift_pixels = 2;  // moved by at most this, the edge repeated; 0: none
   bool flip = true;      // left and right exchanged half of the time
 };
-
-/// Returns INVALID_ARGUMENT with field violations ("training.phases[0].until").
-absl::Status CheckTraining(const TrainingSpec& training);
 
 /// Of every field of the recipe.
 Digest TrainingDigest(const TrainingSpec& training, const Augmentation& augmentation);

@@ -20,14 +20,14 @@ namespace fs = std::filesystem;
 /// What a worker reads before it asks for work.
 constexpr ReadingBudget kAtStart = {.bytes = int64_t{256} << 20, .files = 20'000};
 
-/// Leaves of the directories below `root` those that a job can name, sorted, at most as many as a worker may offer: data sets before others,
-/// which may hold some deeper down. Whatever else lies there is no reason not to work.
+/// Leaves of the directories below `root` those that a job can name, sorted, at most as many as a worker may offer: data sets before
+/// others, which may hold some deeper down. Whatever else lies there is no reason not to work.
 void Offer(const std::string& root, std::vector<std::string>& names) {
   std::erase_if(names, [](const std::string& name) { return !IsUtf8(name); });
   std::sort(names.begin(), names.end());
   if (names.size() <= rpc::kMaxDatasetsOfWorker) return;
-  const auto others =
-      std::stable_partition(names.begin(), names.end(), [&](const std::string& name) { return IsDataset((fs::path(root) / name).string()); });
+  const auto others = std::stable_partition(names.begin(), names.end(),
+                                            [&](const std::string& name) { return IsDataset((fs::path(root) / name).string()); });
   telemetry::LogEvent(telemetry::Severity::kWarning, "datasets_left_out",
                       {{"directory", root},
                        {"found", absl::StrCat(names.size())},
@@ -39,18 +39,19 @@ void Offer(const std::string& root, std::vector<std::string>& names) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSpec& spec) {
+absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSpec& spec, int image_channels) {
   FieldViolations violations;
   ValidateDatasetSpec(spec, violations);
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  const std::string key = absl::StrCat(Name(spec.format), "|", spec.directory, "|", spec.validation_images, "|", spec.name);
+  const std::string key =
+      absl::StrCat(Name(spec.format), "|", spec.directory, "|", spec.validation_images, "|", spec.name, "|", image_channels);
   if (loaded_ != nullptr && key == loaded_key_) return loaded_;
   if (root_.empty()) {
     return WithReason(absl::NotFoundError("this worker has no data directory; start it with --data DIR or set HANAS_DATA_DIR"),
                       "DATA_MISSING");
   }
   telemetry::LogEvent(telemetry::Severity::kInfo, "dataset_loading", {{"dataset", spec.name}, {"directory", spec.directory}});
-  absl::StatusOr<Dataset> dataset = Dataset::Load(spec, root_);
+  absl::StatusOr<Dataset> dataset = Dataset::Load(spec, root_, {.image_channels = image_channels});
   if (!dataset.ok()) return WithReason(dataset.status(), absl::IsNotFound(dataset.status()) ? "DATA_MISSING" : "DATA_UNREADABLE");
   loaded_ = std::make_shared<const Dataset>(*std::move(dataset));
   loaded_key_ = key;

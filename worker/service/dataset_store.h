@@ -20,9 +20,10 @@ class DatasetStore {
  public:
   explicit DatasetStore(std::string root) : root_(std::move(root)) {}
 
-  /// Returns INVALID_ARGUMENT for a specification that is not valid, and Dataset::Load's statuses; NOT_FOUND carries the reason
-  /// DATA_MISSING, other failures to read DATA_UNREADABLE. The pointer stays valid until another data set is loaded.
-  absl::StatusOr<std::shared_ptr<const Dataset>> Get(const DatasetSpec& spec);
+  /// Image folders are decoded to `image_channels`: 1 (grey) or 3. Returns INVALID_ARGUMENT for a specification that is not valid, and
+  /// Dataset::Load's statuses; NOT_FOUND carries the reason DATA_MISSING, other failures to read DATA_UNREADABLE. The pointer stays valid
+  /// until another data set is loaded.
+  absl::StatusOr<std::shared_ptr<const Dataset>> Get(const DatasetSpec& spec, int image_channels = 3);
 
   struct Held {
     std::string name;    // of a directory below the root

@@ -105,10 +105,10 @@ absl::StatusOr<const Lowering*> WorkerExecutor::LoweringOf(const v1::SpaceSpec& 
 }
 
 absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v1::DatasetSpec& proto, absl::string_view digest,
-                                                                         const Lowering* lowering) {
+                                                                         int channels, const Lowering* lowering) {
   const absl::StatusOr<DatasetSpec> spec = rpc::DatasetSpecFromProto(proto);
   if (!spec.ok()) return spec.status();
-  absl::StatusOr<std::shared_ptr<const Dataset>> dataset = datasets_->Get(*spec);
+  absl::StatusOr<std::shared_ptr<const Dataset>> dataset = datasets_->Get(*spec, channels);
   if (!dataset.ok()) return dataset;
   if (!digest.empty() && (*dataset)->digest() != digest) {
     return WithReason(absl::FailedPreconditionError(absl::StrCat("the search began with another data set ", spec->directory, " (", digest,
@@ -146,7 +146,8 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
     return absl::InvalidArgumentError(
         absl::StrCat("train: expected a checkpoint to continue from step ", task.from_step(), ", found none"));
   }
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, *lowering);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
+      DatasetOf(task.dataset(), digest, (*lowering)->space().spec().input_channels, *lowering);
   if (!dataset.ok()) return dataset.status();
   std::string checkpoint;
   if (!task.initial().sha256().empty()) {
@@ -207,7 +208,8 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
   }
   if (absl::Status status = CheckAtLeast("evaluate.validation_images", task.validation_images(), 0); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("evaluate.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, *lowering);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
+      DatasetOf(task.dataset(), digest, (*lowering)->space().spec().input_channels, *lowering);
   if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
   if (!checkpoint.ok()) return checkpoint.status();
@@ -269,7 +271,8 @@ absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, ab
   if (!architecture.ok()) return architecture.status();
   if (absl::Status status = CheckGraphDigest(**lowering, *architecture, task.graph_digest()); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("bind.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, *lowering);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
+      DatasetOf(task.dataset(), digest, (*lowering)->space().spec().input_channels, *lowering);
   if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
   if (!checkpoint.ok()) return checkpoint.status();
@@ -306,7 +309,11 @@ absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, ab
 absl::StatusOr<v1::PackImagesResult> WorkerExecutor::PackImages(const v1::PackImagesTask& task, absl::string_view digest,
                                                                 rpc::TaskContext& context) {
   if (absl::Status status = CheckAtLeast("pack_images.max_images", task.max_images(), 0); !status.ok()) return status;
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, nullptr);
+  const int channels = task.channels() == 0 ? 3 : task.channels();
+  if (channels != 1 && channels != 3) {
+    return absl::InvalidArgumentError(absl::StrCat("pack_images.channels: expected 1 (grey) or 3 (colour), found ", channels));
+  }
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, channels, nullptr);
   if (!dataset.ok()) return dataset.status();
   const Dataset& data = **dataset;
   const int64_t available = data.size(Split::kTest);

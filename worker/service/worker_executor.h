@@ -37,9 +37,9 @@ class WorkerExecutor : public rpc::TaskExecutor {
   absl::StatusOr<v1::PackImagesResult> PackImages(const v1::PackImagesTask& task, absl::string_view digest, rpc::TaskContext& context);
 
   absl::StatusOr<const Lowering*> LoweringOf(const v1::SpaceSpec& proto);
-  /// The data set of a task on a space: it must have `digest`, when that is not empty, and its channels and classes be the space's (reason
-  /// DATA_DISAGREES).
-  absl::StatusOr<std::shared_ptr<const Dataset>> DatasetOf(const v1::DatasetSpec& proto, absl::string_view digest,
+  /// The data set of a task, image folders decoded to `channels`. It must have `digest`, when that is not empty, and, with a `lowering`,
+  /// the channels and classes of its space (reason DATA_DISAGREES).
+  absl::StatusOr<std::shared_ptr<const Dataset>> DatasetOf(const v1::DatasetSpec& proto, absl::string_view digest, int channels,
                                                            const Lowering* lowering);
 
   TrainingEngine* engine_;

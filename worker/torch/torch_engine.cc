@@ -68,7 +68,9 @@ absl::Status CheckCalibration(const CalibrationOptions& options) {
 }
 
 absl::Status CheckRequest(const TrainRequest& request) {
-  if (absl::Status status = CheckTraining(request.training); !status.ok()) return status;
+  FieldViolations violations;
+  ValidateTrainingSpec(request.training, violations);
+  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
   if (absl::Status status = CheckFits(*request.lowering, *request.dataset); !status.ok()) return status;
   if (request.from_step < 0 || request.to_step <= request.from_step || request.to_step > request.training.steps) {
     return absl::InvalidArgumentError(absl::StrCat("training: expected 0 <= from_step < to_step <= ", request.training.steps, ", found ",

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/plan/op_limits.h"
 #include "profiler-agent/runtime/arena.h"
-#include "profiler-agent/runtime/op_limits.h"
 
 namespace hanas {
 namespace {

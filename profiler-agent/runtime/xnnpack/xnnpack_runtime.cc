@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/plan/op_limits.h"
 #include "profiler-agent/runtime/arena.h"
-#include "profiler-agent/runtime/op_limits.h"
 #include "profiler-agent/runtime/random_weights.h"
 #include "profiler-agent/runtime/xnnpack/capabilities.h"
 #include "profiler-agent/runtime/xnnpack/xnn_network.h"

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "profiler-agent/runtime/op_limits.h"
+#include "core/plan/op_limits.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
 
 namespace hanas {
 namespace {
-
-constexpr int64_t kMaxExtent = int64_t{1} << 20;
 
 bool HasWeights(const OpKey& key) { return key.kind == OpKind::kConv2d || key.kind == OpKind::kFullyConnected; }
 
@@ -19,17 +18,17 @@ absl::string_view ShapeProblem(const Shape& shape) {
   if (shape.size() != 2 && shape.size() != 4) return "expected a shape of rank 2 or 4";
   int64_t elements = 1;
   for (const int64_t extent : shape) {
-    if (extent < 1 || extent > kMaxExtent) return "expected extents from 1 to 2^20";
+    if (extent < 1 || extent > bounds::kMaxExtent) return "expected extents from 1 to 2^20";
     elements *= extent;
-    if (elements > kMaxTensorElements) return "expected at most 2^26 elements";
+    if (elements > bounds::kMaxTensorElements) return "expected at most 2^26 elements";
   }
   return "";
 }
 
 absl::string_view WindowProblem(const OpKey& key) {
-  if (key.kernel < 1 || key.kernel > kMaxKernel) return "expected a kernel from 1 to 64";
-  if (key.stride < 1 || key.stride > kMaxStride) return "expected a stride from 1 to 64";
-  if (key.dilation < 1 || key.dilation > kMaxDilation) return "expected a dilation from 1 to 64";
+  if (key.kernel < 1 || key.kernel > bounds::kMaxOperatorKernel) return "expected a kernel from 1 to 64";
+  if (key.stride < 1 || key.stride > bounds::kMaxOperatorStride) return "expected a stride from 1 to 64";
+  if (key.dilation < 1 || key.dilation > bounds::kMaxOperatorDilation) return "expected a dilation from 1 to 64";
   const int extent = key.dilation * (key.kernel - 1) + 1;
   if (key.padding < 0 || key.padding >= extent) return "expected a padding below the kernel's extent";
   if (key.kind != OpKind::kConv2d) return key.kernel == 1 && key.stride == 1 && key.dilation == 1 ? "" : "expected no window";
@@ -40,7 +39,7 @@ absl::string_view WindowProblem(const OpKey& key) {
 
 absl::string_view ChannelProblem(const OpKey& key) {
   const int64_t in = key.input.back();
-  if (key.output_channels < 1 || key.output_channels > kMaxExtent) return "expected output channels from 1 to 2^20";
+  if (key.output_channels < 1 || key.output_channels > bounds::kMaxExtent) return "expected output channels from 1 to 2^20";
   if (key.groups < 1 || key.groups > in) return "expected groups from 1 to the input channels";
   if (key.kind == OpKind::kConv2d) {
     if (in % key.groups != 0 || key.output_channels % key.groups != 0) return "expected groups that divide the channels";
@@ -83,8 +82,8 @@ absl::string_view Problem(const OpKey& key) {
   if (absl::string_view problem = ShapeProblem(OutputShape(key)); !problem.empty()) return problem;
   if (HasWeights(key)) {
     // Extents are below 2^20 and kernels below 2^7, so that this cannot overflow.
-    if (NumWeights(key) > kMaxWeightElements) return "expected at most 2^26 weights";
-    if (Macs(key) > kMaxMacs) return "expected at most 2^36 multiply-accumulates";
+    if (NumWeights(key) > bounds::kMaxWeightElements) return "expected at most 2^26 weights";
+    if (Macs(key) > bounds::kMaxMacs) return "expected at most 2^36 multiply-accumulates";
   }
   return "";
 }
