@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "coordinator/app/app.h"
+#include "coordinator/app/executor.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/services.h"
 #include "coordinator/store/rocksdb/rocksdb_store.h"
@@ -74,7 +75,7 @@ class Coordinator {
     std::filesystem::create_directories(directory);
     store_ = OpenRocksDbStore(directory + "/db").value();
     artifacts_ = ArtifactStore::Open(directory + "/artifacts").value();
-    app_ = App::Create(store_.get(), artifacts_.get(), &clock_, ParseSpec).value();
+    app_ = App::Create(store_.get(), artifacts_.get(), &clock_, ParseSpec, {.executor = &executor_}).value();
     services_.push_back(CreateSearchService(app_.get()));
     services_.push_back(CreateTaskService(app_.get()));
     services_.push_back(CreateArtifactService(app_.get()));
@@ -96,6 +97,7 @@ class Coordinator {
 
  private:
   SystemClock clock_;
+  ThreadExecutor executor_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<ArtifactStore> artifacts_;
   std::unique_ptr<App> app_;

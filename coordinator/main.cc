@@ -18,6 +18,7 @@
 #include "absl/synchronization/notification.h"
 #include "coordinator/app/app.h"
 #include "coordinator/app/clock.h"
+#include "coordinator/app/executor.h"
 #include "coordinator/app/loop.h"
 #include "coordinator/app/measured_store.h"
 #include "coordinator/service/search_convert.h"
@@ -140,8 +141,10 @@ int Serve(const MainOptions& options) {
   if (!artifacts.ok()) return daemon::Fail(ExitOfStore(artifacts.status()), artifacts.status());
   SystemClock clock;
   MeasuredStore store(opened->get(), &clock, metrics.get());
-  const absl::StatusOr<std::unique_ptr<App>> app = App::Create(
-      &store, artifacts->get(), &clock, ParseSpec, {.lease_ttl = absl::Seconds(options.lease_ttl_seconds), .metrics = metrics.get()});
+  ThreadExecutor executor;
+  const absl::StatusOr<std::unique_ptr<App>> app =
+      App::Create(&store, artifacts->get(), &clock, ParseSpec,
+                  {.lease_ttl = absl::Seconds(options.lease_ttl_seconds), .metrics = metrics.get(), .executor = &executor});
   if (!app.ok()) return daemon::Fail(ExitOfStore(app.status()), app.status());
   Loop loop(app->get(), &clock, metrics.get());
 

@@ -123,7 +123,11 @@ std::string RenderLines(absl::string_view heading, const std::vector<std::string
 }
 
 std::vector<std::string> LatencyTrustLines(const v1::LatencyTrust& trust) {
-  if (trust.held_out_networks() == 0) return {};
+  if (trust.fitted_networks() == 0) return {};
+  if (trust.held_out_networks() == 0) {
+    return {absl::StrFormat("latency model: %.3f · sum of operators, fitted to %d whole networks; the space has none left to test it on",
+                            trust.scale(), trust.fitted_networks())};
+  }
   return {absl::StrFormat("latency: %s mean error (worst %s) on %d networks not used to calibrate; the plain sum of operators is %s off; "
                           "rank correlation %.2f",
                           FormatPercent(trust.held_out_mape()), FormatPercent(trust.held_out_max_error()), trust.held_out_networks(),

@@ -230,7 +230,8 @@ std::vector<std::string> Advice(const Explanation& explanation) {
 }  // namespace
 
 bool CanBeMended(const v1::Search& search) {
-  return search.phase() == v1::FAILED && search.error_code() != "INFEASIBLE_LIMITS" && search.error_code() != "BUDGET_SPENT";
+  return search.phase() == v1::FAILED && search.error_code() != "INFEASIBLE_LIMITS" && search.error_code() != "BUDGET_SPENT" &&
+         search.error_code() != "JOB_REFUSED";
 }
 
 std::string PhaseInWords(const v1::Search& search) {

@@ -10,6 +10,8 @@
 #include "coordinator/app/sharing.h"
 #include "coordinator/app/validate_job.h"
 #include "core/base/error_reason.h"
+#include "core/job/job_cost.h"
+#include "core/lowering/lowering.h"
 #include "telemetry/event_log.h"
 
 namespace hanas::coordinator {
@@ -28,6 +30,12 @@ TaskSnapshot SnapshotOf(const State& state, const Scheduler& scheduler, const Ta
 
 // Of so many searches that are over, cost tables and candidates stay in memory after somebody asked for them.
 constexpr size_t kKeptEnded = 8;
+
+absl::Status CheckOperators(const SearchJob& job, StopCheck stop) {
+  absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+  if (!space.ok()) return space.status();
+  return CheckOperatorCount(Lowering(*std::move(space)), stop);
+}
 
 }  // namespace
 
@@ -49,6 +57,11 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Store* store, ArtifactStore* ar
 
 App::~App() {
   Stop();
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return preparing_.empty(); };
+    mutex_.Await(absl::Condition(&ended));
+  }
   log_.reset();  // its thread calls back
 }
 
@@ -217,6 +230,7 @@ SearchSnapshot App::Snapshot(const SearchState& search) {
   snapshot.spent = SpentBy(search);
   if (!search.record.phases.empty())
     snapshot.spent.wall_seconds += snapshot.record.phases.back().seconds - search.record.phases.back().seconds;
+  if (preparing_.contains(search.record.id)) snapshot.note = "the coordinator derives the operators and costs of the space";
   if (!snapshot.blockers.empty()) {
     snapshot.note = snapshot.blockers.front().text;
     return snapshot;
@@ -230,7 +244,8 @@ SearchSnapshot App::Snapshot(const SearchState& search) {
   return snapshot;
 }
 
-absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, std::string spec, SearchJob job) {
+absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, std::string spec, SearchJob job, StopCheck stop) {
+  if (absl::Status status = CheckOperators(job, stop); !status.ok()) return status;
   const JobDigests digests = DigestsOf(job);
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
@@ -319,14 +334,15 @@ absl::Status App::DeleteSearch(uint64_t id) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<SearchSnapshot> App::Validate(const SearchJob& job) {
+absl::StatusOr<SearchSnapshot> App::Validate(const SearchJob& job, StopCheck stop) {
+  if (absl::Status status = CheckOperators(job, stop); !status.ok()) return status;
   State inputs;
   {
     absl::MutexLock lock(&mutex_);
     if (absl::Status status = CheckUsable(); !status.ok()) return status;
     inputs = ValidationInputs(state_, job);
   }
-  absl::StatusOr<JobValidation> validation = ValidateJob(inputs, job);
+  absl::StatusOr<JobValidation> validation = ValidateJob(inputs, job, stop);
   if (!validation.ok()) return validation.status();
   SearchSnapshot snapshot;
   snapshot.record.job_digest = JobDigest(job);
@@ -460,6 +476,7 @@ absl::StatusOr<std::shared_ptr<SearchContext>> App::ContextOf(const SearchState&
 }
 
 void App::ForgetDerived(uint64_t search) {
+  if (const auto preparing = preparing_.find(search); preparing != preparing_.end()) *preparing->second = true;
   contexts_.erase(search);
   candidates_.erase(search);
   std::erase(ended_, search);

@@ -2,6 +2,7 @@
 #ifndef HANAS_COORDINATOR_APP_APP_H_
 #define HANAS_COORDINATOR_APP_APP_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -26,6 +27,7 @@
 #include "coordinator/app/blockers.h"
 #include "coordinator/app/candidates.h"
 #include "coordinator/app/clock.h"
+#include "coordinator/app/executor.h"
 #include "coordinator/app/farm_view.h"
 #include "coordinator/app/forecast.h"
 #include "coordinator/app/group_commit.h"
@@ -38,6 +40,7 @@
 #include "coordinator/app/updates.h"
 #include "coordinator/store/artifact_store.h"
 #include "coordinator/store/store.h"
+#include "core/base/stop.h"
 #include "telemetry/metrics.h"
 
 namespace hanas::coordinator {
@@ -46,6 +49,7 @@ struct AppOptions {
   absl::Duration lease_ttl = absl::Seconds(15);  // at least 1 s
   CollectorOptions artifacts;
   telemetry::Metrics* metrics = &telemetry::NoMetrics();  // borrowed
+  Executor* executor = nullptr;  // borrowed: where searches are prepared; null: the loop does it itself, and stands still meanwhile
 
   absl::Status Validate() const;
 };
@@ -113,6 +117,9 @@ struct RenewalReply {
 /// the store, and every change queued with it or behind it fails with its status: memory never knows more than the disk. (5) What is not
 /// worth a write (progress, deadlines) follows next_, and is lost with it.
 ///
+/// Preparing a search (its operators, its cost tables) takes seconds. It runs on the executor, holds no lock, and ends when the search
+/// does.
+///
 /// `store`, `artifacts` and `clock` are borrowed. Somebody calls RunOnce whenever WaitForChange returns: that is what expires leases, moves
 /// searches on and collects artifacts. Thread-safe.
 ///
@@ -126,8 +133,10 @@ class App {
   ~App();
 
   // ---- searches ----
-  /// The same request_id gives the same search; returns ALREADY_EXISTS when it was used for another job.
-  absl::StatusOr<SearchSnapshot> CreateSearch(const std::string& request_id, std::string spec, SearchJob job) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// The same request_id gives the same search; returns ALREADY_EXISTS when it was used for another job. Looks first at how many operators
+  /// the space has, which takes up to a few seconds: returns INVALID_ARGUMENT for too many, and CANCELLED when `stop` says so.
+  absl::StatusOr<SearchSnapshot> CreateSearch(const std::string& request_id, std::string spec, SearchJob job, StopCheck stop = NeverStop)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND.
   absl::StatusOr<SearchSnapshot> GetSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   /// In order of creation, at most `limit` after the search `after`.
@@ -136,7 +145,7 @@ class App {
   /// What CreateSearch would make of the job, with its forecast, the id 0 and no specification; nothing is stored. When the latency table
   /// of the device that the target names, or of one of its kind, already tells that no network keeps the limits, the snapshot is FAILED
   /// with INFEASIBLE_LIMITS and the message that the search would end with.
-  absl::StatusOr<SearchSnapshot> Validate(const SearchJob& job) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<SearchSnapshot> Validate(const SearchJob& job, StopCheck stop = NeverStop) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND, FAILED_PRECONDITION when it is over.
   absl::StatusOr<SearchSnapshot> CancelSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   /// See PauseSearchUpdate. Pausing twice is fine. Returns NOT_FOUND, FAILED_PRECONDITION when it is over.
@@ -275,6 +284,10 @@ class App {
   absl::Status ExpireLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<bool> Drive(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Whether all that the next step of the search rests on is derived. When it is not, it is being derived aside, and the search is due
+  /// again when that has ended.
+  bool Prepared(const SearchState& search, const std::shared_ptr<SearchContext>& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CollectArtifacts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
 
   Store* const store_;
@@ -296,6 +309,7 @@ class App {
   Scheduler scheduler_ ABSL_GUARDED_BY(mutex_);  // follows next_
   std::map<uint64_t, std::shared_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::unique_ptr<CandidateIndex>> candidates_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::shared_ptr<std::atomic<bool>>> preparing_ ABSL_GUARDED_BY(mutex_);  // by search: set to stop it
   std::deque<uint64_t> ended_ ABSL_GUARDED_BY(mutex_);  // searches that are over and have a context, the oldest first
   std::map<uint64_t, absl::Duration> phase_started_
       ABSL_GUARDED_BY(mutex_);                                   // since when the current phase's seconds are not in its record

@@ -18,6 +18,9 @@ namespace {
 constexpr absl::Duration kSweepInterval = absl::Seconds(1);  // between looks at every search that goes on, for what depends on time
 constexpr absl::Duration kMaxRest = absl::Milliseconds(10);  // after a look that computed, so that the loop never takes a whole processor
 
+/// Whether operators that the search asked for are still being measured.
+bool OperatorsAreOpen(const SearchView& view) { return view.Has("profile/operators/0") && !view.AllDone("profile/operators/"); }
+
 }  // namespace
 
 absl::Status App::ExpireLeases() {
@@ -92,20 +95,62 @@ absl::Status App::EnforceWallBudgets(const std::set<uint64_t>& due) {
   return any ? AwaitWritten() : absl::OkStatus();
 }
 
+bool App::Prepared(const SearchState& search, const std::shared_ptr<SearchContext>& context) {
+  if (options_.executor == nullptr || search.record.paused) return true;
+  const SearchView view(driven_, search);
+  const BackendCaps& caps = search.record.caps;
+  std::shared_ptr<const LatencyTable> table;  // to compile cost tables with; none: the operators are to be found
+  if (context->has_keys()) {
+    if (context->has_scorer() || view.Table() == nullptr || OperatorsAreOpen(view)) return true;
+    const absl::StatusOr<const std::vector<OpKey>*> keys = context->Keys(caps);
+    if (!keys.ok() || !view.Table()->Missing(**keys).empty()) return true;
+    table = std::make_shared<const LatencyTable>(*view.Table());
+  }
+  const auto stop = std::make_shared<std::atomic<bool>>(false);
+  const uint64_t id = search.record.id;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopped_ || !preparing_.try_emplace(id, stop).second) return false;
+  }
+  options_.executor->Run([this, id, context, caps, table, stop] {
+    const auto stopped = [&] { return stop->load(std::memory_order_relaxed); };
+    const absl::Status status = table == nullptr ? context->PrepareKeys(caps, stopped) : context->PrepareScorer(caps, table.get(), stopped);
+    if (!status.ok()) {
+      telemetry::LogEvent(telemetry::Severity::kInfo, "preparing_ended",
+                          {{"search", absl::StrCat("searches/", id)}, {"status", status.ToString()}});
+    }
+    absl::MutexLock lock(&mutex_);
+    preparing_.erase(id);
+    if (state_.FindSearch(id) != nullptr) due_.insert(id);
+  });
+  return false;
+}
+
 /// True when a step was taken, or has to be looked for again.
 absl::StatusOr<bool> App::Drive(uint64_t id) {
   const SearchState* search = driven_.FindSearch(id);
   if (search == nullptr || IsTerminal(search->record.phase)) return false;
   std::shared_ptr<SearchContext> context;
+  absl::Status refused;
   if (search->record.phase != SearchPhase::kPending) {
-    absl::MutexLock lock(&mutex_);
-    absl::StatusOr<std::shared_ptr<SearchContext>> found = ContextOf(*search);
-    if (!found.ok()) return found.status();
-    context = *std::move(found);
+    absl::StatusOr<std::shared_ptr<SearchContext>> found;
+    {
+      absl::MutexLock lock(&mutex_);
+      found = ContextOf(*search);
+    }
+    if (found.ok()) {
+      context = *std::move(found);
+      if (!Prepared(*search, context)) return false;
+    } else {
+      refused = found.status();
+    }
   }
   const absl::Duration begin = clock_->Monotonic();
-  absl::StatusOr<std::optional<AdvanceSearchUpdate>> step = NextStep(SearchView(driven_, *search), context.get());
-  if (!step.ok()) return step.status();
+  const SearchView view(driven_, *search);
+  absl::StatusOr<std::optional<AdvanceSearchUpdate>> step =
+      refused.ok() ? NextStep(view, context.get()) : absl::StatusOr<std::optional<AdvanceSearchUpdate>>(refused);
+  // A job that was stored under other bounds, for instance: this search cannot go on, all others can.
+  if (!step.ok()) step = FailStep(view, std::string(kJobRefused), std::string(step.status().message()));
   if (!step->has_value()) return false;
   AdvanceSearchUpdate& update = **step;
   if (update.candidates_scored > 0) update.scoring_seconds = absl::ToDoubleSeconds(clock_->Monotonic() - begin);
@@ -211,6 +256,7 @@ void App::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopped_ = true;
+    for (const auto& [search, stop] : preparing_) *stop = true;
     waiting = std::exchange(waiting_, {});
     watches = watches_;
   }

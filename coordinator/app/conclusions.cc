@@ -123,6 +123,10 @@ std::vector<std::string> Conclusions(const ReportData& data) {
                                       TimeText(data.front.front().measured_us), TimeText(data.front.back().measured_us)));
   if (data.record.finishing)
     sentences.push_back(absl::StrCat("The search was finished early (", data.record.finish_reason, "): this is the best it had found."));
+  if (data.searched_whole && data.record.finish_reason.empty()) {
+    sentences.push_back(absl::StrFormat("Every one of the space's networks was evaluated and measured (%.0f): no predictor was needed.",
+                                        std::pow(10, data.log10_networks)));
+  }
   AddDominated(data, sentences);
   AddReferences(data, sentences);
   for (const ReportMember& member : data.front) {

@@ -61,7 +61,7 @@ double RateOfOthers(const SearchView& view, const SearchContext& context) {
 }
 
 /// Of what profiling measured, and of the networks still to come at its pace; 0 before it is done.
-double MeasuringSeconds(const SearchView& view) {
+double MeasuringSeconds(const SearchView& view, const SearchContext& context) {
   if (!view.AllDone("profile/networks/")) return 0;
   double operators = 0;
   for (const TaskRecord* task : view.Numbered("profile/operators/")) {
@@ -75,7 +75,8 @@ double MeasuringSeconds(const SearchView& view) {
     networks += static_cast<int64_t>(outcome.rows.size());
   }
   const SearchJob& job = view.job();
-  const int64_t rounds = static_cast<int64_t>(job.evolution.rounds) * job.evolution.evaluations_per_round;
+  const int64_t rounds = context.searched_whole() ? static_cast<int64_t>(context.space().NumNetworks())
+                                                  : static_cast<int64_t>(job.evolution.rounds) * job.evolution.evaluations_per_round;
   const double pace = networks > 0 ? seconds / static_cast<double>(networks) : 0;
   return operators + seconds + pace * static_cast<double>(rounds + NumFinalists(job));
 }
@@ -96,9 +97,13 @@ ForecastRecord CountsOf(const SearchJob& job) {
 
 ForecastRecord ForecastOf(const SearchView& view, SearchContext& context) {
   ForecastRecord forecast = CountsOf(view.job());
-  if (!view.record().agent.empty()) forecast.operator_keys = static_cast<int64_t>(context.Keys(view.record().caps).size());
+  if (!view.record().agent.empty()) {
+    const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
+    if (keys.ok()) forecast.operator_keys = static_cast<int64_t>((*keys)->size());
+  }
+  if (context.searched_whole()) forecast.evaluations = static_cast<int64_t>(context.space().NumNetworks());
   forecast.disk_bytes = DiskBytes(view.job(), context.lowering());
-  forecast.measuring_seconds = MeasuringSeconds(view);
+  forecast.measuring_seconds = MeasuringSeconds(view, context);
   const double own = RateOf(view);
   const double rate = own > 0 ? own : RateOfOthers(view, context);
   if (rate > 0) forecast.training_seconds = static_cast<double>(forecast.training_steps) * view.job().training.batch_size / rate;

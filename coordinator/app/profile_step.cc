@@ -95,8 +95,9 @@ absl::StatusOr<ProfileRecord> MakeProfile(const SearchView& view, SearchContext&
   const absl::StatusOr<std::vector<ReachableRange>> ranges =
       ReachableRanges(context.space(), costs, {.seed = view.job().seed, .max_evaluations = kProbeEvaluations, .num_starts = 2});
   if (!ranges.ok()) return ranges.status();
-  const std::vector<OpKey>& keys = context.Keys(view.record().caps);
-  ProfileRecord profile = {.operator_keys = static_cast<int64_t>(keys.size()), .operator_cv_median = MedianSpread(view, keys)};
+  const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
+  if (!keys.ok()) return keys.status();
+  ProfileRecord profile = {.operator_keys = static_cast<int64_t>((*keys)->size()), .operator_cv_median = MedianSpread(view, **keys)};
   static constexpr const char* kNames[] = {"latency_us", "size_bytes", "peak_memory_bytes", "macs"};
   for (size_t i = 0; i < ranges->size(); ++i) profile.ranges.push_back({kNames[i], (*ranges)[i].min, (*ranges)[i].max});
   const Limits& limits = view.job().target.limits;
@@ -141,6 +142,10 @@ std::string ForecastLine(const SearchJob& job, const ForecastRecord& forecast) {
 
 std::string CalibrationLine(const FittedLatency& latency) {
   const LatencyCalibration& calibration = latency.fit.calibration;
+  if (latency.held_out.num_pairs == 0) {
+    return absl::StrFormat("latency = %.3f x sum of operators %+.2f us, from %d networks; the space has none left to test it on",
+                           calibration.scale, calibration.offset_us, latency.num_fitted);
+  }
   return absl::StrFormat(
       "latency = %.3f x sum of operators %+.2f us, from %d networks; error on %d others %.1f %% (at most %.1f %%), of the plain sum %.1f "
       "%%",
@@ -198,9 +203,10 @@ absl::StatusOr<FeasibilityReport> ProbeLimits(const SearchView& view, SearchCont
 
 absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& context) {
   AdvanceSearchUpdate step = StepOf(view);
-  const std::vector<OpKey>& keys = context.Keys(view.record().caps);
   if (view.Has("profile/operators/0") && !view.AllDone(kOperators)) return std::nullopt;
-  const std::vector<OpKey> missing = view.Table() == nullptr ? keys : view.Table()->Missing(keys);
+  const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
+  if (!keys.ok()) return FailStep(view, std::string(kJobRefused), std::string(keys.status().message()));
+  const std::vector<OpKey> missing = view.Table() == nullptr ? **keys : view.Table()->Missing(**keys);
   if (!missing.empty()) {
     const absl::flat_hash_set<std::string> measured = MeasuredKeys(view);
     const absl::flat_hash_set<std::string> coming = ComingOperators(view.state(), view.search());

@@ -93,7 +93,10 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
   const int rounds = view.NumRounds();
   absl::StatusOr<FittedLatency> latency = context.FitLatency(view, rounds);
   if (!latency.ok()) return latency.status();
-  ReportData data = {.record = view.record(), .job = view.job(), .log10_networks = context.space().Log10Size()};
+  ReportData data = {.record = view.record(),
+                     .job = view.job(),
+                     .log10_networks = context.space().Log10Size(),
+                     .searched_whole = context.searched_whole()};
   data.latency = *std::move(latency);
   for (const MemberRecord& record : view.record().members) {
     if (view.IsLeftOut(record)) continue;
@@ -119,7 +122,11 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
     data.predictor = *fit;
     data.predictor_networks = static_cast<int64_t>(view.Evaluations(concluded).size());
   }
-  if (view.Table() != nullptr) data.comparisons = CompareTypes(*view.Table(), context.Keys(view.record().caps));
+  if (view.Table() != nullptr) {
+    const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
+    if (!keys.ok()) return keys.status();
+    data.comparisons = CompareTypes(*view.Table(), **keys);
+  }
   return data;
 }
 

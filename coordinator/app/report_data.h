@@ -62,6 +62,7 @@ struct ReportData {
   SearchRecord record;
   SearchJob job;
   double log10_networks = 0;
+  bool searched_whole = false;      // every network of the space was evaluated and measured
   std::vector<ReportMember> front;  // ascending measured latency
   std::vector<ReportMember> references;
   std::vector<ReportLeftOut> left_out;

@@ -94,6 +94,51 @@ absl::StatusOr<RoundProposal> ProposeRound(const SearchView& view, SearchContext
   return RoundProposal{SelectForEvaluation(candidates, seen, RoundSize(view), kExplore), found->evaluations};
 }
 
+/// Mean relative error of the predicted latency on networks from `first` on, all of them measured.
+double LatencyError(const SearchView& view, const std::vector<EvaluatedNetwork>& networks, size_t first, const CandidateScorer& scorer,
+                    const LatencyCalibration& calibration) {
+  double errors = 0;
+  for (size_t i = first; i < networks.size(); ++i) {
+    const double measured_us = StatisticUs(*networks[i].measured, view.job().target.statistic);
+    errors += std::abs(ApplyCalibration(scorer.ScoreOne(networks[i].architecture).sum_us, calibration) - measured_us) / measured_us;
+  }
+  return errors / static_cast<double>(std::max<size_t>(1, networks.size() - first));
+}
+
+/// All networks of a space that is searched whole, or as many as the budget has evaluations for.
+std::vector<Architecture> WholeSpace(const SearchView& view, const SearchContext& context) {
+  std::vector<Architecture> all = context.space().AllNetworks();
+  const auto budget = static_cast<size_t>(view.job().budget.max_evaluations);
+  if (budget > 0 && all.size() > budget) all.resize(budget);
+  return all;
+}
+
+/// The front of all evaluated networks, in the terms of a round's record.
+void AddFront(const SearchView& view, const std::vector<EvaluatedNetwork>& all, const CandidateScorer& scorer,
+              const LatencyCalibration& calibration, RoundRecord& log) {
+  // A fixed reference makes the rounds comparable: no accuracy at all, at the latency of the slowest network.
+  ParetoFront front;
+  for (const Individual& individual : TrueIndividuals(view, all, scorer, calibration)) front.Insert(individual);
+  log.front_size = static_cast<int64_t>(front.members().size());
+  const double slowest_us = view.record().profile->ranges[kLatencyCost].high * 1.1;
+  const absl::StatusOr<double> volume = Hypervolume(front.members(), {1.0, slowest_us});
+  log.hypervolume = volume.ok() ? *volume / slowest_us : 0;
+}
+
+/// The one round of a space that is searched whole: nothing was predicted of accuracy.
+absl::StatusOr<RoundRecord> LogWhole(const SearchView& view, SearchContext& context) {
+  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, 0);
+  if (!latency.ok()) return latency.status();
+  const LatencyCalibration& calibration = latency->fit.calibration;
+  const std::vector<EvaluatedNetwork> all = view.Evaluations(1);
+  RoundRecord log = {.round = 1, .evaluations = static_cast<int64_t>(all.size())};
+  log.latency_mape = LatencyError(view, all, 0, **scorer, calibration);
+  AddFront(view, all, **scorer, calibration, log);
+  return log;
+}
+
 /// How the surrogates that proposed a round did on it.
 absl::StatusOr<RoundRecord> LogRound(const SearchView& view, SearchContext& context, int round) {
   const absl::StatusOr<Surrogates> before = SurrogatesOf(view, context, round);
@@ -103,26 +148,21 @@ absl::StatusOr<RoundRecord> LogRound(const SearchView& view, SearchContext& cont
   RoundRecord log = {.round = round + 1, .evaluations = static_cast<int64_t>(all.size())};
   std::vector<double> predicted;
   std::vector<double> found;
-  double errors = 0;
   for (size_t i = first_new; i < all.size(); ++i) {
     predicted.push_back(before->predictor.PredictOne(all[i].architecture).mean);
     found.push_back(all[i].score.fraction());
-    const double measured_us = StatisticUs(*all[i].measured, view.job().target.statistic);
-    errors +=
-        std::abs(ApplyCalibration(before->scorer->ScoreOne(all[i].architecture).sum_us, before->calibration) - measured_us) / measured_us;
   }
   const double tau = KendallTauB(predicted, found);
   log.held_out_tau = std::isnan(tau) ? 0 : tau;  // not defined when all are equal
-  log.latency_mape = errors / static_cast<double>(std::max<size_t>(1, all.size() - first_new));
-  // A fixed reference makes the rounds comparable: no accuracy at all, at the latency of the slowest network.
-  const std::vector<Individual> individuals = TrueIndividuals(view, all, *before->scorer, before->calibration);
-  ParetoFront front;
-  for (const Individual& individual : individuals) front.Insert(individual);
-  log.front_size = static_cast<int64_t>(front.members().size());
-  const double slowest_us = view.record().profile->ranges[kLatencyCost].high * 1.1;
-  const absl::StatusOr<double> volume = Hypervolume(front.members(), {1.0, slowest_us});
-  log.hypervolume = volume.ok() ? *volume / slowest_us : 0;
+  log.latency_mape = LatencyError(view, all, first_new, *before->scorer, before->calibration);
+  AddFront(view, all, *before->scorer, before->calibration, log);
   return log;
+}
+
+AdvanceSearchUpdate::Event WholeEvent(const RoundRecord& log) {
+  return {"round", absl::StrFormat("every network that the space has was evaluated and measured, %d in all: latency error %.1f %%, "
+                                   "hypervolume %.4f, front of %d",
+                                   log.evaluations, 100 * log.latency_mape, log.hypervolume, log.front_size)};
 }
 
 AdvanceSearchUpdate::Event RoundEvent(const RoundRecord& log) {
@@ -161,8 +201,10 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
   const auto round = static_cast<int>(view.record().rounds.size());
   const std::string prefix = absl::StrCat("round/", round, "/");
   const bool proposed = view.Has(prefix + "evaluate/0");
+  const bool whole = context.searched_whole();
+  const int rounds = whole ? 1 : view.job().evolution.rounds;
   const bool cut_short = view.record().finishing && view.Done<FitOutcome>(prefix + "predictor") == nullptr;
-  if (cut_short || (!proposed && round >= view.job().evolution.rounds)) {
+  if (cut_short || (!proposed && round >= rounds)) {
     step.next = SearchPhase::kVerifying;
     return step;
   }
@@ -173,7 +215,8 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
       step.next = SearchPhase::kVerifying;
       return step;
     }
-    const absl::StatusOr<RoundProposal> proposal = ProposeRound(view, context, round);
+    const absl::StatusOr<RoundProposal> proposal =
+        whole ? RoundProposal{.architectures = WholeSpace(view, context)} : ProposeRound(view, context, round);
     if (!proposal.ok())
       return FailStep(view, "SEARCH_FAILED", absl::StrCat("proposing round ", round + 1, ": ", proposal.status().message()));
     if (proposal->architectures.empty()) {
@@ -188,6 +231,13 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
     return step;
   }
   if (!view.AllDone(prefix + "evaluate/") || !view.AllDone(prefix + "measure/")) return std::nullopt;
+  if (whole) {
+    const absl::StatusOr<RoundRecord> log = LogWhole(view, context);
+    if (!log.ok()) return FailStep(view, "SEARCH_FAILED", absl::StrCat("concluding the search: ", log.status().message()));
+    step.round = *log;
+    step.events.push_back(WholeEvent(*log));
+    return step;
+  }
   if (!view.Has(prefix + "predictor")) {
     step.tasks.emplace_back(prefix + "predictor", FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(round + 1).size())});
     return step;

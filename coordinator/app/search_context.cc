@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
 #include "core/graph/graph.h"
+#include "core/job/job_cost.h"
 #include "core/predictor/predictor_weights.h"
 
 namespace hanas::coordinator {
@@ -12,23 +14,53 @@ namespace hanas::coordinator {
 absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const SearchJob& job) {
   absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
   if (!space.ok()) return space.status();
-  return std::unique_ptr<SearchContext>(new SearchContext(*std::move(space)));
+  const bool whole = IsSearchedWhole(job, *space);
+  return std::unique_ptr<SearchContext>(new SearchContext(*std::move(space), whole));
 }
 
-const std::vector<OpKey>& SearchContext::Keys(const BackendCaps& caps) {
+bool SearchContext::has_keys() {
   absl::MutexLock lock(&mutex_);
-  if (!keys_.has_value()) keys_ = EnumerateOpKeys(lowering_, caps);
-  return *keys_;
+  return keys_.has_value();
+}
+
+bool SearchContext::has_scorer() {
+  absl::MutexLock lock(&mutex_);
+  return scorer_.has_value();
+}
+
+absl::Status SearchContext::PrepareKeys(const BackendCaps& caps, StopCheck stop) {
+  if (!has_keys()) {
+    absl::StatusOr<std::vector<OpKey>> keys = EnumerateOpKeys(lowering_, caps, stop, bounds::kMaxOperatorKeys);
+    if (absl::IsCancelled(keys.status())) return keys.status();
+    absl::MutexLock lock(&mutex_);
+    if (!keys_.has_value()) keys_.emplace(std::move(keys));
+  }
+  absl::MutexLock lock(&mutex_);
+  return keys_->status();
+}
+
+absl::Status SearchContext::PrepareScorer(const BackendCaps& caps, const LatencyTable* table, StopCheck stop) {
+  if (!has_scorer()) {
+    absl::StatusOr<CandidateScorer> scorer =
+        CandidateScorer::Create(lowering_, caps, table, LatencyCalibration{}, bounds::kMaxTableEntries, stop);
+    if (absl::IsCancelled(scorer.status())) return scorer.status();
+    absl::MutexLock lock(&mutex_);
+    if (!scorer_.has_value()) scorer_.emplace(std::move(scorer));
+  }
+  absl::MutexLock lock(&mutex_);
+  return scorer_->status();
+}
+
+absl::StatusOr<const std::vector<OpKey>*> SearchContext::Keys(const BackendCaps& caps) {
+  if (absl::Status status = PrepareKeys(caps, NeverStop); !status.ok()) return status;
+  absl::MutexLock lock(&mutex_);
+  return &**keys_;
 }
 
 absl::StatusOr<const CandidateScorer*> SearchContext::Scorer(const SearchView& view) {
+  if (absl::Status status = PrepareScorer(view.record().caps, view.Table(), NeverStop); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
-  if (!scorer_.has_value()) {
-    absl::StatusOr<CandidateScorer> scorer = CandidateScorer::Create(lowering_, view.record().caps, view.Table(), LatencyCalibration{});
-    if (!scorer.ok()) return scorer.status();
-    scorer_.emplace(*std::move(scorer));
-  }
-  return &*scorer_;
+  return &**scorer_;
 }
 
 std::string SearchContext::GraphDigestOf(const Architecture& architecture) const {

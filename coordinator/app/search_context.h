@@ -17,6 +17,7 @@
 #include "coordinator/search/feasibility.h"
 #include "coordinator/surrogate/accuracy_predictor.h"
 #include "coordinator/surrogate/candidate_scorer.h"
+#include "core/base/stop.h"
 #include "core/lowering/lowering.h"
 
 namespace hanas::coordinator {
@@ -32,7 +33,8 @@ struct FittedLatency {
 /// What is expensive to derive from a search's state, kept while the process lives. Holds nothing that is not recomputed from the state, so
 /// losing it costs time only.
 ///
-/// Thread-safe: what is derived once is derived under a lock of its own, and never changes after.
+/// Thread-safe: what is derived never changes after. Nobody waits for a derivation of another thread: two that need the same at the same
+/// time both derive it, and the first one is kept.
 class SearchContext {
  public:
   /// Returns INVALID_ARGUMENT for a space that is not valid.
@@ -40,8 +42,19 @@ class SearchContext {
 
   const SearchSpace& space() const { return lowering_.space(); }
   const Lowering& lowering() const { return lowering_; }
-  /// Every operator key of the space on the search's device.
-  const std::vector<OpKey>& Keys(const BackendCaps& caps) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Whether every network of the space is evaluated: IsSearchedWhole of core/job.
+  bool searched_whole() const { return searched_whole_; }
+
+  // What takes up to seconds is prepared ahead of its use. Keys and Scorer do it themselves where nobody did.
+  /// Whether Keys and Scorer answer at once, be it with a status.
+  bool has_keys() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool has_scorer() ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Return CANCELLED when `stop` says so, else what Keys and Scorer return from then on.
+  absl::Status PrepareKeys(const BackendCaps& caps, StopCheck stop) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status PrepareScorer(const BackendCaps& caps, const LatencyTable* table, StopCheck stop) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  /// Every operator key of the space on the search's device. Returns RESOURCE_EXHAUSTED for more than bounds::kMaxOperatorKeys.
+  absl::StatusOr<const std::vector<OpKey>*> Keys(const BackendCaps& caps) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Requires a complete table. Returns CandidateScorer::Create's statuses.
   absl::StatusOr<const CandidateScorer*> Scorer(const SearchView& view) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -54,12 +67,13 @@ class SearchContext {
   absl::StatusOr<AccuracyPredictor> Predictor(const SearchView& view, const std::string& key) const;
 
  private:
-  explicit SearchContext(SearchSpace space) : lowering_(std::move(space)) {}
+  SearchContext(SearchSpace space, bool searched_whole) : lowering_(std::move(space)), searched_whole_(searched_whole) {}
 
   const Lowering lowering_;
+  const bool searched_whole_;
   absl::Mutex mutex_;
-  std::optional<std::vector<OpKey>> keys_ ABSL_GUARDED_BY(mutex_);
-  std::optional<CandidateScorer> scorer_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::StatusOr<std::vector<OpKey>>> keys_ ABSL_GUARDED_BY(mutex_);  // or why there are none, for good
+  std::optional<absl::StatusOr<CandidateScorer>> scorer_ ABSL_GUARDED_BY(mutex_);
 };
 
 /// Costs in the order of limits: latency (microseconds, with `calibration`), size, peak memory, MACs.

@@ -13,14 +13,13 @@
 #include "coordinator/app/round_step.h"
 #include "coordinator/app/step_builder.h"
 #include "coordinator/app/target_agent.h"
+#include "core/base/bounds.h"
 #include "core/base/counter_random.h"
 
 namespace hanas::coordinator {
 namespace {
 
 using MaybeStep = std::optional<AdvanceSearchUpdate>;
-
-constexpr int kMinSamples = 10;  // what fitting a predictor takes
 
 MaybeStep BindAgent(const SearchView& view) {
   const PartyRecord* agent = FindTargetAgent(view.state(), view.job().target);
@@ -64,7 +63,7 @@ MaybeStep Train(const SearchView& view, SearchContext& context) {
 /// Corners at 8 and 16 bits, then random ones; all distinct. A function of space, seed and sampling alone: searches share them.
 std::vector<Architecture> ChooseSamples(const SearchView& view, SearchContext& context) {
   const SearchSpace& space = context.space();
-  const auto wanted = static_cast<size_t>(std::max(kMinSamples, view.job().sampling.networks));
+  const auto wanted = static_cast<size_t>(std::max(bounds::kFewestForPredictor, view.job().sampling.networks));
   std::vector<Architecture> samples;
   absl::flat_hash_set<Architecture> seen;
   const auto add = [&](Architecture architecture) {
@@ -98,6 +97,10 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
   AdvanceSearchUpdate step = StepOf(view);
   if (view.record().finishing) {
     step.next = SearchPhase::kVerifying;
+    return step;
+  }
+  if (context.searched_whole()) {
+    step.next = SearchPhase::kSearching;  // all networks are its one round
     return step;
   }
   if (!view.Has("sample/0")) {

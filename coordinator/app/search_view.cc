@@ -223,6 +223,12 @@ PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>
       progress = CountUnits(view, {"sample/", "witness/"}, "networks", live_done);
       break;
     case SearchPhase::kSearching: {
+      // A search without samples has one round of all networks of its space.
+      const bool whole = !view.Has("sample/0");
+      if (whole) {
+        progress = CountUnits(view, {"round/0/evaluate/"}, "networks", live_done);
+        break;
+      }
       progress = {.total = static_cast<int64_t>(view.job().evolution.rounds) * view.job().evolution.evaluations_per_round,
                   .unit = "networks"};
       for (int round = 0; round < view.job().evolution.rounds; ++round) {

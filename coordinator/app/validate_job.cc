@@ -48,7 +48,7 @@ State ValidationInputs(const State& state, const SearchJob& job) {
   return inputs;
 }
 
-absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& job) {
+absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& job, StopCheck stop) {
   absl::StatusOr<std::unique_ptr<SearchContext>> context = SearchContext::Create(job);
   if (!context.ok()) return context.status();
   SearchState search;
@@ -60,13 +60,22 @@ absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& 
     search.record.caps = device->caps;
   }
   const SearchView view(inputs, search);
+  if (device != nullptr) {
+    if (absl::Status status = (*context)->PrepareKeys(device->caps, stop); !status.ok()) return status;
+  }
   JobValidation validation = {.forecast = ForecastOf(view, **context), .infeasible = ""};
-  if (device == nullptr || view.Table() == nullptr || !view.Table()->Missing((*context)->Keys(device->caps)).empty()) return validation;
+  if (device == nullptr || view.Table() == nullptr) return validation;
+  const absl::StatusOr<const std::vector<OpKey>*> keys = (*context)->Keys(device->caps);
+  if (!keys.ok() || !view.Table()->Missing(**keys).empty()) return validation;
   const SearchState* profiled = LastProfiled(inputs, ContextDigest(device->device, device->caps));
   if (profiled == nullptr) return validation;
   const SearchView earlier(inputs, *profiled);
   const absl::StatusOr<std::unique_ptr<SearchContext>> earlier_context = SearchContext::Create(*profiled->job);
   if (!earlier_context.ok()) return validation;
+  for (const auto& [of, state] : {std::pair(earlier_context->get(), &earlier), std::pair(context->get(), &view)}) {
+    const absl::Status prepared = of->PrepareScorer(state->record().caps, state->Table(), stop);
+    if (absl::IsCancelled(prepared)) return prepared;
+  }
   const absl::StatusOr<FittedLatency> latency = (*earlier_context)->FitLatency(earlier, 0);
   const absl::StatusOr<const CandidateScorer*> scorer = (*context)->Scorer(view);
   if (!latency.ok() || !scorer.ok()) return validation;

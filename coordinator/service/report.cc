@@ -84,10 +84,12 @@ void FillTrust(const ReportData& data, v1::Report& out) {
   latency.set_offset_us(data.latency.fit.calibration.offset_us);
   latency.set_fitted_networks(data.latency.num_fitted);
   latency.set_held_out_networks(data.latency.held_out.num_pairs);
-  latency.set_held_out_mape(data.latency.held_out.mape);
-  latency.set_held_out_max_error(data.latency.held_out.max_relative_error);
-  latency.set_held_out_spearman(data.latency.held_out.spearman);
-  latency.set_uncalibrated_mape(data.latency.uncalibrated.mape);
+  if (data.latency.held_out.num_pairs > 0) {  // what a small space has none left for is not measured
+    latency.set_held_out_mape(data.latency.held_out.mape);
+    latency.set_held_out_max_error(data.latency.held_out.max_relative_error);
+    latency.set_uncalibrated_mape(data.latency.uncalibrated.mape);
+  }
+  if (data.latency.held_out.num_pairs > 1) latency.set_held_out_spearman(data.latency.held_out.spearman);
   for (const ReportPair& pair : data.pairs) {
     v1::LatencyPair& row = *latency.add_pairs();
     row.set_architecture_text(pair.text);

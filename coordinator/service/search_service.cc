@@ -28,15 +28,16 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
  public:
   SearchServiceImpl(App* app, WatchOptions options) : app_(app), options_(options) {}
 
-  grpc::Status CreateSearch(grpc::ServerContext*, const v1::CreateSearchRequest* request, v1::Search* response) override {
+  grpc::Status CreateSearch(grpc::ServerContext* context, const v1::CreateSearchRequest* request, v1::Search* response) override {
     if (absl::Status status = rpc::CheckKnownFields(*request); !status.ok()) return rpc::ToGrpcStatus(status);
     if (absl::Status status = rpc::CheckRequestId(request->request_id()); !status.ok()) return rpc::ToGrpcStatus(status);
     absl::StatusOr<SearchJob> job = rpc::SearchJobFromProto(request->spec());
     if (!job.ok()) return rpc::ToGrpcStatus(job.status());
+    const auto gone = [context] { return context->IsCancelled(); };
     const v1::SearchSpec spec = rpc::ToProto(*job);  // as it was understood: what is validated, stored and answered is the same
     if (!request->validate_only())
-      return Reply(app_->CreateSearch(request->request_id(), spec.SerializeAsString(), *std::move(job)), response);
-    absl::StatusOr<SearchSnapshot> validated = app_->Validate(*job);
+      return Reply(app_->CreateSearch(request->request_id(), spec.SerializeAsString(), *std::move(job), gone), response);
+    absl::StatusOr<SearchSnapshot> validated = app_->Validate(*job, gone);
     if (!validated.ok()) return rpc::ToGrpcStatus(validated.status());
     validated->record.spec = absl::Cord(spec.SerializeAsString());
     validated->job = std::make_shared<const SearchJob>(*std::move(job));

@@ -32,7 +32,7 @@ inline SearchJob TinyJob() {
 /// An application over a disk that survives it, with a clock that the test moves.
 class AppHarness {
  public:
-  explicit AppHarness(SearchJob job = TinyJob()) : job_(std::move(job)) {
+  explicit AppHarness(SearchJob job = TinyJob(), Executor* executor = nullptr) : job_(std::move(job)), executor_(executor) {
     std::string pattern = (std::filesystem::temp_directory_path() / "hanas-app-XXXXXX").string();
     directory_ = mkdtemp(pattern.data());
     artifacts_ = ArtifactStore::Open(directory_).value();
@@ -50,7 +50,13 @@ class AppHarness {
     store_.reset();
     store_ = MemoryStore::Open(disk_).value();
     const SearchJob job = job_;
-    app_ = App::Create(store_.get(), artifacts_.get(), &clock_, [job](absl::string_view) { return job; }).value();
+    app_ = App::Create(store_.get(), artifacts_.get(), &clock_, [job](absl::string_view) { return job; }, {.executor = executor_}).value();
+  }
+
+  /// A crash, after which the stored specification is read as `job`.
+  void Reopen(SearchJob job) {
+    job_ = std::move(job);
+    Reopen();
   }
 
   /// What the store holds. The application is opened anew.
@@ -94,6 +100,7 @@ class AppHarness {
 
  private:
   SearchJob job_;
+  Executor* executor_;
   std::string directory_;
   FakeClock clock_;
   std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
