@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +25,7 @@ namespace {
 using Searches = v1::SearchService::Stub;
 using Farm = v1::FarmService::Stub;
 
+constexpr absl::Duration kCancellationInterval = absl::Milliseconds(50);
 constexpr absl::Duration kDownloadTimeout = absl::Minutes(30);  // of one artifact; a stalled peer is noticed by keepalive
 
 template <typename Request>
@@ -76,12 +79,63 @@ struct SearchClient::Connection {
   std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };
 
+/// The calls under way, and the thread that ends them.
+class SearchClient::Cancellation {
+ public:
+  ~Cancellation() {
+    {
+      const absl::MutexLock lock(&mutex_);
+      ending_ = true;
+    }
+    if (thread_.joinable()) thread_.join();
+  }
+
+  void Watch(std::function<bool()> cancelled) {
+    thread_ = std::thread([this, cancelled = std::move(cancelled)] {
+      while (!cancelled()) {
+        const absl::MutexLock lock(&mutex_);
+        if (mutex_.AwaitWithTimeout(absl::Condition(&ending_), kCancellationInterval)) return;
+      }
+      const absl::MutexLock lock(&mutex_);
+      cancelled_ = true;
+      for (grpc::ClientContext* call : calls_) call->TryCancel();
+    });
+  }
+
+  /// A call while it is alive; its context outlives it.
+  class Call {
+   public:
+    Call(Cancellation& cancellation, grpc::ClientContext& context) : cancellation_(cancellation), context_(context) {
+      const absl::MutexLock lock(&cancellation_.mutex_);
+      cancellation_.calls_.insert(&context_);
+      if (cancellation_.cancelled_) context_.TryCancel();
+    }
+    ~Call() {
+      const absl::MutexLock lock(&cancellation_.mutex_);
+      cancellation_.calls_.erase(&context_);
+    }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    Cancellation& cancellation_;
+    grpc::ClientContext& context_;
+  };
+
+ private:
+  absl::Mutex mutex_;
+  std::set<grpc::ClientContext*> calls_ ABSL_GUARDED_BY(mutex_);
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
 struct SearchClient::Watching {
   grpc::ClientContext context;
 };
 
 SearchClient::SearchClient(std::unique_ptr<Connection> connection, absl::Duration timeout)
-    : connection_(std::move(connection)), timeout_(timeout) {}
+    : connection_(std::move(connection)), timeout_(timeout), cancellation_(std::make_unique<Cancellation>()) {}
 
 SearchClient::~SearchClient() = default;
 
@@ -91,6 +145,8 @@ absl::StatusOr<std::unique_ptr<SearchClient>> SearchClient::Create(absl::string_
   if (!channel.ok()) return channel.status();
   return std::unique_ptr<SearchClient>(new SearchClient(std::make_unique<Connection>(*std::move(channel)), timeout));
 }
+
+void SearchClient::CancelWhen(std::function<bool()> cancelled) { cancellation_->Watch(std::move(cancelled)); }
 
 absl::Status SearchClient::WaitUntilReady(absl::Duration timeout) {
   if (connection_->channel->WaitForConnected(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout)))
@@ -102,6 +158,7 @@ template <typename Response, typename Stub, typename Method, typename Request>
 absl::StatusOr<Response> SearchClient::Call(Stub& stub, Method method, const Request& request) {
   grpc::ClientContext context;
   SetDeadline(context, timeout_);
+  const Cancellation::Call call(*cancellation_, context);
   Response response;
   if (absl::Status status = FromGrpcStatus((stub.*method)(&context, request, &response)); !status.ok()) return status;
   return response;
@@ -208,6 +265,7 @@ absl::Status SearchClient::WatchSearch(absl::string_view name, int64_t after_seq
     if (stopped_) return absl::CancelledError("watching was stopped");
     watching_ = &watching;
   }
+  const Cancellation::Call call(*cancellation_, watching.context);
   auto request = Named<v1::WatchSearchRequest>(name);
   request.set_after_sequence(after_sequence);
   const std::unique_ptr<grpc::ClientReader<v1::SearchEvent>> reader = connection_->searches->WatchSearch(&watching.context, request);
@@ -226,6 +284,7 @@ absl::Status SearchClient::DownloadOnce(absl::string_view sha256, const std::str
   std::ofstream file(part, std::ios::binary | std::ios::app);
   grpc::ClientContext context;
   SetDeadline(context, kDownloadTimeout);
+  const Cancellation::Call call(*cancellation_, context);
   v1::DownloadArtifactRequest request;
   request.set_sha256(std::string(sha256));
   request.set_offset(offset);
@@ -250,7 +309,7 @@ absl::Status SearchClient::DownloadOnce(absl::string_view sha256, const std::str
   }
   if (stopped) return absl::CancelledError("the download was interrupted; the next one goes on from there");
   // What was received is good for the next attempt.
-  if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) return status;
+  if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status)) return status;
   const std::string found = digest.FinishHex();
   if (status.ok() && found == sha256) {
     if (std::rename(part.c_str(), path.c_str()) == 0) return absl::OkStatus();

@@ -34,6 +34,10 @@ class SearchClient {
   SearchClient(const SearchClient&) = delete;
   SearchClient& operator=(const SearchClient&) = delete;
 
+  /// From now on every call ends with CANCELLED soon after `cancelled` is true, whatever the coordinator does. `cancelled` is asked by a
+  /// thread of this client; once true, for good. Call it once, before any call.
+  void CancelWhen(std::function<bool()> cancelled);
+
   /// Waits until the coordinator answers. Returns UNAVAILABLE after `timeout`.
   absl::Status WaitUntilReady(absl::Duration timeout);
 
@@ -77,6 +81,7 @@ class SearchClient {
  private:
   struct Connection;
   struct Watching;
+  class Cancellation;
   SearchClient(std::unique_ptr<Connection> connection, absl::Duration timeout);
 
   template <typename Response, typename Stub, typename Method, typename Request>
@@ -85,6 +90,7 @@ class SearchClient {
 
   const std::unique_ptr<Connection> connection_;
   const absl::Duration timeout_;
+  const std::unique_ptr<Cancellation> cancellation_;
 
   absl::Mutex mutex_;
   Watching* watching_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -11,6 +11,7 @@
 namespace hanas::cli {
 
 absl::Status FetchWithProgress(const RemoteDataset& dataset, const std::string& to, Screen& screen) {
+  const TakeInterrupts taken(/*patience=*/1);
   FetchOptions options;
   options.progress = [&screen](const RemoteFile& file, int64_t bytes) {
     screen.ShowLine(absl::StrFormat("%s  %s of %s", file.name, FormatBytes(static_cast<double>(bytes)),

@@ -42,6 +42,8 @@ ExitCode ExportCommand(const RemoteOptions& remote, const ExportOptions& options
   absl::StatusOr<v1::Report> report = (*client)->GetReport(*name);
   if (!report.ok()) return Fail(report.status(), remote);
   if (const absl::Status status = CheckFolder(options.out, *report); !status.ok()) return Fail(status);
+  const TakeInterrupts taken(/*patience=*/1);
+  (*client)->CancelWhen([] { return NumInterrupts() > 0; });
   std::vector<std::string> files;
   const absl::Status status = WriteResults(**client, options.out, *report,
                                            {.members = options.members,

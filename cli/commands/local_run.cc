@@ -162,6 +162,7 @@ absl::Status LocalRun::Connect() {
   absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = rpc::SearchClient::Create(address_);
   if (!client.ok()) return client.status();
   client_ = *std::move(client);
+  client_->CancelWhen([] { return NumInterrupts() > 0; });
   while (!client_->WaitUntilReady(kTick).ok()) {
     if (absl::Status status = Attend(); !status.ok()) return status;
   }
@@ -388,6 +389,7 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
   }
   screen.Say(data->sentence);
   job.dataset = data->dataset;
+  const TakeInterrupts taken(/*patience=*/2);  // to stop, and to stop at once
   LocalRun run(directory, job, fs::absolute(data->root).string(), options.workers > 0 ? options.workers : DefaultWorkers(), screen);
   v1::Report report;
   const absl::Status status = run.Run(report);

@@ -17,7 +17,9 @@
 #include "cli/report/resource_text.h"
 #include "config/job_file.h"
 #include "core/base/error_reason.h"
+#include "core/base/stop.h"
 #include "core/cost/cost.h"
+#include "core/job/job_cost.h"
 #include "core/plan/exec_plan.h"
 #include "core/space/search_space.h"
 #include "rpc/convert/job.h"
@@ -83,6 +85,16 @@ std::string DescribeNetwork(const Lowering& lowering, const Architecture& archit
   return absl::StrCat(FormatCount(static_cast<double>(cost.macs)), " MACs, ", FormatCount(static_cast<double>(cost.parameters)),
                       " parameters, ", FormatBytes(static_cast<double>(cost.size_bytes)), ", peak memory ",
                       FormatBytes(static_cast<double>(cost.peak_memory_bytes)));
+}
+
+/// "10^8.3 networks", "12 networks, all of them evaluated".
+std::string DescribeSize(const SearchJob& job, const SearchSpace& space) {
+  constexpr long double kCounted = 1e6L;
+  const long double networks = space.NumNetworks();
+  std::string text = networks < kCounted ? absl::StrFormat("%.0f network%s", static_cast<double>(networks), networks == 1 ? "" : "s")
+                                         : absl::StrFormat("10^%.1f networks", space.Log10Size());
+  if (IsSearchedWhole(job, space)) absl::StrAppend(&text, ", all of them evaluated");
+  return text;
 }
 
 }  // namespace
@@ -211,8 +223,12 @@ ExitCode ValidateCommand(const std::string& job_path) {
   if (!space.ok()) return Fail(space.status());
   const Lowering lowering(*space);
   const BackendCaps caps = {.name = job.target.backend, .int8_hard_swish = true};
+  if (const absl::Status status = CheckOperatorCount(lowering, NeverStop); !status.ok()) {
+    for (const FieldViolation& violation : ViolationsOf(status)) Complain(file->Describe(violation));
+    return ExitCode::kUsage;
+  }
   Print(absl::StrCat(job_path, ": a valid job, \"", job.name, "\"\n"));
-  Print(absl::StrFormat("  space      10^%.1f networks, %d genes\n", space->Log10Size(), space->genes().size()));
+  Print(absl::StrCat("  space      ", DescribeSize(job, *space), ", ", space->genes().size(), " genes\n"));
   Print(absl::StrCat("  operators  ", EnumerateOpKeys(lowering, caps).size(), " to measure on ", caps.name,
                      ", with its int8 hard-swish and without native half\n"));
   Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space->Smallest({8, 8}), caps), " (8 bits)\n"));

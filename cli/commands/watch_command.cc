@@ -66,6 +66,8 @@ ExitCode Conclude(rpc::SearchClient& client, const RemoteOptions& remote, const 
 }  // namespace
 
 ExitCode Follow(rpc::SearchClient& client, const RemoteOptions& remote, const WatchOptions& options) {
+  const TakeInterrupts taken(/*patience=*/1);
+  client.CancelWhen([] { return NumInterrupts() > 0; });
   const bool table = remote.output == OutputFormat::kTable;
   Screen screen(table ? Screen::ChooseMode(options.plain, /*quiet=*/false) : Screen::Mode::kQuiet);
   EventStream events(&client, options.name,

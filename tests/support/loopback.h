@@ -85,14 +85,21 @@ class SilentListener {
     CHECK_EQ(getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size), 0);
     port_ = ntohs(address.sin_port);
   }
-  ~SilentListener() { close(descriptor_); }
+  ~SilentListener() {
+    close(descriptor_);
+    if (accepted_ >= 0) close(accepted_);
+  }
   SilentListener(const SilentListener&) = delete;
   SilentListener& operator=(const SilentListener&) = delete;
 
   int port() const { return port_; }
+  std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
+  /// Until somebody has connected.
+  void Accept() { accepted_ = accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC); }
 
  private:
   int descriptor_;
+  int accepted_ = -1;
   int port_ = 0;
 };
 
