@@ -119,7 +119,8 @@ struct Client {
     v1::Party& party = *request.mutable_party();
     party.set_name(name);
     party.set_instance_id("1");
-    party.set_host_id("host of " + name);
+    party.set_key(std::string(32, 'k'));
+    party.set_host_id("host-of-" + name);
     party.set_protocol_version(rpc::kProtocolVersion);
     if (agent) {
       party.mutable_agent()->mutable_device()->set_cpu("cpu");

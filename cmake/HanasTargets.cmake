@@ -146,7 +146,8 @@ function(hanas_test name)
   target_link_libraries(${name} PRIVATE hanas_base hanas_warnings ${arg_DEPS} hanas_test_main)
   add_test(NAME ${name} COMMAND ${name})
   # passive: spinning OpenMP threads of one test would starve the other.
-  set(environment "OMP_WAIT_POLICY=passive" "HANAS_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
+  # A state directory of its own: tests that run at once have workers and agents of the same names.
+  set(environment "OMP_WAIT_POLICY=passive" "HANAS_BIN_DIR=${PROJECT_BINARY_DIR}/bin" "XDG_STATE_HOME=${PROJECT_BINARY_DIR}/tests/state/${name}")
   if(HANAS_SANITIZE)
     # Containers cross into the distribution's uninstrumented libraries, which do not keep their poisoned regions up to date.
     list(APPEND environment "ASAN_OPTIONS=allow_user_poisoning=0:detect_container_overflow=0:detect_stack_use_after_return=1"
@@ -174,7 +175,7 @@ function(hanas_python_test name)
   list(JOIN arg_PATHS ":" paths)
   set_tests_properties(${name} PROPERTIES
     LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
-    ENVIRONMENT "PYTHONPATH=${paths};HANAS_BIN_DIR=${PROJECT_BINARY_DIR}/bin;HANAS_SOURCE_DIR=${PROJECT_SOURCE_DIR};HANAS_BINARY_DIR=${PROJECT_BINARY_DIR}")
+    ENVIRONMENT "PYTHONPATH=${paths};HANAS_BIN_DIR=${PROJECT_BINARY_DIR}/bin;HANAS_SOURCE_DIR=${PROJECT_SOURCE_DIR};HANAS_BINARY_DIR=${PROJECT_BINARY_DIR};XDG_STATE_HOME=${PROJECT_BINARY_DIR}/tests/state/${name}")
 endfunction()
 
 # A Google Benchmark executable <build>/benchmarks/<name>; nothing without HANAS_BUILD_BENCHMARKS.

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hanas-coordinator: owns all state of searches, hands out tasks, answers users.
 
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "coordinator/app/app.h"
@@ -29,8 +28,10 @@
 #include "daemon/daemon.h"
 #include "rpc/address.h"
 #include "rpc/clock.h"
+#include "rpc/files.h"
 #include "rpc/process.h"
 #include "rpc/server.h"
+#include "rpc/token.h"
 #include "telemetry/event_log.h"
 
 #ifndef HANAS_VERSION
@@ -50,6 +51,7 @@ constexpr absl::Duration kGrace = absl::Seconds(2);
 struct MainOptions {
   std::string data_dir;
   rpc::ServerOptions server = {.listen = "127.0.0.1:7700"};
+  std::string token_file;
   double lease_ttl_seconds = 15;
   daemon::DaemonOptions process = {.stop_timeout_seconds = 10};
 };
@@ -60,8 +62,13 @@ void Describe(config::OptionTable& table, MainOptions& options) {
              .help = "The state: searches, results and artifacts. Made when missing; one coordinator at a time.",
              .required = true},
             &options.data_dir);
-  table.Add({.name = "listen", .value = "HOST:PORT", .help = "Where clients, workers and agents connect; port 0: any free one."},
-            &options.server.listen);
+  table.Add(
+      {.name = "listen",
+       .value = "ADDRESS",
+       .help = "Where clients, workers and agents connect: HOST:PORT, port 0 for any free one, or unix:/PATH, a socket that only this user "
+               "reaches. On TCP every caller is asked for the token."},
+      &options.server.listen);
+  daemon::AddTokenOption(table, "File with the token that callers on TCP are asked for; made when missing.", options.token_file);
   table.Add({.name = "port-file", .value = "FILE", .help = "File that receives the port of --listen once the coordinator answers."},
             &options.server.port_file);
   table.Add({.name = "lease-ttl-seconds",
@@ -73,7 +80,11 @@ void Describe(config::OptionTable& table, MainOptions& options) {
   table.AddCheck("listen", [&options] {
     return rpc::ParseAddress(options.server.listen, rpc::AddressUse::kListen, options.process.insecure_listen).status();
   });
-  table.AddCheck("port-file", [&options] { return daemon::CheckFileCanBeWritten(options.server.port_file); });
+  table.AddCheck("port-file", [&options] {
+    if (!options.server.port_file.empty() && absl::StartsWith(options.server.listen, "unix:"))
+      return absl::InvalidArgumentError("expected none, since the Unix socket of --listen has no port; found one");
+    return daemon::CheckFileCanBeWritten(options.server.port_file);
+  });
 }
 
 ProcessExit ExitOfStore(const absl::Status& status) {
@@ -124,6 +135,19 @@ class DiskUsage {
   absl::Duration walked_at_ = -absl::InfiniteDuration();
 };
 
+/// Sets the token that callers are asked for, where the system does not say who calls. Returns what they are asked for, for people.
+absl::StatusOr<std::string> ChooseToken(const std::string& token_file, rpc::ServerOptions& server) {
+  const absl::StatusOr<rpc::Address> listen = rpc::ParseAddress(server.listen, rpc::AddressUse::kListen, server.insecure_listen);
+  if (!listen.ok()) return listen.status();
+  if (listen->is_unix()) return "nothing, since only this user reaches the socket";
+  const absl::StatusOr<rpc::TokenPlace> place = rpc::FindToken(token_file);
+  if (!place.ok()) return place.status();
+  absl::StatusOr<rpc::Secret> token = rpc::ReadOrMakeToken(*place);
+  if (!token.ok()) return token.status();
+  server.token = *std::move(token);
+  return absl::StrCat("the token in ", place->ToString());
+}
+
 /// Serves until SIGTERM or SIGINT; returns the exit status.
 int Serve(const MainOptions& options) {
   const std::unique_ptr<telemetry::PrometheusMetrics> metrics = daemon::MakeMetrics(telemetry::kCoordinator, HANAS_VERSION);
@@ -131,9 +155,11 @@ int Serve(const MainOptions& options) {
   const rpc::StopSignals signals([&stop] { stop.Notify(); }, absl::Seconds(options.process.stop_timeout_seconds),
                                  static_cast<int>(ProcessExit::kStopTimeout));
 
-  if (mkdir(options.data_dir.c_str(), 0700) != 0 && errno != EEXIST) {
-    return daemon::Fail(ProcessExit::kFailed, ErrnoStatus(errno, absl::StrCat("--data-dir: cannot make ", options.data_dir)));
-  }
+  const absl::StatusOr<bool> tightened = rpc::MakePrivateDirectory(options.data_dir);
+  if (!tightened.ok())
+    return daemon::Fail(ProcessExit::kFailed,
+                        absl::Status(tightened.status().code(), absl::StrCat("--data-dir: ", tightened.status().message())));
+  if (*tightened) telemetry::LogEvent(telemetry::Severity::kWarning, "directory_tightened", {{"directory", options.data_dir}});
   const absl::StatusOr<std::unique_ptr<Store>> opened = OpenRocksDbStore(absl::StrCat(options.data_dir, "/db"));
   if (!opened.ok()) return daemon::Fail(ExitOfStore(opened.status()), opened.status());
   const std::string artifact_directory = absl::StrCat(options.data_dir, "/artifacts");
@@ -161,11 +187,14 @@ int Serve(const MainOptions& options) {
   rpc::ServerOptions server_options = options.server;
   server_options.insecure_listen = options.process.insecure_listen;
   server_options.metrics = metrics.get();
+  const absl::StatusOr<std::string> asks_for = ChooseToken(options.token_file, server_options);
+  if (!asks_for.ok()) return daemon::Fail(ProcessExit::kUsage, asks_for.status());
   const absl::StatusOr<std::unique_ptr<rpc::Server>> server =
       rpc::Server::Start(server_options, {searches.get(), tasks.get(), files.get(), farm.get()});
   if (!server.ok()) return daemon::Fail(ProcessExit::kCannotListen, server.status());
-  telemetry::LogEvent(telemetry::Severity::kInfo, "listening",
-                      {{"address", (*server)->address().ToString()}, {"data_dir", options.data_dir}, {"version", HANAS_VERSION}});
+  telemetry::LogEvent(
+      telemetry::Severity::kInfo, "listening",
+      {{"address", (*server)->address().ToString()}, {"asks_for", *asks_for}, {"data_dir", options.data_dir}, {"version", HANAS_VERSION}});
 
   loop.Start();
   while (!stop.WaitForNotificationWithTimeout(kHealthInterval)) (*server)->SetServing(loop.ready().ok());

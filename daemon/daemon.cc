@@ -12,9 +12,10 @@
 #include "absl/log/initialize.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/base/error_reason.h"
 #include "rpc/address.h"
+#include "rpc/files.h"
 #include "rpc/process.h"
-#include "rpc/server.h"
 #include "telemetry/event_log.h"
 
 #ifndef HANAS_BUILD_TYPE
@@ -97,11 +98,10 @@ void AddOptions(config::OptionTable& table, DaemonOptions& options) {
             &options.http_listen);
   table.Add({.name = "http-port-file", .value = "FILE", .help = "File that receives the port of --http-listen once it answers."},
             &options.http_port_file);
-  table.Add(
-      {.name = "insecure-listen",
-       .help = "Allows listening on other addresses than loopback. There is no TLS and no authentication yet: whoever reaches the port may "
-               "do everything that it offers."},
-      &options.insecure_listen);
+  table.Add({.name = "insecure-listen",
+             .help = "Allows listening on other addresses than loopback. There is no TLS: whoever is on the way reads everything, the "
+                     "coordinator's token too, and the port of --http-listen answers everybody."},
+            &options.insecure_listen);
   table.AddChoice({.name = "log-format", .help = "Form of the log on standard error, one event a line."}, &options.log_format,
                   {"text", "json"});
   table.AddChoice({.name = "log-level", .help = "The least severe events that are written."}, &options.log_level,
@@ -113,21 +113,35 @@ void AddOptions(config::OptionTable& table, DaemonOptions& options) {
   table.Add({.name = "die-with-parent", .help = "Ends when the process that started this one ends."}, &options.die_with_parent);
   table.AddCheck("http-listen", [&options] {
     if (options.http_listen == kOff) return absl::OkStatus();
-    return rpc::ParseAddress(options.http_listen, rpc::AddressUse::kListen, options.insecure_listen).status();
+    return rpc::ParseAddress(options.http_listen, rpc::AddressUse::kListenTcp, options.insecure_listen).status();
   });
   table.AddCheck("http-port-file", [&options] { return CheckFileCanBeWritten(options.http_port_file); });
 }
 
 void AddOptions(config::OptionTable& table, ConnectOptions& options) {
-  table.Add({.name = "coordinator", .value = "HOST:PORT", .help = "Where the coordinator listens.", .required = true},
-            &options.coordinator);
-  table.Add({.name = "insecure-connect",
-             .help = "Allows a coordinator on another machine. There is no TLS and no authentication yet: whoever is on the way reads and "
-                     "changes everything."},
-            &options.insecure_connect);
+  table.Add(
+      {.name = "coordinator", .value = "ADDRESS", .help = "Where the coordinator listens: HOST:PORT, or unix:/PATH.", .required = true},
+      &options.coordinator);
+  table.Add(
+      {.name = "insecure-connect",
+       .help = "Allows a coordinator on another machine. There is no TLS: whoever is on the way reads and changes everything, and learns "
+               "the token."},
+      &options.insecure_connect);
+  AddTokenOption(table, "File with the coordinator's token, which a coordinator on TCP asks for.", options.token_file);
   table.AddCheck("coordinator", [&options] {
     return rpc::ParseAddress(options.coordinator, rpc::AddressUse::kConnect, options.insecure_connect).status();
   });
+}
+
+void AddTokenOption(config::OptionTable& table, std::string help, std::string& token_file) {
+  table.Add({.name = "token-file",
+             .value = "FILE",
+             .help = absl::StrCat(help,
+                                  " Nobody but its owner may read it. Without the option the token is that of the variable HANAS_TOKEN, "
+                                  "else the user's own."),
+             .default_text = "$XDG_STATE_HOME/hanas/token",
+             .variable = "HANAS_TOKEN_FILE"},
+            &token_file);
 }
 
 std::optional<ProcessExit> Begin(config::OptionTable& table, const DaemonOptions& options, const ProgramVersion& version, int argc,
@@ -157,6 +171,7 @@ std::optional<ProcessExit> Begin(config::OptionTable& table, const DaemonOptions
       break;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  ::umask(S_IRWXG | S_IRWXO);
   absl::InitializeLog();
   telemetry::StartLog(options.log_format == "json" ? telemetry::LogFormat::kJson : telemetry::LogFormat::kText, LevelOf(options.log_level));
   rpc::LogGrpcMessages();
@@ -180,7 +195,7 @@ std::unique_ptr<telemetry::PrometheusMetrics> MakeMetrics(telemetry::Process pro
 absl::StatusOr<std::unique_ptr<telemetry::HttpServer>> StartOperations(const DaemonOptions& options, telemetry::PrometheusMetrics* metrics,
                                                                        std::function<absl::Status()> ready) {
   if (options.http_listen == kOff) return nullptr;
-  absl::StatusOr<rpc::Address> address = rpc::ParseAddress(options.http_listen, rpc::AddressUse::kListen, options.insecure_listen);
+  absl::StatusOr<rpc::Address> address = rpc::ParseAddress(options.http_listen, rpc::AddressUse::kListenTcp, options.insecure_listen);
   if (!address.ok()) return address.status();
   absl::StatusOr<std::unique_ptr<telemetry::HttpServer>> server =
       telemetry::HttpServer::Start(address->host, address->port, telemetry::OperationsHandlers(metrics, std::move(ready)));
@@ -202,6 +217,13 @@ std::function<absl::Status()> ReadyWhileAnswered(const rpc::TaskLoop* loop, tele
     if (silence < kAnsweredWithin) return absl::OkStatus();
     return absl::UnavailableError(absl::StrCat("the coordinator has not answered for ", absl::FormatDuration(silence)));
   };
+}
+
+ProcessExit ExitOfLoop(const absl::Status& status) {
+  if (status.ok()) return ProcessExit::kOk;
+  if (absl::IsUnauthenticated(status)) return ProcessExit::kUnauthenticated;
+  if (HasReason(status, kNameInUse)) return ProcessExit::kNameInUse;
+  return rpc::IsRetryable(status) ? ProcessExit::kFailed : ProcessExit::kRefused;
 }
 
 int Fail(config::ProcessExit code, const absl::Status& status) {

@@ -40,8 +40,11 @@ void AddOptions(config::OptionTable& table, DaemonOptions& options);
 struct ConnectOptions {
   std::string coordinator;
   bool insecure_connect = false;
+  std::string token_file;
 };
 void AddOptions(config::OptionTable& table, ConnectOptions& options);
+/// The option --token-file, with `help` for what this process does with it. Borrows `token_file`.
+void AddTokenOption(config::OptionTable& table, std::string help, std::string& token_file);
 
 // Checks of paths. Return INVALID_ARGUMENT saying what was expected and what was found.
 /// A directory that is there and may be written, or that can be made in one that is.
@@ -58,7 +61,8 @@ struct ProgramVersion {
 };
 
 /// Handles the command line to the point where the process is to work: prints help, versions, the checked configuration, mistakes and
-/// warnings; starts the log; ties the process to its parent when asked. Returns the exit status when there is nothing more to do. To be
+/// warnings; starts the log; ties the process to its parent when asked. From then on every file and directory that the process makes is its
+/// user's alone, whatever the umask was. Returns the exit status when there is nothing more to do. To be
 /// called first, by the main thread.
 std::optional<config::ProcessExit> Begin(config::OptionTable& table, const DaemonOptions& options, const ProgramVersion& version, int argc,
                                          char** argv);
@@ -74,6 +78,9 @@ absl::StatusOr<std::unique_ptr<telemetry::HttpServer>> StartOperations(const Dae
 /// The readiness of a process that leases tasks: the coordinator has answered lately. It also records for how long it has not, at each
 /// scrape. Borrows its arguments.
 std::function<absl::Status()> ReadyWhileAnswered(const rpc::TaskLoop* loop, telemetry::PrometheusMetrics* metrics);
+
+/// The exit status of a worker or agent whose task loop ended with `status`.
+config::ProcessExit ExitOfLoop(const absl::Status& status);
 
 /// Says why the process ends, in the log; returns `code` as main's.
 int Fail(config::ProcessExit code, const absl::Status& status);

@@ -157,6 +157,8 @@ build_images() {
 # ---- the service ----------------------------------------------------------------------------------------------------------------------------
 
 export HANAS_TAG=check HANAS_PORT=17700 HANAS_PROMETHEUS_PORT=19090
+HANAS_TOKEN=$(head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
+export HANAS_TOKEN
 unset HANAS_DATA
 run_compose() { "${compose[@]}" --project-name hanas-check --project-directory "$repository" --file "$repository/docker-compose.yml" "$@"; }
 

@@ -94,7 +94,8 @@ class Service:
         volumes = [word for host, inner in (mounts or {}).items() for word in ("--volume", f"{host}:{inner}")]
         user = ["--user", f"{os.getuid()}:{os.getgid()}"]
         where = ["--coordinator", self._coordinator]
-        return ["docker", "run", "--rm", "--init", "--network", "host", *user, *volumes, "hanas-cli:check", *arguments, *where]
+        # Without a value the variable is passed on as it is here: the token stands in no argument.
+        return ["docker", "run", "--rm", "--init", "--network", "host", "--env", "HANAS_TOKEN", *user, *volumes, "hanas-cli:check", *arguments, *where]
 
 
 class Prometheus:

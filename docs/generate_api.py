@@ -29,6 +29,7 @@ Beside these services every coordinator has `grpc.health.v1.Health`, for itself 
 `google.rpc.BadRequest` (the path of every wrong field) or `google.rpc.ErrorInfo` (a reason to branch on) as details: [errors.md](errors.md) lists the reasons.
 Lists are given in pages of at most 1 MiB and as many elements as were asked for. Messages are taken up to 16 MiB and not compressed. A client that takes
 nothing of what a call sends for 30 seconds has the call cancelled.
+On TCP every call but those of health shows the coordinator's token, `authorization: Bearer TOKEN`; else it ends with `UNAUTHENTICATED`, which has no details.
 """
 
 FieldType = descriptor_pb2.FieldDescriptorProto

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/daemon.h"
+#include "daemon/party_state.h"
 #include "profiler-agent/device/host_probe.h"
 #include "profiler-agent/measure/child.h"
 #include "profiler-agent/runtime/onnxruntime/onnx_network.h"
@@ -25,28 +26,28 @@ using config::ProcessExit;
 
 struct Flags {
   daemon::ConnectOptions connect;
-  std::string name = "local";
+  daemon::PartyOptions party = {.kind = "agents", .name = "local"};
   daemon::DaemonOptions process;
 };
 
 void Describe(config::OptionTable& table, Flags& flags) {
   daemon::AddOptions(table, flags.connect);
-  table.Add({.name = "name",
-             .value = "NAME",
-             .help = "Name of the device, which jobs give as their target. A second agent of that name takes its place."},
-            &flags.name);
+  daemon::AddOptions(
+      table, "Name of the device, which jobs give as their target; its own at the coordinator: 1 to 63 letters, digits, '-', '_' or '.'.",
+      flags.party);
   daemon::AddOptions(table, flags.process);
 }
 
-v1::Party PartyOf(const Flags& flags, const BackendCaps& caps) {
+v1::Party PartyOf(const Flags& flags, const rpc::Secret& key, const BackendCaps& caps) {
   const HostIdentity host = HostProbe().Identify();
   v1::Party party;
-  party.set_name(flags.name);
+  party.set_name(flags.party.name);
+  party.set_key(key.bytes());
   party.set_instance_id(rpc::MakeInstanceId());
   party.set_host_id(rpc::HostId());
   party.set_version(HANAS_VERSION);
   v1::DeviceContext& device = *party.mutable_agent()->mutable_device();
-  device.set_device(flags.name);
+  device.set_device(flags.party.name);
   device.set_host(host.hostname);
   device.set_cpu(host.cpu_model);
   device.set_isa(host.isa);
@@ -60,8 +61,11 @@ v1::Party PartyOf(const Flags& flags, const BackendCaps& caps) {
 
 int Run(const Flags& flags) {
   const std::unique_ptr<telemetry::PrometheusMetrics> metrics = daemon::MakeMetrics(telemetry::kAgent, HANAS_VERSION);
-  const auto channel = rpc::CreateChannel(flags.connect.coordinator, {.insecure_connect = flags.connect.insecure_connect});
+  const auto channel = rpc::CreateChannel(flags.connect.coordinator,
+                                          {.insecure_connect = flags.connect.insecure_connect, .token_file = flags.connect.token_file});
   if (!channel.ok()) return daemon::Fail(ProcessExit::kUsage, channel.status());
+  const absl::StatusOr<daemon::PartyState> state = daemon::OpenPartyState(flags.party);
+  if (!state.ok()) return daemon::Fail(daemon::ExitOfPartyState(state.status()), state.status());
   const auto runtime = CreateXnnpackRuntime();
   if (!runtime.ok()) return daemon::Fail(ProcessExit::kFailed, runtime.status());
   const BackendCaps caps = (*runtime)->caps();
@@ -75,7 +79,7 @@ int Run(const Flags& flags) {
   AgentExecutor executor(caps, &artifacts, RunChildOptions().program, metrics.get());
   rpc::TaskLoopOptions options;
   options.metrics = metrics.get();
-  options.party = PartyOf(flags, caps);
+  options.party = PartyOf(flags, state->key(), caps);
   rpc::TaskLoop loop(std::move(options), tasks.get(), &executor);
   running = &loop;
   const rpc::StopSignals signals([&loop] { loop.RequestStop(); }, absl::Seconds(flags.process.stop_timeout_seconds),
@@ -83,7 +87,7 @@ int Run(const Flags& flags) {
   const auto operations = daemon::StartOperations(flags.process, metrics.get(), daemon::ReadyWhileAnswered(&loop, metrics.get()));
   if (!operations.ok()) return daemon::Fail(ProcessExit::kCannotListen, operations.status());
   telemetry::LogEvent(telemetry::Severity::kInfo, "started",
-                      {{"name", flags.name},
+                      {{"name", flags.party.name},
                        {"coordinator", flags.connect.coordinator},
                        {"version", HANAS_VERSION},
                        {"backend", caps.name},
@@ -91,8 +95,8 @@ int Run(const Flags& flags) {
                        {"isa", caps.isa}});
   const absl::Status status = loop.Run();
   running = nullptr;
-  if (!status.ok()) return daemon::Fail(rpc::IsRetryable(status) ? ProcessExit::kFailed : ProcessExit::kRefused, status);
-  telemetry::LogEvent(telemetry::Severity::kInfo, "stopped", {{"name", flags.name}});
+  if (!status.ok()) return daemon::Fail(daemon::ExitOfLoop(status), status);
+  telemetry::LogEvent(telemetry::Severity::kInfo, "stopped", {{"name", flags.party.name}});
   return static_cast<int>(ProcessExit::kOk);
 }
 

@@ -5,8 +5,11 @@
 #include <grpcpp/security/credentials.h>
 
 #include <chrono>
+#include <utility>
+#include <vector>
 
 #include "rpc/address.h"
+#include "rpc/authentication.h"
 
 namespace hanas::rpc {
 namespace {
@@ -32,7 +35,14 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(absl::string_view a
   arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, kEnabledCompressions);
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
-  return grpc::CreateCustomChannel(parsed->ToString(), grpc::InsecureChannelCredentials(), arguments);
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  if (!parsed->is_unix()) {
+    auto token = ShowToken(options.token_file);
+    if (!token.ok()) return token.status();
+    interceptors.push_back(*std::move(token));
+  }
+  return grpc::experimental::CreateCustomChannelWithInterceptors(parsed->Target(), grpc::InsecureChannelCredentials(), arguments,
+                                                                 std::move(interceptors));
 }
 
 void SetDeadline(grpc::ClientContext& context, absl::Duration timeout) {

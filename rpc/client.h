@@ -7,6 +7,7 @@
 #include <grpcpp/client_context.h>
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -23,15 +24,16 @@ inline constexpr int kMaxMetadataBytes = 128 << 10;
 
 /// A dead peer is noticed within keepalive_time + keepalive_timeout, with or without calls in flight.
 struct ChannelOptions {
-  bool insecure_connect = false;  // allows hosts other than loopback, without encryption and authentication
+  bool insecure_connect = false;  // allows hosts other than loopback, without encryption
+  std::string token_file;         // holds the token that calls on TCP show; empty: FindToken (rpc/token.h) says where it is
   absl::Duration keepalive_time = absl::Seconds(10);
   absl::Duration keepalive_timeout = absl::Seconds(10);
   absl::Duration min_reconnect_backoff = absl::Milliseconds(100);
   absl::Duration max_reconnect_backoff = absl::Seconds(2);
 };
 
-/// A channel to a coordinator (insecure credentials; proxies of the environment are not used). It connects with the first call. Returns
-/// INVALID_ARGUMENT as ParseAddress does.
+/// A channel to a coordinator, without encryption; proxies of the environment are not used. It connects with the first call. On TCP every
+/// call shows the token (rpc/authentication.h). Returns ParseAddress's and ShowToken's statuses.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(absl::string_view address, const ChannelOptions& options = {});
 
 /// Gives the call that uses `context` this long.

@@ -94,11 +94,14 @@ std::string HostId() {
   return DigestBuilder().Add("hanas host").Add(std::string(name.data())).Build().ToHex();
 }
 
-std::string MakeInstanceId() {
-  std::array<char, 16> bytes{};
-  CHECK_EQ(getrandom(bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
-  return absl::BytesToHexString(absl::string_view(bytes.data(), bytes.size()));
+std::string RandomBytesHex(size_t bytes) {
+  std::string random(bytes, '\0');
+  CHECK_LE(bytes, size_t{256}) << "what getrandom gives at once";
+  CHECK_EQ(getrandom(random.data(), random.size(), 0), static_cast<ssize_t>(random.size()));
+  return absl::BytesToHexString(random);
 }
+
+std::string MakeInstanceId() { return RandomBytesHex(16); }
 
 absl::Status DieWithParent(int parent) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return absl::InternalError(absl::StrCat("prctl(PR_SET_PDEATHSIG): ", std::strerror(errno)));

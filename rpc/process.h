@@ -2,6 +2,7 @@
 #ifndef HANAS_RPC_PROCESS_H_
 #define HANAS_RPC_PROCESS_H_
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <thread>
@@ -19,7 +20,10 @@ namespace hanas::rpc {
 /// the kernel's boot id, else of /etc/machine-id, else of the host name. Measuring is exclusive per host. Thread-safe.
 std::string HostId();
 
-/// A fresh random identity, 32 hexadecimal digits. Thread-safe.
+/// So many bytes of the system's random generator, as twice as many hexadecimal digits: fit for secrets. Thread-safe.
+std::string RandomBytesHex(size_t bytes);
+
+/// A fresh random identity, 32 hexadecimal digits, which nobody else can guess. Thread-safe.
 std::string MakeInstanceId();
 
 /// Has the kernel kill this process when its parent dies. Returns FAILED_PRECONDITION when the parent is gone already (`parent` is its

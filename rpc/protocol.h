@@ -9,7 +9,7 @@ namespace hanas::rpc {
 inline constexpr int kProtocolVersion = 1;
 
 /// Data sets that one worker may offer. Register refuses more.
-inline constexpr int kMaxDatasetsOfWorker = 10000;
+inline constexpr int kMaxDatasetsOfWorker = 1000;
 
 }  // namespace hanas::rpc
 

@@ -139,9 +139,10 @@ SearchClient::SearchClient(std::unique_ptr<Connection> connection, absl::Duratio
 
 SearchClient::~SearchClient() = default;
 
-absl::StatusOr<std::unique_ptr<SearchClient>> SearchClient::Create(absl::string_view address, absl::Duration timeout,
-                                                                   bool insecure_connect) {
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = CreateChannel(address, {.insecure_connect = insecure_connect});
+absl::StatusOr<std::unique_ptr<SearchClient>> SearchClient::Create(absl::string_view address, absl::Duration timeout, bool insecure_connect,
+                                                                   const std::string& token_file) {
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
+      CreateChannel(address, {.insecure_connect = insecure_connect, .token_file = token_file});
   if (!channel.ok()) return channel.status();
   return std::unique_ptr<SearchClient>(new SearchClient(std::make_unique<Connection>(*std::move(channel)), timeout));
 }

@@ -20,16 +20,16 @@
 namespace hanas::rpc {
 
 /// A coordinator as its users see it. Every call has a deadline and returns the server's status, field violations and reason included;
-/// UNAVAILABLE when nobody answers there, DEADLINE_EXCEEDED when the answer does not come in time. This header keeps gRPC away from its
-/// users.
+/// UNAUTHENTICATED when it asks for another token, UNAVAILABLE when nobody answers there, DEADLINE_EXCEEDED when the answer
+/// does not come in time. This header keeps gRPC away from its users.
 ///
 /// Thread-safe.
 class SearchClient {
  public:
   /// Does not connect yet; `timeout` is that of every call but watching and downloading. `insecure_connect` allows other hosts than
-  /// loopback, without encryption and authentication. Returns INVALID_ARGUMENT for an address that CreateChannel refuses.
+  /// loopback, without encryption; `token_file` is as in ChannelOptions. Returns CreateChannel's statuses.
   static absl::StatusOr<std::unique_ptr<SearchClient>> Create(absl::string_view address, absl::Duration timeout = absl::Seconds(30),
-                                                              bool insecure_connect = false);
+                                                              bool insecure_connect = false, const std::string& token_file = "");
   ~SearchClient();
   SearchClient(const SearchClient&) = delete;
   SearchClient& operator=(const SearchClient&) = delete;

@@ -1,36 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/server.h"
 
-#include <fcntl.h>
 #include <grpc/compression.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
+#include "rpc/authentication.h"
 #include "rpc/call_metrics.h"
 #include "rpc/client.h"
+#include "rpc/files.h"
 #include "rpc/stalled_calls.h"
 
 namespace hanas::rpc {
 namespace {
 
-absl::Status WriteAll(int descriptor, absl::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrnoStatus(errno, absl::StrCat("cannot write ", path));
-    text.remove_prefix(static_cast<size_t>(written));
+/// Makes room for a socket at `path`: what a dead process left behind is removed.
+absl::Status ClearSocket(const std::string& path) {
+  struct stat info = {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    return errno == ENOENT ? absl::OkStatus() : ErrnoStatus(errno, absl::StrCat("cannot listen on ", path));
   }
-  if (::fsync(descriptor) != 0) return ErrnoStatus(errno, absl::StrCat("cannot sync ", path));
-  return absl::OkStatus();
+  if (!S_ISSOCK(info.st_mode))
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", path, ": there is a file that is no socket"));
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, kMaxUnixPathBytes);
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return ErrnoStatus(errno, absl::StrCat("cannot listen on ", path));
+  const int error = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 0 : errno;
+  ::close(probe);
+  // A queue of connections that is full is one that somebody has.
+  if (error == 0 || error == EAGAIN)
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", path, ": the socket is in use by another process"));
+  if (error != ECONNREFUSED) return ErrnoStatus(error, absl::StrCat("cannot listen on ", path));
+  return ::unlink(path.c_str()) == 0 ? absl::OkStatus() : ErrnoStatus(errno, absl::StrCat("cannot replace ", path));
 }
 
 void Configure(grpc::ServerBuilder& builder, const ServerOptions& options) {
@@ -52,17 +67,6 @@ void Configure(grpc::ServerBuilder& builder, const ServerOptions& options) {
 
 }  // namespace
 
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view text) {
-  const std::string temporary = absl::StrCat(path, ".", ::getpid(), ".tmp");
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor < 0) return ErrnoStatus(errno, absl::StrCat("cannot create ", temporary));
-  absl::Status status = WriteAll(descriptor, text, temporary);
-  if (::close(descriptor) != 0 && status.ok()) status = ErrnoStatus(errno, absl::StrCat("cannot write ", temporary));
-  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) status = ErrnoStatus(errno, absl::StrCat("cannot replace ", path));
-  if (!status.ok()) ::unlink(temporary.c_str());
-  return status;
-}
-
 Server::Server(std::unique_ptr<Reflection> reflection, std::unique_ptr<grpc::Server> server, Address address)
     : reflection_(std::move(reflection)), server_(std::move(server)), address_(std::move(address)) {
   // gRPC knows only the server as a whole at first; from then on SetServing is about all of them.
@@ -82,18 +86,27 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   reflection->AddTo(builder);
   Configure(builder, options);
   int port = 0;
-  builder.AddListeningPort(address->ToString(), grpc::InsecureServerCredentials(), &port);
+  std::optional<ScopedUmask> socket_mask;
+  if (address->is_unix()) {
+    if (absl::Status status = ClearSocket(address->path); !status.ok()) return status;
+    socket_mask.emplace(0177);
+  }
+  builder.AddListeningPort(
+      address->Target(), address->is_unix() || !options.token.has_value() ? grpc::InsecureServerCredentials() : AskForToken(*options.token),
+      &port);
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(MeasureCalls(options.metrics));
   interceptors.push_back(EndStalledCalls(options.max_stall));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  socket_mask.reset();
   if (server == nullptr || port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", address->ToString(), ": the port is taken or the address is not of this machine"));
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", address->ToString(),
+                                               address->is_unix() ? ": there is no such directory, or it may not be written"
+                                                                  : ": the port is taken or the address is not of this machine"));
   }
-  address->port = port;
+  if (!address->is_unix()) address->port = port;
   std::unique_ptr<Server> started(new Server(std::move(reflection), std::move(server), *std::move(address)));
   if (!options.port_file.empty()) {
     if (absl::Status status = WriteFileAtomically(options.port_file, absl::StrCat(port, "\n")); !status.ok()) return status;

@@ -5,6 +5,7 @@
 #include <grpcpp/server.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,14 +14,16 @@
 #include "absl/time/time.h"
 #include "rpc/address.h"
 #include "rpc/reflection.h"
+#include "rpc/token.h"
 #include "telemetry/metrics.h"
 
 namespace hanas::rpc {
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:0";                     // port 0: the system chooses
-  bool insecure_listen = false;                           // allows hosts other than loopback, without encryption and authentication
-  std::string port_file;                                  // receives the port, complete or not at all, once the server answers; empty: none
+  std::string listen = "127.0.0.1:0";  // port 0: the system chooses
+  bool insecure_listen = false;        // allows hosts other than loopback, without encryption
+  std::optional<Secret> token;         // that calls on TCP must show, those of health excepted; none, of tests: nobody is asked
+  std::string port_file;               // receives the port, complete or not at all, once the server answers; empty: none
   telemetry::Metrics* metrics = &telemetry::NoMetrics();  // of calls; borrowed, must outlive the server
   int max_poll_threads = 2;  // that wait for new short calls; each short call in progress has a thread of its own besides
   // A peer that answers nothing, with or without calls, is gone after the sum; its calls are then cancelled.
@@ -38,8 +41,9 @@ struct ServerOptions {
 /// Thread-safe.
 class Server {
  public:
-  /// `services` are borrowed and must outlive the server. Returns INVALID_ARGUMENT for a bad address, UNAVAILABLE when it cannot listen
-  /// there (the message says where), and the errno's status when the port file cannot be written.
+  /// `services` are borrowed and must outlive the server. A Unix socket has the mode 0600: it is reached by this user alone, who is asked
+  /// for no token; one that a dead process left behind is replaced. Returns INVALID_ARGUMENT for a bad address, UNAVAILABLE when it cannot
+  /// listen there (the message says where and why: in use, for instance), and the errno's status when the port file cannot be written.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, const std::vector<grpc::Service*>& services);
   ~Server();
 
@@ -65,10 +69,6 @@ class Server {
   std::unique_ptr<grpc::Server> server_;
   Address address_;
 };
-
-/// Writes `text` to `path` through a temporary file beside it, synced and renamed: readers see all of it or the old file. Returns the
-/// errno's status naming the path.
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view text);
 
 }  // namespace hanas::rpc
 

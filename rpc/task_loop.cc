@@ -509,7 +509,8 @@ absl::Status TaskLoop::UntilAnswered(absl::FunctionRef<absl::Status()> call, abs
   std::optional<absl::Duration> stop_seen;
   while (true) {
     absl::Status status = call();
-    if (!IsOutage(status) && !IsUnknownParty(status)) return status;
+    // The coordinator may have another token since it was started again: somebody is about to bring it here too.
+    if (!IsOutage(status) && !IsUnknownParty(status) && !absl::IsUnauthenticated(status)) return status;
     if (give_up()) return status;
     if (stopping()) {
       if (!stop_seen.has_value()) stop_seen = clock_->Now();

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/daemon.h"
+#include "daemon/party_state.h"
 #include "rpc/client.h"
 #include "rpc/process.h"
 #include "rpc/task_loop.h"
@@ -29,7 +30,7 @@ constexpr int64_t kCacheBytes = int64_t{1} << 30;
 
 struct Flags {
   daemon::ConnectOptions connect;
-  std::string name = "worker-1";
+  daemon::PartyOptions party = {.kind = "workers", .name = "worker-1"};
   std::string data;
   std::string cache;
   int threads = 1;
@@ -44,7 +45,7 @@ std::string DefaultCache() {
 
 void Describe(config::OptionTable& table, Flags& flags) {
   daemon::AddOptions(table, flags.connect);
-  table.Add({.name = "name", .value = "NAME", .help = "Name of this worker. A second one of that name takes its place."}, &flags.name);
+  daemon::AddOptions(table, "Name of this worker, its own at the coordinator: 1 to 63 letters, digits, '-', '_' or '.'.", flags.party);
   table.Add({.name = "data",
              .value = "DIRECTORY",
              .help = "Holds the data sets, each in a directory of its name; tasks on others go to other workers.",
@@ -75,8 +76,11 @@ void EnsurePassiveWaiting(char** argv) {
 
 int Run(const Flags& flags) {
   const std::unique_ptr<telemetry::PrometheusMetrics> metrics = daemon::MakeMetrics(telemetry::kWorker, HANAS_VERSION);
-  const auto channel = rpc::CreateChannel(flags.connect.coordinator, {.insecure_connect = flags.connect.insecure_connect});
+  const auto channel = rpc::CreateChannel(flags.connect.coordinator,
+                                          {.insecure_connect = flags.connect.insecure_connect, .token_file = flags.connect.token_file});
   if (!channel.ok()) return daemon::Fail(ProcessExit::kUsage, channel.status());
+  const absl::StatusOr<daemon::PartyState> state = daemon::OpenPartyState(flags.party);
+  if (!state.ok()) return daemon::Fail(daemon::ExitOfPartyState(state.status()), state.status());
   const auto tasks = v1::TaskService::NewStub(*channel);
   const auto store = v1::ArtifactService::NewStub(*channel);
 
@@ -94,7 +98,8 @@ int Run(const Flags& flags) {
 
   rpc::TaskLoopOptions options;
   options.metrics = metrics.get();
-  options.party.set_name(flags.name);
+  options.party.set_name(flags.party.name);
+  options.party.set_key(state->key().bytes());
   options.party.set_instance_id(rpc::MakeInstanceId());
   options.party.set_host_id(rpc::HostId());
   options.party.set_version(HANAS_VERSION);
@@ -110,7 +115,7 @@ int Run(const Flags& flags) {
   const auto operations = daemon::StartOperations(flags.process, metrics.get(), daemon::ReadyWhileAnswered(&loop, metrics.get()));
   if (!operations.ok()) return daemon::Fail(ProcessExit::kCannotListen, operations.status());
   telemetry::LogEvent(telemetry::Severity::kInfo, "started",
-                      {{"name", flags.name},
+                      {{"name", flags.party.name},
                        {"coordinator", flags.connect.coordinator},
                        {"version", HANAS_VERSION},
                        {"libtorch", TorchVersion()},
@@ -118,8 +123,8 @@ int Run(const Flags& flags) {
                        {"data", flags.data}});
   const absl::Status status = loop.Run();
   running = nullptr;
-  if (!status.ok()) return daemon::Fail(rpc::IsRetryable(status) ? ProcessExit::kFailed : ProcessExit::kRefused, status);
-  telemetry::LogEvent(telemetry::Severity::kInfo, "stopped", {{"name", flags.name}});
+  if (!status.ok()) return daemon::Fail(daemon::ExitOfLoop(status), status);
+  telemetry::LogEvent(telemetry::Severity::kInfo, "stopped", {{"name", flags.party.name}});
   return static_cast<int>(ProcessExit::kOk);
 }
 

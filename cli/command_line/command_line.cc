@@ -106,11 +106,14 @@ struct CommandLine::State {
 
   /// What every verb that asks a coordinator takes.
   void AddCoordinator(CLI::App* verb, double& timeout) {
-    verb->add_option("--coordinator", remote.coordinator, "Where the coordinator listens; else HANAS_COORDINATOR")
+    verb->add_option("--coordinator", remote.coordinator, "Where the coordinator listens, HOST:PORT or unix:/PATH; else HANAS_COORDINATOR")
         ->default_str(kDefaultCoordinator)
-        ->type_name("HOST:PORT");
+        ->type_name("ADDRESS");
     verb->add_flag(kInsecureConnect, remote.insecure_connect,
-                   "Allow a coordinator on another machine, without encryption and authentication; else HANAS_INSECURE_CONNECT");
+                   "Allow a coordinator on another machine, without encryption; else HANAS_INSECURE_CONNECT");
+    verb->add_option("--token-file", remote.token_file,
+                     "File with the token that a coordinator on TCP asks for; else HANAS_TOKEN_FILE, HANAS_TOKEN, or the user's own")
+        ->type_name("FILE");
     verb->add_option("--timeout", timeout, "How long to wait for each answer")
         ->check(CLI::Range(0.01, 3600.0).description(""))
         ->capture_default_str()

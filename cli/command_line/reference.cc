@@ -40,8 +40,10 @@ set or `TERM` is `dumb`.
 
 | variable | meaning |
 |---|---|
-| `HANAS_COORDINATOR` | where the coordinator listens, HOST:PORT; `--coordinator` comes before it |
-| `HANAS_INSECURE_CONNECT` | `true` allows a coordinator on another machine, without encryption and authentication, as `--insecure-connect` does |
+| `HANAS_COORDINATOR` | where the coordinator listens, HOST:PORT or unix:/PATH; `--coordinator` comes before it |
+| `HANAS_INSECURE_CONNECT` | `true` allows a coordinator on another machine, without encryption, as `--insecure-connect` does |
+| `HANAS_TOKEN_FILE` | the file with the token that a coordinator on TCP asks for; `--token-file` comes before it. Nobody but its owner may read it |
+| `HANAS_TOKEN` | the token itself, where there is no such file: in containers. Without either it is in `$XDG_STATE_HOME/hanas/token` (`~/.local/state/hanas/token`), where the first coordinator of the user puts it |
 | `HANAS_DATA_DIR` | where `hanas run` finds data sets; `--data` comes before it |
 | `NO_COLOR` | when set to anything: no colours |
 

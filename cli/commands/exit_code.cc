@@ -24,6 +24,7 @@ const std::vector<ExitCodeMeaning>& ExitCodes() {
       {ExitCode::kRefused, "not in this state: for instance the report of a search that is not done"},
       {ExitCode::kUnhealthy, "it answers, and says that it does not serve"},
       {ExitCode::kDiffers, "the replay came out differently"},
+      {ExitCode::kUnauthenticated, "the coordinator asks for a token, and there is none here, or another one"},
       {ExitCode::kInterrupted, "interrupted; nothing is lost, the same command goes on"},
       {ExitCode::kReaderGone, "whoever read the output went away (`hanas list | head -1`)"},
   };
@@ -31,6 +32,7 @@ const std::vector<ExitCodeMeaning>& ExitCodes() {
 }
 
 ExitCode ExitCodeOf(const absl::Status& status) {
+  if (absl::IsUnauthenticated(status)) return ExitCode::kUnauthenticated;
   const std::string reason = ReasonOf(status);
   if (reason == "DIRECTORY_IN_USE" || reason == "OTHER_JOB" || reason == "NOT_A_RUN_DIRECTORY") return ExitCode::kDirectory;
   if (!reason.empty()) {

@@ -26,6 +26,7 @@ enum class ExitCode : int {
   kRefused = 11,
   kUnhealthy = 12,
   kDiffers = 13,
+  kUnauthenticated = 14,
   kInterrupted = 130,
   kReaderGone = 141,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands/local_run.h"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
@@ -18,7 +19,6 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands/data_commands.h"
 #include "cli/commands/event_stream.h"
@@ -31,14 +31,15 @@
 #include "cli/report/resource_text.h"
 #include "cli/supervise/process.h"
 #include "cli/supervise/run_directory.h"
+#include "cli/supervise/runtime_directory.h"
 #include "cli/supervise/supervisor.h"
 #include "config/job_file.h"
 #include "config/process/exit_code.h"
 #include "core/base/error_reason.h"
 #include "rpc/clock.h"
 #include "rpc/convert/job.h"
+#include "rpc/files.h"
 #include "rpc/search_client.h"
-#include "rpc/server.h"
 
 namespace hanas::cli {
 namespace {
@@ -85,6 +86,7 @@ class LocalRun {
  private:
   absl::Status FindPrograms();
   absl::Status StartCoordinator();
+  absl::Status StartCoordinatorOnTcp();
   absl::Status Connect();
   absl::Status StartParties();
   absl::Status Submit();
@@ -103,7 +105,8 @@ class LocalRun {
   absl::Status WriteRunFile() const;
   std::string Program(absl::string_view name) const { return absl::StrCat(programs_, "/hanas-", name); }
   std::string Log(absl::string_view name) const { return directory_.File(absl::StrCat("logs/", name, ".log")); }
-  std::vector<std::string> CoordinatorCommand(absl::string_view listen) const;
+  std::vector<std::string> CoordinatorCommand(absl::string_view listen, const std::vector<std::string>& more = {}) const;
+  std::string PartyDirectory(absl::string_view name) const { return directory_.File(absl::StrCat("parties/", name)); }
 
   const RunDirectory& directory_;
   const SearchJob job_;
@@ -111,6 +114,7 @@ class LocalRun {
   const int workers_;
   Screen& screen_;
 
+  std::optional<RuntimeDirectory> runtime_;  // of the coordinator's socket; none: it listens on loopback
   std::string programs_;
   std::string address_;
   std::string search_;
@@ -134,19 +138,36 @@ absl::Status LocalRun::FindPrograms() {
   return absl::OkStatus();
 }
 
-std::vector<std::string> LocalRun::CoordinatorCommand(absl::string_view listen) const {
-  return {
-      Program(kCoordinator),    "--listen",         std::string(listen), "--port-file", directory_.File("coordinator.port"), "--data-dir",
-      directory_.File("state"), "--die-with-parent"};
+std::vector<std::string> LocalRun::CoordinatorCommand(absl::string_view listen, const std::vector<std::string>& more) const {
+  std::vector<std::string> command = {Program(kCoordinator),    "--listen",         std::string(listen), "--data-dir",
+                                      directory_.File("state"), "--die-with-parent"};
+  command.insert(command.end(), more.begin(), more.end());
+  return command;
 }
 
 absl::Status LocalRun::StartCoordinator() {
+  if (const absl::StatusOr<RunFile> last = directory_.ReadRunFile(); last.ok()) RuntimeDirectory::RemoveLeftover(last->address);
+  absl::StatusOr<RuntimeDirectory> runtime = RuntimeDirectory::Make();
+  if (!runtime.ok()) {
+    screen_.Say(
+        absl::StrCat("The processes talk over loopback, with your token, since there can be no Unix socket: ", runtime.status().message()));
+    return StartCoordinatorOnTcp();
+  }
+  runtime_.emplace(*std::move(runtime));
+  address_ = runtime_->address();
+  supervisor_.Add({kCoordinator, CoordinatorCommand(address_), Log(kCoordinator)});
+  return absl::OkStatus();
+}
+
+absl::Status LocalRun::StartCoordinatorOnTcp() {
+  const std::string port_file = directory_.File("coordinator.port");
+  const std::vector<std::string> with_port = {"--port-file", port_file};
   std::error_code error;
-  fs::remove(directory_.File("coordinator.port"), error);
-  supervisor_.Add({kCoordinator, CoordinatorCommand("127.0.0.1:0"), Log(kCoordinator)});
+  fs::remove(port_file, error);
+  supervisor_.Add({kCoordinator, CoordinatorCommand("127.0.0.1:0", with_port), Log(kCoordinator)});
   while (true) {
     if (absl::Status status = Pause(); !status.ok()) return status;
-    std::ifstream file(directory_.File("coordinator.port"));
+    std::ifstream file(port_file);
     int port = 0;
     if (file && file >> port && port > 0) {
       address_ = absl::StrCat("127.0.0.1:", port);
@@ -154,7 +175,7 @@ absl::Status LocalRun::StartCoordinator() {
     }
   }
   // A restarted coordinator must be where the others look for it.
-  supervisor_.SetCommand(kCoordinator, CoordinatorCommand(address_));
+  supervisor_.SetCommand(kCoordinator, CoordinatorCommand(address_, with_port));
   return absl::OkStatus();
 }
 
@@ -172,12 +193,16 @@ absl::Status LocalRun::Connect() {
 absl::Status LocalRun::StartParties() {
   for (int i = 1; i <= workers_; ++i) {
     const std::string name = absl::StrCat("worker-", i);
-    supervisor_.Add({name,
-                     {Program("worker"), "--coordinator", address_, "--name", name, "--data", data_root_, "--cache",
-                      directory_.File(absl::StrCat("cache/", name)), "--threads", "1", "--die-with-parent"},
-                     Log(name)});
+    supervisor_.Add(
+        {name,
+         {Program("worker"), "--coordinator", address_, "--name", name, "--data", data_root_, "--cache",
+          directory_.File(absl::StrCat("cache/", name)), "--state-dir", PartyDirectory(name), "--threads", "1", "--die-with-parent"},
+         Log(name)});
   }
-  supervisor_.Add({"agent", {Program("profiler-agent"), "--coordinator", address_, "--name", "local", "--die-with-parent"}, Log("agent")});
+  supervisor_.Add({"agent",
+                   {Program("profiler-agent"), "--coordinator", address_, "--name", "local", "--state-dir", PartyDirectory("agent"),
+                    "--die-with-parent"},
+                   Log("agent")});
   return Attend();
 }
 
@@ -187,7 +212,7 @@ absl::Status LocalRun::Submit() {
   if (!search.ok()) return search.status();
   search_ = search->name();
   if (absl::Status status = WriteRunFile(); !status.ok()) return status;
-  screen_.Say(absl::StrCat("Following ", search_, " at ", address_, "; process ids are in ", directory_.File("run.json")));
+  screen_.Say(absl::StrCat("Following ", search_, "; from another terminal: hanas explain ", search_, " --coordinator ", address_));
   return TakeUpAgain(*search);
 }
 
@@ -299,13 +324,9 @@ void LocalRun::Announce() {
 }
 
 absl::Status LocalRun::WriteRunFile() const {
-  std::vector<std::string> processes;
-  for (const Supervisor::Child& child : supervisor_.children()) {
-    processes.push_back(absl::StrFormat("    {\"name\": \"%s\", \"pid\": %d, \"starts\": %d}", child.spec.name, child.pid, child.starts));
-  }
-  return rpc::WriteFileAtomically(directory_.File("run.json"),
-                                  absl::StrFormat("{\n  \"address\": \"%s\",\n  \"search\": \"%s\",\n  \"processes\": [\n%s\n  ]\n}\n",
-                                                  address_, search_, absl::StrJoin(processes, ",\n")));
+  RunFile run = {.address = address_, .search = search_, .processes = {}};
+  for (const Supervisor::Child& child : supervisor_.children()) run.processes.push_back({child.spec.name, child.pid, child.starts});
+  return directory_.WriteRunFile(run);
 }
 
 void LocalRun::StopChildren(absl::string_view except, absl::Duration grace) {
@@ -382,7 +403,13 @@ DataSources Sources(const RunOptions& options, const RunDirectory& directory, Sc
 
 ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, SearchJob job, const RunOptions& options, Screen& screen) {
   if (directory.resumes()) screen.Say(absl::StrCat("Going on with the search in ", directory.path()));
-  const absl::StatusOr<ProvidedData> data = ProvideData(job, Sources(options, directory, screen));
+  if (!directory.tightened().empty())
+    screen.Say(
+        absl::StrCat("Others could read ", absl::StrJoin(directory.tightened(), ", "), " in ", directory.path(), "; now they cannot"));
+  const absl::StatusOr<ProvidedData> data = [&] {
+    const rpc::ScopedUmask private_files(S_IRWXG | S_IRWXO);
+    return ProvideData(job, Sources(options, directory, screen));
+  }();
   if (!data.ok()) {
     screen.Complain(data.status().message());
     return absl::IsNotFound(data.status()) ? ExitCode::kData : ExitCodeOf(data.status());

@@ -23,6 +23,7 @@ enum class OutputFormat : int { kTable = 0, kJson, kYaml, kName };
 struct RemoteOptions {
   std::string coordinator;
   bool insecure_connect = false;  // allows a coordinator on another machine
+  std::string token_file;         // as in rpc::ChannelOptions
   double timeout_seconds = 30;
   OutputFormat output = OutputFormat::kTable;
 };

@@ -15,7 +15,7 @@ namespace hanas::cli {
 
 /// A client of the coordinator that the options name.
 inline absl::StatusOr<std::unique_ptr<rpc::SearchClient>> Connect(const RemoteOptions& remote) {
-  return rpc::SearchClient::Create(remote.coordinator, absl::Seconds(remote.timeout_seconds), remote.insecure_connect);
+  return rpc::SearchClient::Create(remote.coordinator, absl::Seconds(remote.timeout_seconds), remote.insecure_connect, remote.token_file);
 }
 
 /// Calls `fetch` (page token -> StatusOr<Response>) for every page and `add` with each. `add` returns whether it wants more. Returns the

@@ -12,7 +12,7 @@
 #include "cli/report/report_svg.h"
 #include "config/spelling.h"
 #include "core/base/error_reason.h"
-#include "rpc/server.h"
+#include "rpc/files.h"
 
 namespace hanas::cli {
 namespace {

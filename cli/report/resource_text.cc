@@ -304,7 +304,7 @@ std::string RenderTasks(const std::vector<v1::TaskSummary>& tasks, const Palette
 }
 
 std::string RenderWorkers(const std::vector<v1::Worker>& workers, const Palette& palette) {
-  if (workers.empty()) return "No workers. Start one: hanas-worker --coordinator HOST:PORT --data DIR\n";
+  if (workers.empty()) return "No workers. Start one: hanas-worker --coordinator ADDRESS --data DIR\n";
   Table table({{"NAME"},
                {"CALLED"},
                {"STATE"},
@@ -329,7 +329,7 @@ std::string RenderWorkers(const std::vector<v1::Worker>& workers, const Palette&
 }
 
 std::string RenderDevices(const std::vector<v1::Device>& devices, const Palette& palette) {
-  if (devices.empty()) return "No devices. Start an agent on one: hanas-profiler-agent --coordinator HOST:PORT --name NAME\n";
+  if (devices.empty()) return "No devices. Start an agent on one: hanas-profiler-agent --coordinator ADDRESS --name NAME\n";
   Table table({{"NAME"},
                {"CALLED"},
                {"STATE"},

@@ -20,7 +20,7 @@ namespace hanas::cli {
 namespace {
 
 absl::StatusOr<int> OpenLog(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot write the log ", path));
   return fd;
 }

@@ -9,17 +9,19 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "core/base/error_reason.h"
-#include "rpc/server.h"
+#include "rpc/files.h"
 
 namespace hanas::cli {
 namespace {
@@ -37,9 +39,18 @@ std::string ReadText(const std::string& path) {
   return text.str();
 }
 
+/// A folder that is there is left as it is; one that is made is this user's alone.
+absl::Status MakeFolder(const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return absl::OkStatus();
+  // Without a slash at the end, so that its name is its last part.
+  const fs::path folder = fs::absolute(path).lexically_normal();
+  return rpc::MakePrivateDirectory((folder.has_filename() ? folder : folder.parent_path()).string()).status();
+}
+
 absl::StatusOr<int> Lock(const std::string& path) {
   const std::string file = path + "/lock";
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot write in the output directory ", path));
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   const int error = errno;
@@ -67,7 +78,7 @@ absl::StatusOr<bool> Claim(const std::string& path, absl::string_view name, absl
       return Refuse("NOT_A_RUN_DIRECTORY", absl::StrCat("expected an empty directory or one of an earlier run, found other files in ", path,
                                                         "; give another --out"));
     }
-    if (absl::Status status = rpc::WriteFileAtomically(file, absl::StrCat(digest, " ", name, "\n")); !status.ok()) return status;
+    if (absl::Status status = rpc::WriteFileAtomically(file, absl::StrCat(digest, " ", name, "\n"), 0600); !status.ok()) return status;
     return false;
   }
   const std::string text = ReadText(file);
@@ -83,8 +94,8 @@ absl::StatusOr<bool> Claim(const std::string& path, absl::string_view name, absl
 
 absl::StatusOr<RunDirectory> RunDirectory::Open(const std::string& path, absl::string_view job_name, absl::string_view job_digest) {
   std::error_code error;
-  fs::create_directories(path, error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make the output directory ", path));
+  if (const absl::Status made = MakeFolder(path); !made.ok())
+    return absl::Status(made.code(), absl::StrCat("cannot make the output directory ", path, ": ", made.message()));
   const std::string absolute = fs::absolute(path, error).lexically_normal().string();
   absl::StatusOr<int> lock = Lock(absolute);
   if (!lock.ok()) return lock.status();
@@ -94,15 +105,56 @@ absl::StatusOr<RunDirectory> RunDirectory::Open(const std::string& path, absl::s
     return resumes.status();
   }
   RunDirectory directory(absolute, *lock, *resumes);
-  for (const char* folder : {"logs", "models", "state"}) {
-    fs::create_directories(directory.File(folder), error);
-    if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make ", directory.File(folder)));
+  for (const char* folder : {"cache", "logs", "parties", "state"}) {
+    const absl::StatusOr<bool> tightened = rpc::MakePrivateDirectory(directory.File(folder));
+    if (!tightened.ok()) return tightened.status();
+    if (*tightened) directory.tightened_.emplace_back(folder);
   }
+  fs::create_directories(directory.File("models"), error);
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot make ", directory.File("models")));
   return directory;
 }
 
+absl::Status RunDirectory::WriteRunFile(const RunFile& run) const {
+  nlohmann::ordered_json json = {{"address", run.address}, {"search", run.search}, {"processes", nlohmann::ordered_json::array()}};
+  for (const RunFile::Process& process : run.processes)
+    json["processes"].push_back({{"name", process.name}, {"pid", process.pid}, {"starts", process.starts}});
+  // A path need not be UTF-8; what is not becomes U+FFFD.
+  constexpr int kIndent = 2;
+  const std::string text = json.dump(kIndent, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace);
+  return rpc::WriteFileAtomically(File("run.json"), text + "\n", 0600);
+}
+
+absl::StatusOr<RunFile> RunDirectory::ReadRunFile() const {
+  std::error_code error;
+  if (!fs::exists(File("run.json"), error)) return absl::NotFoundError(absl::StrCat("expected a file, found none: ", File("run.json")));
+  const auto json = nlohmann::json::parse(ReadText(File("run.json")), nullptr, /*allow_exceptions=*/false);
+  RunFile run;
+  // Only what is of the right type counts: the file may have been edited.
+  const auto text = [](const nlohmann::json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const auto number = [](const nlohmann::json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number_integer() ? found->get<int>() : 0;
+  };
+  if (!json.is_object()) return absl::DataLossError(absl::StrCat("expected a JSON object, found something else: ", File("run.json")));
+  run.address = text(json, "address");
+  run.search = text(json, "search");
+  if (const auto processes = json.find("processes"); processes != json.end() && processes->is_array()) {
+    for (const nlohmann::json& process : *processes) {
+      if (process.is_object()) run.processes.push_back({text(process, "name"), number(process, "pid"), number(process, "starts")});
+    }
+  }
+  return run;
+}
+
 RunDirectory::RunDirectory(RunDirectory&& other) noexcept
-    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)), resumes_(other.resumes_) {}
+    : path_(std::move(other.path_)),
+      lock_(std::exchange(other.lock_, -1)),
+      resumes_(other.resumes_),
+      tightened_(std::move(other.tightened_)) {}
 
 RunDirectory::~RunDirectory() {
   if (lock_ >= 0) ::close(lock_);

@@ -21,6 +21,8 @@ enum class ProcessExit : int {
   kDiskFull = 7,
   kDamaged = 8,
   kStopTimeout = 9,
+  kUnauthenticated = 10,
+  kNameInUse = 11,
 };
 
 struct ProcessExitRow {
@@ -29,7 +31,7 @@ struct ProcessExitRow {
   bool restart_helps;  // a supervisor may try again; else somebody must change something first
 };
 
-inline constexpr std::array<ProcessExitRow, 10> kProcessExits = {{
+inline constexpr std::array<ProcessExitRow, 12> kProcessExits = {{
     {ProcessExit::kOk, "stopped by SIGTERM or SIGINT: work is done or handed back, everything is flushed", true},
     {ProcessExit::kFailed, "failed otherwise; the last line of the log says how", true},
     {ProcessExit::kUsage, "the command line, the environment or the configuration file is wrong", false},
@@ -38,11 +40,13 @@ inline constexpr std::array<ProcessExitRow, 10> kProcessExits = {{
      "its name",
      false},
     {ProcessExit::kCannotListen, "cannot listen: the port is taken, or the address is not of this machine", true},
-    {ProcessExit::kInUse, "another coordinator uses the data directory", true},
+    {ProcessExit::kInUse, "another process uses the data directory, or the state directory", true},
     {ProcessExit::kNewerState, "the state was written by a newer version", false},
     {ProcessExit::kDiskFull, "the disk of the data directory is full", false},
     {ProcessExit::kDamaged, "the state is damaged", false},
     {ProcessExit::kStopTimeout, "stopping took longer than --stop-timeout-seconds; a lease that was held expires", true},
+    {ProcessExit::kUnauthenticated, "the coordinator asks for a token, and there is none here, or another one", false},
+    {ProcessExit::kNameInUse, "another worker or agent, with another key, uses the name", false},
 }};
 
 }  // namespace hanas::config

@@ -176,7 +176,8 @@ class App {
   absl::StatusOr<ReportData> GetReport(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- tasks ----
-  /// Returns INVALID_ARGUMENT for a party without name, instance or host.
+  /// See RegisterPartyUpdate. A name is in use while its party was heard of within the lease ttl. When there are kMaxParties, the one that
+  /// has been silent for longest, for at least as long, makes room, if it never had a task.
   absl::StatusOr<PartyRecord> Register(PartyRecord party) ABSL_LOCKS_EXCLUDED(mutex_);
   /// The next task for this party, none after `timeout`. A party that has a live lease gets it again: its reply was lost. Returns NOT_FOUND
   /// for a party that is not registered, FAILED_PRECONDITION with SUPERSEDED for an instance that was replaced.
@@ -270,6 +271,8 @@ class App {
   /// Derived from the job, kept while the search goes on and for the last few that are over.
   absl::StatusOr<std::shared_ptr<SearchContext>> ContextOf(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetDerived(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// The party that makes room for another; 0: none.
+  uint64_t ForgettableParty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   GrantedTask Describe(const TaskRecord& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<GrantedTask> Complement(GrantedTask granted) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Takes `done` when there is a task for the party.

@@ -23,16 +23,35 @@ absl::StatusOr<PartyRecord> App::Register(PartyRecord party) {
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
   RegisterPartyUpdate update = {.party = std::move(party)};
+  const uint64_t owner = FindPartyId(next_, update.party.agent, update.party.name);
+  update.in_use = owner != 0 && scheduler_.SilentFor(owner, clock_->Monotonic()) < options_.lease_ttl;
+  if (owner == 0 && next_.parties.size() >= kMaxParties) update.forgotten = ForgettableParty();
   for (const auto& [id, lease] : scheduler_.leases()) {
     if (lease.progressed) update.progressed.push_back(id);
   }
-  Changes made;
-  if (absl::Status status = Commit(update, &made); !status.ok()) return status;
-  const uint64_t id = *made.parties.begin();
+  if (absl::Status status = Commit(update); !status.ok()) return status;
+  const uint64_t id = FindPartyId(state_, update.party.agent, update.party.name);
   Touch(id);
   telemetry::LogEvent(telemetry::Severity::kInfo, "party_registered",
                       {{"party", PartyName(update.party.agent, id)}, {"name", update.party.name}, {"host", update.party.host}});
   return state_.parties.at(id);
+}
+
+uint64_t App::ForgettableParty() {
+  std::set<uint64_t> used;
+  for (const auto& [id, task] : next_.tasks) used.insert(task.party);
+  std::set<std::string> bound;  // names of agents
+  for (const auto& [id, search] : next_.searches) bound.insert(search.record.agent);
+  uint64_t longest = 0;
+  absl::Duration silence = options_.lease_ttl;
+  for (const auto& [id, party] : next_.parties) {
+    if (used.contains(id) || party.draining || (party.agent && bound.contains(party.name))) continue;
+    const absl::Duration silent = scheduler_.SilentFor(id, clock_->Monotonic());
+    if (silent < silence) continue;
+    silence = silent;
+    longest = id;
+  }
+  return longest;
 }
 
 GrantedTask App::Describe(const TaskRecord& task) {

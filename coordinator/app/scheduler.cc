@@ -84,7 +84,11 @@ void Scheduler::Rebuild(absl::Duration now) {
 void Scheduler::Follow(const Changes& changes, absl::Duration now) {
   for (const uint64_t id : changes.parties) {
     FollowParty(id);
-    heard_.try_emplace(id, now);
+    if (state_.parties.contains(id)) {
+      heard_.try_emplace(id, now);
+    } else {
+      heard_.erase(id);
+    }
   }
   for (const uint64_t id : changes.deleted_tasks) ForgetTask(id, now);
   for (const uint64_t id : changes.searches) FollowSearch(id);
@@ -114,13 +118,14 @@ void Scheduler::Forget(uint64_t search) {
 }
 
 void Scheduler::FollowParty(uint64_t id) {
-  const PartyRecord& party = state_.parties.at(id);
-  if (!party.agent) return;
-  const AgentFacts facts = {party.host, ContextDigest(party.device, party.caps)};
   if (const auto known = agent_facts_.find(id); known != agent_facts_.end()) {
     hosts_[known->second.host].agents.erase(id);
     twins_[known->second.device_class].erase(id);
+    agent_facts_.erase(known);
   }
+  const PartyRecord* party = state_.FindParty(id);
+  if (party == nullptr || !party->agent) return;
+  const AgentFacts facts = {party->host, ContextDigest(party->device, party->caps)};
   hosts_[facts.host].agents.insert(id);
   twins_[facts.device_class].insert(id);
   agent_facts_[id] = facts;

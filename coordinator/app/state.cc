@@ -212,7 +212,13 @@ std::vector<StoreChange> BatchOf(const State& state, const Changes& changes) {
     const TaskRecord& task = state.tasks.at(id);
     Append(batch, {RecordKind::kTask, task.search, id}, task);
   }
-  for (const uint64_t id : changes.parties) Append(batch, {RecordKind::kParty, 0, id}, state.parties.at(id));
+  for (const uint64_t id : changes.parties) {
+    if (const PartyRecord* party = state.FindParty(id); party != nullptr) {
+      Append(batch, {RecordKind::kParty, 0, id}, *party);
+    } else {
+      batch.push_back({EncodeKey({RecordKind::kParty, 0, id}), std::nullopt});
+    }
+  }
   for (const auto& [search, sequence] : changes.events) {
     Append(batch, {RecordKind::kEvent, search, static_cast<uint64_t>(sequence)},
            state.searches.at(search).events.at(static_cast<size_t>(sequence - 1)));

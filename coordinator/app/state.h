@@ -100,7 +100,7 @@ struct Changes {
   bool farm = false;  // who is there, or may work, changed; no record
   std::set<uint64_t> searches;
   std::set<uint64_t> tasks;
-  std::set<uint64_t> parties;
+  std::set<uint64_t> parties;                     // one that is not there any more was forgotten
   std::set<std::pair<uint64_t, int64_t>> events;  // (search, sequence)
   std::vector<std::pair<Digest, OpKey>> rows;
   // What is there no more. A task that another search takes over is erased under the one and touched under the other.

@@ -258,15 +258,31 @@ uint64_t FindPartyId(const State& state, bool agent, absl::string_view name) {
   return 0;
 }
 
-absl::Status RegisterPartyUpdate::Check(const State&) const {
+absl::Status RegisterPartyUpdate::Check(const State& state) const {
   if (party.name.empty() || party.instance.empty() || party.host.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("expected a party with a name, an instance id and a host id, found \"", party.name,
                                                    "\", \"", party.instance, "\", \"", party.host, "\""));
+  }
+  const PartyRecord* owner = state.FindParty(FindPartyId(state, party.agent, party.name));
+  if (owner == nullptr && forgotten == 0 && state.parties.size() >= kMaxParties) {
+    return WithReason(
+        absl::ResourceExhaustedError(absl::StrCat(
+            "expected at most ", kMaxParties,
+            " workers and devices, found one more, and none of them that is silent and was never of use: \"", party.name, "\"")),
+        kTooManyParties);
+  }
+  if (owner != nullptr && in_use && !owner->key.empty() && owner->key != party.key) {
+    return WithReason(
+        absl::AlreadyExistsError(absl::StrCat(
+            "expected a name that nobody else uses, found \"", party.name, "\", which belongs to a ", party.agent ? "device" : "worker",
+            " with another key that was heard of lately: stop that one, or give this one another --name")),
+        kNameInUse);
   }
   return absl::OkStatus();
 }
 
 void RegisterPartyUpdate::Apply(State& state, Changes& changes) const {
+  if (state.parties.erase(forgotten) > 0) changes.parties.insert(forgotten);
   uint64_t id = FindPartyId(state, party.agent, party.name);
   if (id == 0) id = NextNumber(state, changes);
   PartyRecord& record = state.parties[id];

@@ -83,11 +83,18 @@ struct DeleteSearchUpdate {
   void Apply(State& state, Changes& changes) const;
 };
 
-/// `party.id` is ignored: the (kind, name) decides. A new instance fences the leases of the old one: their tasks are ready again. What the
-/// party did and what was decided about it (records.h) stays.
+/// Workers and agents together; each costs a record, and a place in every list.
+inline constexpr size_t kMaxParties = 1000;
+
+/// `party.id` is ignored: the (kind, name) decides. The name belongs to `party.key`: another key takes it only when nobody uses it. A new
+/// instance fences the leases of the old one: their tasks are ready again. What the party did and what was decided about it (records.h)
+/// stays. Returns INVALID_ARGUMENT for a party without name, instance or host, ALREADY_EXISTS (NAME_IN_USE), RESOURCE_EXHAUSTED
+/// (TOO_MANY_PARTIES).
 struct RegisterPartyUpdate {
   PartyRecord party;
   std::vector<uint64_t> progressed;  // tasks whose leases got further than those before: that their holder died is not their fault
+  bool in_use = false;               // whether the party that has the name was heard of lately
+  uint64_t forgotten = 0;            // a party to make room of; 0: none
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/service/task_convert.h"
 
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -10,16 +11,21 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/base/field_violation.h"
+#include "core/base/plain_name.h"
 #include "core/space/search_space.h"
 #include "rpc/convert/device.h"
 #include "rpc/convert/job.h"
 #include "rpc/convert/space.h"
 #include "rpc/protocol.h"
+#include "rpc/sha256.h"
 
 namespace hanas::coordinator {
 namespace {
 
 constexpr size_t kMaxTextBytes = 256;
+constexpr size_t kKeyBytes = 32;
+constexpr size_t kDigestDigits = 64;  // of SHA-256
+constexpr int kMaxThreads = 1 << 16;
 
 v1::ArtifactRef ToProto(const ArtifactRef& artifact) {
   v1::ArtifactRef proto;
@@ -203,21 +209,28 @@ VerifyOutcome FromProto(const v1::VerifyModelResult& proto) {
           .device_accuracy = FromProto(proto.device_accuracy())};
 }
 
-absl::Status CheckText(absl::string_view field, absl::string_view text, bool required) {
-  if (text.size() <= kMaxTextBytes && (!required || !text.empty())) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": expected ", required ? 1 : 0, " to ", kMaxTextBytes, " bytes, found ", text.size()));
-}
-
-template <typename Texts>
-absl::Status CheckList(absl::string_view field, const Texts& texts, bool required) {
-  if (texts.size() > rpc::kMaxDatasetsOfWorker)
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, ": expected at most ", rpc::kMaxDatasetsOfWorker, " names, found ", texts.size()));
-  for (int i = 0; i < texts.size(); ++i) {
-    if (absl::Status status = CheckText(absl::StrCat(field, "[", i, "]"), texts[i], required); !status.ok()) return status;
+void CheckDatasets(const v1::WorkerInfo& worker, FieldViolations& violations) {
+  const auto check = [&](absl::string_view field, const auto& texts, size_t low, size_t high) {
+    const std::string path = absl::StrCat("party.worker.", field);
+    if (texts.size() > rpc::kMaxDatasetsOfWorker) {
+      violations.Add(path, absl::StrCat("expected at most ", rpc::kMaxDatasetsOfWorker, ", found ", texts.size()));
+      return;
+    }
+    for (int i = 0; i < texts.size(); ++i) {
+      const std::string& text = texts[i];
+      if (text.size() < low) violations.Add(absl::StrCat(path, "[", i, "]"), "expected a name, found none");
+      if (const absl::Status status = CheckOneLine(text, high); !status.ok())
+        violations.Add(absl::StrCat(path, "[", i, "]"), std::string(status.message()));
+    }
+  };
+  check("datasets", worker.datasets(), 1, kMaxTextBytes);
+  check("dataset_digests", worker.dataset_digests(), 0, kDigestDigits);
+  if (worker.dataset_digests_size() != 0 && worker.dataset_digests_size() != worker.datasets_size()) {
+    violations.Add("party.worker.dataset_digests", absl::StrCat("expected one for each of ", worker.datasets_size(),
+                                                                " datasets or none, found ", worker.dataset_digests_size()));
   }
-  return absl::OkStatus();
+  if (worker.threads() < 0 || worker.threads() > kMaxThreads)
+    violations.Add("party.worker.threads", absl::StrCat("expected 0 to ", kMaxThreads, ", found ", worker.threads()));
 }
 
 DeviceDescription FromProto(const v1::DeviceContext& proto) {
@@ -252,37 +265,50 @@ absl::StatusOr<uint64_t> PartyIdFromName(absl::string_view name) {
 std::string PartyName(const PartyRecord& party) { return absl::StrCat(party.agent ? "devices/" : "workers/", party.id); }
 
 absl::StatusOr<PartyRecord> PartyFromProto(const v1::Party& proto) {
-  const std::pair<absl::string_view, absl::string_view> texts[] = {
-      {"party.name", proto.name()}, {"party.instance_id", proto.instance_id()}, {"party.host_id", proto.host_id()}};
-  for (const auto& [field, text] : texts) {
-    if (absl::Status status = CheckText(field, text, true); !status.ok()) return status;
+  FieldViolations violations;
+  const auto check = [&](std::string field, const absl::Status& status) {
+    if (!status.ok()) violations.Add(std::move(field), std::string(status.message()));
+  };
+  check("party.name", CheckPlainName(proto.name()));
+  check("party.instance_id", CheckPlainName(proto.instance_id()));
+  check("party.host_id", CheckPlainName(proto.host_id()));
+  check("party.version", CheckOneLine(proto.version(), kMaxTextBytes));
+  if (proto.key().size() != kKeyBytes) {
+    violations.Add("party.key",
+                   absl::StrCat("expected ", kKeyBytes, " random bytes that the party keeps over restarts, found ", proto.key().size()));
   }
-  if (absl::Status status = CheckText("party.version", proto.version(), false); !status.ok()) return status;
-  if (proto.has_worker() == proto.has_agent())
-    return absl::InvalidArgumentError("party: expected either worker or agent, found both or neither");
+  if (proto.has_worker() == proto.has_agent()) violations.Add("party", "expected either worker or agent, found both or neither");
   PartyRecord party = {.agent = proto.has_agent(),
                        .name = proto.name(),
                        .instance = proto.instance_id(),
                        .host = proto.host_id(),
-                       .version = proto.version()};
+                       .version = proto.version(),
+                       .key = rpc::Sha256Hex(proto.key())};
   if (proto.has_worker()) {
-    if (absl::Status status = CheckList("party.worker.datasets", proto.worker().datasets(), true); !status.ok()) return status;
-    if (absl::Status status = CheckList("party.worker.dataset_digests", proto.worker().dataset_digests(), false); !status.ok())
-      return status;
-    if (proto.worker().dataset_digests_size() != 0 && proto.worker().dataset_digests_size() != proto.worker().datasets_size()) {
-      return absl::InvalidArgumentError(absl::StrCat("party.worker.dataset_digests: expected one for each of ",
-                                                     proto.worker().datasets_size(), " datasets or none, found ",
-                                                     proto.worker().dataset_digests_size()));
-    }
-    party.threads = proto.worker().threads();
-    party.datasets.assign(proto.worker().datasets().begin(), proto.worker().datasets().end());
-    party.dataset_digests.assign(proto.worker().dataset_digests().begin(), proto.worker().dataset_digests().end());
-    return party;
+    const v1::WorkerInfo& worker = proto.worker();
+    CheckDatasets(worker, violations);
+    party.threads = worker.threads();
+    party.datasets.assign(worker.datasets().begin(), worker.datasets().end());
+    party.dataset_digests.assign(worker.dataset_digests().begin(), worker.dataset_digests().end());
   }
-  absl::StatusOr<BackendCaps> caps = rpc::BackendCapsFromProto(proto.agent().caps());
-  if (!caps.ok()) return caps.status();
-  party.caps = *std::move(caps);
-  party.device = FromProto(proto.agent().device());
+  if (proto.has_agent()) {
+    const v1::DeviceContext& device = proto.agent().device();
+    const auto line = [&](absl::string_view field, const std::string& text) {
+      check(absl::StrCat("party.agent.device.", field), CheckOneLine(text, kMaxTextBytes));
+    };
+    line("device", device.device());
+    line("host", device.host());
+    line("cpu", device.cpu());
+    line("isa", device.isa());
+    line("backend", device.backend());
+    line("backend_version", device.backend_version());
+    line("governor", device.governor());
+    party.device = FromProto(device);
+    absl::StatusOr<BackendCaps> caps = rpc::BackendCapsFromProto(proto.agent().caps());
+    check("party.agent.caps", caps.status());
+    if (caps.ok()) party.caps = *std::move(caps);
+  }
+  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
   return party;
 }
 

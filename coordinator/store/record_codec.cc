@@ -289,6 +289,7 @@ void Put(const PartyRecord& in, pb::Party& out) {
   out.set_health(static_cast<int>(in.health));
   out.set_slow_canaries(in.slow_canaries);
   if (in.last_host.has_value()) HostToStored(*in.last_host, *out.mutable_last_host());
+  out.set_key(in.key);
 }
 bool IsHealth(int value) { return value >= 0 && value <= static_cast<int>(DeviceHealth::kQuarantined); }
 
@@ -299,6 +300,7 @@ PartyRecord Get(const pb::Party& in) {
                      .instance = in.instance(),
                      .host = in.host(),
                      .version = in.version(),
+                     .key = in.key(),
                      .threads = in.threads(),
                      .datasets = {in.datasets().begin(), in.datasets().end()},
                      .dataset_digests = {in.dataset_digests().begin(), in.dataset_digests().end()},

@@ -405,9 +405,10 @@ struct PartyRecord {
   uint64_t id = 0;
   bool agent = false;
   std::string name;
-  std::string instance;
+  std::string instance;  // a secret of the party
   std::string host;
   std::string version;
+  std::string key;                           // SHA-256 of the key that the name belongs to; empty, of older records: the first that comes
   int threads = 0;                           // of a worker
   std::vector<std::string> datasets;         // of a worker: names below its data root
   std::vector<std::string> dataset_digests;  // of the files of each, in that order; empty: not known. None at all: none is known

@@ -19,6 +19,10 @@ namespace hanas {
 inline constexpr absl::string_view kSearchNotFound = "SEARCH_NOT_FOUND";
 inline constexpr absl::string_view kTaskNotFound = "TASK_NOT_FOUND";
 inline constexpr absl::string_view kPartyNotFound = "PARTY_NOT_FOUND";
+inline constexpr absl::string_view kNameInUse = "NAME_IN_USE";
+inline constexpr absl::string_view kTokenRequired = "TOKEN_REQUIRED";
+inline constexpr absl::string_view kTokenWrong = "TOKEN_WRONG";
+inline constexpr absl::string_view kTooManyParties = "TOO_MANY_PARTIES";
 inline constexpr absl::string_view kUnknownParty = "UNKNOWN_PARTY";
 inline constexpr absl::string_view kArtifactNotFound = "ARTIFACT_NOT_FOUND";
 inline constexpr absl::string_view kRequestIdReused = "REQUEST_ID_REUSED";

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/base/bounds.h"
+#include "core/base/plain_name.h"
 #include "core/job/job_cost.h"
 #include "core/space/search_space.h"
 
@@ -41,11 +42,8 @@ class Checker {
   }
   void Fail(absl::string_view path, absl::string_view message) { violations_.Add(path, message); }
 
-  /// Letters, digits, '-', '_' and '.': the name becomes part of resource names and files.
   void Identifier(absl::string_view path, absl::string_view text) {
-    bool good = !text.empty() && text.size() <= bounds::kNameBytes;
-    for (const char c : text) good = good && (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.');
-    if (!good) Fail(path, absl::StrCat("expected 1 to ", bounds::kNameBytes, " letters, digits, '-', '_' or '.', found \"", text, "\""));
+    if (const absl::Status status = CheckPlainName(text); !status.ok()) Fail(path, status.message());
   }
 
  private:

@@ -9,7 +9,8 @@ It needs grpcio, protobuf and the stubs that protoc makes of proto/hanas/v1 (exa
         print(event.text)
     client.export(search.name, "results")
 
-Errors are grpc.RpcError with the server's code; describe_error() turns one into lines for people. Thread-safe: a channel may be shared.
+A coordinator on TCP asks every call for its token: find_token() says where it is looked for. Errors are grpc.RpcError with the server's code;
+describe_error() turns one into lines for people. Thread-safe: a channel may be shared.
 """
 
 import hashlib
@@ -24,16 +25,70 @@ from proto.hanas.v1 import search_pb2, search_pb2_grpc, task_pb2, task_pb2_grpc
 
 TERMINAL_PHASES = frozenset({search_pb2.SUCCEEDED, search_pb2.FAILED, search_pb2.CANCELLED})
 
+TOKEN_DIGITS = 64
+
 # A dead peer is noticed in 20 s while a call is in progress.
 _KEEPALIVE = (("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 10_000))
 
 
-class HanasClient:
-    """One coordinator. Every call has a deadline; UNAVAILABLE means that nobody answers there."""
+def token_place(token_file: os.PathLike | str | None = None) -> pathlib.Path | None:
+    """The file that holds the token: `token_file`, else that of HANAS_TOKEN_FILE, else the user's own, which the first coordinator makes.
+    None when the token itself is in HANAS_TOKEN."""
+    named = token_file or os.environ.get("HANAS_TOKEN_FILE")
+    if named:
+        return pathlib.Path(named)
+    if os.environ.get("HANAS_TOKEN"):
+        return None
+    state = os.environ.get("XDG_STATE_HOME", "")
+    return (pathlib.Path(state) if state.startswith("/") else pathlib.Path.home() / ".local" / "state") / "hanas" / "token"
 
-    def __init__(self, address: str, timeout: float = 30.0):
-        """`address` is HOST:PORT; `timeout` is the deadline of single calls, in seconds. Does not connect yet."""
-        self._channel = grpc.insecure_channel(address, options=_KEEPALIVE)
+
+def find_token(token_file: os.PathLike | str | None = None) -> str | None:
+    """The token in token_place(); None when the file is not there. PermissionError when others than its owner may read it, ValueError when
+    there is no token in it. No message holds what was found."""
+    place = token_place(token_file)
+    if place is None:
+        text = os.environ["HANAS_TOKEN"]
+    else:
+        try:
+            mode = place.stat().st_mode & 0o7777
+            text = place.read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
+            return None
+        if mode & 0o077:
+            raise PermissionError(f"expected a file that only its owner may use (mode 0600), found mode {mode:04o}: {place}")
+    token = text.strip().lower()
+    if len(token) != TOKEN_DIGITS or not set(token) <= set("0123456789abcdef"):
+        raise ValueError(f"expected {TOKEN_DIGITS} hexadecimal digits in {place or 'HANAS_TOKEN'}, found something else")
+    return token
+
+
+class _ShowToken(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamUnaryClientInterceptor):
+    """Sends "authorization: Bearer TOKEN" with every call; the token is read for each, so that one that is made or changed later counts."""
+
+    def __init__(self, token_file):
+        self._token_file = token_file
+
+    def _call(self, continuation, details, request):
+        if token := find_token(self._token_file):
+            details = details._replace(metadata=[*(details.metadata or ()), ("authorization", f"Bearer {token}")])
+        return continuation(details, request)
+
+    intercept_unary_unary = intercept_unary_stream = intercept_stream_unary = _call
+
+
+def open_channel(address: str, token_file: os.PathLike | str | None = None) -> grpc.Channel:
+    """A channel to a coordinator: HOST:PORT, with the token, or unix:/PATH, where the system knows who calls and nobody asks."""
+    channel = grpc.insecure_channel(address, options=_KEEPALIVE)
+    return channel if address.startswith("unix:") else grpc.intercept_channel(channel, _ShowToken(token_file))
+
+
+class HanasClient:
+    """One coordinator. Every call has a deadline; UNAVAILABLE means that nobody answers there, UNAUTHENTICATED that it has another token."""
+
+    def __init__(self, address: str, timeout: float = 30.0, token_file: os.PathLike | str | None = None):
+        """`address` and `token_file` are as in open_channel(); `timeout` is that of single calls, in seconds. Does not connect yet."""
+        self._channel = open_channel(address, token_file)
         self._searches = search_pb2_grpc.SearchServiceStub(self._channel)
         self._artifacts = task_pb2_grpc.ArtifactServiceStub(self._channel)
         self._timeout = timeout
@@ -138,6 +193,8 @@ def describe_error(error: grpc.RpcError) -> str:
         from rpc import error_details_pb2
         status_pb2 = error_details_pb2
     lines = [f"{error.code().name}: {error.details()}"]
+    if error.code() == grpc.StatusCode.UNAUTHENTICATED:
+        lines.append(f"  the token was looked for in {token_place() or 'HANAS_TOKEN'}, unless another file was named")
     for key, value in error.trailing_metadata() or ():
         if key != "grpc-status-details-bin":
             continue

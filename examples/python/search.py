@@ -40,7 +40,7 @@ def run(client: HanasClient, name: str, request_id: str, out: str) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--coordinator", default="127.0.0.1:7700", metavar="HOST:PORT")
+    parser.add_argument("--coordinator", default="127.0.0.1:7700", metavar="ADDRESS", help="HOST:PORT or unix:/PATH")
     parser.add_argument("--name", default="tiny", help="of the search")
     parser.add_argument("--request-id", default="example-tiny", help="the same id gives the same search")
     parser.add_argument("--out", default="results", metavar="DIR", help="receives report.json and models/")

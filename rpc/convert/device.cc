@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/field_violation.h"
+#include "core/base/plain_name.h"
 
 namespace hanas::rpc {
 namespace {
@@ -14,7 +15,7 @@ constexpr size_t kMaxTextBytes = 256;
 
 void CheckText(const std::string& path, const std::string& text, bool required, FieldViolations& violations) {
   if (required && text.empty()) violations.Add(path, "expected a name, found none");
-  if (text.size() > kMaxTextBytes) violations.Add(path, absl::StrCat("expected at most ", kMaxTextBytes, " bytes, found ", text.size()));
+  if (const absl::Status status = CheckOneLine(text, kMaxTextBytes); !status.ok()) violations.Add(path, std::string(status.message()));
 }
 
 void CheckTime(const std::string& path, double microseconds, FieldViolations& violations) {

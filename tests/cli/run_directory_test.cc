@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/supervise/run_directory.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -62,6 +63,57 @@ TEST_F(RunDirectoryTest, SomebodyElsesFilesAreLeftAlone) {
 TEST_F(RunDirectoryTest, APathThatCannotBeMadeIsNamed) {
   EXPECT_THAT(RunDirectory::Open("/dev/null/out", "job", "aa").status().message(),
               HasSubstr("cannot make the output directory /dev/null/out"));
+}
+
+TEST_F(RunDirectoryTest, AllButTheResultsIsItsUsersAlone) {
+  const mode_t before = ::umask(0);
+  const absl::StatusOr<RunDirectory> directory = RunDirectory::Open(path_, "job", "aa");
+  ASSERT_THAT(directory, IsOk());
+  ASSERT_THAT(directory->WriteRunFile({}), IsOk());
+  ::umask(before);
+  const auto mode = [&](const std::string& name) {
+    return static_cast<int>(std::filesystem::status(directory->File(name)).permissions() & std::filesystem::perms::mask);
+  };
+  for (const char* folder : {".", "state", "parties", "cache", "logs"}) EXPECT_EQ(mode(folder), 0700) << folder;
+  for (const char* file : {"lock", "job.digest", "run.json"}) EXPECT_EQ(mode(file), 0600) << file;
+  EXPECT_EQ(mode("models"), 0777) << "as the umask has it: results are there to be shared";
+  EXPECT_THAT(directory->tightened(), testing::IsEmpty());
+}
+
+TEST_F(RunDirectoryTest, LooserFoldersOfAnEarlierRunAreTightenedAndNamed) {
+  ASSERT_THAT(RunDirectory::Open(path_, "job", "aa"), IsOk());
+  for (const char* folder : {"/", "/logs", "/state"})
+    std::filesystem::permissions(path_ + folder, static_cast<std::filesystem::perms>(0755));
+  const absl::StatusOr<RunDirectory> again = RunDirectory::Open(path_, "job", "aa");
+  ASSERT_THAT(again, IsOk());
+  EXPECT_THAT(again->tightened(), testing::ElementsAre("logs", "state"));
+  EXPECT_EQ(std::filesystem::status(path_ + "/logs").permissions(), std::filesystem::perms::owner_all);
+  EXPECT_NE(std::filesystem::status(path_).permissions(), std::filesystem::perms::owner_all) << "its user chose to share the results";
+}
+
+TEST_F(RunDirectoryTest, TheRunFileRoundTripsWhateverIsInIt) {
+  const absl::StatusOr<RunDirectory> directory = RunDirectory::Open(path_, "job", "aa");
+  ASSERT_THAT(directory, IsOk());
+  EXPECT_THAT(directory->ReadRunFile(), StatusIs(absl::StatusCode::kNotFound));
+  const RunFile run = {.address = "unix:/run/a \"b\\\n\xc3\xa4/socket", .search = "searches/1", .processes = {{"worker-1", 12, 3}}};
+  ASSERT_THAT(directory->WriteRunFile(run), IsOk());
+  const absl::StatusOr<RunFile> read = directory->ReadRunFile();
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->address, run.address);
+  EXPECT_EQ(read->search, run.search);
+  ASSERT_EQ(read->processes.size(), 1u);
+  EXPECT_EQ(read->processes[0].name, "worker-1");
+  EXPECT_EQ(read->processes[0].pid, 12);
+  EXPECT_EQ(read->processes[0].starts, 3);
+  for (const char* damaged : {"", "{", "[]", "{\"address\": 7, \"processes\": [1, {\"pid\": \"x\"}]}", "\xff"}) {
+    std::ofstream(directory->File("run.json")) << damaged;
+    const absl::StatusOr<RunFile> other = directory->ReadRunFile();
+    if (other.ok()) {
+      EXPECT_EQ(other->address, "") << damaged;
+    } else {
+      EXPECT_THAT(other, StatusIs(absl::StatusCode::kDataLoss)) << damaged;
+    }
+  }
 }
 
 TEST_F(RunDirectoryTest, LastLinesOfALog) {

@@ -88,6 +88,7 @@ class ServicesTest : public testing::Test {
     v1::RegisterRequest request;
     request.mutable_party()->set_name("local");
     request.mutable_party()->set_instance_id("1");
+    request.mutable_party()->set_key(std::string(32, 'k'));
     request.mutable_party()->set_host_id("host");
     request.mutable_party()->set_protocol_version(rpc::kProtocolVersion);
     request.mutable_party()->mutable_agent()->mutable_device()->set_cpu("cpu");

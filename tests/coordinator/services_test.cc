@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The coordinator's services on loopback: what a user, a worker and an agent see of them.
 
+#include <functional>
 #include <future>
 
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "rpc/client.h"
 #include "rpc/request.h"
+#include "rpc/sha256.h"
 #include "rpc/status.h"
 #include "tests/coordinator/services_fixture.h"
 
@@ -223,6 +225,72 @@ TEST_F(ServicesTest, PartyOfAnotherProtocolIsRefusedNamingBoth) {
   EXPECT_TRUE(HasReason(status, "PROTOCOL_VERSION"));
   EXPECT_THAT(status.message(), HasSubstr(absl::StrCat("expected a party of protocol version ", rpc::kProtocolVersion, ", found ",
                                                        rpc::kProtocolVersion + 1)));
+}
+
+TEST_F(ServicesTest, WhatAPartySaysOfItselfIsBoundedAndPlain) {
+  struct Row {
+    std::string path;
+    std::function<void(v1::Party&)> change;
+  };
+  const auto worker = [](const std::function<void(v1::WorkerInfo&)>& change) {
+    return [change](v1::Party& party) { change(*party.mutable_worker()); };
+  };
+  const Row rows[] = {
+      {"party.name", [](v1::Party& party) { party.set_name("\x1b[2J\x1b[31mpwn\x1b[0m\n\rsearches/1 succeeded"); }},
+      {"party.name", [](v1::Party& party) { party.set_name(""); }},
+      {"party.name", [](v1::Party& party) { party.set_name(".."); }},
+      {"party.name", [](v1::Party& party) { party.set_name(std::string(1'000'000, 'n')); }},
+      {"party.instance_id", [](v1::Party& party) { party.set_instance_id(std::string(64, '0')); }},
+      {"party.host_id", [](v1::Party& party) { party.set_host_id("a\nb"); }},
+      {"party.version", [](v1::Party& party) { party.set_version("\x1b[0m"); }},
+      {"party.key", [](v1::Party& party) { party.clear_key(); }},
+      {"party.key", [](v1::Party& party) { party.set_key(std::string(33, 'k')); }},
+      {"party.worker.datasets", worker([](v1::WorkerInfo& info) {
+         for (int i = 0; i < 100'000; ++i) info.add_datasets(absl::StrCat("d", i));
+       })},
+      {"party.worker.datasets[0]", worker([](v1::WorkerInfo& info) { info.add_datasets(""); })},
+      {"party.worker.datasets[1]", worker([](v1::WorkerInfo& info) {
+         info.add_datasets("Ärzte und Blumen");
+         info.add_datasets("\u009b2J");
+       })},
+      {"party.worker.dataset_digests[0]", worker([](v1::WorkerInfo& info) {
+         info.add_datasets("d");
+         info.add_dataset_digests(std::string(1000, 'a'));
+       })},
+      {"party.agent.device.cpu", [](v1::Party& party) { party.mutable_agent()->mutable_device()->set_cpu("\r"); }},
+      {"party.agent.device.governor",
+       [](v1::Party& party) { party.mutable_agent()->mutable_device()->set_governor(std::string(257, 'g')); }},
+  };
+  for (const Row& row : rows) {
+    v1::RegisterRequest request = AgentRegistration();
+    row.change(*request.mutable_party());
+    // A change of the worker's is one of a worker.
+    if (request.party().has_worker()) request.mutable_party()->clear_agent();
+    v1::RegisterResponse response;
+    grpc::ClientContext context;
+    const absl::Status status = Read(tasks_->Register(&context, request, &response));
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << row.path;
+    EXPECT_THAT(ViolationsOf(status), BlamesOnly(row.path)) << status;
+    EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("\x1b"))) << row.path;
+    EXPECT_LT(status.message().size(), 1000U) << row.path;
+  }
+  EXPECT_EQ(app_->ListParties(/*agents=*/true, 0, 10)->size() + app_->ListParties(/*agents=*/false, 0, 10)->size(), 0U);
+}
+
+TEST_F(ServicesTest, ANameBelongsToAKey) {
+  RegisterAgent();
+  v1::RegisterRequest request = AgentRegistration();
+  request.mutable_party()->set_instance_id("2");
+  request.mutable_party()->set_key(std::string(32, 'x'));
+  v1::RegisterResponse response;
+  grpc::ClientContext other_key;
+  const absl::Status refused = Read(tasks_->Register(&other_key, request, &response));
+  EXPECT_EQ(refused.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(HasReason(refused, "NAME_IN_USE")) << refused;
+  request.mutable_party()->set_key(AgentRegistration().party().key());
+  grpc::ClientContext same_key;
+  EXPECT_TRUE(tasks_->Register(&same_key, request, &response).ok());
+  EXPECT_EQ(app_->ListParties(/*agents=*/true, 0, 1)->front().record.key, rpc::Sha256Hex(request.party().key())) << "not the key itself";
 }
 
 TEST_F(ServicesTest, WaitingRequestGetsTheTaskWhenThereIsOne) {

@@ -11,6 +11,7 @@
 #include "core/base/digest.h"
 #include "core/base/error_reason.h"
 #include "core/base/field_violation.h"
+#include "core/base/plain_name.h"
 #include "core/base/utf8.h"
 #include "core/base/text.h"
 #include "gmock/gmock.h"
@@ -20,7 +21,11 @@
 namespace hanas {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Lt;
+using ::testing::SizeIs;
 
 // Known answers of Random123 1.14 (kat_vectors, philox4x32 10).
 TEST(PhiloxTest, KnownAnswers) {
@@ -131,6 +136,26 @@ TEST(FieldViolationsTest, ManyAreTwentyAndTheNumberOfTheOthers) {
   EXPECT_EQ(CountOf(shown[20]), 4980);
   EXPECT_EQ(CountOf(shown[19]), 1);
   EXPECT_THAT(std::string(violations.ToStatus().message()), ::testing::EndsWith("a[19]: expected 1, found 2\nand 4980 more"));
+}
+
+TEST(PlainNameTest, GoesIntoFileNamesAndOntoTerminals) {
+  for (const char* good : {"a", "worker-1", "pi5.a_b", "0", ".hidden", "-x", "..."}) EXPECT_TRUE(IsPlainName(good)) << good;
+  EXPECT_TRUE(IsPlainName(std::string(kMaxPlainNameBytes, 'n')));
+  for (const std::string& bad :
+       {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("a b"), std::string("\x1b[2J"),
+        std::string("a\n"), std::string("a\0b", 3), std::string("ä"), std::string(kMaxPlainNameBytes + 1, 'n')}) {
+    EXPECT_FALSE(IsPlainName(bad)) << bad;
+  }
+  EXPECT_THAT(CheckPlainName("\x1b[2Jpwn").message(), HasSubstr("found \"\\x1b[2Jpwn\""));
+  EXPECT_THAT(CheckPlainName(std::string(1'000'000, 'n')).message(), AllOf(HasSubstr("of 1000000 bytes"), SizeIs(Lt(200u))));
+}
+
+TEST(OneLineTest, HasNothingThatATerminalObeys) {
+  for (const char* good : {"", "AMD EPYC 7B13 (x2) @ 2.45 GHz", "Prozessor für Ärzte", "\u00a0", "日本語"})
+    EXPECT_TRUE(IsOneLine(good)) << good;
+  for (const char* bad : {"a\nb", "\r", "\t", "\x1b]0;pwn\x07", "\x7f", "\u0085", "\u009b31m"}) EXPECT_FALSE(IsOneLine(bad)) << bad;
+  EXPECT_TRUE(CheckOneLine("abc", 3).ok());
+  EXPECT_FALSE(CheckOneLine("abcd", 3).ok());
 }
 
 TEST(FieldViolationsTest, SurviveTheStatus) {

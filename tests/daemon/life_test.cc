@@ -3,6 +3,7 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -32,6 +33,7 @@
 #include "rpc/convert/device.h"
 #include "rpc/convert/job.h"
 #include "rpc/protocol.h"
+#include "rpc/search_client.h"
 #include "rpc/server.h"
 #include "rpc/status.h"
 #include "tests/core/small_space.h"
@@ -51,6 +53,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSubsetOf;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -137,6 +140,10 @@ class LifeTest : public ::testing::Test {
     return some;
   }
 
+  static void ExpectPrivate(const std::string& path) {
+    EXPECT_EQ(static_cast<int>(std::filesystem::status(path).permissions() & static_cast<std::filesystem::perms>(077)), 0) << path;
+  }
+
   const std::filesystem::path root_ = std::filesystem::path(::testing::TempDir()) / absl::StrCat("hanas-life-", ::getpid());
 };
 
@@ -173,6 +180,7 @@ TEST_F(CoordinatorLifeTest, ServesCountsLogsAndEndsItsWatches) {
   v1::RegisterRequest party;
   party.mutable_party()->set_name("w");
   party.mutable_party()->set_instance_id("i");
+  party.mutable_party()->set_key(std::string(32, 'k'));
   party.mutable_party()->set_host_id("h");
   party.mutable_party()->set_protocol_version(rpc::kProtocolVersion);
   party.mutable_party()->mutable_worker()->set_threads(1);
@@ -257,12 +265,102 @@ TEST_F(CoordinatorLifeTest, EachFailureHasItsStatus) {
   Program same_state(ProgramPath("hanas-coordinator"), {"--data-dir", Path("state"), "--listen", "127.0.0.1:0"});
   EXPECT_EQ(same_state.Wait(), 5) << same_state.output();
   const std::string taken = absl::StrCat("127.0.0.1:", PortOf("port"));
+  EXPECT_THAT(same_state.output(), HasSubstr(Path("state")));
   Program same_port(ProgramPath("hanas-coordinator"), {"--data-dir", Path("other"), "--listen", taken});
   EXPECT_EQ(same_port.Wait(), 4);
   EXPECT_THAT(same_port.output(), HasSubstr(taken));
   Program same_http(ProgramPath("hanas-coordinator"),
                     {"--data-dir", Path("other"), "--listen", "127.0.0.1:0", "--http-listen", absl::StrCat("127.0.0.1:", PortOf("http"))});
   EXPECT_EQ(same_http.Wait(), 4);
+}
+
+TEST_F(CoordinatorLifeTest, WhatItWritesIsItsUsersAlone) {
+  std::filesystem::create_directories(Path("state"));
+  std::filesystem::permissions(Path("state"), static_cast<std::filesystem::perms>(0755));
+  const mode_t before = ::umask(0);
+  Program coordinator(ProgramPath("hanas-coordinator"),
+                      With({"--data-dir", Path("state"), "--listen", "unix:" + Path("socket")}, Common()));
+  ::umask(before);
+  ASSERT_TRUE(coordinator.AwaitOutput("\"listening\"")) << coordinator.output();
+  EXPECT_THAT(EventNames(coordinator.output()), Contains("directory_tightened"));
+  for (const char* name : {"state", "socket", "http"}) ExpectPrivate(Path(name));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(Path("state"))) ExpectPrivate(entry.path());
+}
+
+TEST_F(CoordinatorLifeTest, OnAUnixSocketItIsStartedAgainAfterAKillAndNeverTwice) {
+  const std::string address = "unix:" + Path("socket");
+  const std::vector<std::string> arguments = With({"--data-dir", Path("state"), "--listen", address}, Common());
+  auto coordinator = std::make_unique<Program>(ProgramPath("hanas-coordinator"), arguments);
+  ASSERT_TRUE(coordinator->AwaitOutput("\"listening\"")) << coordinator->output();
+  Program second(ProgramPath("hanas-coordinator"), {"--data-dir", Path("other"), "--listen", address});
+  EXPECT_EQ(second.Wait(), 4);
+  EXPECT_THAT(second.output(), HasSubstr("in use"));
+  const auto client = rpc::SearchClient::Create(address);
+  ASSERT_THAT(client, IsOk());
+  EXPECT_THAT((*client)->ListSearches(1, ""), IsOk());
+  coordinator->Signal(SIGKILL);
+  EXPECT_EQ(coordinator->Wait(), -SIGKILL);
+  EXPECT_TRUE(std::filesystem::is_socket(Path("socket")));
+  coordinator = std::make_unique<Program>(ProgramPath("hanas-coordinator"), arguments);
+  ASSERT_TRUE(coordinator->AwaitOutput("\"listening\"")) << coordinator->output();
+  EXPECT_THAT((*client)->WaitUntilReady(absl::Seconds(30)), IsOk());
+  EXPECT_THAT((*client)->ListSearches(1, ""), IsOk());
+  coordinator->Signal(SIGTERM);
+  EXPECT_EQ(coordinator->Wait(), 0);
+  EXPECT_FALSE(std::filesystem::exists(Path("socket")));
+}
+
+TEST_F(CoordinatorLifeTest, OnTcpItAsksForATokenThatItMadeAndNeverShows) {
+  const std::string token_file = Path("secrets/token");
+  Program coordinator(ProgramPath("hanas-coordinator"), With(Arguments(), {"--token-file", token_file}));
+  ASSERT_TRUE(coordinator.AwaitOutput("\"listening\"")) << coordinator.output();
+  ExpectPrivate(token_file);
+  ExpectPrivate(Path("secrets"));
+  const std::string address = absl::StrCat("127.0.0.1:", PortOf("port"));
+  EXPECT_THAT((*rpc::SearchClient::Create(address, absl::Seconds(30), false, token_file))->ListSearches(1, ""), IsOk());
+  // A worker and an agent of somebody else.
+  std::ofstream(Path("another")) << std::string(64, '0');
+  std::filesystem::permissions(Path("another"), static_cast<std::filesystem::perms>(0600));
+  for (const char* name : {"hanas-worker", "hanas-profiler-agent"}) {
+    Program party(ProgramPath(name), {"--coordinator", address, "--token-file", Path("another"), "--state-dir", Path("party")});
+    EXPECT_EQ(party.Wait(), 10) << party.output();
+    EXPECT_THAT(party.output(), HasSubstr(Path("another")));
+    std::filesystem::permissions(Path("another"), static_cast<std::filesystem::perms>(0640));
+    Program loose(ProgramPath(name), {"--coordinator", address, "--token-file", Path("another"), "--state-dir", Path("party")});
+    EXPECT_EQ(loose.Wait(), 2) << loose.output();
+    EXPECT_THAT(loose.output(), HasSubstr("0640"));
+    std::filesystem::permissions(Path("another"), static_cast<std::filesystem::perms>(0600));
+  }
+  std::string token;
+  std::ifstream(token_file) >> token;
+  ASSERT_THAT(token, SizeIs(64));
+  EXPECT_THAT(coordinator.output(), Not(HasSubstr(token)));
+  std::ifstream command_line(absl::StrCat("/proc/", coordinator.pid(), "/cmdline"));
+  EXPECT_THAT(std::string(std::istreambuf_iterator<char>(command_line), {}), Not(HasSubstr(token)));
+}
+
+TEST_F(CoordinatorLifeTest, ANameIsItsPartysOverAKillAndNobodyElses) {
+  Program coordinator(ProgramPath("hanas-coordinator"),
+                      With({"--data-dir", Path("state"), "--listen", "unix:" + Path("socket")}, Common()));
+  ASSERT_TRUE(coordinator.AwaitOutput("\"listening\"")) << coordinator.output();
+  const auto agent = [&](const std::string& state) {
+    return std::make_unique<Program>(
+        ProgramPath("hanas-profiler-agent"),
+        std::vector<std::string>{"--coordinator", "unix:" + Path("socket"), "--name", "board", "--state-dir", Path(state)});
+  };
+  auto first = agent("mine");
+  ASSERT_TRUE(first->AwaitOutput("registered")) << first->output();
+  auto thief = agent("another");
+  EXPECT_EQ(thief->Wait(), 11) << thief->output();
+  EXPECT_THAT(thief->output(), HasSubstr("board"));
+  auto twice = agent("mine");
+  EXPECT_EQ(twice->Wait(), 5) << twice->output();
+  EXPECT_THAT(twice->output(), HasSubstr(absl::StrCat("pid ", first->pid())));
+  first->Signal(SIGKILL);
+  EXPECT_EQ(first->Wait(), -SIGKILL);
+  auto again = agent("mine");
+  // At once: it waits for no lease to expire.
+  EXPECT_TRUE(again->AwaitOutput("registered")) << again->output();
 }
 
 // ---- worker and agent ----

@@ -11,11 +11,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "absl/log/check.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "dataset/draw.h"
 #include "gtest/gtest.h"
@@ -29,18 +29,6 @@ std::string ReadText(const std::string& path) {
   std::stringstream text;
   text << file.rdbuf();
   return text.str();
-}
-
-/// The text between `begin` and `end` after `from`; moves `from` behind it.
-std::string Between(const std::string& text, const std::string& begin, const std::string& end, size_t& from) {
-  const size_t start = text.find(begin, from);
-  if (start == std::string::npos) {
-    from = start;
-    return "";
-  }
-  const size_t stop = text.find(end, start + begin.size());
-  from = stop;
-  return text.substr(start + begin.size(), stop - start - begin.size());
 }
 
 }  // namespace
@@ -116,17 +104,13 @@ int LocalRun::Wait() {
 
 absl::StatusOr<RunFile> ReadRunFile(const std::string& directory) {
   const std::string text = ReadText(directory + "/run.json");
-  RunFile run;
-  size_t from = 0;
-  run.address = Between(text, "\"address\": \"", "\"", from);
-  if (from != std::string::npos) run.search = Between(text, "\"search\": \"", "\"", from);
-  while (from != std::string::npos) {
-    const std::string name = Between(text, "\"name\": \"", "\"", from);
-    if (from == std::string::npos) break;
-    if (!absl::SimpleAtoi(Between(text, "\"pid\": ", ",", from), &run.pids[name]) ||
-        !absl::SimpleAtoi(Between(text, "\"starts\": ", "}", from), &run.starts[name])) {
-      return absl::DataLossError(absl::StrCat("expected pid and starts of ", name, ", found ", text));
-    }
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return absl::DataLossError(absl::StrCat("expected JSON, found ", text));
+  RunFile run = {.address = json.value("address", ""), .search = json.value("search", "")};
+  for (const auto& process : json["processes"]) {
+    const std::string name = process["name"];
+    run.pids[name] = process["pid"];
+    run.starts[name] = process["starts"];
   }
   if (run.search.empty()) return absl::NotFoundError(absl::StrCat("expected a search in run.json, found ", text));
   return run;

@@ -10,12 +10,15 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/local_run.h"
+#include "tests/support/hanas_process.h"
 
 namespace hanas {
 namespace {
 
 using ::absl_testing::IsOk;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 class RunTest : public testing::Test {
  protected:
@@ -25,8 +28,13 @@ class RunTest : public testing::Test {
     workspace_ = std::make_unique<Workspace>(600, 200);
     out_ = workspace_->File("out");
   }
+  void TearDown() override { ::unsetenv("TMPDIR"); }  // some cases set it, and the next one's workspace is below it
   std::vector<std::string> Arguments() const {
     return {"run", std::string(HANAS_SOURCE_DIR) + "/examples/tiny.yaml", "--out", out_, "--data", workspace_->data(), "--plain"};
+  }
+
+  static int ModeOf(const std::filesystem::path& path) {
+    return static_cast<int>(std::filesystem::status(path).permissions() & std::filesystem::perms::mask);
   }
 
   std::unique_ptr<Workspace> workspace_;
@@ -73,6 +81,55 @@ TEST_F(RunTest, AnInterruptStopsItAndTheSameCommandGoesOn) {
   }
   LocalRun run(Arguments());
   EXPECT_EQ(run.Wait(), 0) << run.output();
+}
+
+TEST_F(RunTest, ItsProcessesMeetWhereNobodyElseGoes) {
+  ::setenv("TMPDIR", workspace_->File("").c_str(), 1);
+  ::unsetenv("XDG_RUNTIME_DIR");
+  LocalRun run(Arguments());
+  ASSERT_TRUE(run.ReadUntil("Following searches/")) << run.output();
+  const absl::StatusOr<RunFile> file = ReadRunFile(out_);
+  ASSERT_THAT(file, IsOk());
+  EXPECT_THAT(file->address, StartsWith("unix:" + workspace_->File("hanas-run-")));
+  EXPECT_THAT(run.output(), HasSubstr("--coordinator " + file->address)) << "how another terminal looks at it";
+  const std::filesystem::path socket = file->address.substr(5);
+  EXPECT_EQ(ModeOf(socket), 0600);
+  EXPECT_EQ(ModeOf(socket.parent_path()), 0700);
+  EXPECT_EQ(RunProgram("hanas", {"show", file->search, "--coordinator", file->address, "-o", "name"}).out, file->search + "\n");
+  ASSERT_THAT(FollowUntil(*file, [](const v1::SearchEvent& event) { return event.kind() == "progress"; }), IsOk());
+  for (const char* folder : {"state", "logs", "cache", "parties"}) {
+    EXPECT_EQ(ModeOf(out_ + "/" + folder), 0700) << folder;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(out_ + "/" + folder))
+      EXPECT_EQ(ModeOf(entry.path()) & 077, 0) << entry.path();
+  }
+  EXPECT_EQ(ModeOf(out_ + "/run.json"), 0600);
+  run.Signal(SIGKILL);
+  run.Wait();
+  EXPECT_TRUE(std::filesystem::exists(socket)) << "nobody could remove it";
+  LocalRun again(Arguments());
+  ASSERT_TRUE(again.ReadUntil("Following searches/")) << again.output();
+  EXPECT_FALSE(std::filesystem::exists(socket.parent_path())) << "the next run did";
+  again.Signal(SIGINT);
+  EXPECT_EQ(again.Wait(), 130) << again.output();
+  for (const auto& entry : std::filesystem::directory_iterator(workspace_->File("")))
+    EXPECT_THAT(entry.path().filename().string(), Not(StartsWith("hanas-run-")));
+}
+
+TEST_F(RunTest, WherePathsAreTooLongForSocketsItIsLoopbackWithTheToken) {
+  const std::string deep = workspace_->File(std::string(100, 'd'));
+  std::filesystem::create_directory(deep);
+  ::setenv("TMPDIR", deep.c_str(), 1);
+  ::unsetenv("XDG_RUNTIME_DIR");
+  LocalRun run(Arguments());
+  ASSERT_TRUE(run.ReadUntil("Following searches/")) << run.output();
+  EXPECT_THAT(run.output(), HasSubstr("longer than 107 bytes"));
+  const absl::StatusOr<RunFile> file = ReadRunFile(out_);
+  ASSERT_THAT(file, IsOk());
+  EXPECT_THAT(file->address, StartsWith("127.0.0.1:"));
+  EXPECT_EQ(RunProgram("hanas", {"list", "--coordinator", file->address}).code, 0) << "the same user";
+  EXPECT_EQ(RunProgram("hanas", {"list", "--coordinator", file->address}, {"XDG_STATE_HOME=" + workspace_->File("somebody")}).code, 14);
+  run.Signal(SIGINT);
+  EXPECT_EQ(run.Wait(), 130) << run.output();
 }
 
 TEST_F(RunTest, LimitsThatNoNetworkKeepsEndBeforeTraining) {

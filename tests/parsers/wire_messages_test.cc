@@ -139,6 +139,7 @@ TEST(WireMessagesTest, Parties) {
   v1::Party worker;
   worker.set_name("worker-1");
   worker.set_instance_id("0123456789abcdef");
+  worker.set_key(std::string(32, 'k'));
   worker.set_host_id("host");
   worker.set_version("1.0.0");
   worker.mutable_worker()->set_threads(2);

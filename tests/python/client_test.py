@@ -18,7 +18,7 @@ except ImportError:
     print("skipped: Python's grpc is not installed (Debian: python3-grpcio)")
     sys.exit(77)
 
-from hanas_client import HanasClient, describe_error
+from hanas_client import HanasClient, describe_error, find_token, open_channel, token_place
 from proto.hanas.v1 import search_pb2, task_pb2, task_pb2_grpc
 from tiny_job import tiny_job
 
@@ -42,7 +42,8 @@ class Coordinator:
         port_file = self._directory / "port"
         port_file.unlink(missing_ok=True)
         command = [BIN / "hanas-coordinator", "--data-dir", self._directory / "state", "--listen", self.address, "--port-file", port_file]
-        self._process = subprocess.Popen([*map(str, command), "--die-with-parent"])
+        with open(self._directory / "log", "ab") as log:
+            self._process = subprocess.Popen([*map(str, command), "--die-with-parent"], stderr=log)
         deadline = time.monotonic() + START_DEADLINE
         while not port_file.exists():
             try:
@@ -163,7 +164,7 @@ class ClientTest(unittest.TestCase):
     def test_downloads_an_artifact_whole_or_not_at_all(self):
         content = os.urandom(3 << 20)
         artifact = task_pb2.ArtifactRef(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
-        with grpc.insecure_channel(self.coordinator.address) as channel:
+        with open_channel(self.coordinator.address) as channel:
             parts = [
                 task_pb2.UploadArtifactRequest(
                     artifact=artifact if offset == 0 else None, offset=offset, data=content[offset : offset + (1 << 20)]
@@ -175,6 +176,24 @@ class ClientTest(unittest.TestCase):
         self.assertEqual((self.directory / "artifact").read_bytes(), content)
         self.assertRefused(grpc.StatusCode.NOT_FOUND, self.client.download, "0" * 64, self.directory / "missing")
         self.assertEqual(list(self.directory.glob("missing*")), [])
+
+    def test_without_the_token_nothing_is_answered(self):
+        token = self.directory / "token"
+        token.write_text("0" * 64)
+        token.chmod(0o600)
+        with HanasClient(self.coordinator.address, token_file=token) as stranger:
+            error = self.assertRefused(grpc.StatusCode.UNAUTHENTICATED, stranger.get_search, "searches/1")
+            self.assertIn("token", describe_error(error))
+            self.assertRefused(grpc.StatusCode.UNAUTHENTICATED, next, stranger.watch("searches/1"))
+            token.write_text(find_token())
+            self.assertEqual(list(stranger.list_searches()), [])
+            token.chmod(0o644)
+            with self.assertRaisesRegex(PermissionError, "0644"):
+                stranger.get_search("searches/1")
+            token.unlink()
+            self.assertRefused(grpc.StatusCode.UNAUTHENTICATED, stranger.get_search, "searches/1")
+        self.assertEqual(token_place().stat().st_mode & 0o777, 0o600)
+        self.assertNotIn(find_token(), (self.directory / "log").read_text())
 
     def test_the_coordinator_stops_cleanly_while_it_is_watched(self):
         name = self.client.create_search(tiny_job(), "stopped").name

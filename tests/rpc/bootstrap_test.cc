@@ -35,10 +35,44 @@ TEST(Address, ReadsHostAndPort) {
   EXPECT_EQ(ParseAddress("[::1]:1", AddressUse::kConnect)->ToString(), "[::1]:1");
   EXPECT_EQ(ParseAddress("localhost:65535", AddressUse::kConnect)->port, 65535);
   EXPECT_EQ(ParseAddress("127.3.2.1:0", AddressUse::kListen)->port, 0);
-  for (const char* bad : {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "127.0.0.1:-1", "::1:80",
-                          "[::1]", ":80", "[localhost]:80", "-x:80", "a b:80", "a/b:80", "unix:/tmp/x:80"}) {
+  for (const char* bad : {"",
+                          ":",
+                          "127.0.0.1",
+                          "127.0.0.1:",
+                          "127.0.0.1:0",
+                          "127.0.0.1:65536",
+                          "127.0.0.1:x",
+                          "127.0.0.1:-1",
+                          "::1:80",
+                          "[::1]",
+                          ":80",
+                          "[localhost]:80",
+                          "-x:80",
+                          "a b:80",
+                          "a/b:80",
+                          "unix:",
+                          "unix:x",
+                          "unix:relative/x",
+                          "unix:/directory/",
+                          "unix:/a\nb"}) {
     EXPECT_THAT(ParseAddress(bad, AddressUse::kConnect, /*insecure=*/true), StatusIs(absl::StatusCode::kInvalidArgument)) << bad;
   }
+}
+
+TEST(Address, ReadsThePathOfAUnixSocket) {
+  const absl::StatusOr<Address> address = ParseAddress("unix:/run/a b:80", AddressUse::kConnect);
+  ASSERT_THAT(address, IsOk());
+  EXPECT_TRUE(address->is_unix());
+  EXPECT_EQ(address->path, "/run/a b:80");
+  EXPECT_EQ(address->host, "");
+  EXPECT_EQ(address->port, 0);
+  EXPECT_EQ(address->ToString(), "unix:/run/a b:80");
+  EXPECT_EQ(address->Target(), "unix:/run/a%20b%3a80");
+  const std::string longest = "unix:/" + std::string(kMaxUnixPathBytes - 1, 'p');
+  EXPECT_THAT(ParseAddress(longest, AddressUse::kListen), IsOk());
+  EXPECT_THAT(ParseAddress(longest + "p", AddressUse::kListen),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 107 bytes")));
+  EXPECT_THAT(ParseAddress("unix:/run/x", AddressUse::kListenTcp), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST(Address, OtherHostsThanLoopbackAreForThoseWhoSaySo) {

@@ -310,6 +310,17 @@ TEST_F(TaskLoopTest, AResultIsOfferedUntilTheCoordinatorIsBack) {
   EXPECT_THAT(Stop(), IsOk());
 }
 
+TEST_F(TaskLoopTest, AResultOutlivesAChangeOfTheToken) {
+  service_.AddTask(MakeTask("tasks/1", 7));
+  service_.Change([](Script& script) {
+    script.completions = {absl::UnauthenticatedError("another token"), absl::UnauthenticatedError("another token")};
+  });
+  Start();
+  PassTimeUntil([](const Log& log) { return log.completions.size() == 3 && log.leases > 1; });
+  EXPECT_THAT(Stop(), IsOk());
+  EXPECT_THAT(service_.log().failures, IsEmpty());
+}
+
 TEST_F(TaskLoopTest, ACoordinatorThatNeverComesBackEndsTheWork) {
   absl::Notification ended;
   executor_.work = [&](const v1::Task&, TaskContext& context) {
@@ -356,9 +367,9 @@ TEST_F(TaskLoopTest, EndsWhenItsNameWasTakenOrItsRegistrationIsBad) {
 }
 
 TEST_F(TaskLoopTest, EveryRefusalThatWouldBeRepeatedEndsTheLoop) {
-  for (const absl::Status& refusal : {absl::AlreadyExistsError("the name is in use"), absl::UnauthenticatedError("no token"),
-                                      absl::PermissionDeniedError("not yours"), absl::UnimplementedError("no such service"),
-                                      WithReason(absl::FailedPreconditionError("other version"), "PROTOCOL_VERSION")}) {
+  for (const absl::Status& refusal :
+       {absl::AlreadyExistsError("the name is in use"), absl::UnauthenticatedError("no token"), absl::PermissionDeniedError("not yours"),
+        absl::UnimplementedError("no such service"), WithReason(absl::FailedPreconditionError("other version"), "PROTOCOL_VERSION")}) {
     service_.Change([&](Script& script) { script.registrations = {absl::UnavailableError("not there yet"), refusal}; });
     Start();
     PassTimeUntil([&](const Log& log) { return log.registrations.size() == 2; });

@@ -245,6 +245,7 @@ v1::Party MakeParty(const std::string& name, const std::string& instance) {
   v1::Party party;
   party.set_name(name);
   party.set_instance_id(instance);
+  party.set_key(std::string(32, 'k'));
   party.set_host_id("host-of-" + name);  // hosts of their own: measuring stops nobody else
   party.set_version("test");
   return party;

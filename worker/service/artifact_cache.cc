@@ -10,8 +10,9 @@
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
-#include "rpc/server.h"
+#include "rpc/files.h"
 #include "rpc/sha256.h"
+#include "telemetry/event_log.h"
 
 namespace hanas {
 namespace {
@@ -31,9 +32,9 @@ absl::StatusOr<std::string> ReadFile(const fs::path& path, int64_t size) {
 }  // namespace
 
 absl::StatusOr<ArtifactCache> ArtifactCache::Create(rpc::Artifacts* artifacts, std::string directory, int64_t max_bytes) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("cannot create the cache directory ", directory));
+  const absl::StatusOr<bool> tightened = rpc::MakePrivateDirectory(directory);
+  if (!tightened.ok()) return tightened.status();
+  if (*tightened) telemetry::LogEvent(telemetry::Severity::kWarning, "directory_tightened", {{"directory", directory}});
   return ArtifactCache(artifacts, std::move(directory), max_bytes);
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
+#include "core/base/plain_name.h"
 #include "core/base/utf8.h"
 #include "dataset/manifest.h"
 #include "rpc/protocol.h"
@@ -23,7 +24,7 @@ constexpr ReadingBudget kAtStart = {.bytes = int64_t{256} << 20, .files = 20'000
 /// Leaves of the directories below `root` those that a job can name, sorted, at most as many as a worker may offer: data sets before
 /// others, which may hold some deeper down. Whatever else lies there is no reason not to work.
 void Offer(const std::string& root, std::vector<std::string>& names) {
-  std::erase_if(names, [](const std::string& name) { return !IsUtf8(name); });
+  std::erase_if(names, [](const std::string& name) { return !IsUtf8(name) || !IsOneLine(name); });
   std::sort(names.begin(), names.end());
   if (names.size() <= rpc::kMaxDatasetsOfWorker) return;
   const auto others = std::stable_partition(names.begin(), names.end(),

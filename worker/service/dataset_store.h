@@ -29,7 +29,8 @@ class DatasetStore {
     std::string name;    // of a directory below the root
     std::string digest;  // FilesDigest of dataset/manifest.h; empty: not known
   };
-  /// What this worker can be asked to train on, sorted by name: directories whose names are UTF-8, at most kMaxDatasetsOfWorker of
+  /// What this worker can be asked to train on, sorted by name: directories whose names are UTF-8 without
+  /// control characters, at most kMaxDatasetsOfWorker of
   /// rpc/protocol.h. Reads the files of small data sets, for a second or so in all; those that
   /// are beyond that, and those deeper below the root, are not known by their digest.
   std::vector<Held> List() const;
