@@ -7,8 +7,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
-#include "config/quantity.h"
 #include "config/spelling.h"
+#include "core/base/quantity.h"
+#include "core/base/utf8.h"
 
 namespace hanas::config {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 constexpr size_t kMaxQuoted = 60;
 
 std::string Quote(absl::string_view text) {
-  if (text.size() > kMaxQuoted) return absl::StrCat("\"", text.substr(0, kMaxQuoted), "…\"");
+  if (text.size() > kMaxQuoted) return absl::StrCat("\"", CutUtf8(text, kMaxQuoted), "…\"");
   return absl::StrCat("\"", text, "\"");
 }
 

@@ -5,7 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "cli/commands/interrupt.h"
-#include "cli/report/report_text.h"
+#include "core/base/quantity.h"
 #include "dataset/draw.h"
 
 namespace hanas::cli {

@@ -17,6 +17,7 @@
 #include "cli/report/resource_text.h"
 #include "config/job_file.h"
 #include "core/base/error_reason.h"
+#include "core/base/quantity.h"
 #include "core/base/stop.h"
 #include "core/cost/cost.h"
 #include "core/job/job_cost.h"

@@ -8,8 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/report/label_layout.h"
-#include "cli/report/report_text.h"
 #include "cli/report/table.h"
+#include "core/base/quantity.h"
 
 namespace hanas::cli {
 namespace {
@@ -127,7 +127,7 @@ class Drawing {
     const double limit_us = report_.limits().latency_ms() * 1000;
     if (!(limit_us > x_.low && limit_us < x_.high)) return;
     Line(X(limit_us), kTop, X(limit_us), kHeight - kBottom, "stroke=\"#a00000\" stroke-dasharray=\"6 4\"");
-    Text(X(limit_us) - 6, kTop + 14, absl::StrCat("limit ", FormatMicroseconds(limit_us)), "text-anchor=\"end\" fill=\"#a00000\"");
+    Text(X(limit_us) - 6, kTop + 14, absl::StrCat("limit ", FormatMicroseconds(limit_us, Rounding::kExact)), "text-anchor=\"end\" fill=\"#a00000\"");
   }
 
   void Front() {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/report/table.h"
+#include "core/base/quantity.h"
 
 namespace hanas::cli {
 namespace {
@@ -88,10 +89,10 @@ std::string RenderHead(const v1::Report& report) {
   const v1::Limits& l = report.limits();
   if (l.latency_ms() > 0) {
     limits.push_back(absl::StrCat(absl::AsciiStrToLower(v1::LatencyStatistic_Name(report.statistic())), " latency ≤ ",
-                                  FormatMicroseconds(l.latency_ms() * 1000)));
+                                  FormatMicroseconds(l.latency_ms() * 1000, Rounding::kExact)));
   }
-  if (l.size_bytes() > 0) limits.push_back(absl::StrCat("size ≤ ", FormatBytes(static_cast<double>(l.size_bytes()))));
-  if (l.peak_memory_bytes() > 0) limits.push_back(absl::StrCat("peak memory ≤ ", FormatBytes(static_cast<double>(l.peak_memory_bytes()))));
+  if (l.size_bytes() > 0) limits.push_back(absl::StrCat("size ≤ ", FormatBytes(static_cast<double>(l.size_bytes()), Rounding::kExact)));
+  if (l.peak_memory_bytes() > 0) limits.push_back(absl::StrCat("peak memory ≤ ", FormatBytes(static_cast<double>(l.peak_memory_bytes()), Rounding::kExact)));
   if (limits.empty()) return absl::StrCat(out, "No limits\n");
   absl::StrAppend(&out, "Limits: ", absl::StrJoin(limits, ", "));
   if (report.share_samples() > 0) {
@@ -230,26 +231,6 @@ std::string RenderTime(const v1::Report& report) {
 }
 
 }  // namespace
-
-std::string FormatBytes(double bytes) {
-  if (bytes < 999.5) return absl::StrFormat("%.0f B", bytes);
-  if (bytes < 999.5e3) return absl::StrCat(ThreeFigures(bytes / 1e3), " kB");
-  if (bytes < 999.5e6) return absl::StrCat(ThreeFigures(bytes / 1e6), " MB");
-  return absl::StrCat(ThreeFigures(bytes / 1e9), " GB");
-}
-
-std::string FormatMicroseconds(double us) {
-  if (us < 999.5) return absl::StrCat(ThreeFigures(us), " µs");
-  if (us < 999.5e3) return absl::StrCat(ThreeFigures(us / 1e3), " ms");
-  return absl::StrCat(ThreeFigures(us / 1e6), " s");
-}
-
-std::string FormatSeconds(double seconds) {
-  const int64_t whole = std::llround(std::max(0.0, seconds));
-  if (whole < 60) return absl::StrCat(whole, " s");
-  if (whole < 3600) return absl::StrFormat("%d min %02d s", whole / 60, whole % 60);
-  return absl::StrFormat("%d h %02d min", whole / 3600, whole / 60 % 60);
-}
 
 std::string FormatCount(double count) {
   if (count < 999.5) return absl::StrFormat("%.0f", count);

@@ -13,10 +13,7 @@ namespace hanas::cli {
 /// Thread-safe.
 std::string RenderReport(const v1::Report& report);
 
-// How figures are written, everywhere on the screen.
-std::string FormatBytes(double bytes);       // "45.2 kB", powers of 1000
-std::string FormatMicroseconds(double us);   // "312 µs", "1.84 ms"
-std::string FormatSeconds(double seconds);   // "42 s", "3 min 05 s", "1 h 12 min"
+// How figures are written, everywhere on the screen; core/base/quantity.h has times and sizes.
 std::string FormatCount(double count);       // "987", "1.23 M"
 std::string FormatPercent(double fraction);  // "84.2 %"
 

@@ -11,6 +11,7 @@
 #include "cli/report/progress.h"
 #include "cli/report/report_text.h"
 #include "cli/report/table.h"
+#include "core/base/quantity.h"
 
 namespace hanas::cli {
 namespace {

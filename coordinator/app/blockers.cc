@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/app/target_agent.h"
+#include "coordinator/app/task_text.h"
 #include "coordinator/app/updates.h"
 
 namespace hanas::coordinator {
@@ -169,13 +170,13 @@ std::vector<Blocker> BlockersOf(const State& state, const Scheduler& scheduler, 
   if (record.phase == SearchPhase::kPending || waiting.for_device) add(DeviceBlocker(state, scheduler, now, search));
   if (waiting.for_worker) add(WorkerBlocker(state, scheduler, now, search));
   if (waiting.paused != nullptr) {
-    add(Blocker{BlockerCode::kHostMeasures, absl::StrCat(waiting.paused->key, " pauses, because something measures on its worker's host"),
+    add(Blocker{BlockerCode::kHostMeasures, absl::StrCat(ActivityOf(*waiting.paused), " pauses, because something measures on its worker's host"),
                 absl::StrCat("workers/", waiting.paused->party)});
   }
   if (waiting.retrying != nullptr) {
     const TaskRecord& task = *waiting.retrying;
     add(Blocker{BlockerCode::kRetrying,
-                absl::StrCat(task.key, " failed ", task.failures, " of ", kMaxFailures, " times and is tried again: ", task.error),
+                absl::StrCat(ActivityOf(task), " failed ", task.failures, " of ", kMaxFailures, " times and is tried again: ", task.error),
                 absl::StrCat("tasks/", task.id)});
   }
   return blockers;

@@ -2,8 +2,8 @@
 #include "coordinator/app/profile_step.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -11,10 +11,12 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "coordinator/app/forecast.h"
+#include "coordinator/app/round_step.h"
 #include "coordinator/app/sharing.h"
 #include "coordinator/app/step_builder.h"
 #include "core/base/counter_random.h"
 #include "core/base/error_reason.h"
+#include "core/base/quantity.h"
 #include "core/statistics/statistics.h"
 
 namespace hanas::coordinator {
@@ -27,7 +29,12 @@ constexpr int kCalibrationCandidates = 200;
 constexpr int kShareSamples = 2000;
 constexpr int kProbeEvaluations = 4000;
 
+constexpr double kAcceptedSpread = 0.02;  // of a measurement that is not repeated; what is measured anew differs by as much
+
 constexpr char kOperators[] = "profile/operators/";
+
+// Names of ranges on the wire, in the order of CostVector.
+constexpr std::array<absl::string_view, 4> kMetrics = {"latency_us", "size_bytes", "peak_memory_bytes", "macs"};
 
 /// Tasks for `keys`, numbered after those that the search has.
 void AddOperators(const SearchView& view, const std::vector<OpKey>& keys, AdvanceSearchUpdate& step) {
@@ -98,8 +105,7 @@ absl::StatusOr<ProfileRecord> MakeProfile(const SearchView& view, SearchContext&
   const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
   if (!keys.ok()) return keys.status();
   ProfileRecord profile = {.operator_keys = static_cast<int64_t>((*keys)->size()), .operator_cv_median = MedianSpread(view, **keys)};
-  static constexpr const char* kNames[] = {"latency_us", "size_bytes", "peak_memory_bytes", "macs"};
-  for (size_t i = 0; i < ranges->size(); ++i) profile.ranges.push_back({kNames[i], (*ranges)[i].min, (*ranges)[i].max});
+  for (size_t i = 0; i < ranges->size(); ++i) profile.ranges.push_back({std::string(kMetrics[i]), (*ranges)[i].min, (*ranges)[i].max});
   const Limits& limits = view.job().target.limits;
   const std::vector<CostLimit> all = LimitsOf(limits, limits.latency_ms * 1000);
   const ShareKept share = EstimateShareKept(context.space(), costs, all, view.job().seed, kShareSamples);
@@ -109,20 +115,18 @@ absl::StatusOr<ProfileRecord> MakeProfile(const SearchView& view, SearchContext&
 }
 
 std::string RangesLine(const ProfileRecord& profile) {
-  struct Unit {
-    const char* metric;
-    const char* name;
-    const char* unit;
-    double factor;
-  };
-  static constexpr Unit kUnits[] = {{"latency_us", "latency", "us", 1},
-                                    {"size_bytes", "size", "kB", 1e-3},
-                                    {"peak_memory_bytes", "peak memory", "kB", 1e-3},
-                                    {"macs", "MACs", "k", 1e-3}};
+  // A lower end may be typed in as a limit, so it is rounded to where networks are.
+  constexpr Rounding kUp = Rounding::kUp;
   std::vector<std::string> parts;
   for (const RangeRecord& range : profile.ranges) {
-    const Unit* unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const Unit& u) { return range.metric == u.metric; });
-    parts.push_back(absl::StrFormat("%s %.1f to %.1f %s", unit->name, range.low * unit->factor, range.high * unit->factor, unit->unit));
+    if (range.metric == kMetrics[kLatencyCost]) {
+      parts.push_back(absl::StrCat("latency ", FormatMicroseconds(range.low, kUp), " to ", FormatMicroseconds(range.high, kUp)));
+    } else if (range.metric == kMetrics[kMacsCost]) {
+      parts.push_back(absl::StrFormat("MACs %.1f to %.1f k", range.low / 1e3, range.high / 1e3));
+    } else {
+      parts.push_back(absl::StrCat(range.metric == kMetrics[kSizeCost] ? "size " : "peak memory ", FormatBytes(range.low, kUp), " to ",
+                                   FormatBytes(range.high, kUp)));
+    }
   }
   return absl::StrFormat("reachable: %s; the limits keep %.1f %% of random networks (%d drawn)", absl::StrJoin(parts, ", "),
                          100 * profile.share_within_limits, profile.share_samples);
@@ -147,10 +151,30 @@ std::string CalibrationLine(const FittedLatency& latency) {
                            calibration.scale, calibration.offset_us, latency.num_fitted);
   }
   return absl::StrFormat(
-      "latency = %.3f x sum of operators %+.2f us, from %d networks; error on %d others %.1f %% (at most %.1f %%), of the plain sum %.1f "
+      "latency = %.3f x sum of operators %+.2f µs, from %d networks; error on %d others %.1f %% (at most %.1f %%), of the plain sum %.1f "
       "%%",
       calibration.scale, calibration.offset_us, latency.num_fitted, latency.held_out.num_pairs, 100 * latency.held_out.mape,
       100 * latency.held_out.max_relative_error, 100 * latency.uncalibrated.mape);
+}
+
+/// "target.limits.latency: 60 µs": as the job file has it.
+std::string KeyValue(const CostLimit& limit, Rounding rounding) {
+  switch (limit.cost) {
+    case kLatencyCost:
+      return absl::StrCat("target.limits.latency: ", FormatMicroseconds(limit.limit, rounding));
+    case kSizeCost:
+      return absl::StrCat("target.limits.size: ", FormatBytes(limit.limit, rounding));
+    default:
+      return absl::StrCat("target.limits.peak_memory: ", FormatBytes(limit.limit, rounding));
+  }
+}
+
+/// The limit that a network which costs `value` keeps, also when it is measured again.
+std::string LimitText(CostLimit limit, double value, const LatencyCalibration& calibration) {
+  // The error is relative, so the limit for a prediction is proportional to it.
+  const double relative_error = std::max(calibration.relative_error, kAcceptedSpread);
+  limit.limit = limit.cost == kLatencyCost ? value / PredictionFor(1, relative_error, kLimitConfidence) : value;
+  return KeyValue(limit, Rounding::kUp);
 }
 
 absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& context) {
@@ -164,7 +188,7 @@ absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& contex
   const absl::StatusOr<FeasibilityReport> report = ProbeLimits(view, context, **scorer, calibration);
   if (!report.ok()) return report.status();
   AdvanceSearchUpdate step =
-      report->feasible ? StepOf(view) : FailStep(view, std::string(kInfeasibleLimits), InfeasibleMessage(view, *report));
+      report->feasible ? StepOf(view) : FailStep(view, std::string(kInfeasibleLimits), InfeasibleMessage(view, *report, calibration));
   step.profile = *profile;
   step.events = {{"calibration", CalibrationLine(*latency)}, {"ranges", RangesLine(*profile)}};
   if (report->feasible) {
@@ -177,21 +201,26 @@ absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& contex
 
 }  // namespace
 
-std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& report) {
-  std::vector<std::string> advice;
+std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& report, const LatencyCalibration& calibration) {
+  std::vector<std::string> impossible;
+  std::vector<std::string> alternatives;
+  std::vector<std::string> together;
+  int unmet_alone = 0;
   for (const LimitFinding& finding : report.findings) {
-    if (finding.nearest_feasible <= finding.limit.limit) continue;
-    if (finding.limit.name == "latency_us") {
-      advice.push_back(absl::StrFormat("target.limits.latency_ms: %.4g ms cannot be met, the nearest feasible value is %.4g ms",
-                                       finding.limit.limit / 1000, std::ceil(finding.nearest_feasible) / 1000));
-    } else {
-      advice.push_back(absl::StrFormat("target.limits.%s: %.0f cannot be met, the nearest feasible value is %.0f", finding.limit.name,
-                                       finding.limit.limit, std::ceil(finding.nearest_feasible)));
-    }
+    const double of_witness = report.witness_costs[static_cast<size_t>(finding.limit.cost)];
+    if (of_witness > finding.limit.limit) together.push_back(LimitText(finding.limit, of_witness, calibration));
+    if (finding.nearest_feasible > finding.limit.limit)
+      alternatives.push_back(LimitText(finding.limit, finding.nearest_feasible, calibration));
+    impossible.push_back(KeyValue(finding.limit, Rounding::kExact));
+    unmet_alone += finding.met_alone ? 0 : 1;
   }
-  if (advice.empty()) advice.push_back(report.ToString());
-  return absl::StrCat("no network of the space \"", view.job().space.name, "\" keeps the limits on ", view.record().device.device, ". ",
-                      absl::StrJoin(advice, "; "), ". Raise the limit or add smaller choices to the space; nothing was trained");
+  // Each alternative keeps the other limits, which is enough where at most one of them is out of reach. Else several must be raised at once,
+  // to what the network needs that comes closest.
+  const bool one_is_enough = !alternatives.empty() && (unmet_alone == 0 || (unmet_alone == 1 && alternatives.size() == 1));
+  const std::string advice = one_is_enough ? absl::StrJoin(alternatives, " or ") : absl::StrJoin(together, " and ");
+  return absl::StrCat("no network of the space \"", view.job().space.name, "\" keeps ", absl::StrJoin(impossible, ", "), " on ",
+                      view.record().device.device, "; the nearest that can be kept: ", advice,
+                      ". Raise the limit or add smaller choices to the space; nothing was trained");
 }
 
 absl::StatusOr<FeasibilityReport> ProbeLimits(const SearchView& view, SearchContext& context, const CandidateScorer& scorer,

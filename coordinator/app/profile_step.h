@@ -19,8 +19,9 @@ absl::StatusOr<std::optional<AdvanceSearchUpdate>> ProfileStep(const SearchView&
 /// Whether any network keeps the job's limits, with latencies estimated by `calibration`. Returns FindFeasibility's statuses. Pure.
 absl::StatusOr<FeasibilityReport> ProbeLimits(const SearchView& view, SearchContext& context, const CandidateScorer& scorer,
                                               const LatencyCalibration& calibration);
-/// What stands in the way, with the nearest feasible values. Requires a report that is not feasible.
-std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& report);
+/// What stands in the way, in keys, units and forms of the job file, with limits that can be kept: typed in as they are printed, they are
+/// met, with the confidence that searching under limits has (kLimitConfidence). Requires a report that is not feasible.
+std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& report, const LatencyCalibration& calibration);
 
 /// Networks that keep the limits as far as costs are known after profiling (or come closest), cheapest first; few. Pure.
 std::vector<Architecture> FeasibleNetworks(const SearchView& view, SearchContext& context);

@@ -20,7 +20,6 @@ namespace {
 
 using MaybeStep = std::optional<AdvanceSearchUpdate>;
 
-constexpr double kConfidence = 0.95;
 constexpr double kExplore = 0.25;  // share of a round that goes to the networks the predictor is least sure of
 
 /// What proposing a round needs. All of it follows from the rounds before.
@@ -175,7 +174,7 @@ AdvanceSearchUpdate::Event RoundEvent(const RoundRecord& log) {
 
 double LatencyBound(const SearchView& view, const LatencyCalibration& calibration) {
   const double limit_us = view.job().target.limits.latency_ms * 1000;
-  return limit_us > 0 ? PredictionFor(limit_us, calibration.relative_error, kConfidence) : 0;
+  return limit_us > 0 ? PredictionFor(limit_us, calibration.relative_error, kLimitConfidence) : 0;
 }
 
 std::string PredictorKey(int round) { return round == 0 ? "sample/predictor" : absl::StrCat("round/", round - 1, "/predictor"); }

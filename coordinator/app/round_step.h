@@ -19,6 +19,9 @@ absl::StatusOr<std::optional<AdvanceSearchUpdate>> RoundStep(const SearchView& v
 /// The latency that a prediction must stay under to keep the job's limit with 95 % confidence; 0 without a limit.
 double LatencyBound(const SearchView& view, const LatencyCalibration& calibration);
 
+/// How sure the search must be that a network which was only predicted keeps its latency limit.
+inline constexpr double kLimitConfidence = 0.95;
+
 /// The predictor that a round proposes with.
 std::string PredictorKey(int round);
 

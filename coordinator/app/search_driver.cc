@@ -13,8 +13,10 @@
 #include "coordinator/app/round_step.h"
 #include "coordinator/app/step_builder.h"
 #include "coordinator/app/target_agent.h"
+#include "coordinator/app/task_text.h"
 #include "core/base/bounds.h"
 #include "core/base/counter_random.h"
+#include "core/base/quantity.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -136,11 +138,11 @@ TrainWork FirstChunk(const SearchView& view, const MemberRecord& member) {
   return work;
 }
 
-/// "member-1: 88.1 % ± 0.3, 812 us p50".
+/// "member-1: 88.1 % on 10000 test images, 812 µs p50 on the device".
 std::string MemberLine(const SearchView& view, const MemberRecord& member) {
   const auto* verified = view.Done<VerifyOutcome>(MemberPrefix(member) + "verify");
-  return absl::StrFormat("%s: %.1f %% on %d test images, %.1f us p50 on the device", member.id, 100 * verified->exported.fraction(),
-                         verified->exported.images, verified->device.p50_us);
+  return absl::StrFormat("%s: %.1f %% on %d test images, %s p50 on the device", member.id, 100 * verified->exported.fraction(),
+                         verified->exported.images, FormatMicroseconds(verified->device.p50_us));
 }
 
 /// The networks that are not left out.
@@ -170,10 +172,6 @@ bool TrainAndBind(const SearchView& view, SearchContext& context, const std::vec
   return all_bound;
 }
 
-std::string FailureText(const TaskRecord& task) {
-  return absl::StrCat(task.key, " failed after ", task.attempt, task.attempt == 1 ? " attempt: " : " attempts: ", task.error);
-}
-
 std::string FailureCode(const TaskRecord& task) { return task.error_code.empty() ? "WORKER_FAILED" : task.error_code; }
 
 /// The step that leaves out the networks of which a task has failed; to FAILED when no member remains. None when all are well.
@@ -194,7 +192,7 @@ MaybeStep LeaveOut(const SearchView& view) {
   }
   if (step.events.empty()) return std::nullopt;
   if (!any_member) {
-    AdvanceSearchUpdate fail = FailStep(view, FailureCode(*failed), absl::StrCat("no member is left to report; ", FailureText(*failed)));
+    AdvanceSearchUpdate fail = FailStep(view, FailureCode(*failed), absl::StrCat("no member is left to report: ", FailureText(*failed)));
     fail.events = std::move(step.events);
     step = std::move(fail);
   }

@@ -10,6 +10,7 @@
 #include "coordinator/app/outcome_check.h"
 #include "coordinator/app/search_view.h"
 #include "coordinator/app/sharing.h"
+#include "coordinator/app/task_text.h"
 #include "core/base/error_reason.h"
 
 namespace hanas::coordinator {
@@ -293,7 +294,7 @@ void RegisterPartyUpdate::Apply(State& state, Changes& changes) const {
       task.state = TaskState::kReady;
       if (!moved) {
         CountFailure(task, "HOLDER_RESTARTED",
-                     absl::StrCat("the process of ", party.name, " died, or was killed, before it got further with ", task.key,
+                     absl::StrCat("the process of ", party.name, " died, or was killed, before it got further with ", ActivityOf(task),
                                   " than any attempt before; its log, or the system's, says why (memory?)"));
       }
       changes.tasks.insert(task_id);

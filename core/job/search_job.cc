@@ -40,6 +40,19 @@ class Checker {
       violations_.Add(path, absl::StrCat("expected a number from ", low, " to ", high, ", found ", value));
     }
   }
+  /// From 0 on, said as the job file has it.
+  void Time(absl::string_view path, double ms, double most_ms) {
+    if (ms >= 0 && ms <= most_ms) return;
+    const std::string found = std::isfinite(ms) && ms >= 0 ? FormatMicroseconds(1e3 * ms, Rounding::kExact) : absl::StrCat(ms, " ms");
+    Fail(path, absl::StrCat("expected a time from 0 to ", FormatMicroseconds(1e3 * most_ms, Rounding::kExact), ", found ", found));
+  }
+  void Size(absl::string_view path, int64_t bytes, int64_t most) {
+    if (bytes >= 0 && bytes <= most) return;
+    const auto text = [](int64_t value) {
+      return value >= 0 ? FormatBytes(static_cast<double>(value), Rounding::kExact) : absl::StrCat(value, " B");
+    };
+    Fail(path, absl::StrCat("expected a size from 0 to ", text(most), ", found ", text(bytes)));
+  }
   void Fail(absl::string_view path, absl::string_view message) { violations_.Add(path, message); }
 
   void Identifier(absl::string_view path, absl::string_view text) {
@@ -127,9 +140,9 @@ void CheckImages(const SearchJob& job, Checker& check) {
 void CheckTarget(const TargetSpec& target, Checker& check) {
   check.Identifier("target.device", target.device);
   if (target.backend != "xnnpack") check.Fail("target.backend", absl::StrCat("expected xnnpack, found \"", target.backend, "\""));
-  check.Range("target.limits.latency_ms", target.limits.latency_ms, 0.0, bounds::kMaxLatencyLimitMs);
-  check.Range<int64_t>("target.limits.size_bytes", target.limits.size_bytes, 0, bounds::kMaxBytesLimit);
-  check.Range<int64_t>("target.limits.peak_memory_bytes", target.limits.peak_memory_bytes, 0, bounds::kMaxBytesLimit);
+  check.Time("target.limits.latency_ms", target.limits.latency_ms, bounds::kMaxLatencyLimitMs);
+  check.Size("target.limits.size_bytes", target.limits.size_bytes, bounds::kMaxBytesLimit);
+  check.Size("target.limits.peak_memory_bytes", target.limits.peak_memory_bytes, bounds::kMaxBytesLimit);
 }
 
 void CheckBudget(const BudgetSpec& budget, Checker& check) {

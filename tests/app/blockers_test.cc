@@ -224,7 +224,7 @@ TEST_F(BlockersTest, RetryingAfterAFailure) {
   state_.tasks[12].failures = 2;
   state_.tasks[12].error = "loss is not finite";
   EXPECT_THAT(Blockers(),
-              ElementsAre(Is(BlockerCode::kRetrying, "sample/0 failed 2 of 3 times and is tried again: loss is not finite", "tasks/12")));
+              ElementsAre(Is(BlockerCode::kRetrying, "evaluating networks failed 2 of 3 times and is tried again: loss is not finite", "tasks/12")));
 }
 
 TEST_F(BlockersTest, SaysAllThatIsMissing) {

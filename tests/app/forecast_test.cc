@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_split.h"
+#include "core/base/quantity.h"
 #include "tests/app/search_run.h"
 
 namespace hanas::coordinator {
@@ -114,9 +116,57 @@ TEST(ValidateTest, KnowsLimitsThatNoNetworkKeepsOnceTheDeviceIsKnown) {
   ASSERT_THAT(answer, IsOk());
   EXPECT_EQ(answer->record.phase, SearchPhase::kFailed);
   EXPECT_EQ(answer->record.error_code, "INFEASIBLE_LIMITS");
-  EXPECT_THAT(answer->record.error, HasSubstr("target.limits.latency_ms: 0.001 ms cannot be met, the nearest feasible value is"));
+  EXPECT_THAT(answer->record.error, HasSubstr("keeps target.limits.latency: 1 µs on "));
   job.target.limits.latency_ms = latency.low / 1000 * 1.1;
   EXPECT_EQ(run.app().Validate(job)->record.error_code, "");
+}
+
+/// `limits` with what the message suggests typed in: one set of limits for each alternative.
+std::vector<Limits> AsSuggested(const Limits& limits, const std::string& message) {
+  const size_t begin = message.find("can be kept: ");
+  EXPECT_NE(begin, std::string::npos) << message;
+  const std::string advice = message.substr(begin + 13, message.find(". Raise") - begin - 13);
+  std::vector<Limits> all;
+  for (const absl::string_view alternative : absl::StrSplit(advice, " or ")) {
+    Limits& changed = all.emplace_back(limits);
+    for (const absl::string_view entry : absl::StrSplit(alternative, " and ")) {
+      const std::pair<std::string, std::string> key_value = absl::StrSplit(entry, absl::MaxSplits(": ", 1));
+      if (key_value.first == "target.limits.latency") {
+        changed.latency_ms = ParseMilliseconds(key_value.second).value();
+      } else if (key_value.first == "target.limits.size") {
+        changed.size_bytes = ParseBytes(key_value.second).value();
+      } else {
+        EXPECT_EQ(key_value.first, "target.limits.peak_memory");
+        changed.peak_memory_bytes = ParseBytes(key_value.second).value();
+      }
+    }
+  }
+  return all;
+}
+
+// Each limit alone, several at once, and two that are each met but not together.
+TEST(ValidateTest, ASuggestedLimitTypedInAsItWasPrintedIsMet) {
+  SearchRun run;
+  const std::vector<RangeRecord> ranges = run.Finish().profile->ranges;
+  const double fastest_ms = ranges[kLatencyCost].low / 1000;
+  const auto smallest = static_cast<int64_t>(ranges[kSizeCost].low);
+  int refused = 0;
+  for (const Limits& limits :
+       {Limits{.latency_ms = 1e-6}, Limits{.size_bytes = 1}, Limits{.peak_memory_bytes = 1}, Limits{.latency_ms = 1e-6, .size_bytes = 1},
+        Limits{.latency_ms = 1e-6, .size_bytes = 1, .peak_memory_bytes = 1}, Limits{.latency_ms = 1e-6, .size_bytes = smallest},
+        Limits{.latency_ms = fastest_ms * 1.001, .size_bytes = smallest}, Limits{.latency_ms = fastest_ms * 0.999, .size_bytes = 1 << 30}}) {
+    SearchJob job = TinyJob();
+    job.target.limits = limits;
+    const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(job);
+    ASSERT_THAT(answer, IsOk());
+    if (answer->record.error_code.empty()) continue;
+    ++refused;
+    for (const Limits& suggested : AsSuggested(limits, answer->record.error)) {
+      job.target.limits = suggested;
+      EXPECT_EQ(run.app().Validate(job)->record.error, "") << "after " << answer->record.error;
+    }
+  }
+  EXPECT_GE(refused, 6);
 }
 
 }  // namespace

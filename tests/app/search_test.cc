@@ -88,7 +88,7 @@ TEST(SearchTest, LimitsThatNothingMeetsEndBeforeTraining) {
   const Ending ending = RunSearch(1, 0, job);
   EXPECT_EQ(ending.record.phase, SearchPhase::kFailed);
   EXPECT_EQ(ending.record.error_code, "INFEASIBLE_LIMITS");
-  EXPECT_THAT(ending.record.error, HasSubstr("the nearest feasible value is"));
+  EXPECT_THAT(ending.record.error, HasSubstr("the nearest that can be kept: target.limits.latency: "));
   EXPECT_EQ(ending.record.phases.back().phase, SearchPhase::kProfiling);
 }
 

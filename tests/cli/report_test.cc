@@ -100,8 +100,8 @@ TEST(ReportTest, SaysWhatWasLeftOutAndWhy) {
   v1::LeftOut& network = *report.add_left_out();
   network.set_id("member-3");
   network.set_architecture_text("r20 w16");
-  network.set_error("members/member-3/bind failed after 3 attempts: it broke");
-  EXPECT_THAT(RenderReport(report), HasSubstr("Left out\n  member-3 (r20 w16): members/member-3/bind failed after 3 attempts: it broke\n"));
+  network.set_error("it broke (exporting member-3, after 3 attempts)");
+  EXPECT_THAT(RenderReport(report), HasSubstr("Left out\n  member-3 (r20 w16): it broke (exporting member-3, after 3 attempts)\n"));
 }
 
 TEST(ReportTest, TheWholeScreen) {
@@ -169,13 +169,6 @@ TEST(ReportTest, AnExportThatScoresDifferentlyIsSaid) {
 }
 
 TEST(ReportTest, Figures) {
-  EXPECT_EQ(FormatBytes(999), "999 B");
-  EXPECT_EQ(FormatBytes(999.6), "1.00 kB");
-  EXPECT_EQ(FormatBytes(1234567), "1.23 MB");
-  EXPECT_EQ(FormatMicroseconds(99.96), "100 µs");
-  EXPECT_EQ(FormatMicroseconds(1840), "1.84 ms");
-  EXPECT_EQ(FormatSeconds(59.6), "1 min 00 s");
-  EXPECT_EQ(FormatSeconds(3600 + 12 * 60), "1 h 12 min");
   EXPECT_EQ(FormatCount(216590000), "217 M");
 }
 

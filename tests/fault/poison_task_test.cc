@@ -83,7 +83,7 @@ TEST_F(PoisonTaskTest, FailsItsHoldersThreeTimesAndThenItsSearch) {
   const Ended poisoned = Run("poisoned", PoisonedJob());
   EXPECT_EQ(poisoned.phase, v1::FAILED);
   const SearchSpace space = SmallSpace();
-  EXPECT_THAT(poisoned.error, AllOf(HasSubstr("sample/0 failed after 3 attempts"), HasSubstr(space.ToReadable(space.Largest({8, 8})))));
+  EXPECT_THAT(poisoned.error, AllOf(HasSubstr("(evaluating networks, after 3 attempts)"), HasSubstr(space.ToReadable(space.Largest({8, 8})))));
   EXPECT_EQ(beside.Finish().at(0).phase, v1::SUCCEEDED) << "at the same time";
   EXPECT_EQ(Run("afterwards", HealthyJob(9)).phase, v1::SUCCEEDED);
 
@@ -142,7 +142,7 @@ TEST_F(PoisonTaskTest, KillsItsHolderThreeTimesAndThenItsSearch) {
   Supervised mortal(coordinator_.address());
   const Ended poisoned = Run("poisoned", PoisonedJob());
   EXPECT_EQ(poisoned.phase, v1::FAILED);
-  EXPECT_THAT(poisoned.error, AllOf(HasSubstr("sample/0 failed after 3 attempts"), HasSubstr("the process of mortal died")));
+  EXPECT_THAT(poisoned.error, AllOf(HasSubstr("(evaluating networks, after 3 attempts)"), HasSubstr("the process of mortal died")));
   EXPECT_EQ(Run("afterwards", HealthyJob(9)).phase, v1::SUCCEEDED) << "by the fourth instance";
   EXPECT_EQ(mortal.Stop(), kAttempts);
 

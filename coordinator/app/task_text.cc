@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/app/task_text.h"
+
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+
+namespace hanas::coordinator {
+
+std::string ActivityOf(const TaskRecord& task) {
+  // "members/member-2/bind": of the member's own tasks.
+  const std::vector<absl::string_view> parts = absl::StrSplit(task.key, '/');
+  const absl::string_view member = parts.size() > 2 ? parts[1] : "a network";
+  struct Namer {
+    absl::string_view member;
+    std::string operator()(const TrainWork& work) const {
+      if (work.kind == TrainingKind::kSupernet) return "training the supernet";
+      return absl::StrCat(work.kind == TrainingKind::kFineTune ? "fine-tuning " : "training ", member);
+    }
+    std::string operator()(const EvaluateWork&) const { return "evaluating networks"; }
+    std::string operator()(const FitWork&) const { return "fitting the accuracy predictor"; }
+    std::string operator()(const BindWork&) const { return absl::StrCat("exporting ", member); }
+    std::string operator()(const PackWork&) const { return "packing the test images"; }
+    std::string operator()(const MeasureOperatorsWork&) const { return "measuring operators"; }
+    std::string operator()(const MeasureNetworksWork&) const { return "measuring networks"; }
+    std::string operator()(const VerifyWork&) const { return absl::StrCat("verifying ", member); }
+  };
+  return std::visit(Namer{member}, task.work);
+}
+
+std::string FailureText(const TaskRecord& task) {
+  return absl::StrCat(task.error, " (", ActivityOf(task), ", after ", task.attempt, task.attempt == 1 ? " attempt)" : " attempts)");
+}
+
+}  // namespace hanas::coordinator
