@@ -8,8 +8,19 @@ announce = @printf '\n==> [%4d s] %s\n' $$(($$(date +%s) - $(START))) $(1)
 
 DEMO_JOB ?= examples/fashion-mnist.yaml
 DEMO_OUT ?= demo-out
+DEMO_DATA ?= demo-data
 DEMO_ARGS ?=
 TEST_ARGS ?=
+
+# The demo's data: HANAS_DATA_DIR, what DEMO_ARGS name, else Fashion-MNIST as it is fetched. Where it cannot be, the demo asks for drawn
+# pictures, and says so: hanas never draws a set of its own accord.
+DEMO_RUN = hanas=build/release/bin/hanas; data=; \
+  case "$${HANAS_DATA_DIR:+--data} $(DEMO_ARGS)" in \
+    *--data*|*--drawn-data*) ;; \
+    *) if $$hanas data fetch fashion-mnist --to $(DEMO_DATA)/fashion_mnist; then data="--data $(DEMO_DATA)"; else \
+         echo "No Fashion-MNIST could be fetched: searching on drawn pictures (--drawn-data), which say nothing about real images."; \
+         data=--drawn-data; fi ;; \
+  esac; exec $$hanas run $(DEMO_JOB) --out $(DEMO_OUT) $$data $(DEMO_ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help root demo test fault lint format asan bench compose-check shell agent-only clean
@@ -31,7 +42,7 @@ demo: root ## Builds the programs and runs a small search to a measured front (f
 	$(call announce,"Build the programs (first time 7 min; then seconds)")
 	@$(ROOT) run cmake --build --preset release
 	$(call announce,"Search for about 11 min (Ctrl-C stops it; the same command resumes)")
-	@$(ROOT) run build/release/bin/hanas run $(DEMO_JOB) --out $(DEMO_OUT) $(DEMO_ARGS)
+	@$(ROOT) run sh -c '$(DEMO_RUN)'
 
 test: root ## Builds everything and runs every test (first: 20 min; then 6 min)
 	$(call announce,"Configure (seconds)")

@@ -2,33 +2,26 @@
 #include "dataset/dataset.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <numeric>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "core/base/bounds.h"
 #include "core/base/counter_random.h"
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
 #include "dataset/manifest.h"
 #include "dataset/sha256.h"
+#include "dataset/survey.h"
 
 namespace hanas {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> IdxClassNames(absl::string_view name, int32_t largest_label) {
-  if (absl::StrReplaceAll(name, {{"_", "-"}}) == "fashion-mnist" && largest_label < 10) {
-    return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"};
-  }
-  std::vector<std::string> names;
-  for (int32_t i = 0; i <= std::max(largest_label, 1); ++i) names.push_back(absl::StrCat(i));
-  return names;
-}
 
 struct IdxPart {
   Dataset::Dimensions dimensions;
@@ -45,7 +38,7 @@ absl::StatusOr<IdxPart> ReadIdxPart(const fs::path& directory, const std::string
   if (!labels.ok()) return labels.status();
   if (static_cast<int64_t>(labels->size()) != images->count) {
     return absl::InvalidArgumentError(
-        absl::StrCat("data: expected as many labels as images (", images->count, "), found ", labels->size(),
+        absl::StrCat("expected as many labels as images (", images->count, "), found ", labels->size(),
                      "; get the files again, for instance with: hanas data fetch fashion-mnist: ", label_path));
   }
   for (const std::string& path : {image_path, label_path}) {
@@ -54,6 +47,45 @@ absl::StatusOr<IdxPart> ReadIdxPart(const fs::path& directory, const std::string
     files.emplace_back(fs::path(path).filename().string(), *std::move(sha256));
   }
   return IdxPart{{images->height, images->width, 1}, {std::move(images->pixels), {labels->begin(), labels->end()}}};
+}
+
+std::string Sha256OfBytes(absl::Span<const uint8_t> bytes) {
+  return Sha256Hex(absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+/// A published set of IDX files whose labels have names, known by what is in the files, however they are compressed or called.
+struct PublishedSet {
+  std::array<absl::string_view, 4> sha256;  // of training pixels and labels, test pixels and labels
+  std::vector<std::string> class_names;
+};
+
+const std::vector<PublishedSet>& PublishedSets() {
+  static const auto* const kSets = new std::vector<PublishedSet>{
+      // Fashion-MNIST (Xiao, Rasul, Vollgraf 2017).
+      {{"2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
+        "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
+        "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
+        "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9"},
+       {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"}}};
+  return *kSets;
+}
+
+/// Names where the set is a published one, else the numbers of the labels: a label means what its files say, not what the set is called.
+std::vector<std::string> IdxClassNames(const IdxPart& train, const IdxPart& test) {
+  const auto of_labels = [](const IdxPart& part) {
+    return Sha256OfBytes(std::vector<uint8_t>(part.images.labels.begin(), part.images.labels.end()));
+  };
+  for (const PublishedSet& set : PublishedSets()) {
+    // Pixels take longest, and differ only where labels do not.
+    if (of_labels(train) == set.sha256[1] && of_labels(test) == set.sha256[3] && Sha256OfBytes(train.images.pixels) == set.sha256[0] &&
+        Sha256OfBytes(test.images.pixels) == set.sha256[2]) {
+      return set.class_names;
+    }
+  }
+  std::vector<std::string> names;
+  const int32_t largest = *std::max_element(train.images.labels.begin(), train.images.labels.end());
+  for (int32_t i = 0; i <= std::max(largest, 1); ++i) names.push_back(absl::StrCat(i));
+  return names;
 }
 
 absl::StatusOr<fs::path> DirectoryBelow(const std::string& root, const std::string& directory) {
@@ -66,7 +98,7 @@ absl::StatusOr<fs::path> DirectoryBelow(const std::string& root, const std::stri
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) {
     return absl::NotFoundError(
-        absl::StrCat("data: expected a directory with the data set, found none; give its parent with --data or HANAS_DATA_DIR, or run: ",
+        absl::StrCat("expected a directory with the data set, found none; give its parent with --data or HANAS_DATA_DIR, or run: ",
                      "hanas data fetch fashion-mnist: ", path.string()));
   }
   return path;
@@ -96,24 +128,21 @@ absl::StatusOr<Dataset> Dataset::Load(const DatasetSpec& spec, const std::string
     absl::StatusOr<IdxPart> test = ReadIdxPart(*directory, "t10k", files);
     if (!test.ok()) return test.status();
     if (test->dimensions.height != train->dimensions.height || test->dimensions.width != train->dimensions.width) {
-      return absl::InvalidArgumentError(absl::StrCat("data: expected test images of ", train->dimensions.height, "x",
-                                                     train->dimensions.width, " as in training, found ", test->dimensions.height, "x",
-                                                     test->dimensions.width, ": ", directory->string()));
+      return absl::InvalidArgumentError(absl::StrCat("expected test images of ", train->dimensions.height, "x", train->dimensions.width,
+                                                     " as in training, found ", test->dimensions.height, "x", test->dimensions.width, ": ",
+                                                     directory->string()));
     }
-    const int32_t largest = *std::max_element(train->images.labels.begin(), train->images.labels.end());
-    return Create(spec, options.split_seed, train->dimensions, IdxClassNames(spec.name, largest), std::move(train->images),
-                  std::move(test->images), std::move(files));
+    std::vector<std::string> class_names = IdxClassNames(*train, *test);
+    return Create(spec, options.split_seed, train->dimensions, std::move(class_names), std::move(train->images), std::move(test->images),
+                  std::move(files));
   }
+  // All that is wrong with the folders at once, before decoding takes its time.
+  if (const absl::StatusOr<Survey> survey = SurveyDataset(spec.format, directory->string()); !survey.ok()) return survey.status();
   const Dimensions wanted = {options.image_height, options.image_width, options.image_channels};
   absl::StatusOr<FolderImages> train = ReadImageFolder((*directory / "train").string(), wanted);
   if (!train.ok()) return train.status();
   absl::StatusOr<FolderImages> test = ReadImageFolder((*directory / "test").string(), train->dimensions);
   if (!test.ok()) return test.status();
-  if (test->class_names != train->class_names) {
-    return absl::InvalidArgumentError(absl::StrCat("data: expected the same class folders in train/ and test/, found ",
-                                                   train->class_names.size(), " and ", test->class_names.size(),
-                                                   " that differ: ", directory->string()));
-  }
   for (auto& [file, sha256] : train->files) files.emplace_back("train/" + file, sha256);
   for (auto& [file, sha256] : test->files) files.emplace_back("test/" + file, sha256);
   return Create(spec, options.split_seed, train->dimensions, train->class_names, std::move(train->images), std::move(test->images),
@@ -145,20 +174,20 @@ absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_
 
 absl::Status Dataset::Check() const {
   if (num_classes() < bounds::kMinClasses || num_classes() > bounds::kMaxClasses) {
-    return absl::InvalidArgumentError(absl::StrCat("data: expected ", bounds::kMinClasses, " to ", bounds::kMaxClasses, " classes, found ",
+    return absl::InvalidArgumentError(absl::StrCat("expected ", bounds::kMinClasses, " to ", bounds::kMaxClasses, " classes, found ",
                                                    class_names_.size(), ": ", name_));
   }
   const int64_t image_bytes = dimensions_.height * dimensions_.width * dimensions_.channels;
   for (const Images* part : {&train_, &test_}) {
     const char* const what = part == &train_ ? "training" : "test";
     if (part->labels.empty() || part->pixels.size() != part->labels.size() * static_cast<size_t>(image_bytes)) {
-      return absl::InvalidArgumentError(absl::StrCat("data: expected ", image_bytes, " bytes for each of ", part->labels.size(), " ", what,
+      return absl::InvalidArgumentError(absl::StrCat("expected ", image_bytes, " bytes for each of ", part->labels.size(), " ", what,
                                                      " images, found ", part->pixels.size(), ": ", name_));
     }
     for (size_t i = 0; i < part->labels.size(); ++i) {
       if (part->labels[i] >= 0 && part->labels[i] < num_classes()) continue;
-      return absl::InvalidArgumentError(absl::StrCat("data: expected labels of 0 to ", num_classes() - 1, ", found ", part->labels[i],
-                                                     " at ", what, " image ", i,
+      return absl::InvalidArgumentError(absl::StrCat("expected labels of 0 to ", num_classes() - 1, ", found ", part->labels[i], " at ",
+                                                     what, " image ", i,
                                                      "; get the files again, for instance with: hanas data fetch fashion-mnist: ", name_));
     }
   }

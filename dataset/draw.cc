@@ -5,12 +5,14 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <numbers>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/counter_random.h"
 #include "dataset/idx.h"
+#include "dataset/survey.h"
 
 namespace hanas {
 namespace {
@@ -106,12 +108,12 @@ absl::Status DrawDataset(const std::string& directory, const DrawOptions& option
   constexpr int64_t kLargest = 1'000'000;
   for (const int64_t count : {options.num_train, options.num_test}) {
     if (count < kSmallest || count > kLargest) {
-      return absl::InvalidArgumentError(absl::StrCat("draw: expected ", kSmallest, " to ", kLargest, " images, found ", count));
+      return absl::InvalidArgumentError(absl::StrCat("expected ", kSmallest, " to ", kLargest, " images, found ", count));
     }
   }
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) return absl::UnavailableError(absl::StrCat("draw: cannot create the directory (", error.message(), "): ", directory));
+  if (error) return absl::UnavailableError(absl::StrCat("cannot create the directory (", error.message(), "): ", directory));
   constexpr int64_t kPixels = int64_t{kDrawnSize} * kDrawnSize;
   uint64_t index = 0;
   for (const auto& [prefix, count] : {std::pair<std::string, int64_t>{"train", options.num_train}, {"t10k", options.num_test}}) {
@@ -128,6 +130,10 @@ absl::Status DrawDataset(const std::string& directory, const DrawOptions& option
     if (absl::Status status = WriteIdxImages(stem + "-images-idx3-ubyte", images); !status.ok()) return status;
     if (absl::Status status = WriteIdxLabels(stem + "-labels-idx1-ubyte", labels); !status.ok()) return status;
   }
+  const std::string marker = (std::filesystem::path(directory) / kDrawnMarker).string();
+  std::ofstream file(marker);
+  file << "Images of figures that hanas drew (seed " << options.seed << "): a stand-in for a real data set.\n";
+  if (!file.flush()) return absl::UnavailableError(absl::StrCat("cannot write ", marker));
   return absl::OkStatus();
 }
 

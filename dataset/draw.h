@@ -26,8 +26,9 @@ inline constexpr int kDrawnClasses = 10;
 /// kDrawnClasses and pixels.size() == kDrawnSize * kDrawnSize.
 void DrawImage(uint64_t seed, uint64_t index, int label, absl::Span<uint8_t> pixels);
 
-/// Writes the four files of an IDX dataset into `directory` (created when absent), the same bytes for the same options. For use offline,
-/// where no real dataset can be fetched. Returns INVALID_ARGUMENT for sizes below 100, else the status of writing.
+/// Writes the four files of an IDX dataset into `directory` (created when absent), the same bytes for the same options, and beside them
+/// kDrawnMarker of dataset/survey.h, so that nobody takes it for a real one. For use offline, where no real dataset can be fetched. Returns
+/// INVALID_ARGUMENT for sizes below 100, else the status of writing.
 absl::Status DrawDataset(const std::string& directory, const DrawOptions& options);
 
 }  // namespace hanas

@@ -41,7 +41,7 @@ class Reader {
     GzFile file(gzopen(path.c_str(), "rb"));
     if (file == nullptr) {
       return absl::NotFoundError(
-          absl::StrCat("data file: expected an IDX file, found none (", std::generic_category().message(errno), ")", kRemedy, ": ", path));
+          absl::StrCat("expected an IDX file, found none (", std::generic_category().message(errno), ")", kRemedy, ": ", path));
     }
     gzbuffer(file.get(), 1U << 18);
     return Reader(path, std::move(file));
@@ -102,10 +102,8 @@ class Reader {
     return extents;
   }
 
-  absl::Status Invalid(absl::string_view what) const {
-    return absl::InvalidArgumentError(absl::StrCat("data file: ", what, kRemedy, ": ", path_));
-  }
-  absl::Status Broken(absl::string_view what) const { return absl::DataLossError(absl::StrCat("data file: ", what, kRemedy, ": ", path_)); }
+  absl::Status Invalid(absl::string_view what) const { return absl::InvalidArgumentError(absl::StrCat(what, kRemedy, ": ", path_)); }
+  absl::Status Broken(absl::string_view what) const { return absl::DataLossError(absl::StrCat(what, kRemedy, ": ", path_)); }
 
  private:
   Reader(std::string path, GzFile file) : path_(std::move(path)), file_(std::move(file)) {}
@@ -177,7 +175,7 @@ absl::StatusOr<std::vector<uint8_t>> ReadIdxLabels(const std::string& path) {
 absl::Status WriteIdxImages(const std::string& path, const IdxImages& images) {
   if (images.pixels.size() != static_cast<size_t>(images.count * images.height * images.width)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("images: expected ", images.count, "x", images.height, "x", images.width, " pixels, found ", images.pixels.size()));
+        absl::StrCat("expected ", images.count, "x", images.height, "x", images.width, " pixels, found ", images.pixels.size()));
   }
   std::vector<uint8_t> header;
   AppendWord(kImageMagic, header);

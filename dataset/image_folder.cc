@@ -8,9 +8,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "dataset/sha256.h"
 
@@ -38,25 +40,29 @@ struct Picture {
 };
 
 absl::Status BadImage(const std::string& path, absl::string_view found) {
-  return absl::DataLossError(absl::StrCat("data file: expected a JPEG image, found ", found, "; replace or remove the file: ", path));
+  return absl::DataLossError(absl::StrCat("expected a JPEG image, found ", found, "; replace or remove the file: ", path));
 }
 
-absl::StatusOr<std::vector<std::string>> SortedNames(const fs::path& directory, bool folders, size_t most) {
+enum class Entries { kFolders, kPictures };
+
+/// Names of the entries of `directory`, sorted.
+absl::StatusOr<std::vector<std::string>> SortedNames(const std::string& directory, Entries wanted, size_t most) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (absl::StartsWith(name, ".")) continue;  // the file system's or an editor's
     const std::string extension = it->path().extension().string();
-    const bool wanted =
-        folders ? it->is_directory() : it->is_regular_file() && (extension == ".jpg" || extension == ".jpeg" || extension == ".JPG");
-    if (wanted && names.size() == most)
-      return absl::ResourceExhaustedError(absl::StrCat("data: expected at most ", most, " files, found more: ", directory.string()));
-    if (wanted) names.push_back(it->path().filename().string());
+    std::error_code ignored;
+    const bool counts = wanted == Entries::kFolders
+                            ? it->is_directory(ignored)
+                            : it->is_regular_file(ignored) && (extension == ".jpg" || extension == ".jpeg" || extension == ".JPG");
+    if (counts && names.size() == most)
+      return absl::ResourceExhaustedError(absl::StrCat("expected at most ", most, " files, found more: ", directory));
+    if (counts) names.push_back(name);
   }
-  if (error || names.empty()) {
-    const absl::string_view what = folders ? "one folder for each class" : "JPEG files";
-    return absl::NotFoundError(
-        absl::StrCat("data: expected ", what, ", found ", error ? error.message() : std::string("none"), ": ", directory.string()));
-  }
+  const absl::string_view what = wanted == Entries::kFolders ? "one folder for each class" : "a folder of JPEG files";
+  if (error) return absl::NotFoundError(absl::StrCat("expected ", what, ", found ", error.message(), ": ", directory));
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -144,20 +150,32 @@ absl::Status CheckTotal(const Classes& classes, const Dataset::Dimensions& dimen
   for (const auto& [name, files] : classes) images += static_cast<int64_t>(files.size());
   const int64_t image_bytes = dimensions.height * dimensions.width * dimensions.channels;
   if (images <= kMaxFolderBytes / image_bytes) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("data: expected images of at most ", kMaxFolderBytes, " bytes together, found ", images,
-                                                 " of ", dimensions.height, "x", dimensions.width, "x", dimensions.channels,
+  return absl::InvalidArgumentError(absl::StrCat("expected images of at most ", kMaxFolderBytes, " bytes together, found ", images, " of ",
+                                                 dimensions.height, "x", dimensions.width, "x", dimensions.channels,
                                                  "; search with smaller images, or fewer: ", directory));
 }
 
 }  // namespace
 
+absl::StatusOr<std::vector<std::string>> ListClassFolders(const std::string& directory) {
+  absl::StatusOr<std::vector<std::string>> names = SortedNames(directory, Entries::kFolders, std::numeric_limits<size_t>::max());
+  if (names.ok() && names->empty()) return absl::NotFoundError(absl::StrCat("expected one folder for each class, found none: ", directory));
+  return names;
+}
+
+absl::StatusOr<std::vector<std::string>> ListPictures(const std::string& directory) {
+  return SortedNames(directory, Entries::kPictures, std::numeric_limits<size_t>::max());
+}
+
 absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> ListImageFolder(const std::string& directory, size_t most) {
-  const absl::StatusOr<std::vector<std::string>> classes = SortedNames(directory, /*folders=*/true, most);
+  const absl::StatusOr<std::vector<std::string>> classes = ListClassFolders(directory);
   if (!classes.ok()) return classes.status();
   std::vector<std::pair<std::string, std::vector<std::string>>> listed;
   for (const std::string& name : *classes) {
-    absl::StatusOr<std::vector<std::string>> files = SortedNames(fs::path(directory) / name, /*folders=*/false, most);
+    const std::string folder = (fs::path(directory) / name).string();
+    absl::StatusOr<std::vector<std::string>> files = SortedNames(folder, Entries::kPictures, most);
     if (!files.ok()) return files.status();
+    if (files->empty()) return absl::NotFoundError(absl::StrCat("expected JPEG files, found none: ", folder));
     most -= files->size();
     listed.emplace_back(name, *std::move(files));
   }

@@ -22,6 +22,13 @@ struct FolderImages {
   std::vector<std::pair<std::string, std::string>> files;  // (class/file, sha256)
 };
 
+/// The folders below `directory`, each a class, in byte order; those whose names begin with a dot are none. Returns NOT_FOUND when there
+/// are none. Thread-safe.
+absl::StatusOr<std::vector<std::string>> ListClassFolders(const std::string& directory);
+/// The JPEG files in `directory`, by their names, in byte order; none for names that begin with a dot. Returns NOT_FOUND when the directory
+/// cannot be read. Thread-safe.
+absl::StatusOr<std::vector<std::string>> ListPictures(const std::string& directory);
+
 /// The files that ReadImageFolder reads, in its order: (class, its files). Returns NOT_FOUND when there is no directory, class or image,
 /// RESOURCE_EXHAUSTED when there are more than `most` files, without looking at the others. Thread-safe.
 absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> ListImageFolder(

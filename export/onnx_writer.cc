@@ -54,7 +54,7 @@ struct Metadata {
 };
 
 /// What the file says about the model. Returns INVALID_ARGUMENT for what is not text: readers refuse the whole file for one such entry.
-absl::StatusOr<std::vector<Metadata>> MetadataOf(const BoundModel& model) {
+absl::StatusOr<std::vector<Metadata>> MetadataOf(const BoundModel& model, const std::vector<Warning>& warnings) {
   const Preprocessing& preprocessing = model.preprocessing;
   for (const float number : preprocessing.mean) {
     if (!std::isfinite(number)) return absl::InvalidArgumentError("model: expected finite means in the preprocessing");
@@ -75,6 +75,10 @@ absl::StatusOr<std::vector<Metadata>> MetadataOf(const BoundModel& model) {
   for (const std::string* text : {&model.space_name, &model.architecture_digest, &model.checkpoint_sha256}) {
     if (absl::Status status = TextOf(Json(*text), "names and digests").status(); !status.ok()) return status;
   }
+  Json warning_list = Json::array();
+  for (const Warning& warning : warnings) warning_list.push_back({{"code", warning.code}, {"text", warning.text}});
+  const absl::StatusOr<std::string> warnings_text = TextOf(warning_list, "warnings");
+  if (!warnings_text.ok()) return warnings_text.status();
   if (!Json::accept(model.architecture_json))
     return absl::InvalidArgumentError("model: expected an architecture in JSON, found another text");
   return std::vector<Metadata>{{"preprocessing", *input_text},
@@ -83,7 +87,8 @@ absl::StatusOr<std::vector<Metadata>> MetadataOf(const BoundModel& model) {
                                {"architecture", model.architecture_json},
                                {"architecture_digest", model.architecture_digest},
                                {"graph_digest", GraphDigest(model.graph).ToHex()},
-                               {"checkpoint_sha256", model.checkpoint_sha256}};
+                               {"checkpoint_sha256", model.checkpoint_sha256},
+                               {"warnings", *warnings_text}};
 }
 
 absl::Status CheckNames(const Graph& graph) {
@@ -367,7 +372,7 @@ absl::StatusOr<std::string> WriteOnnx(const BoundModel& model, const OnnxOptions
   if (options.half_weights) {
     if (absl::Status status = CheckHalves(model); !status.ok()) return status;
   }
-  const absl::StatusOr<std::vector<Metadata>> metadata = MetadataOf(model);
+  const absl::StatusOr<std::vector<Metadata>> metadata = MetadataOf(model, options.warnings);
   if (!metadata.ok()) return metadata.status();
   return Writer(model, options).Write(*metadata);
 }

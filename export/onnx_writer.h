@@ -3,9 +3,11 @@
 #define HANAS_EXPORT_ONNX_WRITER_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/bound/bound_model.h"
+#include "core/job/findings.h"
 
 namespace hanas {
 
@@ -20,6 +22,8 @@ struct OnnxOptions {
   bool half_weights = true;
   /// Every value of the graph becomes an output, named by OnnxValueName: UINT8 where the value is int8, else FLOAT. For parity tests.
   bool expose_values = false;
+  /// Why not to take the network at face value: metadata "hanas.warnings", a list of {"code", "text"}.
+  std::vector<Warning> warnings = {};
 };
 
 inline constexpr char kOnnxInputName[] = "image";    // float32 [N, C, H, W], after preprocessing
@@ -38,7 +42,7 @@ inline constexpr char kOnnxOutputName[] = "logits";  // float32 [N, classes]
 ///  * A hard swish is the product of its input and a HardSigmoid; the operators are those of export/onnx_operators.h.
 ///  * Preprocessing is not part of the graph: it is described in the metadata, with labels, space, architecture and digests (keys
 ///    "hanas.preprocessing", "hanas.labels", "hanas.space", "hanas.architecture", "hanas.architecture_digest", "hanas.graph_digest",
-///    "hanas.checkpoint_sha256").
+///    "hanas.checkpoint_sha256", "hanas.warnings").
 ///
 /// Pure: equal models and options give equal bytes. Thread-safe.
 ///

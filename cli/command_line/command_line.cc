@@ -161,10 +161,13 @@ void CommandLine::State::AddLocal() {
       app, kLocal, "run", "Run a search on this machine, to its end", "hanas run examples/fashion-mnist.yaml --out my-search",
       "Processes (a coordinator, workers, one profiler-agent) are started, watched and restarted for you; their logs are in DIR/logs.\n"
       "The directory belongs to one job: the same command goes on after an interrupt, and tries again what had failed. Without --data,\n"
-      "HANAS_DATA_DIR is used; without both, Fashion-MNIST is fetched, or a set is drawn.");
+      "HANAS_DATA_DIR is used; without both, Fashion-MNIST is fetched, and any other set is an error. Pictures that hanas draws stand in\n"
+      "for a set of ten classes of grey images when --drawn-data asks for them.");
   run_verb->add_option("job", run.job_path, "The job, a YAML file")->required()->type_name("JOB.yaml");
   run_verb->add_option("--out", run.out, "Directory for the state and the results; the same one resumes")->required()->type_name("DIR");
-  run_verb->add_option("--data", run.data, "Directory that holds the job's data set")->type_name("DIR");
+  CLI::Option* run_data = run_verb->add_option("--data", run.data, "Directory that holds the job's data set")->type_name("DIR");
+  run_verb->add_flag("--drawn-data", run.drawn_data, "Train on pictures that hanas draws, whose accuracies mean nothing elsewhere")
+      ->excludes(run_data);
   run_verb->add_option("--workers", run.workers, "Worker processes of one thread each (default: processors less one)")
       ->check(CLI::Range(1, 1024).description(""))
       ->type_name("N");

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -26,16 +27,20 @@
 #include "cli/commands/output.h"
 #include "cli/commands/results.h"
 #include "cli/commands/screen.h"
+#include "cli/commands/shell_word.h"
 #include "cli/data/provide.h"
 #include "cli/report/report_text.h"
 #include "cli/report/resource_text.h"
 #include "cli/supervise/process.h"
+#include "cli/supervise/registration_watch.h"
 #include "cli/supervise/run_directory.h"
 #include "cli/supervise/runtime_directory.h"
 #include "cli/supervise/supervisor.h"
 #include "config/job_file.h"
 #include "config/process/exit_code.h"
 #include "core/base/error_reason.h"
+#include "core/statistics/guessing.h"
+#include "dataset/survey.h"
 #include "rpc/clock.h"
 #include "rpc/convert/job.h"
 #include "rpc/files.h"
@@ -50,7 +55,11 @@ constexpr absl::Duration kTick = absl::Milliseconds(100);
 constexpr absl::Duration kStopGrace = absl::Seconds(20);
 constexpr int kLogLinesShown = 8;
 constexpr uint64_t kFullDiskBytes = 4 << 20;
+constexpr absl::Duration kRegistrationsAsked = absl::Seconds(1);
+constexpr absl::Duration kQuiet = absl::Seconds(10);  // without an event: the search may wait for something
 constexpr char kCoordinator[] = "coordinator";
+constexpr char kAgent[] = "agent";
+constexpr char kAgentName[] = "local";  // the target.device of a job for this machine
 int DefaultWorkers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1); }
 
 std::string DataRoot(const std::string& given) {
@@ -96,6 +105,16 @@ class LocalRun {
   absl::Status Conclude(v1::Report& report);
   /// Keeps the children running; waits for nothing. Returns CANCELLED at an interrupt and ABORTED when a child was given up.
   absl::Status Attend();
+  /// Asks the coordinator, now and then, whether the workers and the agent that run have registered. Returns ABORTED when one never does.
+  absl::Status AttendRegistrations();
+  /// How long the coordinator has not heard of each worker and device that ever registered, by name.
+  absl::StatusOr<std::map<std::string, double>> SilentSeconds();
+  /// Says that a child has not come so far as to `what`, or gives it up, as `verdict` has it.
+  absl::Status SayLate(const Supervisor::Child& child, RegistrationWatch::Verdict verdict, absl::string_view what);
+  /// Observes the coordinator, which does not serve yet.
+  absl::Status AwaitCoordinator();
+  /// Says why the search waits, when nothing has happened for a while.
+  void SayBlockers();
   absl::Status Pause();
   /// Calls `call` until it returns anything but UNAVAILABLE; attends to the children meanwhile.
   template <typename Call>
@@ -122,6 +141,11 @@ class LocalRun {
   // OMP_WAIT_POLICY: spinning threads of one process would starve the others.
   ProcessSpawner spawner_{{"OMP_WAIT_POLICY=passive"}};
   Supervisor supervisor_{&spawner_};
+  RegistrationWatch registrations_;
+  absl::Duration registrations_asked_ = -absl::InfiniteDuration();
+  absl::Duration last_event_;                    // when the search last told something
+  std::string said_blocker_;                     // the code that was said last
+  absl::Duration blockers_asked_;                // when
   std::map<std::string, int> announced_starts_;  // by process: the number of starts that was last written and said
   std::unique_ptr<rpc::SearchClient> client_;
 };
@@ -186,6 +210,7 @@ absl::Status LocalRun::Connect() {
   client_->CancelWhen([] { return NumInterrupts() > 0; });
   while (!client_->WaitUntilReady(kTick).ok()) {
     if (absl::Status status = Attend(); !status.ok()) return status;
+    if (absl::Status status = AwaitCoordinator(); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -229,15 +254,88 @@ absl::Status LocalRun::TakeUpAgain(const v1::Search& search) {
 
 absl::Status LocalRun::Follow() {
   EventStream events(client_.get(), search_);
+  last_event_ = blockers_asked_ = rpc::SystemClock().Now();
   while (true) {
     if (const std::optional<v1::SearchEvent> event = events.Next(kTick)) {
+      last_event_ = rpc::SystemClock().Now();
       screen_.Show(*event);
     } else if (const std::optional<absl::Status> end = events.ended()) {
       screen_.ClearLine();
       return *end;
     }
     if (absl::Status status = Attend(); !status.ok()) return status;
+    if (absl::Status status = AttendRegistrations(); !status.ok()) return status;
+    SayBlockers();
   }
+}
+
+absl::Status LocalRun::SayLate(const Supervisor::Child& child, RegistrationWatch::Verdict verdict, absl::string_view what) {
+  if (verdict == RegistrationWatch::Verdict::kFine) return absl::OkStatus();
+  const std::string text = absl::StrCat(child.spec.name, " runs, but has not ", what, "; its log is ", child.spec.log_file);
+  if (verdict == RegistrationWatch::Verdict::kGivenUp) return absl::AbortedError(text);
+  const std::string lines = LastLines(child.spec.log_file, kLogLinesShown);
+  screen_.Say(absl::StrCat(text, lines.empty() ? ", which is empty" : "\n", lines));
+  return absl::OkStatus();
+}
+
+absl::Status LocalRun::AwaitCoordinator() {
+  const absl::Duration now = rpc::SystemClock().Now();
+  for (const Supervisor::Child& child : supervisor_.children()) {
+    if (child.spec.name != kCoordinator || child.state != Supervisor::State::kRunning) continue;
+    if (absl::Status status = SayLate(child, registrations_.Observe(kCoordinator, child.starts, false, now), "begun to serve");
+        !status.ok())
+      return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::map<std::string, double>> LocalRun::SilentSeconds() {
+  std::map<std::string, double> silent_seconds;
+  std::string page_token;
+  do {
+    const absl::StatusOr<v1::ListWorkersResponse> workers = client_->ListWorkers(/*page_size=*/0, page_token);
+    if (!workers.ok()) return workers.status();
+    for (const v1::Worker& worker : workers->workers()) silent_seconds[worker.display_name()] = worker.silent_seconds();
+    page_token = workers->next_page_token();
+  } while (!page_token.empty());
+  const absl::StatusOr<v1::ListDevicesResponse> devices = client_->ListDevices(/*page_size=*/0, "");
+  if (!devices.ok()) return devices.status();
+  for (const v1::Device& device : devices->devices()) silent_seconds[device.display_name()] = device.silent_seconds();
+  return silent_seconds;
+}
+
+absl::Status LocalRun::AttendRegistrations() {
+  const absl::Duration now = rpc::SystemClock().Now();
+  const auto awaited = [&](const Supervisor::Child& child) {
+    return child.spec.name != kCoordinator && child.state == Supervisor::State::kRunning &&
+           registrations_.Awaits(child.spec.name, child.starts);
+  };
+  const auto& children = supervisor_.children();
+  if (now - registrations_asked_ < kRegistrationsAsked || std::none_of(children.begin(), children.end(), awaited)) return absl::OkStatus();
+  registrations_asked_ = now;
+  const absl::StatusOr<std::map<std::string, double>> silent_seconds = SilentSeconds();
+  if (!silent_seconds.ok()) return absl::OkStatus();  // a coordinator that does not answer is attended to elsewhere
+  for (const Supervisor::Child& child : children) {
+    if (!awaited(child)) continue;
+    // A process that was there before it has the same name: it counts who was heard since this one was started.
+    const auto party = silent_seconds->find(child.spec.name == kAgent ? kAgentName : child.spec.name);
+    const bool registered = party != silent_seconds->end() && absl::Seconds(party->second) < now - child.started;
+    const RegistrationWatch::Verdict verdict = registrations_.Observe(child.spec.name, child.starts, registered, now);
+    if (absl::Status status = SayLate(child, verdict, "registered with the coordinator"); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+void LocalRun::SayBlockers() {
+  const absl::Duration now = rpc::SystemClock().Now();
+  if (now - last_event_ < kQuiet || now - blockers_asked_ < kQuiet) return;
+  blockers_asked_ = now;
+  const absl::StatusOr<v1::Search> search = client_->GetSearch(search_);
+  if (!search.ok() || search->blockers().empty()) return;
+  const v1::Blocker& blocker = search->blockers(0);
+  if (blocker.code() == said_blocker_) return;
+  said_blocker_ = blocker.code();
+  screen_.Say(absl::StrCat("Waiting: ", blocker.text()));
 }
 
 absl::Status LocalRun::Conclude(v1::Report& report) {
@@ -379,13 +477,25 @@ ExitCode ReportFailure(const absl::Status& status, const LocalRun& run, const co
   return ExitCodeOf(status);
 }
 
+/// What goes on with the run, from anywhere on this machine where relative paths lead to the same files.
 std::string CommandLine(const RunOptions& options) {
-  return absl::StrCat("hanas run ", options.job_path, " --out ", options.out, options.data.empty() ? "" : " --data " + options.data,
-                      options.references ? "" : " --no-references");
+  std::vector<std::string> words = {program_invocation_name, "run", PathArgument(options.job_path), "--out", PathArgument(options.out)};
+  const auto add = [&](bool wanted, const std::vector<std::string>& more) {
+    if (wanted) words.insert(words.end(), more.begin(), more.end());
+  };
+  const std::string data = DataRoot(options.data);
+  add(!data.empty() && !options.drawn_data, {"--data", PathArgument(data)});
+  add(options.drawn_data, {"--drawn-data"});
+  add(options.workers > 0, {"--workers", absl::StrCat(options.workers)});
+  add(!options.references, {"--no-references"});
+  add(options.plain, {"--plain"});
+  add(options.quiet, {"--quiet"});
+  return ShellCommand(words);
 }
 
 DataSources Sources(const RunOptions& options, const RunDirectory& directory, Screen& screen) {
-  return {.root = DataRoot(options.data),
+  return {.drawn = options.drawn_data,
+          .root = DataRoot(options.data),
           .own_directory = directory.File("data"),
           .fetch =
               [&screen](const std::string& to) {
@@ -399,6 +509,37 @@ DataSources Sources(const RunOptions& options, const RunDirectory& directory, Sc
                 screen.Say(absl::StrCat("Drawing a data set into ", to));
                 return DrawInto(to, /*seed=*/1);
               }};
+}
+
+void Warn(const Warning& warning, Screen& screen) { screen.Warn(absl::StrCat(warning.text, " (", warning.code, ")")); }
+
+/// What the data set holds. Says it, and all that is wrong with it, before anything is started; nothing when it cannot be used.
+std::optional<Survey> LookAtData(const ProvidedData& data, const SpaceSpec& space, const config::JobFile& file, Screen& screen) {
+  absl::StatusOr<Survey> survey = SurveyDataset(data.dataset.format, absl::StrCat(data.root, "/", data.dataset.directory));
+  if (!survey.ok()) {
+    screen.Complain(survey.status().message());
+    return std::nullopt;
+  }
+  screen.Say(absl::StrCat("Pictures for training + test: ", PicturesText(survey->classes)));
+  for (const Warning& warning : survey->warnings) Warn(warning, screen);
+  if (static_cast<int>(survey->classes.size()) == space.num_classes) return *std::move(survey);
+  screen.Complain(file.Describe({"space.num_classes", absl::StrCat("expected ", survey->classes.size(),
+                                                                   ", the classes of the data set, found ", space.num_classes)}));
+  return std::nullopt;
+}
+
+/// Says when networks of the front are no better than guessing, which no status but its own may hide.
+ExitCode SayWarnings(const v1::Report& report, const Survey& survey, Screen& screen) {
+  const double share = LargestTestShare(survey.classes);
+  std::vector<std::string> guessing;
+  for (const v1::Member& member : report.front()) {
+    if (!IsBetterThanGuessing(member.test_correct(), member.test_images(), share)) guessing.push_back(member.id());
+  }
+  if (guessing.empty()) return ExitCode::kOk;
+  Warn({std::string(kNoBetterThanGuessing), absl::StrFormat("No better than guessing, which is right for %.1f %% of the test images: %s.",
+                                                            100 * share, absl::StrJoin(guessing, ", "))},
+       screen);
+  return static_cast<int>(guessing.size()) == report.front_size() ? ExitCode::kGuessing : ExitCode::kOk;
 }
 
 ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, SearchJob job, const RunOptions& options, Screen& screen) {
@@ -416,6 +557,8 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
   }
   screen.Say(data->sentence);
   job.dataset = data->dataset;
+  const std::optional<Survey> survey = LookAtData(*data, job.space, file, screen);
+  if (!survey) return ExitCode::kData;
   const TakeInterrupts taken(/*patience=*/2);  // to stop, and to stop at once
   LocalRun run(directory, job, fs::absolute(data->root).string(), options.workers > 0 ? options.workers : DefaultWorkers(), screen);
   v1::Report report;
@@ -425,13 +568,14 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
   if (!status.ok()) return ReportFailure(status, run, file, directory, screen, CommandLine(options));
   screen.ClearLine();
   Print(absl::StrCat("\n", RenderReport(report), "\nFiles: ", options.out, "/report.json, front.svg, models/\n"));
-  return ExitCode::kOk;
+  return SayWarnings(report, *survey, screen);
 }
 
 }  // namespace
 
 ExitCode RunLocally(const RunOptions& options) {
   Screen screen(Screen::ChooseMode(options.plain, options.quiet));
+  screen.Say(absl::StrCat("Running ", options.job_path, " in ", options.out));
   const absl::StatusOr<config::JobFile> file = config::JobFile::Load(options.job_path);
   if (!file.ok()) {
     screen.Complain(file.status().message());

@@ -12,9 +12,10 @@ namespace hanas::cli {
 struct RunOptions {
   std::string job_path;
   std::string out;
-  std::string data;        // empty: HANAS_DATA_DIR, else fetched or drawn
-  int workers = 0;         // 0: one less than there are processors, at least one
-  bool references = true;  // false: overrides the job
+  std::string data;         // empty: HANAS_DATA_DIR, else fetched
+  bool drawn_data = false;  // a drawn set instead of the job's
+  int workers = 0;          // 0: one less than there are processors, at least one
+  bool references = true;   // false: overrides the job
   bool plain = false;
   bool quiet = false;
 };

@@ -9,7 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "cli/report/report_text.h"
+#include "core/base/quantity.h"
 
 namespace hanas::cli {
 namespace {

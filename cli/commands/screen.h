@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -31,6 +32,8 @@ class Screen {
   void Say(absl::string_view text);
   /// The same, always, on standard error and without the time.
   void Complain(absl::string_view text);
+  /// The same for what goes on all the same.
+  void Warn(absl::string_view text) { Complain(absl::StrCat("warning: ", text)); }
   /// An event of the search: progress is drawn, all else said.
   void Show(const v1::SearchEvent& event);
   /// A progress line of another kind, for instance of a download.

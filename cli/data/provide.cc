@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/data/fetch.h"
+#include "dataset/draw.h"
 
 namespace hanas::cli {
 namespace {
@@ -13,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kDrawnName[] = "drawn";
-constexpr int kDrawnClasses = 10;
 
 bool Exists(const std::string& path) {
   std::error_code error;
@@ -23,11 +23,10 @@ bool Exists(const std::string& path) {
 std::string HowToGet(const SearchJob& job, const std::string& root) {
   const std::string folder = absl::StrCat(root, "/", job.dataset.directory);
   if (job.dataset.name == FashionMnist().name) {
-    return absl::StrCat("; fetch it with `hanas data fetch fashion-mnist --to ", folder,
-                        "`, or draw a stand-in with `hanas data draw --to ", folder, "`");
+    return absl::StrCat("; fetch it with `hanas data fetch fashion-mnist --to ", folder, "`");
   }
   if (job.dataset.format == DatasetFormat::kIdx) {
-    return absl::StrCat("; put the four IDX files there, or draw a set with `hanas data draw --to ", folder, "`");
+    return "; put the four IDX files there";
   }
   return "; put train/<class>/*.jpg and test/<class>/*.jpg there, or give another --data";
 }
@@ -68,31 +67,36 @@ absl::Status FindDataset(const DatasetSpec& dataset, const std::string& root) {
 }
 
 absl::StatusOr<ProvidedData> ProvideData(const SearchJob& job, const DataSources& sources) {
+  const std::string& own = sources.own_directory;
+  if (sources.drawn) {
+    if (!CanBeDrawn(job)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--drawn-data: expected a job on ", kDrawnClasses, " classes of grey images in IDX files, found one on ", job.space.num_classes,
+          " classes of images of ", job.space.input_channels, " channels (", Name(job.dataset.format), "); give --data with its data set"));
+    }
+    const DatasetSpec drawn = DrawnInstead(job.dataset);
+    if (!FindDataset(drawn, own).ok()) {
+      if (absl::Status status = sources.draw(absl::StrCat(own, "/", drawn.directory)); !status.ok()) return status;
+    }
+    return Use(own, drawn, ", drawn by hanas");
+  }
   if (!sources.root.empty()) {
     if (const absl::Status found = FindDataset(job.dataset, sources.root); !found.ok()) {
       return absl::NotFoundError(absl::StrCat("data set \"", job.dataset.name, "\": ", found.message(), HowToGet(job, sources.root)));
     }
     return Use(sources.root, job.dataset, "");
   }
-  const std::string& own = sources.own_directory;
-  const DatasetSpec drawn = DrawnInstead(job.dataset);
-  constexpr char kDrawnRemark[] = ", drawn by hanas: a stand-in, its accuracies say nothing about real images";
   if (FindDataset(job.dataset, own).ok()) return Use(own, job.dataset, "");
-  if (CanBeDrawn(job) && FindDataset(drawn, own).ok()) return Use(own, drawn, kDrawnRemark);
-
-  std::string why;
+  std::string found = "neither";
   if (job.dataset.name == FashionMnist().name) {
     const absl::Status fetched = sources.fetch(absl::StrCat(own, "/", job.dataset.directory));
     if (fetched.ok()) return Use(own, job.dataset, ", just fetched");
     if (absl::IsCancelled(fetched) || absl::IsResourceExhausted(fetched)) return fetched;
-    why = absl::StrCat(" (", job.dataset.name, " could not be fetched)");
+    found = "neither, and it could not be fetched";
   }
-  if (!CanBeDrawn(job)) {
-    return absl::NotFoundError(absl::StrCat("data set \"", job.dataset.name,
-                                            "\": expected --data DIR or HANAS_DATA_DIR with it, found neither", HowToGet(job, "DIR")));
-  }
-  if (absl::Status status = sources.draw(absl::StrCat(own, "/", drawn.directory)); !status.ok()) return status;
-  return Use(own, drawn, kDrawnRemark + why);
+  return absl::NotFoundError(absl::StrCat(
+      "data set \"", job.dataset.name, "\": expected --data DIR or HANAS_DATA_DIR with DIR/", job.dataset.directory, ", found ", found,
+      HowToGet(job, "DIR"), CanBeDrawn(job) ? "; or ask for a drawn stand-in, which says nothing about real images: --drawn-data" : ""));
 }
 
 }  // namespace hanas::cli

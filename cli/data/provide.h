@@ -18,6 +18,7 @@ absl::Status FindDataset(const DatasetSpec& dataset, const std::string& root);
 
 /// Where data may come from.
 struct DataSources {
+  bool drawn = false;                                        // --drawn-data: a drawn set instead of the job's
   std::string root;                                          // --data, else HANAS_DATA_DIR; empty: neither was given
   std::string own_directory;                                 // where to put data that had to be fetched or drawn
   std::function<absl::Status(const std::string& to)> fetch;  // Fashion-MNIST, into a folder
@@ -30,9 +31,10 @@ struct ProvidedData {
   std::string sentence;  // which data set is used, for people
 };
 
-/// Finds the data set of a job, fetches it, or draws one. A given root must hold it. Without one, Fashion-MNIST is fetched, and where that
-/// fails, or for another set of ten classes of grey images in IDX files, a drawn set stands in for it, under the name "drawn". Returns
-/// NOT_FOUND with what to do. Thread-compatible.
+/// Finds the data set of a job, or fetches it. A given root must hold it; without one, Fashion-MNIST is fetched. A set is drawn only when
+/// it was asked for: it stands in for any set of ten classes of grey images in IDX files, under the name "drawn". Returns NOT_FOUND with
+/// what was expected where and what to do, INVALID_ARGUMENT when a drawn set does not have the shape of the job's, and the statuses of
+/// fetching and drawing that no other source helps with. Thread-compatible.
 absl::StatusOr<ProvidedData> ProvideData(const SearchJob& job, const DataSources& sources);
 
 }  // namespace hanas::cli

@@ -127,7 +127,8 @@ class Drawing {
     const double limit_us = report_.limits().latency_ms() * 1000;
     if (!(limit_us > x_.low && limit_us < x_.high)) return;
     Line(X(limit_us), kTop, X(limit_us), kHeight - kBottom, "stroke=\"#a00000\" stroke-dasharray=\"6 4\"");
-    Text(X(limit_us) - 6, kTop + 14, absl::StrCat("limit ", FormatMicroseconds(limit_us, Rounding::kExact)), "text-anchor=\"end\" fill=\"#a00000\"");
+    Text(X(limit_us) - 6, kTop + 14, absl::StrCat("limit ", FormatMicroseconds(limit_us, Rounding::kExact)),
+         "text-anchor=\"end\" fill=\"#a00000\"");
   }
 
   void Front() {

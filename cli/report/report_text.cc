@@ -92,7 +92,8 @@ std::string RenderHead(const v1::Report& report) {
                                   FormatMicroseconds(l.latency_ms() * 1000, Rounding::kExact)));
   }
   if (l.size_bytes() > 0) limits.push_back(absl::StrCat("size ≤ ", FormatBytes(static_cast<double>(l.size_bytes()), Rounding::kExact)));
-  if (l.peak_memory_bytes() > 0) limits.push_back(absl::StrCat("peak memory ≤ ", FormatBytes(static_cast<double>(l.peak_memory_bytes()), Rounding::kExact)));
+  if (l.peak_memory_bytes() > 0)
+    limits.push_back(absl::StrCat("peak memory ≤ ", FormatBytes(static_cast<double>(l.peak_memory_bytes()), Rounding::kExact)));
   if (limits.empty()) return absl::StrCat(out, "No limits\n");
   absl::StrAppend(&out, "Limits: ", absl::StrJoin(limits, ", "));
   if (report.share_samples() > 0) {

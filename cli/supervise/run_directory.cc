@@ -60,13 +60,20 @@ absl::StatusOr<int> Lock(const std::string& path) {
                 absl::StrCat("another run is using ", path, "; wait for it, stop it (Ctrl-C there), or give another --out"));
 }
 
-/// Whether the folder has nothing but what Open itself puts there.
-bool HoldsNothing(const std::string& path) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(path, error)) {
-    if (entry.path().filename() != "lock") return false;
+/// What a run writes below its directory, beside the lock and the job's digest.
+constexpr const char* kWritten[] = {"logs", "models", "state", "cache", "data", "run.json", "coordinator.port", "report.json", "front.svg"};
+
+/// Those of kWritten that are there already, with something in them. Whatever else lies there is no reason not to run: lost+found of a
+/// fresh volume, .snapshot of a file server, somebody's notes.
+std::vector<std::string> InTheWay(const std::string& path) {
+  std::vector<std::string> found;
+  for (const char* name : kWritten) {
+    std::error_code error;
+    const fs::path entry = fs::path(path) / name;
+    const bool nothing = !fs::exists(fs::symlink_status(entry, error)) || (fs::is_directory(entry, error) && fs::is_empty(entry, error));
+    if (!nothing) found.emplace_back(name);
   }
-  return !error;
+  return found;
 }
 
 /// Decides whether the locked folder may serve the job. Returns whether it was begun before.
@@ -74,9 +81,10 @@ absl::StatusOr<bool> Claim(const std::string& path, absl::string_view name, absl
   const std::string file = path + "/job.digest";
   std::error_code error;
   if (!fs::exists(file, error)) {
-    if (!HoldsNothing(path)) {
-      return Refuse("NOT_A_RUN_DIRECTORY", absl::StrCat("expected an empty directory or one of an earlier run, found other files in ", path,
-                                                        "; give another --out"));
+    if (const std::vector<std::string> others = InTheWay(path); !others.empty()) {
+      return Refuse("NOT_A_RUN_DIRECTORY",
+                    absl::StrCat("expected a directory of an earlier run, or one without what a run writes, found ",
+                                 absl::StrJoin(others, ", "), " of somebody else in ", path, "; give another --out"));
     }
     if (absl::Status status = rpc::WriteFileAtomically(file, absl::StrCat(digest, " ", name, "\n"), 0600); !status.ok()) return status;
     return false;

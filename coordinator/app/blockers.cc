@@ -170,7 +170,8 @@ std::vector<Blocker> BlockersOf(const State& state, const Scheduler& scheduler, 
   if (record.phase == SearchPhase::kPending || waiting.for_device) add(DeviceBlocker(state, scheduler, now, search));
   if (waiting.for_worker) add(WorkerBlocker(state, scheduler, now, search));
   if (waiting.paused != nullptr) {
-    add(Blocker{BlockerCode::kHostMeasures, absl::StrCat(ActivityOf(*waiting.paused), " pauses, because something measures on its worker's host"),
+    add(Blocker{BlockerCode::kHostMeasures,
+                absl::StrCat(ActivityOf(*waiting.paused), " pauses, because something measures on its worker's host"),
                 absl::StrCat("workers/", waiting.paused->party)});
   }
   if (waiting.retrying != nullptr) {

@@ -3,9 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "core/base/quantity.h"
+#include "core/statistics/guessing.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -24,9 +29,6 @@ Difference Compare(const ReportMember& a, const ReportMember& b) {
   const double spread = 100 * std::hypot(a.accuracy_stddev(), b.accuracy_stddev());
   return {points, std::abs(points) > kSigmas * spread};
 }
-
-/// Small times keep a decimal: "1.4", "945".
-std::string TimeText(double us) { return absl::StrFormat("%.*f", us < 100 ? 1 : 0, us); }
 
 std::string SpeedText(double ratio) {
   if (ratio > kSameSpeed) return absl::StrFormat("%.1fx faster", ratio);
@@ -72,16 +74,49 @@ std::string AgainstReference(const ReportData& data, const ReportMember& referen
   return absl::StrCat("The search did not beat ", name, ": ", text, ".");
 }
 
-/// Fine-tuning reorders networks: members that another one beats in both objectives are on the list, not on the front.
-void AddDominated(const ReportData& data, std::vector<std::string>& sentences) {
-  for (const ReportMember& member : data.front) {
-    const auto better = std::find_if(data.front.begin(), data.front.end(), [&](const ReportMember& other) {
-      return other.accuracy() > member.accuracy() && other.measured_us < member.measured_us;
-    });
-    if (better == data.front.end()) continue;
-    sentences.push_back(absl::StrCat("After fine-tuning ", member.record.id, " is dominated by ", better->record.id, ", which is ",
-                                     AgainstText(*better, member), "."));
+/// Whether nobody who has `other` needs `member`: it is as good in both, and better in one, or the same and before it in the list.
+bool Dominates(const ReportMember& other, const ReportMember& member, bool before) {
+  if (other.accuracy() < member.accuracy() || other.measured_us > member.measured_us) return false;
+  return before || other.accuracy() > member.accuracy() || other.measured_us < member.measured_us;
+}
+
+std::vector<Warning> DominatedMembers(const std::vector<ReportMember>& front) {
+  std::vector<Warning> warnings;
+  for (size_t i = 0; i < front.size(); ++i) {
+    const ReportMember& member = front[i];
+    for (size_t j = 0; j < front.size(); ++j) {
+      if (i == j || !Dominates(front[j], member, j < i)) continue;
+      warnings.push_back({std::string(kDominatedMember),
+                          absl::StrCat("After fine-tuning ", member.record.id, " is dominated by ", front[j].record.id, ", which is ",
+                                       AgainstText(front[j], member), "."),
+                          {member.record.id}});
+      break;
+    }
   }
+  return warnings;
+}
+
+std::vector<std::string> NoBetterThanGuessing(const ReportData& data) {
+  const double share = 1.0 / data.job.space.num_classes;
+  std::vector<std::string> members;
+  for (const ReportMember& member : data.front) {
+    const Score& score = member.verified.exported;
+    if (!IsBetterThanGuessing(score.correct, score.images, share)) members.push_back(member.record.id);
+  }
+  return members;
+}
+
+bool OnlyGuesses(const ReportData& data) { return !data.front.empty() && NoBetterThanGuessing(data).size() == data.front.size(); }
+
+std::vector<Warning> GuessingMembers(const ReportData& data) {
+  std::vector<std::string> members = NoBetterThanGuessing(data);
+  if (members.empty()) return {};
+  const bool all = members.size() == data.front.size();
+  std::string text = absl::StrFormat(
+      "%s no better than guessing, which is right for one image in %d. Labels that mean nothing look like this, and training that failed.",
+      all ? "Every network of the front is" : absl::StrCat(absl::StrJoin(members, ", "), members.size() == 1 ? " is" : " are"),
+      data.job.space.num_classes);
+  return {{std::string(kNoBetterThanGuessing), std::move(text), std::move(members)}};
 }
 
 std::string StepsText(const ReportMember& reference) { return absl::StrCat("trained alone for ", reference.record.steps, " steps"); }
@@ -103,8 +138,8 @@ void AddReferences(const ReportData& data, std::vector<std::string>& sentences) 
 }  // namespace
 
 std::string ComparisonSentence(const OperatorComparison& comparison) {
-  const std::string shapes = absl::StrCat(comparison.num_shapes, " shapes, ", TimeText(comparison.int8_us), " against ",
-                                          TimeText(comparison.float_us), " us in all");
+  const std::string shapes = absl::StrCat(comparison.num_shapes, " shapes, ", FormatMicroseconds(comparison.int8_us), " against ",
+                                          FormatMicroseconds(comparison.float_us), " in all");
   const double ratio = comparison.int8_us / comparison.float_us;
   if (ratio > kSameSpeed)
     return absl::StrFormat("%s is %.1fx slower in int8 than in float32 here (%s)", comparison.operator_text, ratio, shapes);
@@ -113,29 +148,45 @@ std::string ComparisonSentence(const OperatorComparison& comparison) {
   return absl::StrFormat("%s is as fast in int8 as in float32 here (%s)", comparison.operator_text, shapes);
 }
 
+std::vector<Warning> Warnings(const ReportData& data) {
+  std::vector<Warning> warnings;
+  const auto add = [&](std::vector<Warning> more) { std::move(more.begin(), more.end(), std::back_inserter(warnings)); };
+  add(GuessingMembers(data));
+  add(DominatedMembers(data.front));
+  for (const ReportMember& member : data.front) {
+    if (!member.within_limits)
+      add({{std::string(kLimitBroken), absl::StrCat(member.record.id, " breaks its limits as measured."), {member.record.id}}});
+  }
+  return warnings;
+}
+
 std::vector<std::string> Conclusions(const ReportData& data) {
   std::vector<std::string> sentences;
   if (data.front.empty()) return {"The search returned no network."};
   const auto [worst, best] = std::minmax_element(data.front.begin(), data.front.end(),
                                                  [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
-  sentences.push_back(absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %s to %s us.", data.front.size(),
+  sentences.push_back(absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %s to %s.", data.front.size(),
                                       100 * worst->accuracy(), 100 * best->accuracy(), data.test_images,
-                                      TimeText(data.front.front().measured_us), TimeText(data.front.back().measured_us)));
+                                      FormatMicroseconds(data.front.front().measured_us),
+                                      FormatMicroseconds(data.front.back().measured_us)));
   if (data.record.finishing)
     sentences.push_back(absl::StrCat("The search was finished early (", data.record.finish_reason, "): this is the best it had found."));
   if (data.searched_whole && data.record.finish_reason.empty()) {
     sentences.push_back(absl::StrFormat("Every one of the space's networks was evaluated and measured (%.0f): no predictor was needed.",
                                         std::pow(10, data.log10_networks)));
   }
-  AddDominated(data, sentences);
+  for (const Warning& warning : Warnings(data)) sentences.push_back(warning.text);
   AddReferences(data, sentences);
-  for (const ReportMember& member : data.front) {
-    if (!member.within_limits) sentences.push_back(absl::StrCat(member.record.id, " breaks its limits as measured."));
-  }
   return sentences;
 }
 
 std::vector<std::string> NextSteps(const ReportData& data) {
+  if (OnlyGuesses(data)) {
+    return {
+        "Look at a few pictures of each class first: are their labels right? Then train for longer, or with another "
+        "training.learning_rate; "
+        "as it is, no network has learned anything that could be compared."};
+  }
   std::vector<std::string> steps;
   if (data.predictor_networks > 0 && data.predictor.held_out_tau < 0.5) {
     steps.push_back(absl::StrFormat(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "coordinator/app/report_data.h"
+#include "core/job/findings.h"
 
 namespace hanas::coordinator {
 
@@ -13,10 +14,14 @@ namespace hanas::coordinator {
 // differ "outside the noise" when they are more than two standard deviations of their difference apart, sqrt(s1^2 + s2^2) with the binomial
 // s of each.
 
-/// "depthwise 3x3 is 1.5x slower in int8 than in float32 here (12 shapes, 940 against 630 us in all)".
+/// "depthwise 3x3 is 1.5x slower in int8 than in float32 here (12 shapes, 940 µs against 630 µs in all)".
 std::string ComparisonSentence(const OperatorComparison& comparison);
 
-/// What the search won against each reference, or that it did not; members outside their limits; what decided.
+/// Why not to take the front at face value: networks no better than guessing, members that another one is as good as in everything that was
+/// measured (fine-tuning reorders networks, and ties are many), and members outside their limits.
+std::vector<Warning> Warnings(const ReportData& data);
+
+/// What was found, what the Warnings say, and what the search won against each reference, or that it did not.
 std::vector<std::string> Conclusions(const ReportData& data);
 
 /// What to try next.

@@ -214,8 +214,8 @@ std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& r
     impossible.push_back(KeyValue(finding.limit, Rounding::kExact));
     unmet_alone += finding.met_alone ? 0 : 1;
   }
-  // Each alternative keeps the other limits, which is enough where at most one of them is out of reach. Else several must be raised at once,
-  // to what the network needs that comes closest.
+  // Each alternative keeps the other limits, which is enough where at most one of them is out of reach. Else several must be raised at
+  // once, to what the network needs that comes closest.
   const bool one_is_enough = !alternatives.empty() && (unmet_alone == 0 || (unmet_alone == 1 && alternatives.size() == 1));
   const std::string advice = one_is_enough ? absl::StrJoin(alternatives, " or ") : absl::StrJoin(together, " and ");
   return absl::StrCat("no network of the space \"", view.job().space.name, "\" keeps ", absl::StrJoin(impossible, ", "), " on ",

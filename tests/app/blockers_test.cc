@@ -223,8 +223,8 @@ TEST_F(BlockersTest, PausedByAUser) {
 TEST_F(BlockersTest, RetryingAfterAFailure) {
   state_.tasks[12].failures = 2;
   state_.tasks[12].error = "loss is not finite";
-  EXPECT_THAT(Blockers(),
-              ElementsAre(Is(BlockerCode::kRetrying, "evaluating networks failed 2 of 3 times and is tried again: loss is not finite", "tasks/12")));
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kRetrying,
+                                         "evaluating networks failed 2 of 3 times and is tried again: loss is not finite", "tasks/12")));
 }
 
 TEST_F(BlockersTest, SaysAllThatIsMissing) {

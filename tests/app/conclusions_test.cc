@@ -8,8 +8,10 @@ namespace hanas::coordinator {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 ReportMember Network(std::string id, double accuracy, double us) {
   ReportMember member;
@@ -49,24 +51,63 @@ TEST(ConclusionsTest, TheFastestThatIsNotWorseIsCompared) {
               Contains(HasSubstr("member-2 is 3.0x faster at -0.1 points, within the noise")));
 }
 
-TEST(ConclusionsTest, DominatedMembersAreSaid) {
-  const std::vector<std::string> sentences =
-      Conclusions(Data({Network("member-1", 0.91, 300), Network("member-2", 0.90, 600)}, Network("largest-8bit", 0.9, 900)));
-  EXPECT_THAT(sentences, Contains(HasSubstr("After fine-tuning member-2 is dominated by member-1, which is 2.0x faster at +1.0 points")));
-  EXPECT_THAT(sentences, Not(Contains(HasSubstr("member-1 is dominated"))));
+std::vector<std::string> Codes(const ReportData& data) {
+  std::vector<std::string> codes;
+  for (const Warning& warning : Warnings(data)) codes.push_back(warning.code);
+  return codes;
 }
 
-TEST(ConclusionsTest, BrokenLimitIsSaid) {
+TEST(WarningsTest, DominatedMembersAreNamed) {
+  const std::vector<Warning> warnings =
+      Warnings(Data({Network("member-1", 0.91, 300), Network("member-2", 0.90, 600)}, Network("largest-8bit", 0.9, 900)));
+  ASSERT_THAT(warnings, SizeIs(1));
+  EXPECT_EQ(warnings[0].code, kDominatedMember);
+  EXPECT_THAT(warnings[0].text, HasSubstr("After fine-tuning member-2 is dominated by member-1, which is 2.0x faster at +1.0 points"));
+  EXPECT_THAT(warnings[0].members, ElementsAre("member-2"));
+}
+
+TEST(WarningsTest, ATieInOneFigureIsDominanceAndOneInBothLeavesTheFirst) {
+  const ReportMember reference = Network("largest-8bit", 0.9, 900);
+  // The same accuracy, slower; the same time, less accurate; the same in both.
+  for (const ReportMember& second : {Network("member-2", 0.91, 600), Network("member-2", 0.90, 300), Network("member-2", 0.91, 300)}) {
+    const std::vector<Warning> warnings = Warnings(Data({Network("member-1", 0.91, 300), second}, reference));
+    ASSERT_THAT(warnings, SizeIs(1));
+    EXPECT_THAT(warnings[0].members, ElementsAre("member-2"));
+  }
+  EXPECT_THAT(Codes(Data({Network("member-1", 0.90, 300), Network("member-2", 0.91, 600)}, reference)), IsEmpty());
+}
+
+TEST(WarningsTest, ABrokenLimitIsSaid) {
   ReportMember member = Network("member-1", 0.9, 500);
   member.within_limits = false;
-  EXPECT_THAT(Conclusions(Data({member}, Network("largest-8bit", 0.9, 900))), Contains("member-1 breaks its limits as measured."));
+  const std::vector<Warning> warnings = Warnings(Data({member}, Network("largest-8bit", 0.9, 900)));
+  ASSERT_THAT(warnings, SizeIs(1));
+  EXPECT_EQ(warnings[0].text, "member-1 breaks its limits as measured.");
+}
+
+TEST(WarningsTest, NetworksThatGuessAreNamed) {
+  // 10 classes: a tenth by guessing, with a standard deviation of 0.3 %.
+  ReportData data = Data({Network("member-1", 0.105, 300), Network("member-2", 0.91, 600)}, Network("largest-8bit", 0.9, 900));
+  std::vector<Warning> warnings = Warnings(data);
+  ASSERT_THAT(warnings, SizeIs(1));
+  EXPECT_EQ(warnings[0].code, kNoBetterThanGuessing);
+  EXPECT_THAT(warnings[0].members, ElementsAre("member-1"));
+  EXPECT_THAT(Conclusions(data), Contains(warnings[0].text));
+  EXPECT_THAT(NextSteps(data), Contains(HasSubstr("longer training")));
+
+  // No search that only guesses is told to go on.
+  data.front.pop_back();
+  warnings = Warnings(data);
+  ASSERT_THAT(warnings, SizeIs(1));
+  EXPECT_THAT(warnings[0].text, HasSubstr("Every network of the front is no better than guessing, which is right for one image in 10."));
+  EXPECT_THAT(NextSteps(data), ElementsAre(HasSubstr("Look at a few pictures of each class first")));
 }
 
 TEST(ConclusionsTest, OperatorComparison) {
   EXPECT_EQ(ComparisonSentence({"depthwise 3x3", 12, 945, 630}),
-            "depthwise 3x3 is 1.5x slower in int8 than in float32 here (12 shapes, 945 against 630 us in all)");
+            "depthwise 3x3 is 1.5x slower in int8 than in float32 here (12 shapes, 945 µs against 630 µs in all)");
   EXPECT_EQ(ComparisonSentence({"pointwise convolution", 3, 100, 300}),
-            "pointwise convolution is 3.0x faster in int8 than in float32 here (3 shapes, 100 against 300 us in all)");
+            "pointwise convolution is 3.0x faster in int8 than in float32 here (3 shapes, 100 µs against 300 µs in all)");
 }
 
 }  // namespace

@@ -154,7 +154,8 @@ TEST(ValidateTest, ASuggestedLimitTypedInAsItWasPrintedIsMet) {
   for (const Limits& limits :
        {Limits{.latency_ms = 1e-6}, Limits{.size_bytes = 1}, Limits{.peak_memory_bytes = 1}, Limits{.latency_ms = 1e-6, .size_bytes = 1},
         Limits{.latency_ms = 1e-6, .size_bytes = 1, .peak_memory_bytes = 1}, Limits{.latency_ms = 1e-6, .size_bytes = smallest},
-        Limits{.latency_ms = fastest_ms * 1.001, .size_bytes = smallest}, Limits{.latency_ms = fastest_ms * 0.999, .size_bytes = 1 << 30}}) {
+        Limits{.latency_ms = fastest_ms * 1.001, .size_bytes = smallest},
+        Limits{.latency_ms = fastest_ms * 0.999, .size_bytes = 1 << 30}}) {
     SearchJob job = TinyJob();
     job.target.limits = limits;
     const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(job);

@@ -15,7 +15,9 @@ namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ProvideDataTest : public testing::Test {
  protected:
@@ -79,23 +81,44 @@ TEST_F(ProvideDataTest, FashionMnistIsFetchedOnce) {
   EXPECT_EQ(draws_, 0);
 }
 
-TEST_F(ProvideDataTest, OfflineADrawnSetStandsInAndSaysSo) {
+TEST_F(ProvideDataTest, OfflineNothingIsDrawnUnlessAskedFor) {
   fetch_status_ = absl::UnavailableError("no network");
+  EXPECT_THAT(
+      ProvideData(job_, sources_),
+      StatusIs(absl::StatusCode::kNotFound,
+               AllOf(HasSubstr("expected --data DIR or HANAS_DATA_DIR with DIR/fashion_mnist, found neither, and it could not be fetched"),
+                     HasSubstr("hanas data fetch fashion-mnist --to DIR/fashion_mnist"), HasSubstr("--drawn-data"))));
+  EXPECT_EQ(fetches_, 1);
+  EXPECT_EQ(draws_, 0);
+}
+
+TEST_F(ProvideDataTest, AForgottenPathIsAnErrorForEverySet) {
+  job_.dataset.name = job_.dataset.directory = "mine";
+  EXPECT_THAT(ProvideData(job_, sources_), StatusIs(absl::StatusCode::kNotFound, HasSubstr("DIR/mine, found neither")));
+  EXPECT_EQ(fetches_ + draws_, 0);
+}
+
+TEST_F(ProvideDataTest, ADrawnSetIsDrawnOnceWhenAskedFor) {
+  sources_.drawn = true;
+  sources_.root = path_ + "/given";  // of the environment, say
   for (int run = 0; run < 2; ++run) {
     const absl::StatusOr<ProvidedData> data = ProvideData(job_, sources_);
     ASSERT_THAT(data, IsOk());
     EXPECT_EQ(data->dataset.name, "drawn");
     EXPECT_EQ(data->dataset.directory, "drawn");
-    EXPECT_THAT(data->sentence, HasSubstr("drawn by hanas: a stand-in"));
+    EXPECT_THAT(data->sentence, HasSubstr("drawn by hanas"));
   }
-  EXPECT_EQ(fetches_, 1);
+  EXPECT_EQ(fetches_, 0);
   EXPECT_EQ(draws_, 1);
 }
 
 TEST_F(ProvideDataTest, AnotherShapeIsNotDrawn) {
   job_.dataset = {.name = "cifar10", .format = DatasetFormat::kImageFolder, .directory = "cifar10"};
   job_.space.input_channels = 3;
-  EXPECT_THAT(ProvideData(job_, sources_), StatusIs(absl::StatusCode::kNotFound, HasSubstr("expected --data DIR or HANAS_DATA_DIR")));
+  EXPECT_THAT(ProvideData(job_, sources_), StatusIs(absl::StatusCode::kNotFound, Not(HasSubstr("--drawn-data"))));
+  sources_.drawn = true;
+  EXPECT_THAT(ProvideData(job_, sources_),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("10 classes of grey images in IDX files")));
   EXPECT_EQ(draws_, 0);
 }
 

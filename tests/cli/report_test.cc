@@ -168,9 +168,7 @@ TEST(ReportTest, AnExportThatScoresDifferentlyIsSaid) {
                 "differ, 8395 correct for 8420)"));
 }
 
-TEST(ReportTest, Figures) {
-  EXPECT_EQ(FormatCount(216590000), "217 M");
-}
+TEST(ReportTest, Figures) { EXPECT_EQ(FormatCount(216590000), "217 M"); }
 
 TEST(ReportTest, TheDrawingHoldsEveryNetworkItsBarsAndTheLimit) {
   v1::Report report = MakeReport();

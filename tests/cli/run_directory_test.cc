@@ -54,10 +54,24 @@ TEST_F(RunDirectoryTest, TwoRunsAtOnceAreRefused) {
 
 TEST_F(RunDirectoryTest, SomebodyElsesFilesAreLeftAlone) {
   std::filesystem::create_directories(path_);
-  std::ofstream(path_ + "/thesis.txt") << "years of work";
+  std::ofstream(path_ + "/report.json") << "years of work";
+  std::filesystem::create_directories(path_ + "/data");
+  std::ofstream(path_ + "/data/measurements") << "of a summer";
   const absl::Status status = RunDirectory::Open(path_, "job", "aa").status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("found data, report.json of somebody else in ")));
   EXPECT_EQ(ReasonOf(status), "NOT_A_RUN_DIRECTORY");
   EXPECT_FALSE(std::filesystem::exists(path_ + "/state"));
+}
+
+TEST_F(RunDirectoryTest, WhatARunDoesNotWriteDoesNotMatter) {
+  std::filesystem::create_directories(path_ + "/lost+found");
+  std::filesystem::permissions(path_ + "/lost+found", std::filesystem::perms::none);
+  std::filesystem::create_directories(path_ + "/.snapshot");
+  std::filesystem::create_directories(path_ + "/logs");  // with nothing in it
+  std::ofstream(path_ + "/.DS_Store") << "x";
+  std::ofstream(path_ + "/notes.txt") << "of mine";
+  EXPECT_THAT(RunDirectory::Open(path_, "job", "aa"), IsOk());
+  EXPECT_TRUE(std::filesystem::exists(path_ + "/notes.txt"));
 }
 
 TEST_F(RunDirectoryTest, APathThatCannotBeMadeIsNamed) {

@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"UnknownKeyFar", "latency: 2 ms", "colour: red",
          "job.yaml:22:12: target.limits.colour: unknown key \"colour\", expected one of latency, size, peak_memory"},
         {"BudgetWithoutUnit", "seed: 3\n", "seed: 3\nbudget: {max_wall: 7200}\n",
-         "job.yaml:3:20: budget.max_wall: expected a time such as \"2 h\" (units s, min, h, d), found \"7200\""},
+         "job.yaml:3:20: budget.max_wall: expected a time such as \"2 h\" or \"1 h 12 min\" (units s, min, h, d), found \"7200\""},
         {"NegativeDeviceHours", "seed: 3\n", "seed: 3\nbudget: {device_hours: -1}\n",
          "job.yaml:3:24: budget.device_hours: expected 0 (no bound) to ten years, found -3600 s"},
         {"UnknownTopLevel", "training:", "trainning:", "job.yaml:19:1: trainning: unknown key \"trainning\", did you mean \"training\"?"},

@@ -123,8 +123,10 @@ TEST(OnnxWriterTest, MetadataSaysWhatTheModelIsAndHowToFeedIt) {
   model.labels[2] = "C:\\shoes \xf0\x9f\x91\x9f\x7f\x01";
   model.preprocessing.mean = {0.1F};
   std::map<std::string, std::string> metadata;
-  const onnx::ModelProto proto = Decode(WriteOnnx(model));
+  const OnnxOptions options = {.warnings = {{std::string(kDrawnData), "It was \"drawn\"."}}};
+  const onnx::ModelProto proto = Decode(WriteOnnx(model, options));
   for (const onnx::StringStringEntryProto& entry : proto.metadata_props()) metadata[entry.key()] = entry.value();
+  EXPECT_EQ(metadata["hanas.warnings"], R"([{"code":"DRAWN_DATA","text":"It was \"drawn\"."}])");
   EXPECT_EQ(metadata["hanas.preprocessing"],
             "{\"height\":24,\"width\":24,\"mean\":[0.1],\"stddev\":[0.5],\"resize\":\"bilinear, half-pixel centres, no "
             "antialiasing\",\"scale\":\"byte/255\"}");

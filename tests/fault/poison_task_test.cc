@@ -83,7 +83,8 @@ TEST_F(PoisonTaskTest, FailsItsHoldersThreeTimesAndThenItsSearch) {
   const Ended poisoned = Run("poisoned", PoisonedJob());
   EXPECT_EQ(poisoned.phase, v1::FAILED);
   const SearchSpace space = SmallSpace();
-  EXPECT_THAT(poisoned.error, AllOf(HasSubstr("(evaluating networks, after 3 attempts)"), HasSubstr(space.ToReadable(space.Largest({8, 8})))));
+  EXPECT_THAT(poisoned.error,
+              AllOf(HasSubstr("(evaluating networks, after 3 attempts)"), HasSubstr(space.ToReadable(space.Largest({8, 8})))));
   EXPECT_EQ(beside.Finish().at(0).phase, v1::SUCCEEDED) << "at the same time";
   EXPECT_EQ(Run("afterwards", HealthyJob(9)).phase, v1::SUCCEEDED);
 

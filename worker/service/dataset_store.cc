@@ -56,6 +56,12 @@ absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSp
   if (!dataset.ok()) return WithReason(dataset.status(), absl::IsNotFound(dataset.status()) ? "DATA_MISSING" : "DATA_UNREADABLE");
   loaded_ = std::make_shared<const Dataset>(*std::move(dataset));
   loaded_key_ = key;
+  survey_ = SurveyOf(*loaded_, (fs::path(root_) / spec.directory).string());
+  telemetry::LogEvent(telemetry::Severity::kInfo, "dataset_loaded", {{"dataset", spec.name}, {"pictures", PicturesText(survey_.classes)}});
+  for (const Warning& warning : survey_.warnings) {
+    telemetry::LogEvent(telemetry::Severity::kWarning, "dataset_warning",
+                        {{"dataset", spec.name}, {"code", warning.code}, {"message", warning.text}});
+  }
   return loaded_;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "core/job/search_job.h"
 #include "dataset/dataset.h"
+#include "dataset/survey.h"
 
 namespace hanas {
 
@@ -25,6 +26,9 @@ class DatasetStore {
   /// until another data set is loaded.
   absl::StatusOr<std::shared_ptr<const Dataset>> Get(const DatasetSpec& spec, int image_channels = 3);
 
+  /// Of the data set that Get returned last. Requires that it has returned one.
+  const Survey& survey() const { return survey_; }
+
   struct Held {
     std::string name;    // of a directory below the root
     std::string digest;  // FilesDigest of dataset/manifest.h; empty: not known
@@ -39,6 +43,7 @@ class DatasetStore {
   std::string root_;
   std::string loaded_key_;
   std::shared_ptr<const Dataset> loaded_;  // the last one: data sets take hundreds of megabytes
+  Survey survey_;
 };
 
 }  // namespace hanas

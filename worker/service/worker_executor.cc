@@ -9,7 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/error_reason.h"
+#include "core/job/findings.h"
 #include "core/predictor/predictor_weights.h"
+#include "core/statistics/guessing.h"
 #include "export/bound_model_file.h"
 #include "export/image_pack.h"
 #include "export/onnx_writer.h"
@@ -41,6 +43,20 @@ v1::Accuracy ToProto(const Evaluation& evaluation) {
   proto.set_images(evaluation.total);
   proto.set_loss(evaluation.loss);
   return proto;
+}
+
+/// What whoever gets the network's file must know, as far as this worker can tell.
+std::vector<Warning> WarningsAbout(const Evaluation& test, const Survey& survey) {
+  std::vector<Warning> warnings = survey.warnings;
+  const double largest_share = LargestTestShare(survey.classes);
+  if (!IsBetterThanGuessing(test.correct, test.total, largest_share)) {
+    warnings.push_back(
+        {std::string(kNoBetterThanGuessing),
+         absl::StrFormat("It is no better than guessing: right for %.1f %% of %d test images, of which %.1f %% are of the most "
+                         "frequent class.",
+                         100 * test.accuracy(), test.total, 100 * largest_share)});
+  }
+  return warnings;
 }
 
 absl::Status CheckGraphDigest(const Lowering& lowering, const Architecture& architecture, absl::string_view expected) {
@@ -286,14 +302,15 @@ absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, ab
   request.calibration.images = task.calibration_images();
   const absl::StatusOr<BoundModel> model = engine_->Bind(request);
   if (!model.ok()) return model.status();
-  const absl::StatusOr<std::string> onnx = WriteOnnx(*model);
-  if (!onnx.ok()) return onnx.status();
-
   const int64_t total = (*dataset)->size(Split::kTest);
   const absl::StatusOr<BoundEvaluation> test =
       engine_->EvaluateBound({.model = &*model, .dataset = dataset->get(), .split = Split::kTest},
                              [&](int64_t images) { return Answer(context.ReportProgress(images, total, "scoring on the test images")); });
   if (!test.ok()) return test.status();
+  OnnxOptions options;
+  options.warnings = WarningsAbout(test->evaluation, datasets_->survey());
+  const absl::StatusOr<std::string> onnx = WriteOnnx(*model, options);
+  if (!onnx.ok()) return onnx.status();
   const absl::StatusOr<v1::ArtifactRef> model_artifact = artifacts_->Upload(SerializeBoundModel(*model));
   if (!model_artifact.ok()) return model_artifact.status();
   const absl::StatusOr<v1::ArtifactRef> onnx_artifact = artifacts_->Upload(*onnx);

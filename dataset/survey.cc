@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataset/survey.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/utf8.h"
+#include "dataset/idx.h"
+#include "dataset/image_folder.h"
+#include "dataset/manifest.h"
+
+namespace hanas {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kFew = 10;        // pictures: with fewer, neither learning nor an accuracy means much
+constexpr size_t kMostListed = 20;  // mistakes
+constexpr size_t kMostNamed = 8;    // classes in a sentence
+
+/// "h", or with its bytes when a name may look like another: "é" is one character, or two.
+std::string Quoted(absl::string_view name) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) { return absl::ascii_isprint(static_cast<unsigned char>(c)); });
+  if (plain) return absl::StrCat("\"", name, "\"");
+  const std::string bytes = absl::StrCat("\"", absl::CHexEscape(name), "\"");
+  return IsUtf8(name) ? absl::StrCat("\"", name, "\" (", bytes, ")") : bytes;
+}
+
+std::string Named(std::vector<std::string> names) {
+  const size_t more = names.size() - std::min(names.size(), kMostNamed);
+  names.resize(names.size() - more);
+  return absl::StrCat(absl::StrJoin(names, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
+}
+
+absl::Status Refuse(const std::string& directory, const std::vector<std::string>& mistakes) {
+  std::string text = absl::StrCat("expected a data set that can be used, found in ", directory, ":");
+  for (size_t i = 0; i < std::min(mistakes.size(), kMostListed); ++i) absl::StrAppend(&text, "\n  ", mistakes[i]);
+  if (mistakes.size() > kMostListed) absl::StrAppend(&text, "\n  and ", mistakes.size() - kMostListed, " more");
+  return absl::InvalidArgumentError(text);
+}
+
+/// How many pictures each class folder of a part has.
+absl::StatusOr<std::map<std::string, int64_t>> CountFolders(const fs::path& part) {
+  const absl::StatusOr<std::vector<std::string>> classes = ListClassFolders(part.string());
+  if (!classes.ok()) return classes.status();
+  std::map<std::string, int64_t> counts;
+  for (const std::string& name : *classes) {
+    const absl::StatusOr<std::vector<std::string>> pictures = ListPictures((part / name).string());
+    if (!pictures.ok()) return pictures.status();
+    counts[name] = static_cast<int64_t>(pictures->size());
+  }
+  return counts;
+}
+
+absl::StatusOr<std::vector<ClassPictures>> SurveyFolders(const std::string& directory) {
+  const absl::StatusOr<std::map<std::string, int64_t>> train = CountFolders(fs::path(directory) / "train");
+  if (!train.ok()) return train.status();
+  const absl::StatusOr<std::map<std::string, int64_t>> test = CountFolders(fs::path(directory) / "test");
+  if (!test.ok()) return test.status();
+  std::vector<std::string> mistakes;
+  const auto check = [&](const char* part, const std::map<std::string, int64_t>& here, const char* other_part,
+                         const std::map<std::string, int64_t>& there) {
+    for (const auto& [name, pictures] : here) {
+      const std::string folder = absl::StrCat("class ", Quoted(name), " in ", part);
+      if (!IsUtf8(name)) mistakes.push_back(absl::StrCat(folder, " has a name that is not UTF-8: rename it"));
+      if (!there.contains(name)) mistakes.push_back(absl::StrCat(folder, " is not in ", other_part, ": add it there, or remove it"));
+      if (pictures == 0) mistakes.push_back(absl::StrCat(folder, " has no pictures (.jpg, .jpeg): add some, or remove it"));
+    }
+  };
+  check("train/", *train, "test/", *test);
+  check("test/", *test, "train/", *train);
+  if (!mistakes.empty()) return Refuse(directory, mistakes);
+  std::vector<ClassPictures> classes;
+  for (const auto& [name, pictures] : *train) classes.push_back({name, pictures, test->at(name)});
+  return classes;
+}
+
+absl::StatusOr<std::vector<ClassPictures>> SurveyIdx(const std::string& directory) {
+  const absl::StatusOr<std::vector<uint8_t>> train = ReadIdxLabels(IdxPath(directory, "train-labels-idx1-ubyte"));
+  if (!train.ok()) return train.status();
+  const absl::StatusOr<std::vector<uint8_t>> test = ReadIdxLabels(IdxPath(directory, "t10k-labels-idx1-ubyte"));
+  if (!test.ok()) return test.status();
+  if (train->empty() || test->empty())
+    return Refuse(directory, {absl::StrCat(train->size(), " training and ", test->size(), " test labels: there must be some of each")});
+  const int largest = *std::max_element(train->begin(), train->end());
+  std::vector<ClassPictures> classes(static_cast<size_t>(std::max(largest, 1)) + 1);
+  for (size_t i = 0; i < classes.size(); ++i) classes[i].name = absl::StrCat(i);
+  std::vector<std::string> mistakes;
+  std::map<int, int64_t> beyond;
+  for (const uint8_t label : *test) beyond[label] += label > largest ? 1 : 0;
+  for (const auto& [label, pictures] : beyond) {
+    if (pictures > 0) mistakes.push_back(absl::StrCat("class ", label, " has ", pictures, " test pictures and none to train on"));
+  }
+  if (!mistakes.empty()) return Refuse(directory, mistakes);
+  for (const uint8_t label : *train) ++classes[label].train;
+  for (const uint8_t label : *test) ++classes[label].test;
+  return classes;
+}
+
+/// What is worth saying of a set with so many pictures in `directory`.
+std::vector<Warning> WarningsOf(absl::Span<const ClassPictures> classes, const std::string& directory) {
+  std::vector<Warning> warnings;
+  std::error_code ignored;
+  if (fs::exists(fs::path(directory) / kDrawnMarker, ignored)) {
+    warnings.push_back(
+        {std::string(kDrawnData), "The data set was drawn by hanas, a stand-in: its accuracies say nothing about real images."});
+  }
+  std::vector<std::string> none;
+  std::vector<std::string> few;
+  for (const ClassPictures& each : classes) {
+    const int64_t fewest = std::min(each.train, each.test);
+    if (fewest >= kFew) continue;
+    (fewest == 0 ? none : few).push_back(absl::StrCat(Quoted(each.name), " (", each.train, " for training, ", each.test, " for test)"));
+  }
+  if (!none.empty()) {
+    warnings.push_back({std::string(kClassWithoutPictures),
+                        absl::StrCat("No network can know these classes, or nobody can tell whether it does, for want of pictures: ",
+                                     Named(std::move(none)), ".")});
+  }
+  if (!few.empty()) {
+    warnings.push_back({std::string(kFewPictures), absl::StrCat("These classes have fewer than ", kFew,
+                                                                " pictures for training or test: ", Named(std::move(few)), ".")});
+  }
+  return warnings;
+}
+
+bool AreNumbers(absl::Span<const ClassPictures> classes) {
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i].name != absl::StrCat(i)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<Survey> SurveyDataset(DatasetFormat format, const std::string& directory) {
+  absl::StatusOr<std::vector<ClassPictures>> classes = format == DatasetFormat::kIdx ? SurveyIdx(directory) : SurveyFolders(directory);
+  if (!classes.ok()) return classes.status();
+  std::vector<Warning> warnings = WarningsOf(*classes, directory);
+  return Survey{*std::move(classes), std::move(warnings)};
+}
+
+Survey SurveyOf(const Dataset& dataset, const std::string& directory) {
+  Survey survey;
+  for (const std::string& name : dataset.class_names()) survey.classes.push_back({name});
+  for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest}) {
+    for (int64_t i = 0; i < dataset.size(split); ++i) {
+      ClassPictures& pictures = survey.classes[static_cast<size_t>(dataset.label(split, i))];
+      ++(split == Split::kTest ? pictures.test : pictures.train);
+    }
+  }
+  survey.warnings = WarningsOf(survey.classes, directory);
+  if (AreNumbers(survey.classes)) {
+    survey.warnings.push_back({std::string(kLabelsAreNumbers),
+                               absl::StrCat("Nothing says what the classes of ", dataset.name(),
+                                            " are, so the exported files call them by their numbers: the files are not those of a set that "
+                                            "hanas knows.")});
+  }
+  return survey;
+}
+
+double LargestTestShare(absl::Span<const ClassPictures> classes) {
+  int64_t largest = 0;
+  int64_t all = 0;
+  for (const ClassPictures& each : classes) {
+    largest = std::max(largest, each.test);
+    all += each.test;
+  }
+  return all > 0 ? static_cast<double>(largest) / static_cast<double>(all) : 1;
+}
+
+std::string PicturesText(absl::Span<const ClassPictures> classes) {
+  std::vector<std::string> parts;
+  for (const ClassPictures& each : classes) parts.push_back(absl::StrCat(each.name, " ", each.train, " + ", each.test));
+  return Named(std::move(parts));
+}
+
+}  // namespace hanas

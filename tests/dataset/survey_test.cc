@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataset/survey.h"
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
+#include "dataset/draw.h"
+#include "dataset/idx.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace hanas {
+namespace {
+
+namespace fs = std::filesystem;
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class SurveyTest : public ::testing::Test {
+ protected:
+  SurveyTest() {
+    std::string pattern = (fs::temp_directory_path() / "hanas-survey-XXXXXX").string();
+    directory_ = mkdtemp(pattern.data());
+  }
+  ~SurveyTest() override { fs::remove_all(directory_); }
+
+  /// Files that are no pictures: nobody opens them here.
+  void Put(const std::string& part_and_class, int pictures) const {
+    const fs::path folder = fs::path(directory_) / part_and_class;
+    fs::create_directories(folder);
+    for (int i = 0; i < pictures; ++i) std::ofstream(folder / absl::StrCat(i, ".jpg")) << "x";
+  }
+  absl::StatusOr<Survey> Folders() const { return SurveyDataset(DatasetFormat::kImageFolder, directory_); }
+  /// An IDX set with these labels.
+  absl::StatusOr<Survey> Labels(const std::vector<uint8_t>& train, const std::vector<uint8_t>& test) const {
+    EXPECT_THAT(WriteIdxLabels(directory_ + "/train-labels-idx1-ubyte", train), IsOk());
+    EXPECT_THAT(WriteIdxLabels(directory_ + "/t10k-labels-idx1-ubyte", test), IsOk());
+    return SurveyDataset(DatasetFormat::kIdx, directory_);
+  }
+  static std::vector<std::string> Codes(const Survey& survey) {
+    std::vector<std::string> codes;
+    for (const Warning& warning : survey.warnings) codes.push_back(warning.code);
+    return codes;
+  }
+
+  std::string directory_;
+};
+
+TEST_F(SurveyTest, CountsThePicturesOfEachClass) {
+  Put("train/v", 12);
+  Put("train/h", 30);
+  Put("test/v", 10);
+  Put("test/h", 11);
+  Put("train/.ipynb_checkpoints", 0);
+  std::ofstream(directory_ + "/train/h/._0000.jpg") << "Mac OS X";
+  const absl::StatusOr<Survey> survey = Folders();
+  ASSERT_THAT(survey, IsOk());
+  EXPECT_THAT(survey->classes, ElementsAre(ClassPictures{"h", 30, 11}, ClassPictures{"v", 12, 10}));
+  EXPECT_THAT(survey->warnings, IsEmpty());
+  EXPECT_EQ(PicturesText(survey->classes), "h 30 + 11, v 12 + 10");
+}
+
+TEST_F(SurveyTest, EveryMistakeIsNamedAtOnce) {
+  for (const char* good : {"train/h", "test/h"}) Put(good, 20);
+  Put("train/v", 20);  // not in test/
+  Put("test/x", 20);   // not in train/
+  Put("train/empty", 0);
+  Put("test/empty", 20);
+  Put("train/caf\xe9", 20);
+  Put("test/caf\xe9", 20);
+  // The same to the eye: one character, and two.
+  Put("train/\xc3\xa9", 20);
+  Put("test/e\xcc\x81", 20);
+  const absl::Status status = Folders().status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  for (const char* part : {"class \"v\" in train/ is not in test/", "class \"x\" in test/ is not in train/",
+                           "class \"empty\" in train/ has no pictures", "class \"caf\\xe9\" in train/ has a name that is not UTF-8",
+                           "(\"\\xc3\\xa9\") in train/ is not in test/", "\\xcc\\x81\") in test/ is not in train/"}) {
+    EXPECT_THAT(status.message(), HasSubstr(part));
+  }
+  EXPECT_THAT(status.message(), Not(HasSubstr("class \"h\"")));
+}
+
+TEST_F(SurveyTest, AMessageStaysShort) {
+  Put("test/h", 1);
+  for (int i = 0; i < 300; ++i) Put(absl::StrCat("train/c", i), 1);
+  const absl::Status status = Folders().status();
+  EXPECT_THAT(status.message(), HasSubstr("and 281 more"));
+  EXPECT_LT(status.message().size(), 3000U);
+}
+
+TEST_F(SurveyTest, AClassWithOnePictureIsSaid) {
+  for (const char* folder : {"train/h", "test/h", "test/v"}) Put(folder, 20);
+  Put("train/v", 1);
+  const absl::StatusOr<Survey> survey = Folders();
+  ASSERT_THAT(survey, IsOk());
+  EXPECT_THAT(Codes(*survey), ElementsAre(kFewPictures));
+  EXPECT_THAT(survey->warnings[0].text, HasSubstr("\"v\" (1 for training, 20 for test)"));
+}
+
+TEST_F(SurveyTest, LabelsThatBeginAtOneLeaveAClassWithoutPictures) {
+  std::vector<uint8_t> labels;
+  for (int i = 0; i < 40; ++i) labels.push_back(static_cast<uint8_t>(1 + i % 2));
+  const absl::StatusOr<Survey> survey = Labels(labels, labels);
+  ASSERT_THAT(survey, IsOk());
+  EXPECT_THAT(survey->classes, ElementsAre(ClassPictures{"0", 0, 0}, ClassPictures{"1", 20, 20}, ClassPictures{"2", 20, 20}));
+  EXPECT_THAT(Codes(*survey), ElementsAre(kClassWithoutPictures));
+  EXPECT_THAT(survey->warnings[0].text, HasSubstr("\"0\" (0 for training, 0 for test)"));
+}
+
+TEST_F(SurveyTest, TestLabelsWithoutTrainingPicturesAreRefusedByName) {
+  EXPECT_THAT(Labels({0, 1, 0, 1}, {0, 1, 7, 7, 9}),
+              StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr("class 7 has 2 test pictures and none to train on"),
+                                                                 HasSubstr("class 9 has 1 test pictures and none to train on"))));
+}
+
+TEST_F(SurveyTest, ADrawnSetIsKnownWhateverItIsCalled) {
+  ASSERT_THAT(DrawDataset(directory_ + "/set", {.num_train = 400, .num_test = 400, .seed = 3}), IsOk());
+  fs::rename(directory_ + "/set", directory_ + "/fashion_mnist");
+  const absl::StatusOr<Survey> survey = SurveyDataset(DatasetFormat::kIdx, directory_ + "/fashion_mnist");
+  ASSERT_THAT(survey, IsOk());
+  EXPECT_THAT(Codes(*survey), ElementsAre(kDrawnData));
+
+  // Its labels are numbers, though its name is that of a set whose labels have names.
+  const DatasetSpec spec = {.name = "fashion-mnist", .format = DatasetFormat::kIdx, .directory = "fashion_mnist", .validation_images = 100};
+  const absl::StatusOr<Dataset> dataset = Dataset::Load(spec, directory_);
+  ASSERT_THAT(dataset, IsOk());
+  EXPECT_EQ(dataset->class_names()[0], "0");
+  const Survey loaded = SurveyOf(*dataset, directory_ + "/fashion_mnist");
+  EXPECT_EQ(loaded.classes, survey->classes);
+  EXPECT_THAT(Codes(loaded), ElementsAre(kDrawnData, kLabelsAreNumbers));
+}
+
+}  // namespace
+}  // namespace hanas
