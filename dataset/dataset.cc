@@ -22,7 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-
 struct IdxPart {
   Dataset::Dimensions dimensions;
   Dataset::Images images;
@@ -174,8 +173,8 @@ absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_
 
 absl::Status Dataset::Check() const {
   if (num_classes() < bounds::kMinClasses || num_classes() > bounds::kMaxClasses) {
-    return absl::InvalidArgumentError(absl::StrCat("expected ", bounds::kMinClasses, " to ", bounds::kMaxClasses, " classes, found ",
-                                                   class_names_.size(), ": ", name_));
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected ", bounds::kMinClasses, " to ", bounds::kMaxClasses, " classes, found ", class_names_.size(), ": ", name_));
   }
   const int64_t image_bytes = dimensions_.height * dimensions_.width * dimensions_.channels;
   for (const Images* part : {&train_, &test_}) {

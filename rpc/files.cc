@@ -120,8 +120,7 @@ absl::StatusOr<bool> MakePrivateDirectory(const std::string& path) {
         absl::StrCat("expected a directory of this user (uid ", ::geteuid(), "), found one of uid ", info.st_uid, ": ", path));
   }
   if ((info.st_mode & kOthers) == 0) return false;
-  if (::fchmod(descriptor, info.st_mode & 0700) != 0)
-    return ErrnoStatus(errno, absl::StrCat("cannot take others' rights from ", path));
+  if (::fchmod(descriptor, info.st_mode & 0700) != 0) return ErrnoStatus(errno, absl::StrCat("cannot take others' rights from ", path));
   return true;
 }
 

@@ -95,9 +95,10 @@ class TaskLoop {
 
   /// Works until RequestStop, then returns OK: the running task is told to hand back and its result is delivered first. Returns the
   /// coordinator's status when it refuses this party, in which another attempt would change nothing (not IsRetryable): INVALID_ARGUMENT for
-  /// a bad registration, UNAUTHENTICATED for want of its token (TOKEN_REQUIRED, TOKEN_WRONG), ALREADY_EXISTS when somebody else has the name (NAME_IN_USE),
-  /// FAILED_PRECONDITION for another version (PROTOCOL_VERSION) or when a newer instance has taken the name (SUPERSEDED), and the like;
-  /// also when it answers with another error `max_error_answers` times in a row. A coordinator that does not answer is waited for.
+  /// a bad registration, UNAUTHENTICATED for want of its token (TOKEN_REQUIRED, TOKEN_WRONG), ALREADY_EXISTS when somebody else has the
+  /// name (NAME_IN_USE), FAILED_PRECONDITION for another version (PROTOCOL_VERSION) or when a newer instance has taken the name
+  /// (SUPERSEDED), and the like; also when it answers with another error `max_error_answers` times in a row. A coordinator that does not
+  /// answer is waited for.
   absl::Status Run();
 
   /// From any thread, not from a signal handler.

@@ -25,6 +25,7 @@ const std::vector<ExitCodeMeaning>& ExitCodes() {
       {ExitCode::kUnhealthy, "it answers, and says that it does not serve"},
       {ExitCode::kDiffers, "the replay came out differently"},
       {ExitCode::kUnauthenticated, "the coordinator asks for a token, and there is none here, or another one"},
+      {ExitCode::kGuessing, "the search is done and its files are written, but no network is better than guessing"},
       {ExitCode::kInterrupted, "interrupted; nothing is lost, the same command goes on"},
       {ExitCode::kReaderGone, "whoever read the output went away (`hanas list | head -1`)"},
   };

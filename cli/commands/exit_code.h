@@ -27,6 +27,7 @@ enum class ExitCode : int {
   kUnhealthy = 12,
   kDiffers = 13,
   kUnauthenticated = 14,
+  kGuessing = 15,
   kInterrupted = 130,
   kReaderGone = 141,
 };

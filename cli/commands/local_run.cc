@@ -191,6 +191,7 @@ absl::Status LocalRun::StartCoordinatorOnTcp() {
   supervisor_.Add({kCoordinator, CoordinatorCommand("127.0.0.1:0", with_port), Log(kCoordinator)});
   while (true) {
     if (absl::Status status = Pause(); !status.ok()) return status;
+    if (absl::Status status = AwaitCoordinator(); !status.ok()) return status;
     std::ifstream file(port_file);
     int port = 0;
     if (file && file >> port && port > 0) {
@@ -224,10 +225,10 @@ absl::Status LocalRun::StartParties() {
           directory_.File(absl::StrCat("cache/", name)), "--state-dir", PartyDirectory(name), "--threads", "1", "--die-with-parent"},
          Log(name)});
   }
-  supervisor_.Add({"agent",
-                   {Program("profiler-agent"), "--coordinator", address_, "--name", "local", "--state-dir", PartyDirectory("agent"),
+  supervisor_.Add({kAgent,
+                   {Program("profiler-agent"), "--coordinator", address_, "--name", kAgentName, "--state-dir", PartyDirectory(kAgent),
                     "--die-with-parent"},
-                   Log("agent")});
+                   Log(kAgent)});
   return Attend();
 }
 
@@ -237,7 +238,8 @@ absl::Status LocalRun::Submit() {
   if (!search.ok()) return search.status();
   search_ = search->name();
   if (absl::Status status = WriteRunFile(); !status.ok()) return status;
-  screen_.Say(absl::StrCat("Following ", search_, "; from another terminal: hanas explain ", search_, " --coordinator ", address_));
+  screen_.Say(
+      absl::StrCat("Following ", search_, "; from another terminal: hanas explain ", search_, " --coordinator ", ShellWord(address_)));
   return TakeUpAgain(*search);
 }
 

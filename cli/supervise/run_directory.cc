@@ -61,7 +61,8 @@ absl::StatusOr<int> Lock(const std::string& path) {
 }
 
 /// What a run writes below its directory, beside the lock and the job's digest.
-constexpr const char* kWritten[] = {"logs", "models", "state", "cache", "data", "run.json", "coordinator.port", "report.json", "front.svg"};
+constexpr const char* kWritten[] = {"logs",     "models",           "state",       "cache",    "parties", "data",
+                                    "run.json", "coordinator.port", "report.json", "front.svg"};
 
 /// Those of kWritten that are there already, with something in them. Whatever else lies there is no reason not to run: lost+found of a
 /// fresh volume, .snapshot of a file server, somebody's notes.

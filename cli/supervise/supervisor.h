@@ -50,8 +50,8 @@ struct SupervisorOptions {
   int max_failures = 6;                             // in a row, before it is given up
 };
 
-/// Keeps children running: one that ends, however it ends, is started again after a back-off that doubles with each failure in a row, unless
-/// its exit is permanent: then it is given up at once. Holds no thread and no clock: the owner calls Tick with the monotonic time.
+/// Keeps children running: one that ends, however it ends, is started again after a back-off that doubles with each failure in a row,
+/// unless its exit is permanent: then it is given up at once. Holds no thread and no clock: the owner calls Tick with the monotonic time.
 ///
 /// Borrows the spawner. Confined to the thread that starts the children, which must outlive them: children that die with their parent die
 /// with the thread that spawned them.

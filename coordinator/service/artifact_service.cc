@@ -76,8 +76,7 @@ absl::Status Violation(absl::string_view path, absl::string_view message) {
 }
 
 absl::Status CheckArtifact(const v1::ArtifactRef& artifact) {
-  if (absl::Status status = CheckSha256(artifact.sha256()); !status.ok())
-    return Violation("artifact.sha256", status.message());
+  if (absl::Status status = CheckSha256(artifact.sha256()); !status.ok()) return Violation("artifact.sha256", status.message());
   if (artifact.size_bytes() >= 0 && artifact.size_bytes() <= rpc::kMaxArtifactBytes) return absl::OkStatus();
   return Violation("artifact.size_bytes", absl::StrCat("expected 0 to ", rpc::kMaxArtifactBytes, ", found ", artifact.size_bytes()));
 }
@@ -203,6 +202,10 @@ void LogDamage(const absl::Status& status) {
 class DownloadCall final : public grpc::ServerWriteReactor<v1::DownloadArtifactResponse> {
  public:
   DownloadCall(ArtifactStore* artifacts, Background* background, const v1::DownloadArtifactRequest& request) : background_(background) {
+    if (absl::Status status = CheckSha256(request.sha256()); !status.ok()) {
+      Finish(rpc::ToGrpcStatus(Violation("sha256", status.message())));
+      return;
+    }
     background_->Do([this, artifacts, sha256 = request.sha256(), offset = request.offset()] {
       absl::StatusOr<std::unique_ptr<ArtifactReader>> reader = artifacts->OpenReader(sha256, offset);
       if (!reader.ok()) return Finish(rpc::ToGrpcStatus(reader.status()));
@@ -245,8 +248,7 @@ class StatCall {
         reactor_(context->DefaultReactor()) {}
 
   void Begin() {
-    if (absl::Status status = CheckSha256(sha256_); !status.ok())
-      return End(rpc::ToGrpcStatus(Violation("sha256", status.message())));
+    if (absl::Status status = CheckSha256(sha256_); !status.ok()) return End(rpc::ToGrpcStatus(Violation("sha256", status.message())));
     const absl::StatusOr<ArtifactStore::UploadState> state = artifacts_->Stat(sha256_);
     if (!state.ok()) return End(rpc::ToGrpcStatus(state.status()));
     if (!state->complete || state->verified) return Answer(*state);

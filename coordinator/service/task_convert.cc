@@ -383,7 +383,9 @@ absl::StatusOr<Outcome> OutcomeFromProto(const v1::CompleteTaskRequest& request)
     case Request::RESULT_NOT_SET:
       break;
   }
-  return absl::InvalidArgumentError(absl::StrCat("result: expected the result of the task's work, found none for ", request.task()));
+  FieldViolations violations;
+  violations.Add("result", absl::StrCat("expected the result of the task's work, found none for ", request.task()));
+  return violations.ToStatus();
 }
 
 RecordedRound RoundFromProto(const v1::RecordRoundRequest& request) {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "core/base/bounds.h"
 #include "core/base/plain_name.h"
+#include "core/base/quantity.h"
 #include "core/job/job_cost.h"
 #include "core/space/search_space.h"
 

@@ -211,7 +211,7 @@ TEST_F(BlockersTest, ItsWorkerPauses) {
   AddOther(21, MeasureNetworksWork{});
   Grant(21, 2);
   Grant(12, 3, /*paused=*/true);
-  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kHostMeasures, "sample/0 pauses", "workers/3")));
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kHostMeasures, "evaluating networks pauses", "workers/3")));
 }
 
 TEST_F(BlockersTest, PausedByAUser) {

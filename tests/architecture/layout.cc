@@ -101,7 +101,6 @@ const std::vector<LibraryRule>& LibraryRules() {
       {"CLI11", {"CLI/"}, {"cli", "config/process"}},
       {"TurboJPEG", {"turbojpeg.h"}, {"dataset"}},
       {"libcurl", {"curl/"}, {"cli"}},
-      {"nlohmann-json", {"nlohmann/"}, {"cli"}},
       {"GoogleTest", {"gtest/", "gmock/", "absl/status/status_matchers.h"}, {}},
       {"Google Benchmark", {"benchmark/"}, {}},
   };

@@ -108,7 +108,7 @@ TEST(ReportTest, TheWholeScreen) {
   EXPECT_EQ(RenderReport(MakeReport()),
             R"(Searched small on fashion-mnist: 10^12.3 networks
 Measured on local, Some CPU, avx512vnni, xnnpack 2024-11, 1 thread
-Limits: p50 latency ≤ 1.00 ms, size ≤ 200 kB; 42.0 % of 2000 random networks keep them
+Limits: p50 latency ≤ 1 ms, size ≤ 200 kB; 42.0 % of 2000 random networks keep them
 
 The front: each network fine-tuned for 150 steps, then measured whole; accuracy on 10000 test images, ± one binomial standard deviation
   network         accuracy          p50 [p90]  predicted   error     size    MACs  precision

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "coordinator/service/task_convert.h"
 #include "core/base/error_reason.h"
+#include "rpc/authentication.h"
 #include "rpc/status.h"
 
 namespace hanas::fault {
@@ -103,10 +104,11 @@ std::shared_ptr<grpc::Channel> Oracle::Connect(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> listeners;
-  listeners.push_back(std::make_unique<ListenerFactory>(this));
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(std::make_unique<ListenerFactory>(this));
+  interceptors.push_back(rpc::ShowToken("").value());
   return grpc::experimental::CreateCustomChannelWithInterceptors(address, grpc::InsecureChannelCredentials(), arguments,
-                                                                 std::move(listeners));
+                                                                 std::move(interceptors));
 }
 
 void Oracle::Violation(std::string text) {

@@ -90,7 +90,8 @@ class Http2Client {
         return frame;
       }
       const absl::Duration left = deadline - absl::Now();
-      if (left <= absl::ZeroDuration() || !connection_.AwaitReadable(static_cast<int>(absl::ToInt64Milliseconds(left)) + 1)) return std::nullopt;
+      if (left <= absl::ZeroDuration() || !connection_.AwaitReadable(static_cast<int>(absl::ToInt64Milliseconds(left)) + 1))
+        return std::nullopt;
       const std::string bytes = connection_.Read();
       if (bytes.empty()) return std::nullopt;
       received_ += bytes;

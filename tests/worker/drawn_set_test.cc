@@ -20,9 +20,9 @@ TEST(DrawnSetTest, SmallestAndLargestNetworkOfTheExampleDifferByFivePoints) {
   const std::unique_ptr<TrainingEngine> engine = CreateTorchEngine({});
 
   // Each alone, as references are trained.
-  const auto accuracy = [&](const Architecture& architecture) {
+  const auto accuracy = [&](const Architecture& architecture, uint64_t seed) {
     TrainRequest request = {
-        .lowering = &lowering, .architecture = architecture, .dataset = &data, .from_step = 0, .to_step = kSteps, .seed = 1};
+        .lowering = &lowering, .architecture = architecture, .dataset = &data, .from_step = 0, .to_step = kSteps, .seed = seed};
     request.training = {.steps = kSteps, .batch_size = 64, .learning_rate = 0.2};
     const absl::StatusOr<TrainResult> trained = engine->Train(request, {});
     EXPECT_THAT(trained, absl_testing::IsOk());
@@ -31,8 +31,14 @@ TEST(DrawnSetTest, SmallestAndLargestNetworkOfTheExampleDifferByFivePoints) {
     EXPECT_THAT(scored, absl_testing::IsOk());
     return (*scored)[0].accuracy();
   };
-  const double smallest = accuracy(lowering.space().Smallest({8, 8}));
-  const double largest = accuracy(lowering.space().Largest({8, 8}));
+  // The mean over seeds: what one training ends at depends on the processor's arithmetic.
+  double smallest = 0;
+  double largest = 0;
+  for (const uint64_t seed : {1, 2, 3}) {
+    smallest += accuracy(lowering.space().Smallest({8, 8}), seed) / 3;
+    largest += accuracy(lowering.space().Largest({8, 8}), seed) / 3;
+    std::printf("after seed %d: smallest %.3f, largest %.3f (sums of thirds)\n", static_cast<int>(seed), smallest, largest);
+  }
   RecordProperty("smallest", std::to_string(smallest));
   RecordProperty("largest", std::to_string(largest));
   EXPECT_GE(largest, smallest + 0.05) << "smallest " << smallest;
