@@ -28,7 +28,7 @@ TEST_P(KillVictimTest, TheSearchGoesOn) {
   const std::vector<v1::SearchEvent> in_training = KillAt(GetParam(), IsAt(v1::TRAINING));
   ASSERT_TRUE(run.ReadUntil("started again (start 2)")) << run.output();  // run.json has the new process id from here on
   const std::vector<v1::SearchEvent> in_searching = KillAt(GetParam(), IsAt(v1::SEARCHING));
-  ASSERT_EQ(run.Wait(), 0) << run.output();
+  ASSERT_THAT(run.Wait(), IsDone()) << run.output();
 
   // What was told before the first kill is told again after it, unchanged.
   ASSERT_GE(in_searching.size(), in_training.size());
@@ -59,7 +59,7 @@ TEST_F(KillTest, TheCommandItself) {
     EXPECT_EQ(run.Wait(), 128 + SIGKILL);
   }
   LocalRun run(Arguments());
-  ASSERT_EQ(run.Wait(), 0) << run.output();
+  ASSERT_THAT(run.Wait(), IsDone()) << run.output();
   const absl::StatusOr<v1::Report> report = ReadReport(out_);
   ASSERT_THAT(report, IsOk());
   CheckHistory({}, *report);

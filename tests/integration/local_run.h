@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "gmock/gmock.h"
 #include "proto/hanas/v1/search.pb.h"
 
 namespace hanas {
@@ -67,6 +68,10 @@ absl::StatusOr<RunFile> ReadRunFile(const std::string& directory);
 
 /// report.json of a run directory.
 absl::StatusOr<v1::Report> ReadReport(const std::string& directory);
+
+/// Of the status of a run that came to its end with a report. Networks that are trained for a few steps may be no better than guessing,
+/// which has a status of its own (ExitCode::kGuessing).
+inline auto IsDone() { return ::testing::AnyOf(0, 15); }
 
 /// Follows the run's search, over breaks of the coordinator, until `holds` answers true. Returns every event that is not progress, in
 /// order; DEADLINE_EXCEEDED when the search ended first.

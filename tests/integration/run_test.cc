@@ -43,7 +43,7 @@ class RunTest : public testing::Test {
 
 TEST_F(RunTest, ClosesTheLoop) {
   LocalRun run(Arguments());
-  ASSERT_EQ(run.Wait(), 0) << run.output();
+  ASSERT_THAT(run.Wait(), IsDone()) << run.output();
   EXPECT_THAT(run.output(), HasSubstr("The front:"));
   EXPECT_THAT(run.output(), HasSubstr("How far to trust this"));
 
@@ -66,7 +66,7 @@ TEST_F(RunTest, ClosesTheLoop) {
 
   // The same command again has nothing to do but to show the result.
   LocalRun again(Arguments());
-  EXPECT_EQ(again.Wait(), 0) << again.output();
+  EXPECT_THAT(again.Wait(), IsDone()) << again.output();
   EXPECT_THAT(again.output(), HasSubstr("Going on with the search"));
   EXPECT_THAT(again.output(), HasSubstr("The front:"));
 }
@@ -84,7 +84,7 @@ TEST_F(RunTest, AnInterruptStopsItAndTheLineThatItPrintsGoesOn) {
     ASSERT_NE(begin, std::string::npos) << run.output();
     line = run.output().substr(begin + announced.size(), run.output().find('\n', begin) - begin - announced.size());
   }
-  EXPECT_EQ(std::system((line + " > '" + workspace_->File("log") + "'").c_str()), 0) << line;
+  EXPECT_THAT(WEXITSTATUS(std::system((line + " > '" + workspace_->File("log") + "'").c_str())), IsDone()) << line;
   std::ifstream log(workspace_->File("log"));
   const std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
   EXPECT_THAT(text, HasSubstr("Going on with the search"));

@@ -37,7 +37,6 @@ TEST(DrawnSetTest, SmallestAndLargestNetworkOfTheExampleDifferByFivePoints) {
   for (const uint64_t seed : {1, 2, 3}) {
     smallest += accuracy(lowering.space().Smallest({8, 8}), seed) / 3;
     largest += accuracy(lowering.space().Largest({8, 8}), seed) / 3;
-    std::printf("after seed %d: smallest %.3f, largest %.3f (sums of thirds)\n", static_cast<int>(seed), smallest, largest);
   }
   RecordProperty("smallest", std::to_string(smallest));
   RecordProperty("largest", std::to_string(largest));
