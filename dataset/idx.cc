@@ -47,11 +47,17 @@ class Reader {
     return Reader(path, std::move(file));
   }
 
-  /// Whether a file of this size may hold the `total` bytes that its header promises.
+  /// Whether a file of this size may hold the `total` bytes that its header, which was read, promises.
   absl::Status CheckPromise(int64_t total) const {
-    if (gzdirect(file_.get()) != 0 || total <= kMaxUnjudgedBytes) return absl::OkStatus();
     std::error_code error;
     const auto packed = static_cast<int64_t>(std::filesystem::file_size(path_, error));
+    if (gzdirect(file_.get()) != 0) {
+      const int64_t expected = static_cast<int64_t>(gztell(file_.get())) + total;
+      if (error || packed == expected) return absl::OkStatus();
+      return Broken(absl::StrCat("expected ", expected, " bytes, found ", packed,
+                                 packed < expected ? " (the file is truncated)" : " (there are more bytes after the last item)"));
+    }
+    if (total <= kMaxUnjudgedBytes) return absl::OkStatus();
     if (!error && total / kMaxExpansion <= packed) return absl::OkStatus();
     return Invalid(absl::StrCat("expected content of at most ", kMaxExpansion, " times the ", packed,
                                 " bytes of the compressed file, found ", total, " promised"));
@@ -136,19 +142,31 @@ absl::Status WriteFile(const std::string& path, absl::Span<const uint8_t> header
   return absl::OkStatus();
 }
 
+absl::StatusOr<IdxImages> ReadImagesHeader(Reader& reader) {
+  const absl::StatusOr<std::vector<int64_t>> extents = reader.ReadHeader(kImageMagic, 3);
+  if (!extents.ok()) return extents.status();
+  const IdxImages images = {.count = (*extents)[0], .height = (*extents)[1], .width = (*extents)[2], .pixels = {}};
+  const int64_t image_bytes = images.height * images.width;
+  if (images.count > kMaxBytes / image_bytes)
+    return reader.Invalid(absl::StrCat("expected at most ", kMaxBytes, " bytes, found ", absl::StrJoin(*extents, "x")));
+  if (absl::Status status = reader.CheckPromise(images.count * image_bytes); !status.ok()) return status;
+  return images;
+}
+
 }  // namespace
+
+absl::StatusOr<IdxImages> ReadIdxImagesHeader(const std::string& path) {
+  absl::StatusOr<Reader> reader = Reader::Open(path);
+  return reader.ok() ? ReadImagesHeader(*reader) : reader.status();
+}
 
 absl::StatusOr<IdxImages> ReadIdxImages(const std::string& path) {
   absl::StatusOr<Reader> reader = Reader::Open(path);
   if (!reader.ok()) return reader.status();
-  const absl::StatusOr<std::vector<int64_t>> extents = reader->ReadHeader(kImageMagic, 3);
-  if (!extents.ok()) return extents.status();
-  IdxImages images = {.count = (*extents)[0], .height = (*extents)[1], .width = (*extents)[2], .pixels = {}};
-  const int64_t image_bytes = images.height * images.width;
-  if (images.count > kMaxBytes / image_bytes)
-    return reader->Invalid(absl::StrCat("expected at most ", kMaxBytes, " bytes, found ", absl::StrJoin(*extents, "x")));
-  const int64_t total = images.count * image_bytes;
-  if (absl::Status status = reader->CheckPromise(total); !status.ok()) return status;
+  absl::StatusOr<IdxImages> header = ReadImagesHeader(*reader);
+  if (!header.ok()) return header.status();
+  IdxImages images = *std::move(header);
+  const int64_t total = images.count * images.height * images.width;
   // Grows with what is really there: a header alone cannot make it allocate everything.
   constexpr int64_t kChunk = int64_t{1} << 24;
   for (int64_t done = 0; done < total;) {

@@ -27,6 +27,8 @@ struct IdxImages {
 /// number or a header that promises more, DATA_LOSS for a truncated file, a broken
 /// gzip stream or trailing bytes. Messages name the file, what was expected and found, and the remedy. Thread-safe.
 absl::StatusOr<IdxImages> ReadIdxImages(const std::string& path);
+/// The header alone, held against the size of the file where that can be done without unpacking it: no pixels.
+absl::StatusOr<IdxImages> ReadIdxImagesHeader(const std::string& path);
 absl::StatusOr<std::vector<uint8_t>> ReadIdxLabels(const std::string& path);
 
 /// Write uncompressed files, complete or not at all. Return INVALID_ARGUMENT when sizes disagree, the errno's status when writing fails.

@@ -83,6 +83,16 @@ absl::StatusOr<std::vector<ClassPictures>> SurveyFolders(const std::string& dire
   return classes;
 }
 
+/// Adds what keeps the pictures from being those of the labels, as far as their header tells.
+void CheckIdxPictures(const std::string& path, size_t labels, std::vector<std::string>& mistakes) {
+  const absl::StatusOr<IdxImages> header = ReadIdxImagesHeader(path);
+  if (!header.ok()) {
+    mistakes.emplace_back(header.status().message());
+  } else if (header->count != static_cast<int64_t>(labels)) {
+    mistakes.push_back(absl::StrCat("expected as many pictures as labels (", labels, "), found ", header->count, ": ", path));
+  }
+}
+
 absl::StatusOr<std::vector<ClassPictures>> SurveyIdx(const std::string& directory) {
   const absl::StatusOr<std::vector<uint8_t>> train = ReadIdxLabels(IdxPath(directory, "train-labels-idx1-ubyte"));
   if (!train.ok()) return train.status();
@@ -94,6 +104,8 @@ absl::StatusOr<std::vector<ClassPictures>> SurveyIdx(const std::string& director
   std::vector<ClassPictures> classes(static_cast<size_t>(std::max(largest, 1)) + 1);
   for (size_t i = 0; i < classes.size(); ++i) classes[i].name = absl::StrCat(i);
   std::vector<std::string> mistakes;
+  CheckIdxPictures(IdxPath(directory, "train-images-idx3-ubyte"), train->size(), mistakes);
+  CheckIdxPictures(IdxPath(directory, "t10k-images-idx3-ubyte"), test->size(), mistakes);
   std::map<int, int64_t> beyond;
   for (const uint8_t label : *test) beyond[label] += label > largest ? 1 : 0;
   for (const auto& [label, pictures] : beyond) {
@@ -165,16 +177,6 @@ Survey SurveyOf(const Dataset& dataset, const std::string& directory) {
                                             "hanas knows.")});
   }
   return survey;
-}
-
-double LargestTestShare(absl::Span<const ClassPictures> classes) {
-  int64_t largest = 0;
-  int64_t all = 0;
-  for (const ClassPictures& each : classes) {
-    largest = std::max(largest, each.test);
-    all += each.test;
-  }
-  return all > 0 ? static_cast<double>(largest) / static_cast<double>(all) : 1;
 }
 
 std::string PicturesText(absl::Span<const ClassPictures> classes) {

@@ -16,23 +16,15 @@ namespace hanas {
 /// A file of this name beside a set says that hanas drew it.
 inline constexpr char kDrawnMarker[] = "drawn-by-hanas.txt";
 
-/// What is known of a data set before any picture is decoded.
-struct Survey {
-  std::vector<ClassPictures> classes;  // in the order of labels
-  std::vector<Warning> warnings;
-};
-
 /// Looks at names and labels only, so that a set that cannot be used is refused within seconds. Returns INVALID_ARGUMENT with a line for
 /// every mistake, by name: folders of classes that are in train/ or in test/ alone, that hold no pictures, or whose names are not UTF-8;
-/// test labels without training pictures. Returns NOT_FOUND when there are no classes at all, and the errors of reading label files (see
-/// idx.h). Entries whose names begin with a dot are nobody's classes or pictures. Thread-safe.
+/// test labels without training pictures; IDX files whose headers promise other pictures than the labels name, or more than such a file can
+/// hold. Returns NOT_FOUND when there are no classes at all, and the errors of reading label files (see idx.h). Entries whose names begin
+/// with a dot are nobody's classes or pictures. Thread-safe.
 absl::StatusOr<Survey> SurveyDataset(DatasetFormat format, const std::string& directory);
 
 /// The same of a set that was loaded from `directory`, which knows names of labels that SurveyDataset does not. Thread-safe.
 Survey SurveyOf(const Dataset& dataset, const std::string& directory);
-
-/// The share of the most frequent class among the test pictures: what always naming it is right for. 1 without pictures. Thread-safe.
-double LargestTestShare(absl::Span<const ClassPictures> classes);
 
 /// "h 200 + 100, v 200 + 100": pictures of each class for training and test, the first of many classes. Thread-safe.
 std::string PicturesText(absl::Span<const ClassPictures> classes);

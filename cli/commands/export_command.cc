@@ -63,7 +63,7 @@ ExitCode ExportCommand(const RemoteOptions& remote, const ExportOptions& options
         return lines;
       },
       files);
-  return printed.ok() ? ExitCode::kOk : Fail(printed);
+  return printed.ok() ? SayWarnings(*report) : Fail(printed);
 }
 
 }  // namespace hanas::cli

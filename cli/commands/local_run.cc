@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -39,7 +40,6 @@
 #include "config/job_file.h"
 #include "config/process/exit_code.h"
 #include "core/base/error_reason.h"
-#include "core/statistics/guessing.h"
 #include "dataset/survey.h"
 #include "rpc/clock.h"
 #include "rpc/convert/job.h"
@@ -530,20 +530,6 @@ std::optional<Survey> LookAtData(const ProvidedData& data, const SpaceSpec& spac
   return std::nullopt;
 }
 
-/// Says when networks of the front are no better than guessing, which no status but its own may hide.
-ExitCode SayWarnings(const v1::Report& report, const Survey& survey, Screen& screen) {
-  const double share = LargestTestShare(survey.classes);
-  std::vector<std::string> guessing;
-  for (const v1::Member& member : report.front()) {
-    if (!IsBetterThanGuessing(member.test_correct(), member.test_images(), share)) guessing.push_back(member.id());
-  }
-  if (guessing.empty()) return ExitCode::kOk;
-  Warn({std::string(kNoBetterThanGuessing), absl::StrFormat("No better than guessing, which is right for %.1f %% of the test images: %s.",
-                                                            100 * share, absl::StrJoin(guessing, ", "))},
-       screen);
-  return static_cast<int>(guessing.size()) == report.front_size() ? ExitCode::kGuessing : ExitCode::kOk;
-}
-
 ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, SearchJob job, const RunOptions& options, Screen& screen) {
   if (directory.resumes()) screen.Say(absl::StrCat("Going on with the search in ", directory.path()));
   if (!directory.tightened().empty())
@@ -570,7 +556,9 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
   if (!status.ok()) return ReportFailure(status, run, file, directory, screen, CommandLine(options));
   screen.ClearLine();
   Print(absl::StrCat("\n", RenderReport(report), "\nFiles: ", options.out, "/report.json, front.svg, models/\n"));
-  return SayWarnings(report, *survey, screen);
+  std::set<std::string> said;
+  for (const Warning& warning : survey->warnings) said.insert(warning.code);
+  return SayWarnings(report, said);
 }
 
 }  // namespace

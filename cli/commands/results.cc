@@ -12,6 +12,7 @@
 #include "cli/report/report_svg.h"
 #include "config/spelling.h"
 #include "core/base/error_reason.h"
+#include "core/job/findings.h"
 #include "rpc/files.h"
 
 namespace hanas::cli {
@@ -79,6 +80,16 @@ absl::Status WriteResults(rpc::SearchClient& client, const std::string& director
   if (!json.ok()) return json.status();
   if (absl::Status status = rpc::WriteFileAtomically(directory + "/report.json", *json); !status.ok()) return status;
   return rpc::WriteFileAtomically(directory + "/front.svg", RenderFrontSvg(report));
+}
+
+ExitCode SayWarnings(const v1::Report& report, const std::set<std::string>& said) {
+  ExitCode code = ExitCode::kOk;
+  for (const v1::Warning& warning : report.warnings()) {
+    if (warning.code() == kNoBetterThanGuessing && warning.members_size() == report.front_size()) code = ExitCode::kGuessing;
+    if (warning.code() == kDominatedMember || said.contains(warning.code())) continue;
+    Complain(absl::StrCat("warning: ", warning.text(), " (", warning.code(), ")"));
+  }
+  return code;
 }
 
 }  // namespace hanas::cli

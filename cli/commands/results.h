@@ -3,10 +3,12 @@
 #define HANAS_CLI_COMMANDS_RESULTS_H_
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "cli/commands/exit_code.h"
 #include "proto/hanas/v1/search.pb.h"
 #include "rpc/search_client.h"
 
@@ -23,6 +25,11 @@ struct ResultOptions {
 /// the files, relative to the directory. Returns NOT_FOUND for a member that the report does not have, CANCELLED, and the statuses of
 /// SearchClient::DownloadArtifact and of writing.
 absl::Status WriteResults(rpc::SearchClient& client, const std::string& directory, v1::Report& report, const ResultOptions& options = {});
+
+/// Says on standard error what speaks against the report: the texts of its warnings, without those about members that others dominate,
+/// which are for readers of the report, and without the codes in `said`. kGuessing when no network of the front is better than guessing,
+/// else kOk.
+ExitCode SayWarnings(const v1::Report& report, const std::set<std::string>& said = {});
 
 }  // namespace hanas::cli
 

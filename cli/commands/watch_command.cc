@@ -9,6 +9,7 @@
 #include "cli/commands/event_stream.h"
 #include "cli/commands/interrupt.h"
 #include "cli/commands/remote.h"
+#include "cli/commands/results.h"
 #include "cli/commands/screen.h"
 #include "config/json_to_yaml.h"
 
@@ -60,7 +61,8 @@ ExitCode Conclude(rpc::SearchClient& client, const RemoteOptions& remote, const 
     Complain(absl::StrCat(name, " was cancelled"));
     return ExitCode::kSearchFailed;
   }
-  return ExitCode::kOk;
+  const absl::StatusOr<v1::Report> report = client.GetReport(name);
+  return report.ok() ? SayWarnings(*report) : Fail(report.status(), remote);
 }
 
 }  // namespace

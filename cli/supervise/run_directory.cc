@@ -80,19 +80,18 @@ std::vector<std::string> InTheWay(const std::string& path) {
 /// Decides whether the locked folder may serve the job. Returns whether it was begun before.
 absl::StatusOr<bool> Claim(const std::string& path, absl::string_view name, absl::string_view digest) {
   const std::string file = path + "/job.digest";
-  std::error_code error;
-  if (!fs::exists(file, error)) {
-    if (const std::vector<std::string> others = InTheWay(path); !others.empty()) {
-      return Refuse("NOT_A_RUN_DIRECTORY",
-                    absl::StrCat("expected a directory of an earlier run, or one without what a run writes, found ",
-                                 absl::StrJoin(others, ", "), " of somebody else in ", path, "; give another --out"));
-    }
-    if (absl::Status status = rpc::WriteFileAtomically(file, absl::StrCat(digest, " ", name, "\n"), 0600); !status.ok()) return status;
-    return false;
-  }
   const std::string text = ReadText(file);
   const std::vector<absl::string_view> words = absl::StrSplit(absl::StripSuffix(text, "\n"), absl::MaxSplits(' ', 1));
   if (words[0] == digest) return true;
+  const std::vector<std::string> others = InTheWay(path);
+  if (others.empty()) {  // new, or of a run that ended before it began, for want of data
+    if (absl::Status status = rpc::WriteFileAtomically(file, absl::StrCat(digest, " ", name, "\n"), 0600); !status.ok()) return status;
+    return false;
+  }
+  if (text.empty()) {
+    return Refuse("NOT_A_RUN_DIRECTORY", absl::StrCat("expected a directory of an earlier run, or one without what a run writes, found ",
+                                                      absl::StrJoin(others, ", "), " of somebody else in ", path, "; give another --out"));
+  }
   return Refuse(
       "OTHER_JOB",
       absl::StrCat(path, " holds the search of another job (\"", words.size() > 1 ? words[1] : "?",

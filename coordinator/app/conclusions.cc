@@ -96,8 +96,13 @@ std::vector<Warning> DominatedMembers(const std::vector<ReportMember>& front) {
   return warnings;
 }
 
+/// What always naming the most frequent class is right for, as far as is known.
+double GuessedShare(const ReportData& data) {
+  return data.survey.classes.empty() ? 1.0 / data.job.space.num_classes : LargestTestShare(data.survey.classes);
+}
+
 std::vector<std::string> NoBetterThanGuessing(const ReportData& data) {
-  const double share = 1.0 / data.job.space.num_classes;
+  const double share = GuessedShare(data);
   std::vector<std::string> members;
   for (const ReportMember& member : data.front) {
     const Score& score = member.verified.exported;
@@ -113,9 +118,11 @@ std::vector<Warning> GuessingMembers(const ReportData& data) {
   if (members.empty()) return {};
   const bool all = members.size() == data.front.size();
   std::string text = absl::StrFormat(
-      "%s no better than guessing, which is right for one image in %d. Labels that mean nothing look like this, and training that failed.",
+      "%s no better than guessing, which is right for %.1f %% of the test images. Labels that mean nothing look like this, and training "
+      "that "
+      "failed.",
       all ? "Every network of the front is" : absl::StrCat(absl::StrJoin(members, ", "), members.size() == 1 ? " is" : " are"),
-      data.job.space.num_classes);
+      100 * GuessedShare(data));
   return {{std::string(kNoBetterThanGuessing), std::move(text), std::move(members)}};
 }
 
@@ -149,7 +156,7 @@ std::string ComparisonSentence(const OperatorComparison& comparison) {
 }
 
 std::vector<Warning> Warnings(const ReportData& data) {
-  std::vector<Warning> warnings;
+  std::vector<Warning> warnings = data.survey.warnings;
   const auto add = [&](std::vector<Warning> more) { std::move(more.begin(), more.end(), std::back_inserter(warnings)); };
   add(GuessingMembers(data));
   add(DominatedMembers(data.front));

@@ -17,8 +17,8 @@ namespace hanas::coordinator {
 /// "depthwise 3x3 is 1.5x slower in int8 than in float32 here (12 shapes, 940 µs against 630 µs in all)".
 std::string ComparisonSentence(const OperatorComparison& comparison);
 
-/// Why not to take the front at face value: networks no better than guessing, members that another one is as good as in everything that was
-/// measured (fine-tuning reorders networks, and ties are many), and members outside their limits.
+/// Why not to take the front at face value: what is known of the data set, networks no better than guessing, members that another one is as
+/// good as in everything that was measured (fine-tuning reorders networks, and ties are many), and members outside their limits.
 std::vector<Warning> Warnings(const ReportData& data);
 
 /// What was found, what the Warnings say, and what the search won against each reference, or that it did not.

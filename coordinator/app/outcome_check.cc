@@ -7,7 +7,10 @@
 #include <string>
 #include <variant>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
+#include "core/base/utf8.h"
 #include "core/predictor/predictor_weights.h"
 #include "core/space/search_space.h"
 
@@ -16,6 +19,8 @@ namespace {
 
 constexpr int kMaxRound = 1'000'000;
 constexpr size_t kMaxDigestBytes = 128;
+constexpr size_t kMaxWarnings = 20;
+constexpr size_t kMaxWarningBytes = 4096;
 
 absl::Status Expected(const TaskRecord& task, absl::string_view what, absl::string_view found) {
   return absl::InvalidArgumentError(absl::StrCat("expected ", what, ", found ", found, " for ", task.key, " (tasks/", task.id, ")"));
@@ -48,6 +53,30 @@ absl::Status CheckReading(const TaskRecord& task, const Score& reported, const S
   return Expected(task, absl::StrCat("a second reading of ", reported.images, " images that tells of those it sees differently"),
                   absl::StrCat(reading.score.correct, " of ", reading.score.images, " correct where the first had ", reported.correct, ", ",
                                reading.differing, " seen differently"));
+}
+
+bool IsText(absl::string_view text, size_t max_bytes) { return text.size() <= max_bytes && IsUtf8(text); }
+
+/// What goes into reports as it is.
+absl::Status CheckSurvey(const TaskRecord& task, const Survey& survey) {
+  if (survey.classes.size() > static_cast<size_t>(bounds::kMaxClasses))
+    return Expected(task, absl::StrCat("at most ", bounds::kMaxClasses, " classes"), absl::StrCat(survey.classes.size()));
+  for (const ClassPictures& pictures : survey.classes) {
+    if (pictures.train < 0 || pictures.test < 0 || !IsText(pictures.name, bounds::kDirectoryBytes)) {
+      return Expected(task, "classes with names in UTF-8 and numbers of pictures",
+                      absl::StrCat("\"", absl::CHexEscape(pictures.name), "\" with ", pictures.train, " and ", pictures.test));
+    }
+  }
+  if (survey.warnings.size() > kMaxWarnings)
+    return Expected(task, absl::StrCat("at most ", kMaxWarnings, " warnings"), absl::StrCat(survey.warnings.size()));
+  for (const Warning& warning : survey.warnings) {
+    if (warning.code.empty() || !warning.members.empty() || !IsText(warning.code, bounds::kNameBytes) ||
+        !IsText(warning.text, kMaxWarningBytes)) {
+      return Expected(task, absl::StrCat("warnings about the data with a code and at most ", kMaxWarningBytes, " bytes of UTF-8"),
+                      absl::StrCat("\"", absl::CHexEscape(warning.code), "\" with ", warning.text.size(), " bytes"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 struct Checker {
@@ -94,7 +123,8 @@ struct Checker {
   }
   absl::Status operator()(const BindWork&) const { return CheckScore(task, Of<BindOutcome>().test); }
   absl::Status operator()(const PackWork&) const {
-    return Of<PackOutcome>().num_images > 0 ? absl::OkStatus() : Expected(task, "packed images", "none");
+    const auto& o = Of<PackOutcome>();
+    return o.num_images > 0 ? CheckSurvey(task, o.survey) : Expected(task, "packed images", "none");
   }
   absl::Status operator()(const MeasureOperatorsWork& work) const {
     const auto& o = Of<MeasureOperatorsOutcome>();

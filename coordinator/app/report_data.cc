@@ -105,6 +105,7 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
     data.test_images = std::max(data.test_images, member->verified.exported.images);
     (record.reference ? data.references : data.front).push_back(*std::move(member));
   }
+  if (const auto* images = view.Done<PackOutcome>(kImagesKey); images != nullptr) data.survey = images->survey;
   for (const LeftOutRecord& left_out : view.record().left_out) {
     const std::vector<MemberRecord>& members = view.record().members;
     const auto member = std::find_if(members.begin(), members.end(), [&](const MemberRecord& m) { return m.id == left_out.id; });

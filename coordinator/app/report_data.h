@@ -10,6 +10,7 @@
 #include "coordinator/app/search_context.h"
 #include "coordinator/app/search_view.h"
 #include "coordinator/store/records.h"
+#include "core/job/findings.h"
 #include "core/job/search_job.h"
 
 namespace hanas::coordinator {
@@ -72,6 +73,7 @@ struct ReportData {
   int64_t predictor_networks = 0;
   std::vector<OperatorComparison> comparisons;
   int64_t test_images = 0;
+  Survey survey;  // of the data set
 };
 
 /// Requires a search that SUCCEEDED. Pure.

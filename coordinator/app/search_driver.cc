@@ -206,13 +206,13 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
     absl::StatusOr<std::vector<MemberRecord>> members = ChooseMembers(view, context);
     if (!members.ok()) return members.status();
     step.members = *std::move(members);
-    step.tasks.emplace_back("verify/images", PackWork{});
+    step.tasks.emplace_back(kImagesKey, PackWork{});
     return step;
   }
   if (MaybeStep left_out = LeaveOut(view)) return left_out;
   const std::vector<MemberRecord> remaining = RemainingMembers(view);
   const bool all_bound = TrainAndBind(view, context, remaining, step);
-  const auto* images = view.Done<PackOutcome>("verify/images");
+  const auto* images = view.Done<PackOutcome>(kImagesKey);
   bool all_verified = all_bound && images != nullptr;
   for (const MemberRecord& member : remaining) {
     if (!all_bound || images == nullptr) break;  // measured when nothing else is left to compute

@@ -82,6 +82,8 @@ class SearchView {
 double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic statistic);
 
 // Keys of tasks.
+/// The task that packs the test images and tells what the data set holds.
+inline constexpr char kImagesKey[] = "verify/images";
 std::string MemberPrefix(const MemberRecord& member);  // "members/member-1/"
 /// The phase in which a task with this key is made.
 SearchPhase PhaseOfTask(absl::string_view key);

@@ -6,6 +6,7 @@
 #include "coordinator/app/conclusions.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/task_convert.h"
+#include "rpc/convert/findings.h"
 #include "rpc/convert/job.h"
 #include "rpc/convert/space.h"
 
@@ -177,6 +178,8 @@ v1::Report MakeReport(const ReportData& data) {
     finding.set_sentence(ComparisonSentence(comparison));
   }
   out.set_test_images(data.test_images);
+  for (const Warning& warning : Warnings(data)) *out.add_warnings() = rpc::ToProto(warning);
+  for (const ClassPictures& pictures : data.survey.classes) *out.add_classes() = rpc::ToProto(pictures);
   for (std::string& sentence : Conclusions(data)) out.add_sentences(std::move(sentence));
   for (std::string& step : NextSteps(data)) out.add_next_steps(std::move(step));
   return out;

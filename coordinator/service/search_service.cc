@@ -14,6 +14,8 @@
 #include "coordinator/service/services.h"
 #include "coordinator/service/task_convert.h"
 #include "coordinator/service/watch_stream.h"
+#include "core/base/bounds.h"
+#include "core/base/field_violation.h"
 #include "proto/hanas/v1/search.grpc.pb.h"
 #include "rpc/client.h"
 #include "rpc/convert/job.h"
@@ -29,6 +31,7 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
   SearchServiceImpl(App* app, WatchOptions options) : app_(app), options_(options) {}
 
   grpc::Status CreateSearch(grpc::ServerContext* context, const v1::CreateSearchRequest* request, v1::Search* response) override {
+    if (absl::Status status = CheckBytes(request->spec()); !status.ok()) return rpc::ToGrpcStatus(status);
     if (absl::Status status = rpc::CheckKnownFields(*request); !status.ok()) return rpc::ToGrpcStatus(status);
     if (absl::Status status = rpc::CheckRequestId(request->request_id()); !status.ok()) return rpc::ToGrpcStatus(status);
     absl::StatusOr<SearchJob> job = rpc::SearchJobFromProto(request->spec());
@@ -150,6 +153,14 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
   }
 
  private:
+  /// Before anything looks at it: a specification of millions of fields takes seconds to check.
+  static absl::Status CheckBytes(const v1::SearchSpec& spec) {
+    if (spec.ByteSizeLong() <= bounds::kJobFileBytes) return absl::OkStatus();
+    FieldViolations violations;
+    violations.Add("spec", absl::StrCat("expected a job of at most ", bounds::kJobFileBytes, " bytes, found ", spec.ByteSizeLong()));
+    return violations.ToStatus();
+  }
+
   /// Of replies that no page bounds.
   static absl::Status CheckFits(const google::protobuf::Message& reply) {
     if (reply.ByteSizeLong() <= static_cast<size_t>(rpc::kMaxMessageBytes)) return absl::OkStatus();

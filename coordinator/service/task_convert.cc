@@ -14,6 +14,7 @@
 #include "core/base/plain_name.h"
 #include "core/space/search_space.h"
 #include "rpc/convert/device.h"
+#include "rpc/convert/findings.h"
 #include "rpc/convert/job.h"
 #include "rpc/convert/space.h"
 #include "rpc/protocol.h"
@@ -177,6 +178,13 @@ TrainOutcome FromProto(const v1::TrainResult& proto) {
 EvaluateOutcome FromProto(const v1::EvaluateResult& proto) {
   EvaluateOutcome outcome = {.seconds = proto.seconds()};
   for (const v1::Accuracy& accuracy : proto.accuracies()) outcome.scores.push_back(FromProto(accuracy));
+  return outcome;
+}
+
+PackOutcome FromProto(const v1::PackImagesResult& proto) {
+  PackOutcome outcome = {.images = FromProto(proto.images()), .num_images = proto.num_images()};
+  for (const v1::ClassPictures& pictures : proto.classes()) outcome.survey.classes.push_back(rpc::FromProto(pictures));
+  for (const v1::Warning& warning : proto.warnings()) outcome.survey.warnings.push_back(rpc::FromProto(warning));
   return outcome;
 }
 
@@ -373,7 +381,7 @@ absl::StatusOr<Outcome> OutcomeFromProto(const v1::CompleteTaskRequest& request)
       return BindOutcome{FromProto(bind.bound_model()), FromProto(bind.onnx()), FromProto(bind.test()), bind.seconds()};
     }
     case Request::kPackImages:
-      return PackOutcome{FromProto(request.pack_images().images()), request.pack_images().num_images()};
+      return FromProto(request.pack_images());
     case Request::kMeasureOperators:
       return FromProto(request.measure_operators());
     case Request::kMeasureNetworks:

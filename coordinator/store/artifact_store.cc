@@ -251,6 +251,8 @@ absl::StatusOr<ArtifactRef> ArtifactStore::Put(absl::string_view bytes) {
 absl::StatusOr<std::unique_ptr<ArtifactReader>> ArtifactStore::OpenReader(absl::string_view sha256, int64_t offset) {
   if (absl::Status status = CheckSha256(sha256); !status.ok()) return status;
   absl::StatusOr<FileDescriptor> file = OpenFile(CompletePath(sha256), O_RDONLY);
+  if (absl::IsNotFound(file.status()))
+    return WithReason(absl::NotFoundError(absl::StrCat("expected an artifact that is stored, found none: ", sha256)), kArtifactNotFound);
   if (!file.ok()) return file.status();
   std::unique_ptr<ArtifactReader> reader(new ArtifactReader(this, std::string(sha256), *std::move(file), offset));
   if (offset >= 0 && offset <= reader->identity_.size_bytes) return reader;

@@ -11,6 +11,7 @@
 #include "absl/strings/cord.h"
 #include "coordinator/store/artifact_store.h"
 #include "core/base/digest.h"
+#include "core/job/findings.h"
 #include "core/latency/latency_model.h"
 #include "core/plan/exec_plan.h"
 #include "core/space/search_space.h"
@@ -137,6 +138,7 @@ struct BindOutcome {
 struct PackOutcome {
   ArtifactRef images;
   int64_t num_images = 0;
+  Survey survey;  // of the data set; empty from workers that do not tell
   friend bool operator==(const PackOutcome&, const PackOutcome&) = default;
 };
 

@@ -131,8 +131,26 @@ BindOutcome Get(const pb::BindOutcome& in) {
 void Put(const PackOutcome& in, pb::PackOutcome& out) {
   Put(in.images, *out.mutable_images());
   out.set_num_images(in.num_images);
+  for (const ClassPictures& pictures : in.survey.classes) {
+    pb::ClassPictures& row = *out.add_classes();
+    row.set_name(pictures.name);
+    row.set_train(pictures.train);
+    row.set_test(pictures.test);
+  }
+  for (const Warning& warning : in.survey.warnings) {
+    pb::Warning& row = *out.add_warnings();
+    row.set_code(warning.code);
+    row.set_text(warning.text);
+    for (const std::string& member : warning.members) row.add_members(member);
+  }
 }
-PackOutcome Get(const pb::PackOutcome& in) { return {.images = Get(in.images()), .num_images = in.num_images()}; }
+PackOutcome Get(const pb::PackOutcome& in) {
+  PackOutcome out = {.images = Get(in.images()), .num_images = in.num_images()};
+  for (const pb::ClassPictures& row : in.classes()) out.survey.classes.push_back({row.name(), row.train(), row.test()});
+  for (const pb::Warning& row : in.warnings())
+    out.survey.warnings.push_back({row.code(), row.text(), {row.members().begin(), row.members().end()}});
+  return out;
+}
 
 void Put(const HostObservation& in, pb::HostObservation& out) {
   if (in.load_average) out.set_load_average(*in.load_average);

@@ -10,10 +10,10 @@
 namespace hanas::bounds {
 
 // ---- the job as text ----
-inline constexpr size_t kJobFileBytes = size_t{1} << 20;
-inline constexpr int kJobFileDepth = 32;           // lists and maps within one another: the deepest key of a job is at 6
-inline constexpr int64_t kJobFileNodes = 100'000;  // values with aliases followed: more than the largest job writes out
-inline constexpr size_t kNameBytes = 63;           // of a job, a space, a data set, a device: names become parts of resource names
+inline constexpr size_t kJobFileBytes = size_t{1} << 20;  // and on the wire, before anything looks into it
+inline constexpr int kJobFileDepth = 32;                  // lists and maps within one another: the deepest key of a job is at 6
+inline constexpr int64_t kJobFileNodes = 100'000;         // values with aliases followed: more than the largest job writes out
+inline constexpr size_t kNameBytes = 63;                  // of a job, a space, a data set, a device: names become parts of resource names
 inline constexpr size_t kDirectoryBytes = 1024;
 inline constexpr size_t kTrainingPhases = 64;
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace hanas {
 
@@ -28,6 +29,16 @@ struct Warning {
   std::vector<std::string> members = {};  // ids of the networks that it is about; empty: the data, or the whole search
   friend bool operator==(const Warning&, const Warning&) = default;
 };
+
+/// What is known of a data set without decoding a picture.
+struct Survey {
+  std::vector<ClassPictures> classes;  // in the order of labels
+  std::vector<Warning> warnings;
+  friend bool operator==(const Survey&, const Survey&) = default;
+};
+
+/// The share of the most frequent class among the test pictures: what always naming it is right for. 1 without pictures. Thread-safe.
+double LargestTestShare(absl::Span<const ClassPictures> classes);
 
 // The codes, all of them.
 inline constexpr absl::string_view kDrawnData = "DRAWN_DATA";                          // the set is a stand-in that hanas drew

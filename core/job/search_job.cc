@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/job/search_job.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -13,6 +14,7 @@
 #include "core/base/bounds.h"
 #include "core/base/plain_name.h"
 #include "core/base/quantity.h"
+#include "core/base/utf8.h"
 #include "core/job/job_cost.h"
 #include "core/space/search_space.h"
 
@@ -68,9 +70,14 @@ void CheckDataset(const DatasetSpec& dataset, Checker& check) {
   check.Identifier("dataset.name", dataset.name);
   bool inside = !dataset.directory.empty() && dataset.directory[0] != '/' && dataset.directory.size() <= bounds::kDirectoryBytes;
   for (const absl::string_view part : absl::StrSplit(dataset.directory, '/')) inside = inside && part != "..";
+  const bool printable = IsUtf8(dataset.directory) && std::none_of(dataset.directory.begin(), dataset.directory.end(), [](char c) {
+                           return absl::ascii_iscntrl(static_cast<unsigned char>(c));
+                         });
   if (!inside) {
     check.Fail("dataset.directory",
                absl::StrCat("expected a path below the data directory, without \"..\", found \"", dataset.directory, "\""));
+  } else if (!printable) {
+    check.Fail("dataset.directory", absl::StrCat("expected UTF-8 without control characters, found \"", dataset.directory, "\""));
   }
   check.Range("dataset.validation_images", dataset.validation_images, bounds::kMinValidationImages, bounds::kMaxValidationImages);
 }

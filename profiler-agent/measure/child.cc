@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/error_reason.h"
@@ -123,6 +124,16 @@ class Child {
   rusage usage_{};
 };
 
+/// Of this process, without the coordinator's token: a child executes files that others have made.
+std::vector<char*> ChildEnvironment() {
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!absl::StartsWith(*variable, "HANAS_TOKEN=")) variables.push_back(*variable);
+  }
+  variables.push_back(nullptr);
+  return variables;
+}
+
 absl::Status Child::Start() {
   absl::StatusOr<Pipe> request = Pipe::MakeSocket();
   absl::StatusOr<Pipe> records = Pipe::Make();
@@ -156,7 +167,8 @@ absl::Status Child::Start() {
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  const int error = posix_spawn(&pid_, options_.program.c_str(), &actions, &attributes, argv.data(), environ);
+  const std::vector<char*> environment = ChildEnvironment();
+  const int error = posix_spawn(&pid_, options_.program.c_str(), &actions, &attributes, argv.data(), environment.data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) {

@@ -76,6 +76,11 @@ int main(int argc, char** argv) {
           for (int fd = 0; fd < 8; ++fd) close(fd);
           Hang();
         }},
+       {"token",
+        [](absl::string_view, const EmitRecord& emit) {
+          const char* token = std::getenv("HANAS_TOKEN");
+          return emit(token == nullptr ? "none" : token);
+        }},
        {"burn", [](absl::string_view, const EmitRecord&) { return Burn(); }},
        {"eat", [](absl::string_view, const EmitRecord&) { return EatMemory(); }},
        {"killed",

@@ -69,6 +69,14 @@ TEST(ChildProcessTest, TheHandlersOwnStatusComesBack) {
   EXPECT_EQ(MeasureErrorOf(outcome.usage.status()), std::nullopt);
 }
 
+TEST(ChildProcessTest, AChildIsNotToldTheCoordinatorsToken) {
+  setenv("HANAS_TOKEN", "0123", 1);
+  const Outcome outcome = RunJob(JobOf("token"));
+  unsetenv("HANAS_TOKEN");
+  EXPECT_THAT(outcome.usage, IsOk());
+  EXPECT_THAT(outcome.records, ElementsAre("none"));
+}
+
 TEST(ChildProcessTest, UnknownKindIsRefused) {
   EXPECT_THAT(RunJob(JobOf("shell")).usage, StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("\"shell\"")));
 }

@@ -99,8 +99,29 @@ TEST(WarningsTest, NetworksThatGuessAreNamed) {
   data.front.pop_back();
   warnings = Warnings(data);
   ASSERT_THAT(warnings, SizeIs(1));
-  EXPECT_THAT(warnings[0].text, HasSubstr("Every network of the front is no better than guessing, which is right for one image in 10."));
+  EXPECT_THAT(warnings[0].text,
+              HasSubstr("Every network of the front is no better than guessing, which is right for 10.0 % of the test images."));
   EXPECT_THAT(NextSteps(data), ElementsAre(HasSubstr("Look at a few pictures of each class first")));
+}
+
+TEST(WarningsTest, GuessingIsNamingTheMostFrequentClassWhereItsShareIsKnown) {
+  ReportData data = Data({Network("member-1", 0.91, 300)}, Network("largest-8bit", 0.9, 900));
+  EXPECT_THAT(Warnings(data), IsEmpty());
+
+  data.survey.classes = {{.name = "cat", .train = 1, .test = 9100}, {.name = "dog", .train = 1, .test = 900}};
+  const std::vector<Warning> warnings = Warnings(data);
+  ASSERT_THAT(warnings, SizeIs(1));
+  EXPECT_EQ(warnings[0].code, kNoBetterThanGuessing);
+  EXPECT_THAT(warnings[0].text, HasSubstr("right for 91.0 % of the test images"));
+}
+
+TEST(WarningsTest, WhatIsKnownOfTheDataSetComesFirst) {
+  ReportData data = Data({Network("member-1", 0.105, 300)}, Network("largest-8bit", 0.9, 900));
+  data.survey.warnings = {{std::string(kDrawnData), "The data set was drawn."}};
+  const std::vector<Warning> warnings = Warnings(data);
+  ASSERT_THAT(warnings, SizeIs(2));
+  EXPECT_EQ(warnings[0].code, kDrawnData);
+  EXPECT_THAT(Conclusions(data), Contains("The data set was drawn."));
 }
 
 TEST(ConclusionsTest, OperatorComparison) {

@@ -56,6 +56,32 @@ TEST(OutcomeCheckTest, ReadingsOfAnExportedFileMustFitTogether) {
   }
 }
 
+TEST(OutcomeCheckTest, WhatIsSaidOfTheDataMayStandInAReport) {
+  const TaskRecord task = {.id = 7, .key = "verify/images", .work = PackWork{}};
+  const PackOutcome right = {
+      .images = {"a", 1}, .num_images = 2, .survey = {.classes = {{"cat", 3, 1}, {"dog", 3, 1}}, .warnings = {{"DRAWN_DATA", "It was."}}}};
+  EXPECT_THAT(CheckOutcome(State(), task, right), IsOk());
+  struct PackRow {
+    void (*change)(PackOutcome&);
+    std::string message;
+  };
+  const std::vector<PackRow> rows = {
+      {[](PackOutcome& o) { o.survey.classes.resize(10'001); }, "at most 10000 classes"},
+      {[](PackOutcome& o) { o.survey.classes[1].name = "caf\xe9"; }, "names in UTF-8 and numbers of pictures, found \"caf\\xe9\""},
+      {[](PackOutcome& o) { o.survey.classes[1].test = -1; }, "\"dog\" with 3 and -1"},
+      {[](PackOutcome& o) { o.survey.warnings.resize(21, o.survey.warnings[0]); }, "at most 20 warnings"},
+      {[](PackOutcome& o) { o.survey.warnings[0].text.assign(4097, 'x'); }, "at most 4096 bytes"},
+      {[](PackOutcome& o) { o.survey.warnings[0].code.clear(); }, "with a code"},
+      {[](PackOutcome& o) { o.survey.warnings[0].members = {"member-1"}; }, "about the data"},
+  };
+  for (const PackRow& row : rows) {
+    SCOPED_TRACE(row.message);
+    PackOutcome outcome = right;
+    row.change(outcome);
+    EXPECT_THAT(CheckOutcome(State(), task, outcome), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(row.message)));
+  }
+}
+
 TEST(OutcomeCheckTest, TrainingIsOnTheDataThatTheSearchBeganWith) {
   State state;
   const TaskRecord task = {.id = 7, .search = 1, .key = "train/1", .work = TrainWork{.to_step = 5}};

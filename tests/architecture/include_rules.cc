@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <regex>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -169,6 +170,24 @@ std::vector<Violation> CheckForm(absl::string_view path, absl::string_view conte
     violations.push_back({std::string(path), 1, absl::StrCat("expected at most ", kMaxLines, " lines, found ", num_lines)});
   }
   return violations;
+}
+
+std::vector<std::string> TypesDefinedIn(absl::string_view content) {
+  static const std::regex* const kDefinition =
+      new std::regex(R"(^(?:template <.*> )?(?:struct|class|enum class) (\w+)(?: final)?(?: : .*)? \{)");
+  std::vector<std::string> namespaces;
+  std::vector<std::string> types;
+  for (const absl::string_view line : absl::StrSplit(content, '\n')) {
+    std::cmatch match;
+    if (absl::string_view name = line; absl::ConsumePrefix(&name, "namespace ") && absl::ConsumeSuffix(&name, " {")) {
+      namespaces.emplace_back(name);
+    } else if (absl::StartsWith(line, "}  // namespace") && !namespaces.empty()) {
+      namespaces.pop_back();
+    } else if (std::regex_search(line.data(), line.data() + line.size(), match, *kDefinition)) {
+      types.push_back(absl::StrCat(absl::StrJoin(namespaces, "::"), "::", match[1].str()));
+    }
+  }
+  return types;
 }
 
 std::vector<std::string> FindCycle(absl::Span<const Room> rooms) {

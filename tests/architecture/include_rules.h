@@ -42,6 +42,9 @@ std::vector<Violation> CheckIncludes(absl::string_view path, absl::string_view c
 /// What is wrong with the form of one source file: licence line, include guard, length. Pure.
 std::vector<Violation> CheckForm(absl::string_view path, absl::string_view content);
 
+/// The qualified names of the classes, structs and enumerations that a header defines in its namespaces, outside any other. Pure.
+std::vector<std::string> TypesDefinedIn(absl::string_view content);
+
 /// The rooms on a cycle of the table, empty when there is none. Pure.
 std::vector<std::string> FindCycle(absl::Span<const Room> rooms);
 

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 #include <string>
@@ -61,6 +62,26 @@ TEST(IncludeRulesTest, EverySourceHasTheHouseForm) {
   for (const std::string& file : SourceFiles()) {
     EXPECT_EQ(Describe(CheckForm(file, ReadFile(std::filesystem::path(HANAS_SOURCE_DIR) / file))), "");
   }
+}
+
+TEST(TypesDefinedInTest, FindsWhatNamespacesHold) {
+  EXPECT_THAT(
+      TypesDefinedIn("namespace a::b {\nstruct X;\nstruct X {\n  struct Inner {};\n};\nnamespace c {\nclass Y final : public X {\n};\n"
+                     "}  // namespace c\nenum class Z : uint8_t { k };\n}  // namespace a::b\n"),
+      ElementsAre("a::b::X", "a::b::c::Y", "a::b::Z"));
+}
+
+// A program that links two types of one name is undefined, though every one of its sources compiles.
+TEST(IncludeRulesTest, NoTypeIsDefinedTwice) {
+  std::map<std::string, std::string> where;
+  for (const std::string& file : SourceFiles()) {
+    if (!file.ends_with(".h") || file.starts_with("tests/")) continue;
+    for (const std::string& type : TypesDefinedIn(ReadFile(std::filesystem::path(HANAS_SOURCE_DIR) / file))) {
+      const auto [first, is_new] = where.emplace(type, file);
+      EXPECT_TRUE(is_new) << type << " is defined in " << first->second << " and in " << file;
+    }
+  }
+  EXPECT_TRUE(where.contains("hanas::SearchJob"));
 }
 
 TEST(IncludeRulesTest, TheTableHasNoCycleAndNoMisspeltEntry) {

@@ -38,10 +38,21 @@ TEST_F(RunDirectoryTest, TheSameJobResumes) {
 }
 
 TEST_F(RunDirectoryTest, AnotherJobIsRefused) {
-  ASSERT_THAT(RunDirectory::Open(path_, "first job", "aa"), IsOk());
+  {
+    const absl::StatusOr<RunDirectory> first = RunDirectory::Open(path_, "first job", "aa");
+    ASSERT_THAT(first, IsOk());
+    ASSERT_THAT(first->WriteRunFile({}), IsOk());  // it started something
+  }
   const absl::Status status = RunDirectory::Open(path_, "job", "bb").status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("holds the search of another job (\"first job\"")));
   EXPECT_EQ(ReasonOf(status), "OTHER_JOB");
+}
+
+TEST_F(RunDirectoryTest, ARunThatEndedBeforeItBeganIsInNobodysWay) {
+  ASSERT_THAT(RunDirectory::Open(path_, "job without data", "aa"), IsOk());
+  const absl::StatusOr<RunDirectory> mended = RunDirectory::Open(path_, "job", "bb");
+  ASSERT_THAT(mended, IsOk());
+  EXPECT_FALSE(mended->resumes());
 }
 
 TEST_F(RunDirectoryTest, TwoRunsAtOnceAreRefused) {

@@ -18,6 +18,10 @@ using ::testing::ElementsAreArray;
 std::vector<std::string> WordsThatShellSees(const std::string& command) {
   FILE* const shell = popen(("set -- " + command + "\nfor word; do printf '%s\\0' \"$word\"; done").c_str(), "r");
   std::vector<std::string> words;
+  if (shell == nullptr) {
+    ADD_FAILURE() << "expected a shell, found none for " << command;
+    return words;
+  }
   std::string word;
   for (int c = 0; (c = std::getc(shell)) != EOF;) {
     if (c != 0) {

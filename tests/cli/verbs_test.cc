@@ -5,25 +5,17 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <memory>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cli/commands/exit_code.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "rpc/server.h"
-#include "rpc/sha256.h"
-#include "tests/cli/fake_coordinator.h"
-#include "tests/rpc/fake_artifact_service.h"
-#include "tests/support/hanas_process.h"
+#include "tests/cli/verbs_fixture.h"
 #include "tests/support/loopback.h"
 
 namespace hanas::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
@@ -31,73 +23,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-constexpr int kUnreachable = static_cast<int>(ExitCode::kUnreachable);
-
-std::string ReadText(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-class VerbsTest : public testing::Test {
- protected:
-  VerbsTest() {
-    fs::create_directories(folder_);
-    Serve("127.0.0.1:0");
-  }
-  ~VerbsTest() override { fs::remove_all(folder_); }
-
-  void Serve(const std::string& listen) {
-    std::vector<grpc::Service*> services = coordinator_.services();
-    services.push_back(&artifacts_);
-    server_ = *rpc::Server::Start({.listen = listen}, services);
-    address_ = server_->address().ToString();
-  }
-  std::vector<std::string> Environment() const { return {"HANAS_COORDINATOR=" + address_, "NO_COLOR=", "TERM=xterm"}; }
-  Ended Run(std::vector<std::string> arguments) const { return RunProgram("hanas", std::move(arguments), Environment()); }
-  std::string Example(const std::string& name) const { return absl::StrCat(HANAS_SOURCE_DIR, "/examples/", name); }
-
-  void AddSearch(const std::string& name, v1::Phase phase) {
-    coordinator_.With([&](FakeState& state) {
-      v1::Search& search = state.searches[name];
-      search.set_name(name);
-      search.mutable_spec()->set_name("shoes");
-      search.set_phase(phase);
-    });
-  }
-  /// A done search with two networks, whose files are stored.
-  void AddDoneSearch() {
-    AddSearch("searches/1", v1::SUCCEEDED);
-    coordinator_.With([&](FakeState& state) {
-      v1::Report& report = state.reports["searches/1"];
-      report.set_search("searches/1");
-      report.set_space("small");
-      report.set_job_digest("d1");
-      for (const std::string id : {"member-1", "member-2"}) {
-        v1::Member& member = *report.add_front();
-        member.set_id(id);
-        member.set_latency_p50_us(100);
-        member.set_test_accuracy(0.9);
-        const std::string bytes(5000, id.back());
-        member.set_onnx_sha256(rpc::Sha256Hex(bytes));
-        artifacts_.Store(member.onnx_sha256(), bytes);
-      }
-    });
-  }
-  std::vector<std::string> calls() {
-    std::vector<std::string> calls;
-    coordinator_.With([&](FakeState& state) { calls = state.calls; });
-    return calls;
-  }
-
-  const std::string folder_ = absl::StrCat(testing::TempDir(), "/hanas-verbs-", ::getpid());
-  FakeCoordinator coordinator_;
-  rpc::FakeArtifactService artifacts_;
-  std::unique_ptr<rpc::Server> server_;
-  std::string address_;
-};
 
 TEST_F(VerbsTest, SubmitPrintsTheNameAndNothingElse) {
   const Ended ended = Run({"submit", Example("tiny.yaml")});
@@ -278,116 +203,6 @@ TEST_F(VerbsTest, TasksCandidatesAndTheFarm) {
   EXPECT_THAT(Run({"explain", "1", "-o", "yaml"}).out, HasSubstr("\ntasks:\n  - name: tasks/1\n"));
 }
 
-TEST_F(VerbsTest, ExportDownloadsChecksAndGoesOn) {
-  AddDoneSearch();
-  const std::string out = folder_ + "/out";
-  const Ended one = Run({"export", "1", "--member", "member-2", "--out", out});
-  EXPECT_EQ(one.code, 0) << one.err;
-  EXPECT_EQ(one.out, absl::StrCat(out, "/models/member-2.onnx\n", out, "/report.json\n", out, "/front.svg\n"));
-  EXPECT_FALSE(fs::exists(out + "/models/member-1.onnx"));
-  EXPECT_EQ(ReadText(out + "/models/member-2.onnx"), std::string(5000, '2'));
-
-  // The connection is lost on the way: it goes on where it was. What is damaged is fetched anew.
-  std::ofstream(out + "/models/member-2.onnx") << "damaged";
-  artifacts_.FailDownloadAfter(3);
-  EXPECT_EQ(Run({"export", "1", "--out", out}).code, 0);
-  EXPECT_EQ(ReadText(out + "/models/member-1.onnx"), std::string(5000, '1'));
-  EXPECT_EQ(ReadText(out + "/models/member-2.onnx"), std::string(5000, '2'));
-  EXPECT_EQ(std::distance(fs::directory_iterator(out + "/models"), {}), 2) << "no partial file stays";
-  EXPECT_THAT(ReadText(out + "/report.json"), HasSubstr("\"onnxFile\": \"models/member-1.onnx\""));
-
-  // A transfer that an earlier call left behind is taken up, even a wrong one.
-  const std::string sha256 = rpc::Sha256Hex(std::string(5000, '1'));
-  fs::remove(out + "/models/member-1.onnx");
-  std::ofstream(absl::StrCat(out, "/models/member-1.onnx.", sha256.substr(0, 16), ".part")) << std::string(2500, 'x');
-  EXPECT_EQ(Run({"export", "1", "--out", out}).code, 0);
-  EXPECT_EQ(ReadText(out + "/models/member-1.onnx"), std::string(5000, '1'));
-}
-
-TEST_F(VerbsTest, ExportRefusesWhatIsNotThere) {
-  AddDoneSearch();
-  AddSearch("searches/2", v1::TRAINING);
-  const Ended typo = Run({"export", "1", "--member", "membre-1", "--out", folder_ + "/a"});
-  EXPECT_EQ(typo.code, static_cast<int>(ExitCode::kNotFound));
-  EXPECT_THAT(typo.err, HasSubstr("did you mean \"member-1\"?"));
-  EXPECT_EQ(Run({"export", "2", "--out", folder_ + "/a"}).code, static_cast<int>(ExitCode::kRefused));
-  coordinator_.With([](FakeState& state) { state.reports["searches/2"].set_job_digest("another"); });
-  EXPECT_EQ(Run({"export", "1", "--out", folder_ + "/a"}).code, 0);
-  const Ended mixed = Run({"export", "2", "--out", folder_ + "/a"});
-  EXPECT_EQ(mixed.code, static_cast<int>(ExitCode::kDirectory));
-  EXPECT_THAT(mixed.err, HasSubstr("that of another job"));
-  coordinator_.With([](FakeState& state) { state.reports["searches/1"].mutable_front(0)->set_onnx_sha256(std::string(64, 'a')); });
-  EXPECT_EQ(Run({"export", "1", "--out", folder_ + "/a"}).code, static_cast<int>(ExitCode::kNotFound));
-}
-
-v1::SearchEvent MakeEvent(int64_t sequence, const std::string& text) {
-  v1::SearchEvent event;
-  event.set_sequence(sequence);
-  event.set_kind("round");
-  event.set_text(text);
-  return event;
-}
-
-TEST_F(VerbsTest, WatchGoesOnOverARestartAndSaysSoOnce) {
-  AddSearch("searches/1", v1::TRAINING);
-  coordinator_.With([](FakeState& state) { state.events = {MakeEvent(1, "one"), MakeEvent(2, "two")}; });
-  LiveProgram watch("hanas", {"watch", "1"}, Environment());
-  ASSERT_TRUE(watch.ReadUntil("two")) << watch.output();
-  server_->Shutdown(absl::ZeroDuration());
-  server_.reset();
-  ASSERT_TRUE(watch.ReadUntil("lost the coordinator")) << watch.output();
-  AddSearch("searches/1", v1::SUCCEEDED);
-  coordinator_.With([](FakeState& state) {
-    state.events.push_back(MakeEvent(3, "three"));
-    state.stream_ends = true;
-  });
-  Serve(address_);
-  EXPECT_EQ(watch.Wait(), 0) << watch.output();
-  EXPECT_THAT(watch.output(), HasSubstr("the coordinator is back"));
-  EXPECT_THAT(watch.output(), HasSubstr("three"));
-  for (const std::string once : {"one\n", "two\n", "lost the coordinator"}) {
-    EXPECT_EQ(watch.output().find(once), watch.output().rfind(once)) << once;
-  }
-  coordinator_.With([](FakeState& state) {
-    EXPECT_EQ(state.watched_after.front(), 0);
-    EXPECT_EQ(state.watched_after.back(), 2);
-  });
-}
-
-TEST_F(VerbsTest, WatchGivesUpEventually) {
-  AddSearch("searches/1", v1::TRAINING);
-  LiveProgram watch("hanas", {"watch", "1", "--give-up-after", "0.2"}, Environment());
-  coordinator_.Await([](const FakeState& state) { return !state.watched_after.empty(); });
-  server_.reset();
-  EXPECT_EQ(watch.Wait(), kUnreachable) << watch.output();
-  EXPECT_THAT(watch.output(), HasSubstr("gave up after"));
-}
-
-TEST_F(VerbsTest, WatchEndsAsTheSearchDoes) {
-  AddSearch("searches/1", v1::FAILED);
-  coordinator_.With([](FakeState& state) {
-    state.searches["searches/1"].set_error("the fastest network needs 3 ms");
-    state.searches["searches/1"].set_error_code("INFEASIBLE_LIMITS");
-    state.events = {MakeEvent(1, "one"), MakeEvent(2, "two")};
-    state.stream_ends = true;
-  });
-  const Ended ended = Run({"watch", "1", "-o", "json", "--after", "1"});
-  EXPECT_EQ(ended.code, static_cast<int>(ExitCode::kInfeasible));
-  EXPECT_THAT(ended.out, StartsWith("{\"sequence\":\"2\""));
-  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 1);
-  EXPECT_THAT(ended.err, HasSubstr("the fastest network needs 3 ms"));
-}
-
-TEST_F(VerbsTest, AnInterruptedWatchSaysHowToGoOn) {
-  AddSearch("searches/1", v1::TRAINING);
-  coordinator_.With([](FakeState& state) { state.events = {MakeEvent(4, "four")}; });
-  LiveProgram watch("hanas", {"watch", "1"}, Environment());
-  ASSERT_TRUE(watch.ReadUntil("four"));
-  watch.Signal(SIGINT);
-  EXPECT_EQ(watch.Wait(), 130);
-  EXPECT_THAT(watch.output(), HasSubstr("hanas watch searches/1 --after 4"));
-}
-
 TEST_F(VerbsTest, AReaderThatGoesAwayEndsTheProgramQuietly) {
   AddSearch("searches/1", v1::TRAINING);
   LiveProgram watch("hanas", {"watch", "1"}, Environment());
@@ -460,6 +275,7 @@ TEST_F(VerbsTest, ACoordinatorOnAnotherMachineIsAskedOnlyWhenThatIsAllowed) {
     const Ended ended = RunProgram("hanas", arguments);
     EXPECT_EQ(ended.code, 0) << verb.front() << ": " << ended.err;
   }
+  AddDoneSearch();
   coordinator_.With([](FakeState& state) { state.stream_ends = true; });
   EXPECT_EQ(RunProgram("hanas", {"watch", "1", "--insecure-connect"}, {"HANAS_COORDINATOR=" + other}).code, 0);
   EXPECT_EQ(RunProgram("hanas", {"__complete", absl::StrCat("hanas show --insecure-connect --coordinator ", other, " ")}).out,

@@ -195,7 +195,7 @@ TEST_F(RepliesTest, EachStateOfASearchHasItsReason) {
 TEST_F(RepliesTest, AClientWithDefaultBoundsReadsAHundredMistakes) {
   SearchJob job = SmallJob();
   for (int i = 0; i < 28; ++i) job.space.stages.push_back({.widths = {-1}, .depths = {99}, .stride = 77});
-  job.name = std::string(1 << 20, '\x7f');
+  job.name = std::string(900'000, '\x7f');
   v1::Search search;
   const absl::Status status = rpc::FromGrpcStatus(Create(job, "r", &search));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
@@ -203,6 +203,17 @@ TEST_F(RepliesTest, AClientWithDefaultBoundsReadsAHundredMistakes) {
   ASSERT_GT(violations.size(), 10U);
   EXPECT_EQ(CountOf(violations.back()), 28 * 3 + 1 - 20);
   EXPECT_THAT(violations, testing::Contains(Field(&FieldViolation::path, "name")));
+}
+
+TEST_F(RepliesTest, AJobOfMoreBytesThanAFileIsRefusedBeforeItIsLookedAt) {
+  SearchJob job = SmallJob();
+  for (int i = 0; i < 20'000; ++i) job.space.stages.push_back(job.space.stages[0]);
+  v1::Search search;
+  const absl::Status status = rpc::FromGrpcStatus(Create(job, "r", &search));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  ASSERT_THAT(ViolationsOf(status), testing::SizeIs(1));
+  EXPECT_EQ(ViolationsOf(status)[0].path, "spec");
+  EXPECT_THAT(ViolationsOf(status)[0].message, testing::StartsWith("expected a job of at most 1048576 bytes, found "));
 }
 
 TEST_F(RepliesTest, AClientWithDefaultBoundsReadsWhyALongNameIsNone) {

@@ -78,6 +78,9 @@ INSTANTIATE_TEST_SUITE_P(
         Rejection{"DirectoryLeavesTheRoot",
                   [](SearchJob& j) { j.dataset.directory = "x/../../etc"; },
                   {"dataset.directory", "expected a path below the data directory, without \"..\", found \"x/../../etc\""}},
+        Rejection{"DirectoryHasAControlCharacter",
+                  [](SearchJob& j) { j.dataset.directory = std::string("a\0b", 3); },
+                  {"dataset.directory", "expected UTF-8 without control characters, found \"a\\x00b\""}},
         Rejection{
             "NoSteps", [](SearchJob& j) { j.training.steps = 0; }, {"training.steps", "expected a number from 1 to 100000000, found 0"}},
         Rejection{"RateIsNotANumber",

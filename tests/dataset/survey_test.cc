@@ -2,7 +2,9 @@
 #include "dataset/survey.h"
 
 #include <unistd.h>
+#include <zlib.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -43,8 +45,13 @@ class SurveyTest : public ::testing::Test {
     for (int i = 0; i < pictures; ++i) std::ofstream(folder / absl::StrCat(i, ".jpg")) << "x";
   }
   absl::StatusOr<Survey> Folders() const { return SurveyDataset(DatasetFormat::kImageFolder, directory_); }
+  static IdxImages Pictures(size_t count) {
+    return {.count = static_cast<int64_t>(count), .height = 2, .width = 2, .pixels = std::vector<uint8_t>(4 * count)};
+  }
   /// An IDX set with these labels.
   absl::StatusOr<Survey> Labels(const std::vector<uint8_t>& train, const std::vector<uint8_t>& test) const {
+    EXPECT_THAT(WriteIdxImages(directory_ + "/train-images-idx3-ubyte", Pictures(train.size())), IsOk());
+    EXPECT_THAT(WriteIdxImages(directory_ + "/t10k-images-idx3-ubyte", Pictures(test.size())), IsOk());
     EXPECT_THAT(WriteIdxLabels(directory_ + "/train-labels-idx1-ubyte", train), IsOk());
     EXPECT_THAT(WriteIdxLabels(directory_ + "/t10k-labels-idx1-ubyte", test), IsOk());
     return SurveyDataset(DatasetFormat::kIdx, directory_);
@@ -124,6 +131,24 @@ TEST_F(SurveyTest, TestLabelsWithoutTrainingPicturesAreRefusedByName) {
   EXPECT_THAT(Labels({0, 1, 0, 1}, {0, 1, 7, 7, 9}),
               StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr("class 7 has 2 test pictures and none to train on"),
                                                                  HasSubstr("class 9 has 1 test pictures and none to train on"))));
+}
+
+TEST_F(SurveyTest, PicturesThatCannotBeThoseOfTheLabelsAreRefusedByTheirHeaders) {
+  ASSERT_THAT(Labels({0, 1, 0, 1, 0}, {0, 1}), IsOk());
+  ASSERT_THAT(WriteIdxImages(directory_ + "/t10k-images-idx3-ubyte", Pictures(3)), IsOk());
+  fs::remove(directory_ + "/train-images-idx3-ubyte");
+  // Five pictures of 4096 x 4096 in a few bytes.
+  const std::string bomb = directory_ + "/train-images-idx3-ubyte.gz";
+  gzFile file = gzopen(bomb.c_str(), "wb");
+  ASSERT_NE(file, nullptr);
+  const std::array<uint8_t, 16> header = {0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 16, 0, 0, 0, 16, 0};
+  ASSERT_EQ(gzwrite(file, header.data(), header.size()), static_cast<int>(header.size()));
+  ASSERT_EQ(gzclose(file), Z_OK);
+
+  EXPECT_THAT(SurveyDataset(DatasetFormat::kIdx, directory_),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("expected content of at most 100 times the "), HasSubstr(" found 83886080 promised"),
+                             HasSubstr("expected as many pictures as labels (2), found 3"))));
 }
 
 TEST_F(SurveyTest, ADrawnSetIsKnownWhateverItIsCalled) {

@@ -58,7 +58,7 @@ class FarmTest : public testing::Test {
   /// What `hanas` prints, without its last newline.
   std::string Run(std::vector<std::string> arguments) const {
     const Ended ended = RunProgram("hanas", std::move(arguments), {"HANAS_COORDINATOR=" + address_});
-    EXPECT_EQ(ended.code, 0) << ended.err;
+    EXPECT_THAT(ended.code, IsDone()) << ended.err;
     return ended.out.substr(0, ended.out.rfind('\n'));
   }
 

@@ -63,6 +63,9 @@ TEST_F(RunTest, ClosesTheLoop) {
   }
   EXPECT_TRUE(std::filesystem::exists(out_ + "/front.svg"));
   EXPECT_EQ(report->latency_trust().held_out_networks(), 2);
+  ASSERT_FALSE(report->warnings().empty());
+  EXPECT_EQ(report->warnings(0).code(), "DRAWN_DATA");
+  EXPECT_EQ(report->classes_size(), 10);
 
   // The same command again has nothing to do but to show the result.
   LocalRun again(Arguments());
@@ -167,6 +170,7 @@ TEST_F(RunTest, TruncatedDataHasItsOwnStatus) {
   LocalRun run(Arguments());
   EXPECT_EQ(run.Wait(), 3) << run.output();
   EXPECT_THAT(run.output(), HasSubstr("train-images-idx3-ubyte"));
+  EXPECT_THAT(run.output(), testing::Not(HasSubstr("== profiling")));
 }
 
 }  // namespace

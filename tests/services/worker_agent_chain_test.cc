@@ -197,8 +197,8 @@ TEST_F(ChainTest, EvaluatesAndRefusesAnotherLowering) {
 /// Runs out of memory at the second network that it is to evaluate.
 class SmallMemoryEngine : public TrainingEngine {
  public:
-  absl::StatusOr<std::vector<Evaluation>> Evaluate(const EvaluateRequest&, absl::Span<const Architecture>,
-                                                   const EvaluateProgress& progress) override {
+  absl::StatusOr<std::vector<ClassificationScore>> Evaluate(const EvaluateRequest&, absl::Span<const Architecture>,
+                                                            const EvaluateProgress& progress) override {
     progress(0, {});
     return WithReason(absl::ResourceExhaustedError("evaluation: out of memory"), "NO_MEMORY");
   }
@@ -232,6 +232,9 @@ TEST_F(ChainTest, WhatTheWorkerBindsTheAgentVerifies) {
   const auto packed = worker_.Execute(pack, context_);
   ASSERT_THAT(packed, IsOk());
   EXPECT_EQ(packed->pack_images().num_images(), 200);
+  EXPECT_EQ(packed->pack_images().classes_size(), 10);
+  ASSERT_FALSE(packed->pack_images().warnings().empty());
+  EXPECT_EQ(packed->pack_images().warnings(0).code(), "DRAWN_DATA");
 
   v1::Task task;
   task.mutable_lease()->set_task("tasks/9");

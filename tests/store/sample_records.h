@@ -24,7 +24,7 @@ inline std::vector<TaskRecord> SampleTasks() {
                                          EvaluateOutcome{{{1, 2, 0.5}}, 3},
                                          FitOutcome{std::string("\0p", 2), 0.5, 0.1, "mlp"},
                                          BindOutcome{{"a", 1}, {"b", 2}, {1, 2, 0.5}, 3},
-                                         PackOutcome{{"a", 1}, 2},
+                                         PackOutcome{{"a", 1}, 2, {{{"cat", 3, 4}}, {{"CODE", "A sentence.", {"member-1"}}}}},
                                          MeasureOperatorsOutcome{{{"k", 1, 2, 0.1, 5, true}}, {.load_average = 0.5, .canary_ratio = 1}, 3},
                                          MeasureNetworksOutcome{{{1, 2, 3, 0.1, 5, true, 6}}, {.temperature_celsius = 40}, 3},
                                          VerifyOutcome{.device = {1, 2, 3},

@@ -56,7 +56,7 @@ class TorchEngineTest : public ::testing::Test {
     }
     return *checkpoint;
   }
-  EvaluateRequest Evaluation(const std::string& checkpoint) {
+  EvaluateRequest ClassificationScore(const std::string& checkpoint) {
     return {.lowering = &lowering(),
             .dataset = &data(),
             .checkpoint = checkpoint,
@@ -110,7 +110,7 @@ TEST_F(TorchEngineTest, AThousandClassesAreTrainedEvaluatedAndBound) {
   training.dataset = &many;
   const absl::StatusOr<TrainResult> trained = engine_->Train(training, {});
   ASSERT_THAT(trained, IsOk());
-  EvaluateRequest evaluation = Evaluation(trained->checkpoint);
+  EvaluateRequest evaluation = ClassificationScore(trained->checkpoint);
   evaluation.lowering = &lowering;
   evaluation.dataset = &many;
   const Architecture smallest = lowering.space().Smallest({8, 8});
@@ -170,7 +170,7 @@ TEST_F(TorchEngineTest, BadRequestsAreNamed) {
   request.lowering = &other;
   EXPECT_THAT(engine_->Train(request, {}).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.input_channels: expected 1")));
-  EvaluateRequest evaluation = Evaluation("junk");
+  EvaluateRequest evaluation = ClassificationScore("junk");
   EXPECT_THAT(engine_->Evaluate(evaluation, {space().Largest({8, 8})}, {}).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("magic")));
 }
@@ -178,8 +178,8 @@ TEST_F(TorchEngineTest, BadRequestsAreNamed) {
 TEST_F(TorchEngineTest, EvaluationIsPure) {
   const Architecture one = space().Largest({8, 8});
   const Architecture two = space().Smallest({2, 8});
-  const auto alone = engine_->Evaluate(Evaluation(Trained()), {one}, {});
-  const auto both = engine_->Evaluate(Evaluation(Trained()), {two, one}, {});
+  const auto alone = engine_->Evaluate(ClassificationScore(Trained()), {one}, {});
+  const auto both = engine_->Evaluate(ClassificationScore(Trained()), {two, one}, {});
   ASSERT_THAT(alone, IsOk());
   ASSERT_THAT(both, IsOk());
   EXPECT_EQ((*alone)[0].correct, (*both)[1].correct);
@@ -194,7 +194,7 @@ TEST_F(TorchEngineTest, TrainingLearns) {
   const absl::StatusOr<TrainResult> result = engine_->Train(request, {});
   ASSERT_THAT(result, IsOk());
   EXPECT_LT(result->loss, 2.1);  // ln 10 = 2.30 is knowing nothing
-  const auto scored = engine_->Evaluate(Evaluation(result->checkpoint), {architecture}, {});
+  const auto scored = engine_->Evaluate(ClassificationScore(result->checkpoint), {architecture}, {});
   EXPECT_GT((*scored)[0].accuracy(), 0.2);
 }
 
@@ -207,7 +207,7 @@ TEST_F(TorchEngineTest, OneLayerFromEightToTwoBitsIsSeenEverywhere) {
   two.genes[static_cast<size_t>(gene)] = 0;
   EXPECT_NE(Encode(space(), eight), Encode(space(), two));
   EXPECT_GT(GraphCost(lowering().Lower(eight)).size_bytes, GraphCost(lowering().Lower(two)).size_bytes);
-  const auto scores = engine_->Evaluate(Evaluation(Trained()), {eight, two}, {});
+  const auto scores = engine_->Evaluate(ClassificationScore(Trained()), {eight, two}, {});
   ASSERT_THAT(scores, IsOk());
   EXPECT_NE((*scores)[0].loss, (*scores)[1].loss);
   const absl::StatusOr<BoundModel> bound_eight = engine_->Bind(Binding(Trained(), eight));
@@ -257,7 +257,7 @@ TEST_F(TorchEngineTest, BoundIntegersAreThoseOfTrainingUpToTheSignOfGamma) {
   }
   EXPECT_GT(compared, 500);
   // And the folded model still is the network.
-  const auto scored = engine_->Evaluate(Evaluation(bytes), {architecture}, {});
+  const auto scored = engine_->Evaluate(ClassificationScore(bytes), {architecture}, {});
   const auto bound = engine_->EvaluateBound({.model = &*model, .dataset = &data(), .split = Split::kValidation}, {});
   ASSERT_THAT(bound, IsOk());
   EXPECT_NEAR((*scored)[0].loss, bound->evaluation.loss, 0.03);
@@ -268,7 +268,7 @@ TEST_F(TorchEngineTest, BoundModelsScoreWhatWasEvaluated) {
   for (int trial = 0; trial < 8; ++trial) {
     const Architecture architecture = trial == 0 ? space().Largest({16, 16}) : space().Random(random);
     SCOPED_TRACE(space().ToReadable(architecture));
-    const auto scored = engine_->Evaluate(Evaluation(Trained()), {architecture}, {});
+    const auto scored = engine_->Evaluate(ClassificationScore(Trained()), {architecture}, {});
     const absl::StatusOr<BoundModel> model = engine_->Bind(Binding(Trained(), architecture));
     ASSERT_THAT(scored, IsOk());
     ASSERT_THAT(model, IsOk());

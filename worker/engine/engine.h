@@ -56,7 +56,7 @@ struct TrainResult {
 };
 
 /// Batch-normalisation statistics and activation ranges come from one pass over the first `images` of the TRAIN split in a fixed order.
-struct CalibrationOptions {
+struct CalibrationSet {
   int64_t images = 512;
   int64_t batch_size = 128;
 };
@@ -67,10 +67,10 @@ struct EvaluateRequest {
   absl::string_view checkpoint;
   Split split = Split::kValidation;
   int64_t max_images = 0;  // the first so many of the split; 0: all
-  CalibrationOptions calibration;
+  CalibrationSet calibration;
 };
 
-struct Evaluation {
+struct ClassificationScore {
   int64_t correct = 0;
   int64_t total = 0;
   double loss = 0;  // mean cross-entropy
@@ -78,7 +78,7 @@ struct Evaluation {
 };
 
 /// Called after each network, with its position. Answering kNo ends the call with CANCELLED.
-using EvaluateProgress = std::function<Continue(size_t index, const Evaluation& evaluation)>;
+using EvaluateProgress = std::function<Continue(size_t index, const ClassificationScore& evaluation)>;
 
 struct BindRequest {
   const Lowering* lowering = nullptr;
@@ -86,12 +86,12 @@ struct BindRequest {
   absl::string_view checkpoint;
   std::string checkpoint_sha256;
   Architecture architecture;
-  CalibrationOptions calibration;
+  CalibrationSet calibration;
 };
 
 /// Scores of `total` images; `logits` is [total, classes] when asked for.
 struct BoundEvaluation {
-  Evaluation evaluation;
+  ClassificationScore evaluation;
   std::vector<float> logits;
 };
 
@@ -126,8 +126,9 @@ class TrainingEngine {
   virtual absl::StatusOr<TrainResult> Train(const TrainRequest& request, const std::function<Continue(const TrainProgress&)>& progress) = 0;
 
   /// One evaluation for each architecture, in order. `progress` may be empty.
-  virtual absl::StatusOr<std::vector<Evaluation>> Evaluate(const EvaluateRequest& request, absl::Span<const Architecture> architectures,
-                                                           const EvaluateProgress& progress) = 0;
+  virtual absl::StatusOr<std::vector<ClassificationScore>> Evaluate(const EvaluateRequest& request,
+                                                                    absl::Span<const Architecture> architectures,
+                                                                    const EvaluateProgress& progress) = 0;
 
   /// A model that satisfies CheckBoundModel; its weight integers are those that training and Evaluate use, up to the sign that a negative
   /// gamma turns.

@@ -16,6 +16,7 @@
 #include "export/image_pack.h"
 #include "export/onnx_writer.h"
 #include "rpc/clock.h"
+#include "rpc/convert/findings.h"
 #include "rpc/convert/job.h"
 #include "rpc/convert/space.h"
 #include "worker/engine/predictor_trainer.h"
@@ -37,7 +38,7 @@ class Stopwatch {
 
 Continue Answer(rpc::Directive directive) { return directive == rpc::Directive::kContinue ? Continue::kYes : Continue::kNo; }
 
-v1::Accuracy ToProto(const Evaluation& evaluation) {
+v1::Accuracy ToProto(const ClassificationScore& evaluation) {
   v1::Accuracy proto;
   proto.set_correct(evaluation.correct);
   proto.set_images(evaluation.total);
@@ -46,7 +47,7 @@ v1::Accuracy ToProto(const Evaluation& evaluation) {
 }
 
 /// What whoever gets the network's file must know, as far as this worker can tell.
-std::vector<Warning> WarningsAbout(const Evaluation& test, const Survey& survey) {
+std::vector<Warning> WarningsAbout(const ClassificationScore& test, const Survey& survey) {
   std::vector<Warning> warnings = survey.warnings;
   const double largest_share = LargestTestShare(survey.classes);
   if (!IsBetterThanGuessing(test.correct, test.total, largest_share)) {
@@ -239,8 +240,8 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
   request.calibration.images = task.calibration_images();
   const auto total = static_cast<int64_t>(architectures.size());
   int64_t done = 0;
-  const absl::StatusOr<std::vector<Evaluation>> evaluations =
-      engine_->Evaluate(request, architectures, [&](size_t index, const Evaluation& evaluation) {
+  const absl::StatusOr<std::vector<ClassificationScore>> evaluations =
+      engine_->Evaluate(request, architectures, [&](size_t index, const ClassificationScore& evaluation) {
         done = static_cast<int64_t>(index) + 1;
         const rpc::Directive directive = context.ReportProgress(done, total, absl::StrFormat("%.1f %%", 100 * evaluation.accuracy()));
         return done == total && directive != rpc::Directive::kAbandon ? Continue::kYes : Answer(directive);
@@ -255,7 +256,7 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
     return named;
   }
   v1::EvaluateResult result;
-  for (const Evaluation& evaluation : *evaluations) *result.add_accuracies() = ToProto(evaluation);
+  for (const ClassificationScore& evaluation : *evaluations) *result.add_accuracies() = ToProto(evaluation);
   result.set_seconds(watch.Seconds());
   return result;
 }
@@ -349,6 +350,8 @@ absl::StatusOr<v1::PackImagesResult> WorkerExecutor::PackImages(const v1::PackIm
   v1::PackImagesResult result;
   *result.mutable_images() = *artifact;
   result.set_num_images(count);
+  for (const ClassPictures& pictures : datasets_->survey().classes) *result.add_classes() = rpc::ToProto(pictures);
+  for (const Warning& warning : datasets_->survey().warnings) *result.add_warnings() = rpc::ToProto(warning);
   return result;
 }
 

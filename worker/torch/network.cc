@@ -369,7 +369,7 @@ torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t widt
 }
 
 Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
-                      const CalibrationOptions& options) {
+                      const CalibrationSet& options) {
   const torch::NoGradGuard no_grad;
   const ImagePreprocessor preprocessor = MakePreprocessor(dataset, PreprocessingOf(graph, dataset));
   const int64_t images = std::min(options.images, dataset.size(Split::kTrain));

@@ -108,7 +108,7 @@ torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t widt
 
 /// One pass over the first images of the TRAIN split. Requires a non-empty calibration set.
 Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
-                      const CalibrationOptions& options);
+                      const CalibrationSet& options);
 
 }  // namespace hanas
 

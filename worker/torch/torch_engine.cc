@@ -61,7 +61,7 @@ absl::Status CheckFits(const Lowering& lowering, const Dataset& dataset) {
   return absl::OkStatus();
 }
 
-absl::Status CheckCalibration(const CalibrationOptions& options) {
+absl::Status CheckCalibration(const CalibrationSet& options) {
   if (options.images >= 2 && options.batch_size >= 2) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("calibration: expected at least 2 images and a batch of at least 2, found ",
                                                  options.images, " and ", options.batch_size));
@@ -125,7 +125,7 @@ class Batches {
 };
 
 /// Adds a batch's logits to the score; the loss is summed until Finish.
-void Score(const torch::Tensor& logits, const torch::Tensor& labels, Evaluation& evaluation) {
+void Score(const torch::Tensor& logits, const torch::Tensor& labels, ClassificationScore& evaluation) {
   evaluation.correct += logits.argmax(1).eq(labels).sum().item<int64_t>();
   evaluation.total += labels.size(0);
   evaluation.loss +=
@@ -140,15 +140,15 @@ class TorchEngine final : public TrainingEngine {
     return Guarded("training", [&]() -> absl::StatusOr<TrainResult> { return RunTraining(request, progress); });
   }
 
-  absl::StatusOr<std::vector<Evaluation>> Evaluate(const EvaluateRequest& request, absl::Span<const Architecture> architectures,
-                                                   const EvaluateProgress& progress) override {
+  absl::StatusOr<std::vector<ClassificationScore>> Evaluate(const EvaluateRequest& request, absl::Span<const Architecture> architectures,
+                                                            const EvaluateProgress& progress) override {
     if (absl::Status status = CheckFits(*request.lowering, *request.dataset); !status.ok()) return status;
     if (absl::Status status = CheckCalibration(request.calibration); !status.ok()) return status;
     for (const Architecture& architecture : architectures) {
       if (absl::Status status = request.lowering->space().CheckArchitecture(architecture); !status.ok()) return status;
     }
     return Guarded("evaluation",
-                   [&]() -> absl::StatusOr<std::vector<Evaluation>> { return RunEvaluations(request, architectures, progress); });
+                   [&]() -> absl::StatusOr<std::vector<ClassificationScore>> { return RunEvaluations(request, architectures, progress); });
   }
 
   absl::StatusOr<BoundModel> Bind(const BindRequest& request) override {
@@ -211,20 +211,20 @@ class TorchEngine final : public TrainingEngine {
     return result;
   }
 
-  static absl::StatusOr<std::vector<Evaluation>> RunEvaluations(const EvaluateRequest& request,
-                                                                absl::Span<const Architecture> architectures,
-                                                                const EvaluateProgress& progress) {
+  static absl::StatusOr<std::vector<ClassificationScore>> RunEvaluations(const EvaluateRequest& request,
+                                                                         absl::Span<const Architecture> architectures,
+                                                                         const EvaluateProgress& progress) {
     absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
     if (!state.ok()) return state.status();
     const torch::NoGradGuard no_grad;
     const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false);
     const Batches batches(*request.dataset, request.split, request.max_images);
-    std::vector<Evaluation> evaluations;
+    std::vector<ClassificationScore> evaluations;
     for (size_t i = 0; i < architectures.size(); ++i) {
       const Graph graph = request.lowering->Lower(architectures[i]);
       const std::vector<OperatorTensors> tensors = Materialise(graph, slots);
       const Calibration calibration = Calibrate(graph, tensors, *request.dataset, request.calibration);
-      Evaluation evaluation;
+      ClassificationScore evaluation;
       batches.ForEach(MakePreprocessor(*request.dataset, PreprocessingOf(graph, *request.dataset)), [&](const Batch& batch) {
         Score(ForwardCalibrated(graph, tensors, calibration, batch.images), batch.labels, evaluation);
         return true;
