@@ -9,7 +9,6 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "core/base/bounds.h"
 #include "core/base/counter_random.h"
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
@@ -126,11 +125,10 @@ absl::StatusOr<Dataset> Dataset::Load(const DatasetSpec& spec, const std::string
     if (!train.ok()) return train.status();
     absl::StatusOr<IdxPart> test = ReadIdxPart(*directory, "t10k", files);
     if (!test.ok()) return test.status();
-    if (test->dimensions.height != train->dimensions.height || test->dimensions.width != train->dimensions.width) {
-      return absl::InvalidArgumentError(absl::StrCat("expected test images of ", train->dimensions.height, "x", train->dimensions.width,
-                                                     " as in training, found ", test->dimensions.height, "x", test->dimensions.width, ": ",
-                                                     directory->string()));
-    }
+    const auto shape = [](const IdxPart& part) {
+      return IdxImages{.height = part.dimensions.height, .width = part.dimensions.width, .pixels = {}};
+    };
+    if (absl::Status sizes = CheckIdxSizes(shape(*train), shape(*test), directory->string()); !sizes.ok()) return sizes;
     std::vector<std::string> class_names = IdxClassNames(*train, *test);
     return Create(spec, options.split_seed, train->dimensions, std::move(class_names), std::move(train->images), std::move(test->images),
                   std::move(files));
@@ -172,10 +170,8 @@ absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_
 }
 
 absl::Status Dataset::Check() const {
-  if (num_classes() < bounds::kMinClasses || num_classes() > bounds::kMaxClasses) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected ", bounds::kMinClasses, " to ", bounds::kMaxClasses, " classes, found ", class_names_.size(), ": ", name_));
-  }
+  if (const std::string mistake = MistakeInClasses(num_classes()); !mistake.empty())
+    return absl::InvalidArgumentError(absl::StrCat(mistake, ": ", name_));
   const int64_t image_bytes = dimensions_.height * dimensions_.width * dimensions_.channels;
   for (const Images* part : {&train_, &test_}) {
     const char* const what = part == &train_ ? "training" : "test";

@@ -160,6 +160,12 @@ absl::StatusOr<IdxImages> ReadIdxImagesHeader(const std::string& path) {
   return reader.ok() ? ReadImagesHeader(*reader) : reader.status();
 }
 
+absl::Status CheckIdxSizes(const IdxImages& train, const IdxImages& test, const std::string& directory) {
+  if (test.height == train.height && test.width == train.width) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("expected test images of ", train.height, "x", train.width, " as in training, found ",
+                                                 test.height, "x", test.width, ": ", directory));
+}
+
 absl::StatusOr<IdxImages> ReadIdxImages(const std::string& path) {
   absl::StatusOr<Reader> reader = Reader::Open(path);
   if (!reader.ok()) return reader.status();

@@ -31,6 +31,9 @@ absl::StatusOr<IdxImages> ReadIdxImages(const std::string& path);
 absl::StatusOr<IdxImages> ReadIdxImagesHeader(const std::string& path);
 absl::StatusOr<std::vector<uint8_t>> ReadIdxLabels(const std::string& path);
 
+/// Returns INVALID_ARGUMENT, naming `directory`, unless the test images are as large as the training images. No pixels are looked at.
+absl::Status CheckIdxSizes(const IdxImages& train, const IdxImages& test, const std::string& directory);
+
 /// Write uncompressed files, complete or not at all. Return INVALID_ARGUMENT when sizes disagree, the errno's status when writing fails.
 absl::Status WriteIdxImages(const std::string& path, const IdxImages& images);
 absl::Status WriteIdxLabels(const std::string& path, absl::Span<const uint8_t> labels);

@@ -4,10 +4,10 @@
 #include <turbojpeg.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <memory>
 #include <system_error>
@@ -67,19 +67,28 @@ absl::StatusOr<std::vector<std::string>> SortedNames(const std::string& director
   return names;
 }
 
-absl::StatusOr<Picture> Decode(tjhandle decoder, const std::string& path, const std::string& bytes, int64_t channels) {
+absl::StatusOr<PictureHeader> DecodeHeader(tjhandle decoder, const std::string& path, const std::string& bytes) {
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  Picture picture;
+  PictureHeader header;
   int subsampling = 0;
   int colours = 0;
-  if (tjDecompressHeader3(decoder, data, bytes.size(), &picture.width, &picture.height, &subsampling, &colours) != 0) {
+  if (tjDecompressHeader3(decoder, data, bytes.size(), &header.width, &header.height, &subsampling, &colours) != 0) {
     return BadImage(path, tjGetErrorStr2(decoder));
   }
-  const bool extents = picture.width >= 1 && picture.height >= 1 && picture.width <= kMaxSide && picture.height <= kMaxSide;
-  if (!extents || int64_t{picture.width} * picture.height > kMaxPixels) {
+  const bool extents = header.width >= 1 && header.height >= 1 && header.width <= kMaxSide && header.height <= kMaxSide;
+  if (!extents || int64_t{header.width} * header.height > kMaxPixels) {
     return BadImage(
-        path, absl::StrCat(picture.width, "x", picture.height, " pixels, where ", kMaxPixels, " in sides of ", kMaxSide, " are the most"));
+        path, absl::StrCat(header.width, "x", header.height, " pixels, where ", kMaxPixels, " in sides of ", kMaxSide, " are the most"));
   }
+  header.grey = colours == TJCS_GRAY;
+  return header;
+}
+
+absl::StatusOr<Picture> Decode(tjhandle decoder, const std::string& path, const std::string& bytes, int64_t channels) {
+  const absl::StatusOr<PictureHeader> header = DecodeHeader(decoder, path, bytes);
+  if (!header.ok()) return header.status();
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  Picture picture = {.height = header->height, .width = header->width, .pixels = {}};
   picture.pixels.resize(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) * static_cast<size_t>(channels));
   constexpr int kDecoding = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS;  // a progressive file may repeat itself without end
   const int format = channels == 1 ? TJPF_GRAY : TJPF_RGB;
@@ -87,6 +96,27 @@ absl::StatusOr<Picture> Decode(tjhandle decoder, const std::string& path, const 
     return BadImage(path, tjGetErrorStr2(decoder));
   }
   return picture;
+}
+
+/// At most `most` bytes of a file, from its beginning.
+absl::StatusOr<std::string> ReadBytes(const std::string& path, std::streamsize most) {
+  std::error_code error;
+  if (const auto size = fs::file_size(path, error); !error && size > kMaxFileBytes)
+    return BadImage(path, absl::StrCat(size, " bytes, where ", kMaxFileBytes, " are the most"));
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return BadImage(path, std::generic_category().message(errno));
+  std::string bytes;
+  constexpr std::streamsize kChunk = 1 << 16;
+  while (file && most > 0) {
+    const std::streamsize wanted = std::min(kChunk, most);
+    const size_t before = bytes.size();
+    bytes.resize(before + static_cast<size_t>(wanted));
+    file.read(bytes.data() + before, wanted);
+    bytes.resize(before + static_cast<size_t>(file.gcount()));
+    most -= file.gcount();
+  }
+  return bytes;
 }
 
 /// Two neighbours and the weight of the second.
@@ -145,14 +175,10 @@ void AppendResized(Picture in, const Dataset::Dimensions& to, std::vector<uint8_
 
 using Classes = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
-absl::Status CheckTotal(const Classes& classes, const Dataset::Dimensions& dimensions, const std::string& directory) {
-  int64_t images = 0;
-  for (const auto& [name, files] : classes) images += static_cast<int64_t>(files.size());
-  const int64_t image_bytes = dimensions.height * dimensions.width * dimensions.channels;
-  if (images <= kMaxFolderBytes / image_bytes) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("expected images of at most ", kMaxFolderBytes, " bytes together, found ", images, " of ",
-                                                 dimensions.height, "x", dimensions.width, "x", dimensions.channels,
-                                                 "; search with smaller images, or fewer: ", directory));
+int64_t NumFiles(const Classes& classes) {
+  int64_t files = 0;
+  for (const auto& [name, of_class] : classes) files += static_cast<int64_t>(of_class.size());
+  return files;
 }
 
 }  // namespace
@@ -182,6 +208,39 @@ absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> Li
   return listed;
 }
 
+absl::StatusOr<PictureHeader> ReadPictureHeader(const std::string& path) {
+  constexpr std::streamsize kUsualHeader = 1 << 16;
+  const Decoder decoder(tjInitDecompress());
+  absl::StatusOr<std::string> bytes = ReadBytes(path, kUsualHeader);
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<PictureHeader> header = DecodeHeader(decoder.get(), path, *bytes);
+  if (header.ok() || static_cast<std::streamsize>(bytes->size()) < kUsualHeader) return header;
+  bytes = ReadBytes(path, kMaxFileBytes);  // a thumbnail or a colour profile may stand before the size
+  return bytes.ok() ? DecodeHeader(decoder.get(), path, *bytes) : bytes.status();
+}
+
+absl::StatusOr<bool> ShowsColour(const std::string& path) {
+  constexpr int kVisible = 24;  // of 255 between two channels: coding a grey picture in three channels makes less
+  const Decoder decoder(tjInitDecompress());
+  const absl::StatusOr<std::string> bytes = ReadBytes(path, kMaxFileBytes);
+  if (!bytes.ok()) return bytes.status();
+  const absl::StatusOr<Picture> picture = Decode(decoder.get(), path, *bytes, 3);
+  if (!picture.ok()) return picture.status();
+  for (size_t i = 0; i + 2 < picture->pixels.size(); i += 3) {
+    const auto [least, most] = std::minmax({picture->pixels[i], picture->pixels[i + 1], picture->pixels[i + 2]});
+    if (most - least > kVisible) return true;
+  }
+  return false;
+}
+
+absl::Status CheckFolderBytes(int64_t num_images, const Dataset::Dimensions& dimensions, const std::string& directory) {
+  const int64_t image_bytes = dimensions.height * dimensions.width * dimensions.channels;
+  if (num_images <= kMaxFolderBytes / image_bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("expected images of at most ", kMaxFolderBytes, " bytes together, found ", num_images,
+                                                 " of ", dimensions.height, "x", dimensions.width, "x", dimensions.channels,
+                                                 "; search with smaller images, or fewer: ", directory));
+}
+
 absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions) {
   const auto classes = ListImageFolder(directory, kMaxFiles);
   if (!classes.ok()) return classes.status();
@@ -192,23 +251,20 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
     result.class_names.push_back(class_name);
     for (const std::string& name : names) {
       const std::string path = (fs::path(directory) / class_name / name).string();
-      std::error_code error;
-      if (const auto size = fs::file_size(path, error); !error && size > kMaxFileBytes)
-        return BadImage(path, absl::StrCat(size, " bytes, where ", kMaxFileBytes, " are the most"));
-      std::ifstream file(path, std::ios::binary);
-      const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-      absl::StatusOr<Picture> picture = Decode(decoder.get(), path, bytes, dimensions.channels);
+      const absl::StatusOr<std::string> bytes = ReadBytes(path, kMaxFileBytes);
+      if (!bytes.ok()) return bytes.status();
+      absl::StatusOr<Picture> picture = Decode(decoder.get(), path, *bytes, dimensions.channels);
       if (!picture.ok()) return picture.status();
       if (dimensions.height == 0) {
         dimensions.height = picture->height;
         dimensions.width = picture->width;
       }
       if (result.files.empty()) {
-        if (absl::Status status = CheckTotal(*classes, dimensions, directory); !status.ok()) return status;
+        if (absl::Status status = CheckFolderBytes(NumFiles(*classes), dimensions, directory); !status.ok()) return status;
       }
       AppendResized(*std::move(picture), dimensions, result.images.pixels);
       result.images.labels.push_back(label);
-      result.files.emplace_back(absl::StrCat(class_name, "/", name), Sha256Hex(bytes));
+      result.files.emplace_back(absl::StrCat(class_name, "/", name), Sha256Hex(*bytes));
     }
   }
   result.dimensions = dimensions;

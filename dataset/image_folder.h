@@ -34,6 +34,22 @@ absl::StatusOr<std::vector<std::string>> ListPictures(const std::string& directo
 absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> ListImageFolder(
     const std::string& directory, size_t most = std::numeric_limits<size_t>::max());
 
+/// What the header of a JPEG file says.
+struct PictureHeader {
+  int width = 0;  // pixels
+  int height = 0;
+  bool grey = false;  // stored without colour; a picture that is stored with colour may show none
+};
+/// Returns DATA_LOSS as ReadImageFolder does, as far as the header goes. Thread-safe.
+absl::StatusOr<PictureHeader> ReadPictureHeader(const std::string& path);
+
+/// Whether the picture shows colour, or is grey in three channels. Decodes it: DATA_LOSS as of ReadImageFolder. Thread-safe.
+absl::StatusOr<bool> ShowsColour(const std::string& path);
+
+/// Returns INVALID_ARGUMENT, naming `directory`, when so many images of this size take more memory than ReadImageFolder grants.
+/// Thread-safe.
+absl::Status CheckFolderBytes(int64_t num_images, const Dataset::Dimensions& dimensions, const std::string& directory);
+
 /// Decodes every file to `dimensions` (bilinear, half-pixel centres); a height of 0 takes the size of the first file. Returns NOT_FOUND
 /// when there is no directory, class or image, DATA_LOSS naming a file that is not a JPEG image, is damaged, or claims more than 100
 /// million pixels, INVALID_ARGUMENT when all images together take more than 16 GiB. Sizes are looked at before anything is decoded.

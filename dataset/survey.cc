@@ -12,6 +12,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/bounds.h"
 #include "core/base/utf8.h"
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
@@ -38,13 +39,6 @@ std::string Named(std::vector<std::string> names) {
   const size_t more = names.size() - std::min(names.size(), kMostNamed);
   names.resize(names.size() - more);
   return absl::StrCat(absl::StrJoin(names, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
-}
-
-absl::Status Refuse(const std::string& directory, const std::vector<std::string>& mistakes) {
-  std::string text = absl::StrCat("expected a data set that can be used, found in ", directory, ":");
-  for (size_t i = 0; i < std::min(mistakes.size(), kMostListed); ++i) absl::StrAppend(&text, "\n  ", mistakes[i]);
-  if (mistakes.size() > kMostListed) absl::StrAppend(&text, "\n  and ", mistakes.size() - kMostListed, " more");
-  return absl::InvalidArgumentError(text);
 }
 
 /// How many pictures each class folder of a part has.
@@ -75,22 +69,25 @@ absl::StatusOr<std::vector<ClassPictures>> SurveyFolders(const std::string& dire
       if (pictures == 0) mistakes.push_back(absl::StrCat(folder, " has no pictures (.jpg, .jpeg): add some, or remove it"));
     }
   };
+  if (std::string mistake = MistakeInClasses(static_cast<int64_t>(train->size())); !mistake.empty())
+    mistakes.push_back(absl::StrCat(mistake, " in train/"));
   check("train/", *train, "test/", *test);
   check("test/", *test, "train/", *train);
-  if (!mistakes.empty()) return Refuse(directory, mistakes);
+  if (!mistakes.empty()) return UnusableDataset(directory, mistakes);
   std::vector<ClassPictures> classes;
   for (const auto& [name, pictures] : *train) classes.push_back({name, pictures, test->at(name)});
   return classes;
 }
 
-/// Adds what keeps the pictures from being those of the labels, as far as their header tells.
-void CheckIdxPictures(const std::string& path, size_t labels, std::vector<std::string>& mistakes) {
-  const absl::StatusOr<IdxImages> header = ReadIdxImagesHeader(path);
+/// The header of the pictures. Adds what keeps them from being those of the labels, as far as it tells.
+absl::StatusOr<IdxImages> CheckIdxPictures(const std::string& path, size_t labels, std::vector<std::string>& mistakes) {
+  absl::StatusOr<IdxImages> header = ReadIdxImagesHeader(path);
   if (!header.ok()) {
     mistakes.emplace_back(header.status().message());
   } else if (header->count != static_cast<int64_t>(labels)) {
     mistakes.push_back(absl::StrCat("expected as many pictures as labels (", labels, "), found ", header->count, ": ", path));
   }
+  return header;
 }
 
 absl::StatusOr<std::vector<ClassPictures>> SurveyIdx(const std::string& directory) {
@@ -99,19 +96,24 @@ absl::StatusOr<std::vector<ClassPictures>> SurveyIdx(const std::string& director
   const absl::StatusOr<std::vector<uint8_t>> test = ReadIdxLabels(IdxPath(directory, "t10k-labels-idx1-ubyte"));
   if (!test.ok()) return test.status();
   if (train->empty() || test->empty())
-    return Refuse(directory, {absl::StrCat(train->size(), " training and ", test->size(), " test labels: there must be some of each")});
+    return UnusableDataset(directory,
+                           {absl::StrCat(train->size(), " training and ", test->size(), " test labels: there must be some of each")});
   const int largest = *std::max_element(train->begin(), train->end());
   std::vector<ClassPictures> classes(static_cast<size_t>(std::max(largest, 1)) + 1);
   for (size_t i = 0; i < classes.size(); ++i) classes[i].name = absl::StrCat(i);
   std::vector<std::string> mistakes;
-  CheckIdxPictures(IdxPath(directory, "train-images-idx3-ubyte"), train->size(), mistakes);
-  CheckIdxPictures(IdxPath(directory, "t10k-images-idx3-ubyte"), test->size(), mistakes);
+  const auto of_train = CheckIdxPictures(IdxPath(directory, "train-images-idx3-ubyte"), train->size(), mistakes);
+  const auto of_test = CheckIdxPictures(IdxPath(directory, "t10k-images-idx3-ubyte"), test->size(), mistakes);
+  if (of_train.ok() && of_test.ok()) {
+    const absl::Status sizes = CheckIdxSizes(*of_train, *of_test, directory);
+    if (!sizes.ok()) mistakes.emplace_back(sizes.message());
+  }
   std::map<int, int64_t> beyond;
   for (const uint8_t label : *test) beyond[label] += label > largest ? 1 : 0;
   for (const auto& [label, pictures] : beyond) {
     if (pictures > 0) mistakes.push_back(absl::StrCat("class ", label, " has ", pictures, " test pictures and none to train on"));
   }
-  if (!mistakes.empty()) return Refuse(directory, mistakes);
+  if (!mistakes.empty()) return UnusableDataset(directory, mistakes);
   for (const uint8_t label : *train) ++classes[label].train;
   for (const uint8_t label : *test) ++classes[label].test;
   return classes;
@@ -152,6 +154,18 @@ bool AreNumbers(absl::Span<const ClassPictures> classes) {
 }
 
 }  // namespace
+
+absl::Status UnusableDataset(const std::string& directory, absl::Span<const std::string> mistakes) {
+  std::string text = absl::StrCat("expected a data set that can be used, found in ", directory, ":");
+  for (size_t i = 0; i < std::min(mistakes.size(), kMostListed); ++i) absl::StrAppend(&text, "\n  ", mistakes[i]);
+  if (mistakes.size() > kMostListed) absl::StrAppend(&text, "\n  and ", mistakes.size() - kMostListed, " more");
+  return absl::InvalidArgumentError(text);
+}
+
+std::string MistakeInClasses(int64_t num_classes) {
+  if (num_classes >= bounds::kMinClasses && num_classes <= bounds::kMaxClasses) return "";
+  return absl::StrCat("expected ", bounds::kMinClasses, " to ", bounds::kMaxClasses, " classes, found ", num_classes);
+}
 
 absl::StatusOr<Survey> SurveyDataset(DatasetFormat format, const std::string& directory) {
   absl::StatusOr<std::vector<ClassPictures>> classes = format == DatasetFormat::kIdx ? SurveyIdx(directory) : SurveyFolders(directory);

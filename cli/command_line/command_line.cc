@@ -14,6 +14,7 @@
 #include "cli/command_line/words.h"
 #include "cli/commands/data_commands.h"
 #include "cli/commands/farm_commands.h"
+#include "cli/commands/init_command.h"
 #include "cli/commands/local_run.h"
 #include "cli/commands/search_commands.h"
 #include "cli/commands/watch_command.h"
@@ -29,7 +30,11 @@ namespace {
 constexpr char kDescription[] =
     "hanas finds the neural network that is most accurate on the device you will ship, under limits on its measured latency and its size.\n"
     "\n"
-    "On this machine, a quarter of an hour on two cores (stop it whenever you like; the same command goes on):\n"
+    "On this machine, with your own pictures:\n"
+    "  hanas init DATA --out job.yaml\n"
+    "  hanas run job.yaml --data DATA/.. --out my-search\n"
+    "\n"
+    "Or with an example, a quarter of an hour on two cores (stop it whenever you like; the same command goes on):\n"
     "  hanas run examples/fashion-mnist.yaml --out my-search\n"
     "\n"
     "On a coordinator, with its workers and devices:\n"
@@ -77,6 +82,7 @@ struct CommandLine::State {
   RemoteOptions remote;
   std::string output = "table";
   RunOptions run;
+  InitOptions init;
   bool no_references = false;
   SubmitOptions submit;
   WatchOptions watch;
@@ -178,6 +184,20 @@ void CommandLine::State::AddLocal() {
     run.references = !no_references;
     chosen = [this] { return RunLocally(run); };
   });
+
+  CLI::App* init_verb = Add(
+      app, kLocal, "init", "Look at a data set and at this machine, and write a job that runs",
+      "hanas init data/flowers --out flowers.yaml",
+      "DIR holds train/<class>/*.jpg and test/<class>/*.jpg, or the four IDX files {train,t10k}-{images-idx3,labels-idx1}-ubyte, or one\n"
+      "folder that does. Labels and the headers of pictures are read; all that is wrong with them is said at once. The job has a comment\n"
+      "above each key: why it has this value here, and what changing it does. Resolutions follow from the sizes of the pictures, steps\n"
+      "and batch from what this machine trains in half an hour. Limits are left to you: what is within reach is known once the operators\n"
+      "are measured, and `hanas run` says it. A file that is there already is kept (exit code 11) unless --force is given.");
+  init_verb->add_option("data", init.data, "Directory of the data set (default: HANAS_DATA_DIR, else the current directory)")
+      ->type_name("DIR");
+  init_verb->add_option("--out", init.out, "The job to write")->capture_default_str()->type_name("JOB.yaml");
+  init_verb->add_flag("--force", init.force, "Write over a file that is there already");
+  init_verb->callback([this] { chosen = [this] { return InitCommand(init); }; });
 
   CLI::App* validate = Add(app, kLocal, "validate", "Check a job and say how large its space is", "hanas validate examples/tiny.yaml");
   validate->add_option("job", name, "The job, a YAML file")->required()->type_name("JOB.yaml");

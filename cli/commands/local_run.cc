@@ -60,14 +60,6 @@ constexpr absl::Duration kQuiet = absl::Seconds(10);  // without an event: the s
 constexpr char kCoordinator[] = "coordinator";
 constexpr char kAgent[] = "agent";
 constexpr char kAgentName[] = "local";  // the target.device of a job for this machine
-int DefaultWorkers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1); }
-
-std::string DataRoot(const std::string& given) {
-  if (!given.empty()) return given;
-  const char* environment = std::getenv("HANAS_DATA_DIR");
-  return environment == nullptr ? "" : environment;
-}
-
 bool IsDiskFull(const std::string& path) {
   struct statvfs info = {};
   return ::statvfs(path.c_str(), &info) == 0 && static_cast<uint64_t>(info.f_bavail) * info.f_frsize < kFullDiskBytes;
@@ -562,6 +554,14 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
 }
 
 }  // namespace
+
+int DefaultWorkers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1); }
+
+std::string DataRoot(const std::string& given) {
+  if (!given.empty()) return given;
+  const char* environment = std::getenv("HANAS_DATA_DIR");
+  return environment == nullptr ? "" : environment;
+}
 
 ExitCode RunLocally(const RunOptions& options) {
   Screen screen(Screen::ChooseMode(options.plain, options.quiet));

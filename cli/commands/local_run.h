@@ -20,6 +20,11 @@ struct RunOptions {
   bool quiet = false;
 };
 
+/// How many workers `hanas run` starts unless it is told: one less than this process has processors, at least one.
+int DefaultWorkers();
+/// The directory below which data sets are looked for: `given`, else HANAS_DATA_DIR; "" without both.
+std::string DataRoot(const std::string& given);
+
 /// `hanas run`: supervises a coordinator, workers and one profiler-agent on this machine until the search is over, shows its progress, and
 /// writes its results. Says on the screen all there is to say. Requires CatchInterrupts. Call it from the main thread: the children die
 /// with it.

@@ -72,7 +72,7 @@ const std::vector<Room>& Rooms() {
        {"core/*", "config/process", "daemon", "rpc", "telemetry", "telemetry/prometheus", "profiler-agent/device", "profiler-agent/runtime",
         "profiler-agent/runtime/*", "profiler-agent/measure", "profiler-agent/service"}},
 
-      {"cli", {"core/*", "dataset", "proto/hanas/v1", "rpc", "config", "config/process"}},
+      {"cli", {"core/*", "dataset", "proto/hanas/v1", "rpc", "config", "config/process", "profiler-agent/device"}},
   };
   return *kRooms;
 }

@@ -31,7 +31,7 @@ std::vector<const CLI::App*> AllVerbs(const CLI::App& app) {
 TEST(CommandLineTest, EveryVerbTeaches) {
   const CommandLine line;
   const std::vector<const CLI::App*> verbs = AllVerbs(line.app());
-  EXPECT_GE(verbs.size(), 22U);
+  EXPECT_GE(verbs.size(), 23U);
   for (const CLI::App* verb : verbs) {
     SCOPED_TRACE(verb->get_name());
     EXPECT_THAT(verb->get_footer(), HasSubstr("Example:\n  "));
@@ -70,6 +70,9 @@ TEST(CommandLineTest, CompletesVerbsFlagsAndValues) {
       {"hanas data ", "words\nfetch\ndraw\n"},
       {"hanas submit ", "files\n"},
       {"hanas run job.yaml --out ", "dirs\n"},
+      {"hanas init ", "dirs\n"},
+      {"hanas init data --out ", "files\n"},
+      {"hanas init data --", "words\n--help\n--out\n--force\n"},
       {"hanas run job.yaml --ou", "words\n--out\n"},
       {"hanas list -o ", "words\ntable\njson\nyaml\nname\n"},
       {"hanas list --output=j", "words\njson\n"},
@@ -80,7 +83,7 @@ TEST(CommandLineTest, CompletesVerbsFlagsAndValues) {
       {"hanas nonsense --", "words\n--help\n--version\n"},
   };
   for (const Completion& row : rows) EXPECT_EQ(Complete(command_line.app(), row.line), row.answer) << row.line;
-  EXPECT_THAT(Complete(command_line.app(), "hanas "), StartsWith("words\nrun\nvalidate\n"));
+  EXPECT_THAT(Complete(command_line.app(), "hanas "), StartsWith("words\nrun\ninit\nvalidate\n"));
 }
 
 TEST(CommandLineTest, HiddenVerbsStayHidden) {

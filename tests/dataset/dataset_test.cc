@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataset/dataset.h"
 
-#include <turbojpeg.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -21,6 +20,7 @@
 #include "dataset/sha256.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/jpeg.h"
 
 namespace hanas {
 namespace {
@@ -242,17 +242,7 @@ TEST_F(IdxDatasetTest, RefusesBadSpecifications) {
   EXPECT_THAT(Dataset::Load(spec, root()).status(), StatusIs(absl::StatusCode::kNotFound, HasSubstr("hanas data fetch")));
 }
 
-void WriteJpeg(const fs::path& path, int width, int height, uint8_t red) {
-  std::vector<uint8_t> pixels(static_cast<size_t>(width * height * 3), 20);
-  for (size_t i = 0; i < pixels.size(); i += 3) pixels[i] = red;
-  unsigned char* out = nullptr;
-  unsigned long size = 0;
-  tjhandle encoder = tjInitCompress();
-  ASSERT_EQ(tjCompress2(encoder, pixels.data(), width, 0, height, TJPF_RGB, &out, &size, TJSAMP_444, 95, 0), 0);
-  WriteAll(path, std::string(reinterpret_cast<char*>(out), size));
-  tjFree(out);
-  tjDestroy(encoder);
-}
+void WriteJpeg(const fs::path& path, int width, int height, uint8_t red) { hanas::WriteJpeg(path, width, height, {red, 20, 20}); }
 
 TEST(ImageFolderTest, ClassesAreFoldersInOrderAndImagesHaveOneSize) {
   const TemporaryDirectory directory;

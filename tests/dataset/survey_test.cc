@@ -100,6 +100,19 @@ TEST_F(SurveyTest, EveryMistakeIsNamedAtOnce) {
   EXPECT_THAT(status.message(), Not(HasSubstr("class \"h\"")));
 }
 
+TEST_F(SurveyTest, PicturesOfTwoSizesAreRefusedByTheirHeaders) {
+  ASSERT_THAT(Labels({0, 1}, {0, 1}), IsOk());
+  ASSERT_THAT(WriteIdxImages(directory_ + "/t10k-images-idx3-ubyte", {2, 3, 2, std::vector<uint8_t>(12)}), IsOk());
+  EXPECT_THAT(SurveyDataset(DatasetFormat::kIdx, directory_),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected test images of 2x2 as in training, found 3x2")));
+}
+
+TEST_F(SurveyTest, FewerOrMoreClassesThanASpaceMayHaveAreRefusedBeforeAnythingStarts) {
+  for (const char* folder : {"train/only", "test/only"}) Put(folder, 20);
+  EXPECT_THAT(Folders().status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 2 to 10000 classes, found 1 in train/")));
+}
+
 TEST_F(SurveyTest, AMessageStaysShort) {
   Put("test/h", 1);
   for (int i = 0; i < 300; ++i) Put(absl::StrCat("train/c", i), 1);

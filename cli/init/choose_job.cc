@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/init/choose_job.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <filesystem>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/bounds.h"
+#include "core/base/counter_random.h"
+#include "core/base/field_violation.h"
+#include "core/base/plain_name.h"
+#include "core/base/quantity.h"
+#include "core/cost/cost.h"
+#include "core/job/job_cost.h"
+#include "core/lowering/lowering.h"
+#include "core/space/search_space.h"
+#include "dataset/image_folder.h"
+#include "dataset/survey.h"
+
+namespace hanas::cli {
+namespace {
+
+// Aims. Times are those of a person who waits for a first result.
+constexpr double kTrainingSeconds = 1800;  // that training and fine-tuning are to take
+constexpr double kProfilingSeconds = 120;  // about what the examples' spaces take
+constexpr int64_t kFewestSteps = 500;      // with fewer, shared weights tell networks apart badly
+constexpr int64_t kGoodSteps = 1000;       // a resolution is taken when so many fit in the time
+constexpr int64_t kMostSteps = 20'000;
+constexpr int64_t kMostEpochs = 300;    // over the training pictures: beyond, small sets are learnt by heart
+constexpr int64_t kFewestTrained = 32;  // pictures that remain for training: as many as calibration takes at least
+constexpr int64_t kPerClass = 20;       // validation pictures of a class that tell networks apart
+constexpr int kFineTunePart = 6;        // a network is fine-tuned for a sixth of the supernet's steps
+constexpr int kMembers = 6;
+constexpr int kReferences = 2;          // trained for as long as a member; a third for as long as everything
+constexpr double kBackward = 3;         // a training step computes three times what a forward pass does
+constexpr int kStepsPerRandomPath = 1;  // networks of one step under random_path
+
+/// Multiply-accumulates a second of one core in training with small channels, as recorded runs had them; good to a factor of two.
+double MacsPerSecond(const std::string& isa) {
+  if (absl::StrContains(isa, "avx512")) return 5e9;
+  return absl::StrContains(isa, "avx2") ? 3e9 : 1.5e9;
+}
+
+int RoundDown(double value, int multiple) { return static_cast<int>(value) / multiple * multiple; }
+
+/// "1 200 pictures of 10 classes": figures with a space between thousands.
+std::string Count(int64_t count) {
+  std::string text = absl::StrCat(count);
+  for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3) text.insert(static_cast<size_t>(at), " ");
+  return text;
+}
+
+/// A number of steps that people can read: two figures.
+int64_t TwoFigures(double value) {
+  const double unit = std::pow(10.0, std::max(0.0, std::floor(std::log10(std::max(1.0, value))) - 1));
+  return static_cast<int64_t>(std::floor(value / unit) * unit);
+}
+
+std::string Size(const PictureSize& size) { return absl::StrCat(size.width, "x", size.height); }
+
+/// Everything about the largest resolution follows from it.
+std::vector<int> ResolutionsUpTo(int side) {
+  const int largest = std::max(bounds::kMinResolution, RoundDown(side, 4));
+  const int smaller = std::max(bounds::kMinResolution, RoundDown(0.75 * largest, 4));
+  return smaller < largest ? std::vector<int>{smaller, largest} : std::vector<int>{largest};
+}
+
+/// How often the picture may be halved so that the smallest one keeps at least 2.5 pixels a side: below, a 3x3 kernel sees padding only.
+int NumHalvings(int smallest_resolution) { return std::min(5, static_cast<int>(std::floor(std::log2(smallest_resolution / 2.5)))); }
+
+/// Of every layer that is not given its own.
+std::vector<Precision> Choices() { return {{4, 8}, {8, 8}, {16, 16}}; }
+
+StageSpec Stage(std::vector<int> widths, int stride, std::vector<double> expansions, bool last) {
+  BlockSpec block = {.kernels = {3, 5},
+                     .expansions = std::move(expansions),
+                     .squeeze_excite = last ? std::vector<bool>{false, true} : std::vector<bool>{false},
+                     .activations = {last ? Activation::kHardSwish : Activation::kRelu},
+                     .expand_precisions = Choices(),
+                     .depthwise_precisions = {{8, 8}, {16, 16}},
+                     .project_precisions = Choices()};
+  return {.widths = std::move(widths), .depths = {1, 2}, .stride = stride, .blocks = {block, block}};
+}
+
+/// The examples' spaces, with as many stages as the pictures can be halved.
+SpaceSpec SpaceFor(const std::string& name, std::vector<int> resolutions, int channels, int num_classes) {
+  const int halvings = NumHalvings(resolutions.front());
+  SpaceSpec space = {.name = name, .resolutions = std::move(resolutions), .input_channels = channels, .num_classes = num_classes};
+  const bool stem_halves = halvings >= 4;
+  const int in_stages = halvings - (stem_halves ? 1 : 0);
+  const int num_stages = std::max(3, in_stages);
+  const bool grey = channels == 1;
+  space.stem = {.widths = grey ? std::vector<int>{8, 16} : std::vector<int>{16},
+                .kernel = 3,
+                .stride = stem_halves ? 2 : 1,
+                .activation = Activation::kHardSwish,
+                .precisions = {{8, 8}, {16, 16}}};
+  const std::array<std::vector<int>, 4> widths = grey ? std::array<std::vector<int>, 4>{{{8, 16}, {16, 32}, {24, 48}, {48, 80}}}
+                                                      : std::array<std::vector<int>, 4>{{{16, 24}, {32, 48}, {64, 96}, {96, 160}}};
+  for (int i = 0; i < num_stages; ++i) {
+    const int stride = i >= num_stages - in_stages ? 2 : 1;
+    const std::vector<double> expansions = i == 0 ? std::vector<double>{2, 4} : std::vector<double>{3, 6};
+    space.stages.push_back(Stage(widths.at(static_cast<size_t>(i)), stride, expansions, i > 0));
+  }
+  // A classifier can tell no more classes apart than its features allow.
+  const int head = std::clamp(static_cast<int>(std::bit_ceil(static_cast<unsigned>(num_classes))), grey ? 64 : 128, 512);
+  space.head = {.widths = {head, 2 * head},
+                .activation = Activation::kHardSwish,
+                .precisions = {{8, 8}, {16, 16}},
+                .hidden = 0,
+                .hidden_precisions = Choices(),
+                .classifier_precisions = {{8, 8}}};
+  return space;
+}
+
+/// The mean of some random networks' multiply-accumulates: what a step of random_path computes for one picture, forwards.
+double MeanMacs(const SearchSpace& space) {
+  constexpr int kNetworks = 16;
+  const Lowering lowering(space);
+  double sum = 0;
+  for (int i = 0; i < kNetworks; ++i) {
+    CounterRandom random(1, "init/mean_macs", static_cast<uint64_t>(i));
+    sum += static_cast<double>(GraphCost(lowering.Lower(space.Random(random))).macs);
+  }
+  return sum / kNetworks;
+}
+
+/// Seconds of training for each step of the supernet, everything that follows from it included, with `workers` processes.
+double SecondsPerStep(double seconds_per_network_step, int workers) {
+  // The longest reference is trained for supernet and fine-tuning together, by one worker beside the others.
+  const double fine_tuning = static_cast<double>(kMembers + kReferences) / kFineTunePart;
+  const double longest = 1.0 + 1.0 / kFineTunePart;
+  const double verifying = std::max(longest, (fine_tuning + longest) / workers);
+  return seconds_per_network_step * kStepsPerRandomPath * (1 + verifying);
+}
+
+/// Chooses in the order in which values depend on one another; each method fills a part of the draft.
+class Chooser {
+ public:
+  Chooser(const FoundData& data, const FoundMachine& machine) : data_(data), machine_(machine) {
+    channels_ = data.place.format == DatasetFormat::kImageFolder && data.pictures.shows_colour ? 3 : 1;
+    batch_ = BatchFor(data.pictures.train);
+  }
+
+  absl::StatusOr<DraftJob> Choose() {
+    if (absl::Status status = CheckData(); !status.ok()) return status;
+    draft_.job.name = JobNameOf(data_.place.Path());
+    Because("name", "The directory of the data set has this name. The search and its files are called by it.");
+    Because("seed", "Any number will do: the same seed repeats a search, another one draws anew with the same chances.");
+    ChooseDataset();
+    ChooseWorkers();
+    if (absl::Status status = ChooseSpaceAndSteps(); !status.ok()) return status;
+    ExplainSpace();
+    ChooseTraining();
+    ChooseEvaluation();
+    FieldViolations violations;
+    ValidateSearchJob(draft_.job, violations);
+    if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
+    return std::move(draft_);
+  }
+
+ private:
+  void Because(const std::string& key, std::string reason) { draft_.reasons[key] = std::move(reason); }
+
+  int64_t NumPictures() const { return data_.pictures.train + data_.pictures.test; }
+  int64_t DataBytes() const { return NumPictures() * data_.pictures.first.width * data_.pictures.first.height * channels_; }
+
+  /// A quarter of a small set, so that an epoch has a few steps.
+  static int BatchFor(int64_t train) {
+    return std::clamp(static_cast<int>(std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, train / 4)))), 16, 128);
+  }
+
+  absl::Status CheckData() const {
+    std::vector<std::string> mistakes;
+    if (const int64_t needed = bounds::kMinValidationImages + kFewestTrained; data_.pictures.train < needed) {
+      mistakes.push_back(absl::StrCat("expected at least ", needed, " training pictures (", bounds::kMinValidationImages,
+                                      " of them are set aside to compare networks), found ", data_.pictures.train, ": add some"));
+    }
+    const Dataset::Dimensions size = {data_.pictures.first.height, data_.pictures.first.width, channels_};
+    for (const int64_t images : {data_.pictures.train, data_.pictures.test}) {
+      if (const absl::Status status = CheckFolderBytes(images, size, data_.place.Path()); !status.ok())
+        mistakes.emplace_back(status.message());
+    }
+    return mistakes.empty() ? absl::OkStatus() : UnusableDataset(data_.place.Path(), mistakes);
+  }
+
+  void ChooseDataset() {
+    DatasetSpec& dataset = draft_.job.dataset;
+    dataset = {.name = draft_.job.name, .format = data_.place.format, .directory = data_.place.directory};
+    const int64_t train = data_.pictures.train;
+    const int64_t wanted = std::max(train / 10, kPerClass * static_cast<int64_t>(data_.classes.size()));
+    const int64_t most = std::min<int64_t>({train / 2, 10'000, train - kFewestTrained});
+    dataset.validation_images = static_cast<int>(std::max<int64_t>(bounds::kMinValidationImages, std::min(wanted, most)));
+    Because("dataset.name", "The directory has this name. It names the set in the report.");
+    Because("dataset.format", data_.place.format == DatasetFormat::kIdx
+                                  ? "The data lies in IDX files."
+                                  : "The data lies in train/ and test/, with a folder for each class.");
+    Because("dataset.directory", "The set is here, below the directory that --data gives. Change it when you move the set.");
+    Because("dataset.validation_images",
+            absl::StrFormat(
+                "These are taken from the %s training pictures to compare networks; the test pictures stay unseen until the report. More "
+                "tell networks apart better (now to ±%.1f points, when four of five are recognised) and leave fewer to learn from.",
+                Count(train), 100 * std::sqrt(0.16 / dataset.validation_images)));
+  }
+
+  void ChooseWorkers() {
+    const int by_cores = std::max(1, machine_.cores - 1);
+    draft_.workers = by_cores;
+    if (machine_.memory_bytes == 0) return;
+    // Each worker holds the whole set; half of the memory is left to training and to everything else.
+    const int64_t by_memory = machine_.memory_bytes / 2 / std::max<int64_t>(1, DataBytes());
+    draft_.workers = static_cast<int>(std::clamp<int64_t>(by_memory, 1, by_cores));
+    const std::string takes = absl::StrCat("Decoded, the pictures take ", FormatBytes(static_cast<double>(DataBytes())),
+                                           " in each worker, of ", FormatBytes(static_cast<double>(machine_.memory_bytes)), " of memory");
+    if (DataBytes() > machine_.memory_bytes / 2) {
+      draft_.remarks.push_back(absl::StrCat(takes,
+                                            ": they do not fit well. Smaller pictures, or fewer, would; every picture of a folder is ",
+                                            "decoded to the size of the first one."));
+    } else if (draft_.workers < by_cores) {
+      draft_.remarks.push_back(absl::StrCat(takes, ": so ", draft_.workers, " of ", by_cores, " possible workers."));
+    }
+  }
+
+  /// Sides of the largest picture to try, the best first.
+  std::vector<int> Sides() const {
+    const auto shorter = [](const PictureSize& size) { return std::min(size.width, size.height); };
+    const int side = std::min(shorter(data_.pictures.first), shorter(data_.pictures.median));
+    if (side <= 64) return {side};
+    std::vector<int> sides;
+    for (const int each : {224, 192, 160, 128, 96, 64}) {
+      if (each <= side) sides.push_back(each);
+    }
+    return sides;
+  }
+
+  absl::Status ChooseSpaceAndSteps() {
+    const std::vector<int> sides = Sides();
+    double steps = 0;
+    for (const int side : sides) {
+      draft_.job.space = SpaceFor(draft_.job.name, ResolutionsUpTo(side), channels_, static_cast<int>(data_.classes.size()));
+      const absl::StatusOr<SearchSpace> space = SearchSpace::Create(draft_.job.space);
+      if (!space.ok()) return space.status();
+      FitBatch(Lowering(*space));
+      step_seconds_ = kBackward * batch_ * MeanMacs(*space) / MacsPerSecond(machine_.isa);
+      steps = kTrainingSeconds / SecondsPerStep(step_seconds_, draft_.workers);
+      if (steps >= kGoodSteps) break;
+    }
+    const double epochs_allow = static_cast<double>(kMostEpochs * (data_.pictures.train - draft_.job.dataset.validation_images)) / batch_;
+    const double most = std::max<double>(kFewestSteps, std::min<double>(kMostSteps, epochs_allow));
+    draft_.job.training.steps = TwoFigures(std::clamp<double>(steps, kFewestSteps, most));
+    draft_.job.fine_tune.steps = std::max<int64_t>(1, TwoFigures(static_cast<double>(draft_.job.training.steps) / kFineTunePart));
+    // Verifying runs the exported files over the test pictures, sampling and rounds score networks on some: a tenth on top covers it.
+    draft_.run_seconds =
+        kProfilingSeconds + 1.1 * SecondsPerStep(step_seconds_, draft_.workers) * static_cast<double>(draft_.job.training.steps);
+    return absl::OkStatus();
+  }
+
+  /// Halves the batch until the largest network's training fits beside the data.
+  void FitBatch(const Lowering& lowering) {
+    draft_.job.training.batch_size = batch_ = BatchFor(data_.pictures.train);
+    if (machine_.memory_bytes == 0) return;
+    const int64_t most = machine_.memory_bytes / 4 / draft_.workers;
+    while (batch_ > 16 && CostOf(draft_.job, lowering).training_bytes > most) draft_.job.training.batch_size = batch_ /= 2;
+  }
+
+  void ExplainSpace() {
+    const SpaceSpec& space = draft_.job.space;
+    const Pictures& pictures = data_.pictures;
+    const int largest = space.resolutions.back();
+    const std::string sizes =
+        pictures.smallest == pictures.largest
+            ? absl::StrCat("The pictures are ", Size(pictures.median))
+            : absl::StrCat("The pictures are ", Size(pictures.smallest), " to ", Size(pictures.largest), ", half of them up to ",
+                           Size(pictures.median), "; all are decoded to ", Size(pictures.first), ", the size of the first");
+    const int side = Sides().front();
+    Because("space.resolutions",
+            absl::StrCat(sizes, ". ",
+                         largest < RoundDown(side, 4)
+                             ? absl::StrCat("More than ", largest, " would leave this machine too few steps in half an hour. ")
+                         : largest > side ? absl::StrCat("Networks take ", largest, " at least. ")
+                                          : "",
+                         "The search chooses between these: a smaller one is faster to run and to train, a larger one shows more detail."));
+    const bool grey = channels_ == 1;
+    Because("space.input_channels",
+            data_.place.format == DatasetFormat::kIdx ? "IDX files hold grey pictures."
+            : grey && pictures.stored_with_colour     ? "The pictures are stored with colour and show none. 3 would cost more for nothing."
+            : grey                                    ? "The pictures are grey."
+                   : "The pictures show colour. 1 would decode them to grey, which is cheaper where colour says nothing.");
+    Because("space.num_classes", "The data set has so many classes; a job with another number is refused.");
+    Because("space.precisions",
+            "These are bits of weights (w) and activations (a); the search chooses among them for every layer that is not given its own. "
+            "Fewer bits make a smaller file; whether they are faster depends on the device, and is measured.");
+    Because("space.stem", absl::StrCat("This is the first convolution. It ",
+                                       space.stem.stride == 2 ? "halves the picture, which is large enough for that"
+                                                              : "keeps the size of the picture, which is small",
+                                       "; more width finds more in it and costs time at every pixel."));
+    Because("space.stages",
+            absl::StrCat(space.stages.size(),
+                         " stages of one or two blocks halve the smallest picture down to no less than 2.5 pixels a side; each "
+                         "list is a choice that the search makes, and one element fixes it."));
+    Because("space.head", absl::StrCat("The classifier sees so many features, for ", data_.classes.size(),
+                                       " classes; more tell more classes apart and make the file larger."));
+    const Lowering lowering(*SearchSpace::Create(space));
+    const auto size = [&](const Architecture& architecture) {
+      return FormatBytes(static_cast<double>(GraphCost(lowering.Lower(architecture)).size_bytes));
+    };
+    Because(
+        "target.limits",
+        absl::StrCat("There are no limits yet. Files of this space take from ", size(lowering.space().Smallest({8, 8})), " (8 bits) to ",
+                     size(lowering.space().Largest({16, 16})),
+                     " (16 bits). Which latencies are within reach is known once the operators are measured: `hanas run` says it in its "
+                     "first minutes. Limits that no network keeps are refused with the nearest ones that some do. To set some, take in:"));
+  }
+
+  void ChooseTraining() {
+    TrainingSpec& training = draft_.job.training;
+    training.learning_rate = 0.4 * batch_ / 128;
+    training.label_smoothing = 0.05;
+    training.phases = {{1.0, SamplingKind::kRandomPath}};
+    const int64_t left = data_.pictures.train - draft_.job.dataset.validation_images;
+    Because("training.steps",
+            absl::StrFormat("They go %.0f times over the %s pictures that are left for training and take about %s each on one core of this "
+                            "machine. Twice as many take twice as long and gain most in small spaces.",
+                            static_cast<double>(training.steps * batch_) / static_cast<double>(left), Count(left),
+                            FormatMicroseconds(step_seconds_ * 1e6)));
+    Because("training.batch_size",
+            batch_ == 128
+                ? "128 is the usual size; larger ones gain little on one core. Change the learning rates with it, in proportion."
+                : "The usual 128 is too large for so few pictures or so little memory. Change the learning rates with it, in proportion.");
+    Because("training.learning_rate",
+            "It is 0.4 for a batch of 128, in proportion to the batch. A short training wants it high; lower it when the accuracy does not "
+            "rise.");
+    Because("training.label_smoothing",
+            "A little is enough, as short trainings are rarely too sure. More helps when labels are unreliable.");
+    Because("training.phases",
+            "Each step trains one random network: in a short time this leaves every network, small ones above all, a better start than "
+            "learning from the largest one.");
+    draft_.job.fine_tune.members = kMembers;
+    draft_.job.fine_tune.learning_rate = 0.15 * batch_ / 128;
+    Because("fine_tune.members", "So many networks are trained to the end and exported at most. Each more takes the steps below.");
+    Because("fine_tune.steps",
+            "A sixth of the supernet's steps improves each network visibly. Raise it for networks that are to be shipped.");
+    Because("fine_tune.learning_rate", "It is in proportion to the batch and lower than at the start, as the weights are nearly right.");
+    Because("references",
+            "Three networks are trained alone to tell what the search won. false saves their time, about a third of the whole.");
+  }
+
+  void ChooseEvaluation() {
+    SearchJob& job = draft_.job;
+    const int64_t left = data_.pictures.train - job.dataset.validation_images;
+    job.sampling = {.networks = 100,
+                    .validation_images = std::clamp(job.dataset.validation_images / 2, bounds::kMinValidationImages, 2500),
+                    .calibration_images = static_cast<int>(std::clamp<int64_t>(left, bounds::kMinCalibrationImages, 512))};
+    Because("sampling.networks",
+            "Accuracy is learnt to be predicted from so many random networks. More predict better; each takes a second or so.");
+    Because("sampling.validation_images", "So many pictures score each of them. Fewer are faster and noisier.");
+    Because("sampling.calibration_images",
+            "Ranges and statistics of each network are taken from so many training pictures. Some hundred are enough.");
+    Because("evolution.rounds",
+            "Each round proposes networks, evaluates them truly, and learns from it. More rounds find better networks while they still "
+            "improve.");
+    Because("evolution.evaluations_per_round", "Each round evaluates so many networks truly.");
+    Because("measure.rounds", "Every operator is measured in so many visits. More visits steady the figures of a busy machine.");
+    Because("measure.calibration_networks",
+            "The latency model is fitted to so many whole networks. More make it truer and take a second or so each.");
+    Because("measure.held_out_networks", "So many other whole networks tell how wrong the latency model is.");
+    Because("target.device", absl::StrCat("Networks are measured on this machine: ", machine_.cpu_model, " (", machine_.isa, "), ",
+                                          machine_.cores, machine_.cores == 1 ? " core" : " cores",
+                                          ". A board that is registered with a coordinator is named here instead."));
+    Because("target.backend", "This runtime executes the networks.");
+    Because("target.statistic",
+            "Half of the runs are faster than the latency that is promised. p90 or p99 bound the slow runs too, and vary more.");
+  }
+
+  const FoundData& data_;
+  const FoundMachine& machine_;
+  DraftJob draft_;
+  int channels_ = 1;
+  int batch_ = 128;
+  double step_seconds_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<DraftJob> ChooseJob(const FoundData& data, const FoundMachine& machine) { return Chooser(data, machine).Choose(); }
+
+std::string JobNameOf(const std::string& path) {
+  std::string name = std::filesystem::path(path).filename().string();
+  for (char& c : name) {
+    if (!IsPlainName(std::string(1, c)) && c != '.') c = '-';
+  }
+  name = name.substr(0, kMaxPlainNameBytes);
+  return IsPlainName(name) ? name : "data";
+}
+
+}  // namespace hanas::cli

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataset/pictures.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/text.h"
+#include "dataset/idx.h"
+#include "dataset/image_folder.h"
+#include "dataset/manifest.h"
+#include "dataset/survey.h"
+
+namespace hanas {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kReadExtensions[] = "only .jpg, .jpeg and .JPG are read";
+
+/// Counts what nobody reads, by kind.
+class NotRead {
+ public:
+  void Add(const std::string& kind) { ++counts_[kind]; }
+  std::vector<std::string> Sentences() const {
+    std::vector<std::string> sentences;
+    for (const auto& [kind, count] : counts_) sentences.push_back(absl::StrCat(count, " ", Printable(kind)));
+    return sentences;
+  }
+
+ private:
+  std::map<std::string, int64_t> counts_;
+};
+
+/// Entries of a directory that do not begin with a dot; none when it cannot be read, which the survey says.
+std::vector<fs::directory_entry> EntriesOf(const fs::path& directory) {
+  std::vector<fs::directory_entry> entries;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    if (!absl::StartsWith(it->path().filename().string(), ".")) entries.push_back(*it);
+  }
+  return entries;
+}
+
+bool IsFolder(const fs::directory_entry& entry) {
+  std::error_code ignored;
+  return entry.is_directory(ignored);
+}
+
+std::string Extension(const fs::directory_entry& entry) {
+  const std::string extension = entry.path().extension().string();
+  return extension.empty() ? "without an extension" : absl::StrCat("*", extension);
+}
+
+/// The paths of the pictures below train/ or test/, in the order in which they are read.
+std::vector<std::string> PathsOf(const fs::path& part, NotRead& not_read) {
+  std::vector<std::string> paths;
+  for (const fs::directory_entry& entry : EntriesOf(part)) {
+    if (!IsFolder(entry))
+      not_read.Add(absl::StrCat("file(s) ", Extension(entry), " beside the folders of classes in ", part.filename().string(), "/"));
+  }
+  const absl::StatusOr<std::vector<std::string>> classes = ListClassFolders(part.string());
+  if (!classes.ok()) return paths;  // which the survey says
+  for (const std::string& name : *classes) {
+    const absl::StatusOr<std::vector<std::string>> pictures = ListPictures((part / name).string());
+    if (!pictures.ok()) continue;
+    for (const fs::directory_entry& entry : EntriesOf(part / name)) {
+      if (IsFolder(entry)) {
+        not_read.Add("folder(s) within the folders of classes");
+      } else if (!std::binary_search(pictures->begin(), pictures->end(), entry.path().filename().string())) {
+        not_read.Add(absl::StrCat("file(s) ", Extension(entry), " in the folders of classes (", kReadExtensions, ")"));
+      }
+    }
+    for (const std::string& picture : *pictures) paths.push_back((part / name / picture).string());
+  }
+  return paths;
+}
+
+/// `most` of `count` indices, spread evenly, the first among them.
+std::vector<size_t> Spread(size_t count, int64_t most) {
+  std::vector<size_t> indices;
+  const size_t kept = std::min(count, static_cast<size_t>(most));
+  for (size_t i = 0; i < kept; ++i) indices.push_back(i * count / kept);
+  return indices;
+}
+
+void SortSizes(std::vector<PictureSize> sizes, Pictures& pictures) {
+  const auto shorter_side = [](const PictureSize& size) { return std::tuple(std::min(size.width, size.height), size.width, size.height); };
+  std::sort(sizes.begin(), sizes.end(), [&](const PictureSize& a, const PictureSize& b) { return shorter_side(a) < shorter_side(b); });
+  pictures.smallest = sizes.front();
+  pictures.median = sizes[sizes.size() / 2];
+  pictures.largest = sizes.back();
+}
+
+absl::StatusOr<Pictures> LookAtFolders(const std::string& directory, const PicturesOptions& options) {
+  NotRead not_read;
+  for (const fs::directory_entry& entry : EntriesOf(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (name != "train" && name != "test" && name != kDrawnMarker) not_read.Add(absl::StrCat("\"", name, "\" beside train/ and test/"));
+  }
+  std::vector<std::string> paths = PathsOf(fs::path(directory) / "train", not_read);
+  Pictures pictures;
+  pictures.train = static_cast<int64_t>(paths.size());
+  std::vector<std::string> test = PathsOf(fs::path(directory) / "test", not_read);
+  pictures.test = static_cast<int64_t>(test.size());
+  paths.insert(paths.end(), std::make_move_iterator(test.begin()), std::make_move_iterator(test.end()));
+  pictures.not_read = not_read.Sentences();
+  std::vector<std::string> mistakes;
+  std::vector<PictureSize> sizes;
+  std::vector<std::string> coloured;
+  for (const size_t i : Spread(paths.size(), options.most_headers)) {
+    const absl::StatusOr<PictureHeader> header = ReadPictureHeader(paths[i]);
+    if (!header.ok()) {
+      mistakes.emplace_back(header.status().message());
+      continue;
+    }
+    if (i == 0) pictures.first = {header->width, header->height};
+    sizes.push_back({header->width, header->height});
+    if (!header->grey) coloured.push_back(paths[i]);
+  }
+  pictures.looked_at = static_cast<int64_t>(sizes.size() + mistakes.size());
+  pictures.stored_with_colour = !coloured.empty();
+  for (const size_t i : Spread(coloured.size(), options.most_decoded)) {
+    const absl::StatusOr<bool> shows = ShowsColour(coloured[i]);
+    if (!shows.ok()) mistakes.emplace_back(shows.status().message());
+    pictures.shows_colour = pictures.shows_colour || shows.value_or(false);
+  }
+  if (mistakes.empty() && sizes.empty()) mistakes.emplace_back("no pictures (.jpg, .jpeg) in folders of classes");
+  if (!mistakes.empty()) return UnusableDataset(directory, mistakes);
+  SortSizes(std::move(sizes), pictures);
+  return pictures;
+}
+
+absl::StatusOr<Pictures> LookAtIdx(const std::string& directory) {
+  Pictures pictures;
+  std::vector<std::string> read = {kDrawnMarker};
+  std::vector<IdxImages> headers;
+  for (const char* const part : {"train", "t10k"}) {
+    const std::string images = IdxPath(directory, absl::StrCat(part, "-images-idx3-ubyte"));
+    const std::string labels = IdxPath(directory, absl::StrCat(part, "-labels-idx1-ubyte"));
+    for (const std::string& path : {images, labels}) read.push_back(fs::path(path).filename().string());
+    absl::StatusOr<IdxImages> header = ReadIdxImagesHeader(images);
+    if (!header.ok()) return header.status();
+    headers.push_back(*std::move(header));
+  }
+  NotRead not_read;
+  for (const fs::directory_entry& entry : EntriesOf(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (std::find(read.begin(), read.end(), name) == read.end()) not_read.Add(absl::StrCat("\"", name, "\" beside the four IDX files"));
+  }
+  pictures.not_read = not_read.Sentences();
+  pictures.train = headers[0].count;
+  pictures.test = headers[1].count;
+  pictures.looked_at = pictures.train + pictures.test;
+  SortSizes({{static_cast<int>(headers[0].width), static_cast<int>(headers[0].height)}}, pictures);
+  pictures.first = pictures.median;
+  return pictures;
+}
+
+}  // namespace
+
+absl::StatusOr<Pictures> LookAtPictures(DatasetFormat format, const std::string& directory, const PicturesOptions& options) {
+  return format == DatasetFormat::kIdx ? LookAtIdx(directory) : LookAtFolders(directory, options);
+}
+
+}  // namespace hanas
