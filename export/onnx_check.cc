@@ -439,7 +439,7 @@ class Checker {
   int64_t elements_ = 0;
   bool symbolic_ = false;
 
-  // Of the operator being looked at.
+  // These belong to the operator that is being looked at.
   const onnx::NodeProto* node_ = nullptr;
   std::vector<Tensor> inputs_;
 };

@@ -299,7 +299,7 @@ class Writer {
     return output;
   }
 
-  /// As a product: HardSwish is a function in the runtime (see export/onnx_operators.h).
+  /// Hard swish is written as a product, as HardSwish is a function in the runtime (see export/onnx_operators.h).
   std::string HardSwish(const Operator& op, const std::string& input) {
     return onnx_.AddNode(OnnxOp::kMul, {input, HardSigmoid(input, Site(op) + ".gate")}, ResultName(op));
   }

@@ -18,21 +18,21 @@ constexpr char kResourceKey[] = "resource";
 
 // A client may bound its headers to 8 KiB, which is gRPC's default; the rest is for headers of others.
 constexpr size_t kMaxStatusBytes = 6 << 10;
-// Of a message that has to be shortened, as it is encoded: of any, and of one whose violations are in the details.
+// A message that has to be shortened takes so much as it is encoded: any message, and one whose violations are in the details.
 constexpr size_t kMaxMessageBytes = 1500;
 constexpr size_t kMaxBriefBytes = 700;
 constexpr size_t kMaxReasonBytes = 63;  // as google.rpc.ErrorInfo has it
 constexpr size_t kMaxResourceBytes = 100;
 constexpr size_t kHeaderOverheadBytes = 32;  // that HTTP/2 counts for each header
 
-/// Of text in grpc-message: what is not printable ASCII, and the percent sign, takes three bytes.
+/// The bytes that a text takes in grpc-message: what is not printable ASCII, and the percent sign, takes three.
 size_t EncodedBytes(absl::string_view text) {
   size_t bytes = text.size();
   for (const char c : text) bytes += c < ' ' || c > '~' || c == '%' ? 2 : 0;
   return bytes;
 }
 
-/// Of both headers, the way HTTP/2 counts them. The details travel as base64.
+/// The bytes that both headers of a status take, the way HTTP/2 counts them. The details travel as base64.
 size_t HeaderBytes(const google::rpc::Status& details) {
   constexpr absl::string_view kMessage = "grpc-message";
   constexpr absl::string_view kDetails = "grpc-status-details-bin";

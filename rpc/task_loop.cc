@@ -39,7 +39,7 @@ bool IsOutage(const absl::Status& status) { return IsTemporary(status) || absl::
 
 bool IsUnknownParty(const absl::Status& status) { return HasReason(status, kUnknownParty); }
 
-/// The same request would get the same answer until somebody changes something here or there.
+/// Whether repeating the request is useless: it would get the same answer until somebody changes something here or there.
 bool IsRefusal(const absl::Status& status) { return !IsOutage(status) && !IsRetryable(status); }
 
 /// The lease is not ours any more, or its task is gone.

@@ -39,7 +39,7 @@ absl::string_view NameOf(Severity severity) {
   return "";
 }
 
-/// As a JSON string; the text form quotes in the same way.
+/// Appends a text as a JSON string; the text form of the log quotes in the same way.
 void AppendQuoted(std::string& out, absl::string_view text) {
   out.push_back('"');
   while (!text.empty()) {
@@ -79,7 +79,7 @@ Severity SeverityOf(absl::LogSeverity severity) {
   return severity == absl::LogSeverity::kWarning ? Severity::kWarning : Severity::kInfo;
 }
 
-/// What libraries say.
+/// Takes in what libraries log through Abseil, so that it has the form of our own lines.
 class AbseilSink final : public absl::LogSink {
  public:
   void Send(const absl::LogEntry& entry) override {

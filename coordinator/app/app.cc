@@ -28,7 +28,7 @@ TaskSnapshot SnapshotOf(const State& state, const Scheduler& scheduler, const Ta
   return snapshot;
 }
 
-// Of so many searches that are over, cost tables and candidates stay in memory after somebody asked for them.
+// Somebody who asks for a search that is over is likely to ask again: the cost tables and candidates of so many stay in memory.
 constexpr size_t kKeptEnded = 8;
 
 absl::Status CheckOperators(const SearchJob& job, StopCheck stop) {

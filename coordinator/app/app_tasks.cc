@@ -59,7 +59,7 @@ GrantedTask App::Describe(const TaskRecord& task) {
   return {.task = task, .ttl = options_.lease_ttl, .job = search.job, .dataset_digest = search.record.dataset_digest, .rows = {}};
 }
 
-/// What a grant needs beside its record, which is of work that was done before.
+/// Adds to a grant what its record does not hold: fitting a predictor needs the results of tasks that were done before.
 absl::StatusOr<GrantedTask> App::Complement(GrantedTask granted) {
   const auto* fit = std::get_if<FitWork>(&granted.task.work);
   if (fit == nullptr) return granted;

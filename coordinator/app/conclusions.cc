@@ -96,7 +96,7 @@ std::vector<Warning> DominatedMembers(const std::vector<ReportMember>& front) {
   return warnings;
 }
 
-/// What always naming the most frequent class is right for, as far as is known.
+/// The share of pictures for which always naming the most frequent class is right, as far as is known.
 double GuessedShare(const ReportData& data) {
   return data.survey.classes.empty() ? 1.0 / data.job.space.num_classes : LargestTestShare(data.survey.classes);
 }

@@ -36,7 +36,7 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
   return checkpoints * weights * kBytesPerWeight + NumFinalists(job) * kArtifactsPerFinalist * model;
 }
 
-/// Of the last supernet training task of the search that is done; 0: none.
+/// The rate of the last supernet training task of the search that is done, as it is closest to what comes; 0 when none is done.
 double RateOf(const SearchView& view) {
   double rate = 0;
   for (const TaskRecord* task : view.Numbered("train/")) {
@@ -60,7 +60,7 @@ double RateOfOthers(const SearchView& view, const SearchContext& context) {
   return rate;
 }
 
-/// Of what profiling measured, and of the networks still to come at its pace; 0 before it is done.
+/// The time that measuring takes: what profiling took, and the networks still to come at its pace; 0 before profiling is done.
 double MeasuringSeconds(const SearchView& view, const SearchContext& context) {
   if (!view.AllDone("profile/networks/")) return 0;
   double operators = 0;

@@ -43,7 +43,7 @@ absl::Status CheckNetwork(const TaskRecord& task, const NetworkMeasurement& row)
                   absl::StrCat(row.p50_us, ", ", row.p90_us, ", ", row.p99_us, " us, CV ", row.cv));
 }
 
-/// Of as many images as `reported`; what it got right can differ by no more images than it sees differently.
+/// A second reading is of as many images as `reported`, and can differ in what it got right by no more images than it sees differently.
 absl::Status CheckReading(const TaskRecord& task, const Score& reported, const SecondReading& reading) {
   if (absl::Status status = CheckScore(task, reading.score); !status.ok()) return status;
   if (reading.score.images == reported.images && reading.differing >= std::abs(reading.score.correct - reported.correct) &&
@@ -57,7 +57,7 @@ absl::Status CheckReading(const TaskRecord& task, const Score& reported, const S
 
 bool IsText(absl::string_view text, size_t max_bytes) { return text.size() <= max_bytes && IsUtf8(text); }
 
-/// What goes into reports as it is.
+/// A survey is checked as it goes into reports unchanged.
 absl::Status CheckSurvey(const TaskRecord& task, const Survey& survey) {
   if (survey.classes.size() > static_cast<size_t>(bounds::kMaxClasses))
     return Expected(task, absl::StrCat("at most ", bounds::kMaxClasses, " classes"), absl::StrCat(survey.classes.size()));

@@ -57,7 +57,7 @@ struct RoundProposal {
   int64_t candidates_scored = 0;
 };
 
-/// What the budget of evaluations leaves of a round.
+/// The evaluations of the next round: what the job asks for, cut to what its budget leaves.
 int RoundSize(const SearchView& view) {
   const int64_t wanted = view.job().evolution.evaluations_per_round;
   const int64_t budget = view.job().budget.max_evaluations;

@@ -10,7 +10,7 @@
 namespace hanas::coordinator {
 namespace {
 
-/// What the names of classes of devices begin with; see DeviceClassName.
+/// The names of classes of devices begin with this (DeviceClassName), which tells them from names of devices.
 constexpr absl::string_view kClassPrefix = "class-";
 
 bool IsOfKindOrClass(const PartyRecord& agent, const std::string& target) {

@@ -92,7 +92,7 @@ void TakeRows(State& state, const TaskRecord& task, const MeasureOperatorsOutcom
   }
 }
 
-/// What a completed task says about who did it.
+/// Counts a completed task for the party that did it.
 void CountCompletion(State& state, const TaskRecord& task, Changes& changes) {
   const auto found = state.parties.find(task.party);
   if (found == state.parties.end()) return;

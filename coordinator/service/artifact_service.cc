@@ -181,7 +181,7 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadArtifactReques
   const UploadOptions options_;
   std::shared_ptr<UploadCall> self_;  // until OnDone
 
-  // Of whoever works: the background while working_, else the alarm.
+  // These belong to whoever works: the background while working_, else the alarm.
   v1::UploadArtifactRequest request_;
   ArtifactRef artifact_;
   std::unique_ptr<ArtifactUpload> upload_;

@@ -161,7 +161,7 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
     return violations.ToStatus();
   }
 
-  /// Of replies that no page bounds.
+  /// Refuses a reply that no page bounds and that is too large to be sent.
   static absl::Status CheckFits(const google::protobuf::Message& reply) {
     if (reply.ByteSizeLong() <= static_cast<size_t>(rpc::kMaxMessageBytes)) return absl::OkStatus();
     return WithReason(absl::ResourceExhaustedError(

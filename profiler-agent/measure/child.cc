@@ -124,7 +124,7 @@ class Child {
   rusage usage_{};
 };
 
-/// Of this process, without the coordinator's token: a child executes files that others have made.
+/// The environment of this process without the coordinator's token: a child executes files that others have made.
 std::vector<char*> ChildEnvironment() {
   std::vector<char*> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {

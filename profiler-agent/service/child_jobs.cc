@@ -385,7 +385,7 @@ absl::Status Job::Verify(const v1::VerifyModelTask& task) {
   v1::VerifyModelResult& out = *result.mutable_verify_model();
   if (absl::Status status = VerifyAccuracy(*model, *onnx, images, out); !status.ok()) return status;
 
-  // What the file says, operator by operator: optimisation off.
+  // With its optimiser off the runtime computes what the file says, operator by operator.
   const absl::StatusOr<std::unique_ptr<OnnxNetwork>> literal = OnnxNetwork::Create(*onnx, {.optimization = OnnxOptimization::kDisabled});
   if (!literal.ok()) return literal.status();
   const absl::StatusOr<std::unique_ptr<NetworkInstance>> device = runtime_->PrepareBoundModel(*model);

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What a worker reads before it asks for work.
+/// A worker reads no more than this of its data sets before it asks for work: their digests tell which searches it can serve.
 constexpr ReadingBudget kAtStart = {.bytes = int64_t{256} << 20, .files = 20'000};
 
 /// Leaves of the directories below `root` those that a job can name, sorted, at most as many as a worker may offer: data sets before

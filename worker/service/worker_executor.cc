@@ -46,7 +46,7 @@ v1::Accuracy ToProto(const ClassificationScore& evaluation) {
   return proto;
 }
 
-/// What whoever gets the network's file must know, as far as this worker can tell.
+/// The warnings that travel with the network's file, as far as this worker can tell.
 std::vector<Warning> WarningsAbout(const ClassificationScore& test, const Survey& survey) {
   std::vector<Warning> warnings = survey.warnings;
   const double largest_share = LargestTestShare(survey.classes);

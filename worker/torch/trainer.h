@@ -42,7 +42,7 @@ class Trainer {
   BatchOrder order_;
 };
 
-/// Of everything that a continuation must agree on.
+/// The digest of everything that two training tasks must have in common for the second to go on from the first one's checkpoint.
 Digest ChainDigest(const TrainRequest& request);
 
 }  // namespace hanas
