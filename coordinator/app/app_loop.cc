@@ -19,7 +19,7 @@ constexpr absl::Duration kSweepInterval = absl::Seconds(1);  // between looks at
 constexpr absl::Duration kMaxRest = absl::Milliseconds(10);  // after a look that computed, so that the loop never takes a whole processor
 
 /// Whether operators that the search asked for are still being measured.
-bool OperatorsAreOpen(const SearchView& view) { return view.Has("profile/operators/0") && !view.AllDone("profile/operators/"); }
+bool OperatorsAreOpen(const SearchView& view) { return view.Has({.stage = TaskStage::kOperators}) && !view.AllDone({.stage = TaskStage::kOperators}); }
 
 }  // namespace
 

@@ -2,10 +2,12 @@
 #include "coordinator/app/artifact_collector.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 
 #include "coordinator/app/search_view.h"
+#include "coordinator/app/task_key.h"
 #include "coordinator/app/updates.h"
 
 namespace hanas::coordinator {
@@ -14,9 +16,6 @@ namespace {
 constexpr absl::Duration kRetryAfter = absl::Minutes(1);
 constexpr int kKeptCheckpoints = 2;
 
-/// "members/member-1/train/" of "members/member-1/train/3".
-std::string ChainOf(const std::string& key) { return key.substr(0, key.rfind('/') + 1); }
-
 ArtifactUse UseBy(SearchPhase phase) {
   if (phase == SearchPhase::kCancelled) return ArtifactUse::kReplaced;
   return phase == SearchPhase::kFailed ? ArtifactUse::kResuming : ArtifactUse::kNeeded;
@@ -24,8 +23,10 @@ ArtifactUse UseBy(SearchPhase phase) {
 
 /// Whether later checkpoints of the chain have taken the place of this task's.
 bool IsReplaced(const SearchView& view, const std::string& key, const TaskRecord& task) {
+  const std::optional<TaskKey> chain = ParseTaskKey(key);
+  if (!chain.has_value()) return false;
   int later = 0;
-  for (const TaskRecord* other : view.Numbered(ChainOf(key))) later += other->id > task.id && other->state == TaskState::kDone ? 1 : 0;
+  for (const TaskRecord* other : view.Numbered(*chain)) later += other->id > task.id && other->state == TaskState::kDone ? 1 : 0;
   return later >= kKeptCheckpoints;
 }
 

@@ -2,11 +2,12 @@
 #include "coordinator/app/candidates.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 
-#include "absl/strings/str_replace.h"
 #include "coordinator/app/round_step.h"
+#include "coordinator/app/task_key.h"
 
 namespace hanas::coordinator {
 
@@ -44,8 +45,11 @@ absl::Status CandidateIndex::AddResults(const SearchView& view) {
     }
     const auto* measured = std::get_if<MeasureNetworksOutcome>(&*task.outcome);
     // A round's networks are measured in the same pieces as they are evaluated.
-    const auto first = measured == nullptr ? first_.end() : first_.find(absl::StrReplaceAll(task.key, {{"/measure/", "/evaluate/"}}));
-    if (first == first_.end()) continue;  // of profiling
+    std::optional<TaskKey> key = measured == nullptr ? std::nullopt : ParseTaskKey(task.key);
+    if (!key.has_value() || key->stage != TaskStage::kRoundMeasure) continue;
+    key->stage = TaskStage::kRoundEvaluate;
+    const auto first = first_.find(key->ToString());
+    if (first == first_.end()) continue;
     for (size_t i = 0; i < measured->rows.size(); ++i) {
       const size_t index = first->second + i;
       entries_[index].measured_us = StatisticUs(measured->rows[i], view.job().target.statistic);

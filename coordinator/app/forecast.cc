@@ -39,7 +39,7 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
 /// The rate of the last supernet training task of the search that is done, as it is closest to what comes; 0 when none is done.
 double RateOf(const SearchView& view) {
   double rate = 0;
-  for (const TaskRecord* task : view.Numbered("train/")) {
+  for (const TaskRecord* task : view.Numbered({.stage = TaskStage::kTrain})) {
     const auto* outcome = task->outcome.has_value() ? std::get_if<TrainOutcome>(&*task->outcome) : nullptr;
     if (outcome != nullptr && outcome->images_per_second > 0) rate = outcome->images_per_second;
   }
@@ -62,14 +62,14 @@ double RateOfOthers(const SearchView& view, const SearchContext& context) {
 
 /// The time that measuring takes: what profiling took, and the networks still to come at its pace; 0 before profiling is done.
 double MeasuringSeconds(const SearchView& view, const SearchContext& context) {
-  if (!view.AllDone("profile/networks/")) return 0;
+  if (!view.AllDone({.stage = TaskStage::kNetworks})) return 0;
   double operators = 0;
-  for (const TaskRecord* task : view.Numbered("profile/operators/")) {
+  for (const TaskRecord* task : view.Numbered({.stage = TaskStage::kOperators})) {
     if (task->outcome.has_value()) operators += std::get<MeasureOperatorsOutcome>(*task->outcome).seconds;
   }
   double seconds = 0;
   int64_t networks = 0;
-  for (const TaskRecord* task : view.Numbered("profile/networks/")) {
+  for (const TaskRecord* task : view.Numbered({.stage = TaskStage::kNetworks})) {
     const auto& outcome = std::get<MeasureNetworksOutcome>(*task->outcome);
     seconds += outcome.seconds;
     networks += static_cast<int64_t>(outcome.rows.size());

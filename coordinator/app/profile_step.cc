@@ -31,25 +31,25 @@ constexpr int kProbeEvaluations = 4000;
 
 constexpr double kAcceptedSpread = 0.02;  // of a measurement that is not repeated; what is measured anew differs by as much
 
-constexpr char kOperators[] = "profile/operators/";
 
 // Names of ranges on the wire, in the order of CostVector.
 constexpr std::array<absl::string_view, 4> kMetrics = {"latency_us", "size_bytes", "peak_memory_bytes", "macs"};
 
 /// Tasks for `keys`, numbered after those that the search has.
 void AddOperators(const SearchView& view, const std::vector<OpKey>& keys, AdvanceSearchUpdate& step) {
-  size_t number = view.Numbered(kOperators).size();
+  const TaskKey series = {.stage = TaskStage::kOperators};
+  size_t number = view.Numbered(series).size();
   for (size_t begin = 0; begin < keys.size(); begin += kKeysPerTask) {
     MeasureOperatorsWork work;
     for (size_t i = begin; i < std::min(keys.size(), begin + kKeysPerTask); ++i) work.keys.push_back(ToString(keys[i]));
-    step.tasks.emplace_back(absl::StrCat(kOperators, number++), std::move(work));
+    step.tasks.emplace_back(series.At(number++).ToString(), std::move(work));
   }
 }
 
 /// Keys of this search's tasks that are done.
 absl::flat_hash_set<std::string> MeasuredKeys(const SearchView& view) {
   absl::flat_hash_set<std::string> keys;
-  for (const TaskRecord* task : view.Numbered(kOperators)) {
+  for (const TaskRecord* task : view.Numbered({.stage = TaskStage::kOperators})) {
     if (task->state != TaskState::kDone) continue;
     const auto& work = std::get<MeasureOperatorsWork>(task->work);
     keys.insert(work.keys.begin(), work.keys.end());
@@ -232,7 +232,9 @@ absl::StatusOr<FeasibilityReport> ProbeLimits(const SearchView& view, SearchCont
 
 absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& context) {
   AdvanceSearchUpdate step = StepOf(view);
-  if (view.Has("profile/operators/0") && !view.AllDone(kOperators)) return std::nullopt;
+  const TaskKey operators = {.stage = TaskStage::kOperators};
+  const TaskKey networks_key = {.stage = TaskStage::kNetworks};
+  if (view.Has(operators) && !view.AllDone(operators)) return std::nullopt;
   const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
   if (!keys.ok()) return FailStep(view, std::string(kJobRefused), std::string(keys.status().message()));
   const std::vector<OpKey> missing = view.Table() == nullptr ? **keys : view.Table()->Missing(**keys);
@@ -251,14 +253,14 @@ absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& con
     step.forecast = ForecastOf(view, context);
     return step;
   }
-  if (!view.Has("profile/networks/0")) {
+  if (!view.Has(networks_key)) {
     const absl::StatusOr<std::vector<Architecture>> networks = ChooseNetworks(view, context);
     if (!networks.ok()) return networks.status();
-    AddMeasurements(view, context, "profile/networks/", *networks, step);
+    AddMeasurements(view, context, networks_key, *networks, step);
     step.forecast = ForecastOf(view, context);
     return step;
   }
-  if (!view.AllDone("profile/networks/")) return std::nullopt;
+  if (!view.AllDone(networks_key)) return std::nullopt;
   return Conclude(view, context);
 }
 

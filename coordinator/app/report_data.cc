@@ -12,9 +12,9 @@
 namespace hanas::coordinator {
 namespace {
 
-double ChainSeconds(const SearchView& view, const std::string& prefix) {
+double ChainSeconds(const SearchView& view, const TaskKey& chain) {
   double seconds = 0;
-  for (const TaskRecord* task : view.Numbered(prefix)) {
+  for (const TaskRecord* task : view.Numbered(chain)) {
     seconds += task->partial_seconds;
     if (task->outcome.has_value()) seconds += std::get<TrainOutcome>(*task->outcome).seconds;
   }
@@ -23,9 +23,8 @@ double ChainSeconds(const SearchView& view, const std::string& prefix) {
 
 absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchContext& context, const CandidateScorer& scorer,
                                         const MemberRecord& record) {
-  const std::string prefix = MemberPrefix(record);
-  const auto* bound = view.Done<BindOutcome>(prefix + "bind");
-  const auto* verified = view.Done<VerifyOutcome>(prefix + "verify");
+  const auto* bound = view.Done<BindOutcome>(MemberKey(TaskStage::kMemberBind, record));
+  const auto* verified = view.Done<VerifyOutcome>(MemberKey(TaskStage::kMemberVerify, record));
   if (bound == nullptr || verified == nullptr)
     return absl::InternalError(absl::StrCat("expected ", record.id, " to be bound and verified, found it is not"));
   const SearchSpace& space = context.space();
@@ -34,7 +33,7 @@ absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchCont
   member.cost = scorer.ScoreOne(record.architecture);
   member.bound = *bound;
   member.verified = *verified;
-  member.training_seconds = ChainSeconds(view, prefix + "train/");
+  member.training_seconds = ChainSeconds(view, MemberKey(TaskStage::kMemberTrain, record));
   member.measured_us = StatisticUs(verified->device, view.job().target.statistic);
   const Limits& limits = view.job().target.limits;
   CostVector costs = CostsOf(member.cost, LatencyCalibration{});
@@ -105,7 +104,7 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
     data.test_images = std::max(data.test_images, member->verified.exported.images);
     (record.reference ? data.references : data.front).push_back(*std::move(member));
   }
-  if (const auto* images = view.Done<PackOutcome>(kImagesKey); images != nullptr) data.survey = images->survey;
+  if (const auto* images = view.Done<PackOutcome>({.stage = TaskStage::kTestImages}); images != nullptr) data.survey = images->survey;
   for (const LeftOutRecord& left_out : view.record().left_out) {
     const std::vector<MemberRecord>& members = view.record().members;
     const auto member = std::find_if(members.begin(), members.end(), [&](const MemberRecord& m) { return m.id == left_out.id; });

@@ -177,8 +177,6 @@ double LatencyBound(const SearchView& view, const LatencyCalibration& calibratio
   return limit_us > 0 ? PredictionFor(limit_us, calibration.relative_error, kLimitConfidence) : 0;
 }
 
-std::string PredictorKey(int round) { return round == 0 ? "sample/predictor" : absl::StrCat("round/", round - 1, "/predictor"); }
-
 std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vector<EvaluatedNetwork>& networks,
                                         const CandidateScorer& scorer, const LatencyCalibration& calibration) {
   const Limits& limits = view.job().target.limits;
@@ -198,11 +196,13 @@ std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vecto
 absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& context) {
   AdvanceSearchUpdate step = StepOf(view);
   const auto round = static_cast<int>(view.record().rounds.size());
-  const std::string prefix = absl::StrCat("round/", round, "/");
-  const bool proposed = view.Has(prefix + "evaluate/0");
+  const TaskKey evaluate = {.stage = TaskStage::kRoundEvaluate, .round = round};
+  const TaskKey measure = {.stage = TaskStage::kRoundMeasure, .round = round};
+  const TaskKey predictor = {.stage = TaskStage::kRoundPredictor, .round = round};
+  const bool proposed = view.Has(evaluate);
   const bool whole = context.searched_whole();
   const int rounds = whole ? 1 : view.job().evolution.rounds;
-  const bool cut_short = view.record().finishing && view.Done<FitOutcome>(prefix + "predictor") == nullptr;
+  const bool cut_short = view.record().finishing && view.Done<FitOutcome>(predictor) == nullptr;
   if (cut_short || (!proposed && round >= rounds)) {
     step.next = SearchPhase::kVerifying;
     return step;
@@ -224,12 +224,12 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
       step.next = SearchPhase::kVerifying;
       return step;
     }
-    AddMeasurements(view, context, prefix + "measure/", proposal->architectures, step);
-    AddEvaluations(view, context, prefix + "evaluate/", proposal->architectures, step);
+    AddMeasurements(view, context, measure, proposal->architectures, step);
+    AddEvaluations(view, context, evaluate, proposal->architectures, step);
     step.candidates_scored = proposal->candidates_scored;
     return step;
   }
-  if (!view.AllDone(prefix + "evaluate/") || !view.AllDone(prefix + "measure/")) return std::nullopt;
+  if (!view.AllDone(evaluate) || !view.AllDone(measure)) return std::nullopt;
   if (whole) {
     const absl::StatusOr<RoundRecord> log = LogWhole(view, context);
     if (!log.ok()) return FailStep(view, "SEARCH_FAILED", absl::StrCat("concluding the search: ", log.status().message()));
@@ -237,11 +237,11 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
     step.events.push_back(WholeEvent(*log));
     return step;
   }
-  if (!view.Has(prefix + "predictor")) {
-    step.tasks.emplace_back(prefix + "predictor", FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(round + 1).size())});
+  if (!view.Has(predictor)) {
+    step.tasks.emplace_back(predictor.ToString(), FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(round + 1).size())});
     return step;
   }
-  if (view.Done<FitOutcome>(prefix + "predictor") == nullptr) return std::nullopt;
+  if (view.Done<FitOutcome>(predictor) == nullptr) return std::nullopt;
   const absl::StatusOr<RoundRecord> log = LogRound(view, context, round);
   if (!log.ok()) return FailStep(view, "SEARCH_FAILED", absl::StrCat("concluding round ", round + 1, ": ", log.status().message()));
   step.round = *log;

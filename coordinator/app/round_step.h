@@ -22,9 +22,6 @@ double LatencyBound(const SearchView& view, const LatencyCalibration& calibratio
 /// How sure the search must be that a network which was only predicted keeps its latency limit.
 inline constexpr double kLimitConfidence = 0.95;
 
-/// The predictor that a round proposes with.
-std::string PredictorKey(int round);
-
 /// Truly evaluated networks as the search compares them: error and latency (measured where it was, else predicted), and the violation of
 /// the limits. A latency that was only predicted keeps its limit with 95 % confidence or counts as violated.
 std::vector<Individual> TrueIndividuals(const SearchView& view, const std::vector<EvaluatedNetwork>& networks,

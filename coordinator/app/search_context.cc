@@ -89,9 +89,9 @@ absl::StatusOr<FittedLatency> SearchContext::FitLatency(const SearchView& view, 
   return result;
 }
 
-absl::StatusOr<AccuracyPredictor> SearchContext::Predictor(const SearchView& view, const std::string& key) const {
+absl::StatusOr<AccuracyPredictor> SearchContext::Predictor(const SearchView& view, const TaskKey& key) const {
   const auto* outcome = view.Done<FitOutcome>(key);
-  if (outcome == nullptr) return absl::NotFoundError(absl::StrCat("expected the predictor of ", key, ", found none yet"));
+  if (outcome == nullptr) return absl::NotFoundError(absl::StrCat("expected the predictor of ", key.ToString(), ", found none yet"));
   const absl::StatusOr<PredictorWeights> weights = ParsePredictor(outcome->predictor);
   if (!weights.ok()) return weights.status();
   return AccuracyPredictor::Create(space(), *weights);

@@ -64,7 +64,7 @@ class SearchContext {
   /// Fitted on the calibration networks and the first `num_rounds` rounds.
   absl::StatusOr<FittedLatency> FitLatency(const SearchView& view, int num_rounds);
   /// The predictor that a FitPredictor task brought. Returns NOT_FOUND before it is done.
-  absl::StatusOr<AccuracyPredictor> Predictor(const SearchView& view, const std::string& key) const;
+  absl::StatusOr<AccuracyPredictor> Predictor(const SearchView& view, const TaskKey& key) const;
 
  private:
   SearchContext(SearchSpace space, bool searched_whole) : lowering_(std::move(space)), searched_whole_(searched_whole) {}

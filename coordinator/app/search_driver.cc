@@ -33,9 +33,9 @@ MaybeStep BindAgent(const SearchView& view) {
 }
 
 /// The next task of a chain of training, none while one is under way or all are done.
-std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, const std::string& prefix, const TrainWork& first,
+std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, const TaskKey& chain, const TrainWork& first,
                                                       int64_t chunk_steps) {
-  const std::vector<const TaskRecord*> tasks = view.Numbered(prefix);
+  const std::vector<const TaskRecord*> tasks = view.Numbered(chain);
   TrainWork work = first;
   if (!tasks.empty()) {
     if (tasks.back()->state != TaskState::kDone) return std::nullopt;
@@ -44,20 +44,21 @@ std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, co
     work.initial = std::get<TrainOutcome>(*tasks.back()->outcome).checkpoint;
   }
   work.to_step = std::min(first.total_steps, work.from_step + chunk_steps);
-  return std::pair(absl::StrCat(prefix, tasks.size()), Work(work));
+  return std::pair(chain.At(tasks.size()).ToString(), Work(work));
 }
 
 MaybeStep Train(const SearchView& view, SearchContext& context) {
   const TrainWork first = {.kind = TrainingKind::kSupernet, .total_steps = view.job().training.steps};
+  const TaskKey chain = {.stage = TaskStage::kTrain};
   AdvanceSearchUpdate step = StepOf(view);
-  if (view.ChainEnd("train/") != nullptr) {
+  if (view.ChainEnd(chain) != nullptr) {
     step.next = SearchPhase::kSampling;
     return step;
   }
-  auto chunk = NextChunk(view, "train/", first, ChunkSteps(first.total_steps));
+  auto chunk = NextChunk(view, chain, first, ChunkSteps(first.total_steps));
   if (!chunk.has_value()) return std::nullopt;
   // The second task of training: the rate of the first is known.
-  if (view.Has("train/0") && !view.Has("train/1")) step.forecast = ForecastOf(view, context);
+  if (view.Has(chain) && !view.Has(chain.At(1))) step.forecast = ForecastOf(view, context);
   step.tasks.push_back(*std::move(chunk));
   return step;
 }
@@ -105,27 +106,30 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
     step.next = SearchPhase::kSearching;  // all networks are its one round
     return step;
   }
-  if (!view.Has("sample/0")) {
-    AddEvaluations(view, context, "sample/", ChooseSamples(view, context), step);
+  const TaskKey samples = {.stage = TaskStage::kSample};
+  const TaskKey predictor = {.stage = TaskStage::kSamplePredictor};
+  const TaskKey witness = {.stage = TaskStage::kWitness};
+  if (!view.Has(samples)) {
+    AddEvaluations(view, context, samples, ChooseSamples(view, context), step);
     return step;
   }
-  if (!view.AllDone("sample/")) return std::nullopt;
-  if (!view.Has("sample/predictor")) {
-    step.tasks.emplace_back("sample/predictor", FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(0).size())});
+  if (!view.AllDone(samples)) return std::nullopt;
+  if (!view.Has(predictor)) {
+    step.tasks.emplace_back(predictor.ToString(), FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(0).size())});
     return step;
   }
-  const auto* fit = view.Done<FitOutcome>("sample/predictor");
+  const auto* fit = view.Done<FitOutcome>(predictor);
   if (fit == nullptr) return std::nullopt;
-  if (!view.Has("witness/0")) {
+  if (!view.Has(witness)) {
     const std::vector<Architecture> witnesses = Witnesses(view, context);
     if (!witnesses.empty()) {
-      AddEvaluations(view, context, "witness/", witnesses, step);
+      AddEvaluations(view, context, witness, witnesses, step);
       return step;
     }
-  } else if (!view.AllDone("witness/")) {
+  } else if (!view.AllDone(witness)) {
     return std::nullopt;
   }
-  const int64_t fitted = std::get<FitWork>(view.Task("sample/predictor")->work).num_evaluations;
+  const int64_t fitted = std::get<FitWork>(view.Task(predictor)->work).num_evaluations;
   step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks",
                                                       fit->kind, fit->held_out_tau, 100 * fit->held_out_rmse, fitted)});
   step.next = SearchPhase::kSearching;
@@ -134,13 +138,13 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
 
 TrainWork FirstChunk(const SearchView& view, const MemberRecord& member) {
   TrainWork work = {.kind = member.training, .slice = member.architecture, .total_steps = member.steps};
-  if (member.training == TrainingKind::kFineTune) work.initial = view.ChainEnd("train/")->checkpoint;
+  if (member.training == TrainingKind::kFineTune) work.initial = view.ChainEnd({.stage = TaskStage::kTrain})->checkpoint;
   return work;
 }
 
 /// "member-1: 88.1 % on 10000 test images, 812 µs p50 on the device".
 std::string MemberLine(const SearchView& view, const MemberRecord& member) {
-  const auto* verified = view.Done<VerifyOutcome>(MemberPrefix(member) + "verify");
+  const auto* verified = view.Done<VerifyOutcome>(MemberKey(TaskStage::kMemberVerify, member));
   return absl::StrFormat("%s: %.1f %% on %d test images, %s p50 on the device", member.id, 100 * verified->exported.fraction(),
                          verified->exported.images, FormatMicroseconds(verified->device.p50_us));
 }
@@ -158,16 +162,17 @@ std::vector<MemberRecord> RemainingMembers(const SearchView& view) {
 bool TrainAndBind(const SearchView& view, SearchContext& context, const std::vector<MemberRecord>& members, AdvanceSearchUpdate& step) {
   bool all_bound = true;
   for (const MemberRecord& member : members) {
-    const std::string prefix = MemberPrefix(member);
-    if (view.Done<BindOutcome>(prefix + "bind") != nullptr) continue;
+    const TaskKey chain = MemberKey(TaskStage::kMemberTrain, member);
+    const TaskKey bind = MemberKey(TaskStage::kMemberBind, member);
+    if (view.Done<BindOutcome>(bind) != nullptr) continue;
     all_bound = false;
-    if (const TrainOutcome* end = view.ChainEnd(prefix + "train/"); end != nullptr) {
-      if (view.Has(prefix + "bind")) continue;
-      step.tasks.emplace_back(prefix + "bind", BindWork{end->checkpoint, member.architecture, context.GraphDigestOf(member.architecture)});
+    if (const TrainOutcome* end = view.ChainEnd(chain); end != nullptr) {
+      if (view.Has(bind)) continue;
+      step.tasks.emplace_back(bind.ToString(), BindWork{end->checkpoint, member.architecture, context.GraphDigestOf(member.architecture)});
       continue;
     }
     const int64_t chunk_steps = MemberChunkSteps(view.job(), member.steps);
-    if (auto chunk = NextChunk(view, prefix + "train/", FirstChunk(view, member), chunk_steps)) step.tasks.push_back(*std::move(chunk));
+    if (auto chunk = NextChunk(view, chain, FirstChunk(view, member), chunk_steps)) step.tasks.push_back(*std::move(chunk));
   }
   return all_bound;
 }
@@ -206,21 +211,20 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
     absl::StatusOr<std::vector<MemberRecord>> members = ChooseMembers(view, context);
     if (!members.ok()) return members.status();
     step.members = *std::move(members);
-    step.tasks.emplace_back(kImagesKey, PackWork{});
+    step.tasks.emplace_back(TaskKey{.stage = TaskStage::kTestImages}.ToString(), PackWork{});
     return step;
   }
   if (MaybeStep left_out = LeaveOut(view)) return left_out;
   const std::vector<MemberRecord> remaining = RemainingMembers(view);
   const bool all_bound = TrainAndBind(view, context, remaining, step);
-  const auto* images = view.Done<PackOutcome>(kImagesKey);
+  const auto* images = view.Done<PackOutcome>({.stage = TaskStage::kTestImages});
   bool all_verified = all_bound && images != nullptr;
   for (const MemberRecord& member : remaining) {
     if (!all_bound || images == nullptr) break;  // measured when nothing else is left to compute
-    const std::string prefix = MemberPrefix(member);
-    const auto* bound = view.Done<BindOutcome>(prefix + "bind");
-    if (!view.Has(prefix + "verify"))
-      step.tasks.emplace_back(prefix + "verify", VerifyWork{bound->bound_model, bound->onnx, images->images});
-    all_verified = all_verified && view.Done<VerifyOutcome>(prefix + "verify") != nullptr;
+    const TaskKey verify = MemberKey(TaskStage::kMemberVerify, member);
+    const auto* bound = view.Done<BindOutcome>(MemberKey(TaskStage::kMemberBind, member));
+    if (!view.Has(verify)) step.tasks.emplace_back(verify.ToString(), VerifyWork{bound->bound_model, bound->onnx, images->images});
+    all_verified = all_verified && view.Done<VerifyOutcome>(verify) != nullptr;
   }
   if (all_verified) {
     for (const MemberRecord& member : remaining) step.events.push_back({"member", MemberLine(view, member)});

@@ -4,13 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-
 namespace hanas::coordinator {
 namespace {
-
-constexpr absl::string_view kMembers = "members/";
 
 /// Which of `count` measured networks are held out: `held_out` of them, evenly spread, never the two ends.
 bool IsHeldOut(int index, int count, int held_out) {
@@ -37,9 +32,9 @@ std::pair<int64_t, int64_t> UnitsOf(const TaskRecord& task, const std::map<uint6
 }
 
 /// The step that a chain of training tasks has reached.
-int64_t StepsOf(const SearchView& view, const std::string& prefix, const std::map<uint64_t, int64_t>& live_done) {
+int64_t StepsOf(const SearchView& view, const TaskKey& chain, const std::map<uint64_t, int64_t>& live_done) {
   int64_t step = 0;
-  for (const TaskRecord* task : view.Numbered(prefix)) {
+  for (const TaskRecord* task : view.Numbered(chain)) {
     const auto& work = std::get<TrainWork>(task->work);
     step = task->state == TaskState::kDone ? work.to_step
                                            : work.from_step + std::min(work.to_step - work.from_step, LiveDone(live_done, *task));
@@ -47,11 +42,11 @@ int64_t StepsOf(const SearchView& view, const std::string& prefix, const std::ma
   return step;
 }
 
-PhaseRecord CountUnits(const SearchView& view, const std::vector<std::string>& prefixes, std::string unit,
+PhaseRecord CountUnits(const SearchView& view, const std::vector<TaskKey>& all_series, std::string unit,
                        const std::map<uint64_t, int64_t>& live_done) {
   PhaseRecord progress = {.unit = std::move(unit)};
-  for (const std::string& prefix : prefixes) {
-    for (const TaskRecord* task : view.Numbered(prefix)) {
+  for (const TaskKey& series : all_series) {
+    for (const TaskRecord* task : view.Numbered(series)) {
       const auto [done, total] = UnitsOf(*task, live_done);
       progress.done += done;
       progress.total += total;
@@ -65,42 +60,44 @@ PhaseRecord CountMembers(const SearchView& view, const std::map<uint64_t, int64_
   PhaseRecord progress = {.unit = "steps"};
   for (const MemberRecord& member : view.record().members) {
     if (view.IsLeftOut(member)) continue;
-    const std::string prefix = MemberPrefix(member);
     progress.total += member.steps + 2;
-    progress.done += StepsOf(view, prefix + "train/", live_done);
-    if (view.Done<BindOutcome>(prefix + "bind") != nullptr) ++progress.done;
-    if (view.Done<VerifyOutcome>(prefix + "verify") != nullptr) ++progress.done;
+    progress.done += StepsOf(view, MemberKey(TaskStage::kMemberTrain, member), live_done);
+    if (view.Done<BindOutcome>(MemberKey(TaskStage::kMemberBind, member)) != nullptr) ++progress.done;
+    if (view.Done<VerifyOutcome>(MemberKey(TaskStage::kMemberVerify, member)) != nullptr) ++progress.done;
   }
   return progress;
 }
 
 }  // namespace
 
-std::vector<const TaskRecord*> SearchView::Numbered(const std::string& prefix) const {
+std::vector<const TaskRecord*> SearchView::Numbered(const TaskKey& series) const {
   std::vector<const TaskRecord*> tasks;
-  while (const TaskRecord* task = Task(absl::StrCat(prefix, tasks.size()))) tasks.push_back(task);
+  while (const TaskRecord* task = Task(series.At(tasks.size()))) tasks.push_back(task);
   return tasks;
 }
 
-bool SearchView::AllDone(const std::string& prefix) const {
-  const std::vector<const TaskRecord*> tasks = Numbered(prefix);
+bool SearchView::AllDone(const TaskKey& series) const {
+  const std::vector<const TaskRecord*> tasks = Numbered(series);
   return !tasks.empty() && std::all_of(tasks.begin(), tasks.end(), [](const TaskRecord* task) { return task->state == TaskState::kDone; });
 }
 
 const TaskRecord* SearchView::FirstFailed() const {
   for (const auto& [key, id] : search_.tasks) {
     const TaskRecord* task = state_.FindTask(id);
-    if (task->state != TaskState::kFailed || absl::StartsWith(key, kMembers)) continue;
+    if (task->state != TaskState::kFailed) continue;
+    const std::optional<TaskKey> parsed = ParseTaskKey(key);
+    if (parsed.has_value() && !parsed->member.empty()) continue;
     if (task->shared_under.empty() || PhaseOfTask(key) <= record().phase) return task;
   }
   return nullptr;
 }
 
 const TaskRecord* SearchView::FailedTaskOf(const MemberRecord& member) const {
-  const std::string prefix = MemberPrefix(member);
-  for (auto task = search_.tasks.lower_bound(prefix); task != search_.tasks.end() && absl::StartsWith(task->first, prefix); ++task) {
-    const TaskRecord* record = state_.FindTask(task->second);
-    if (record->state == TaskState::kFailed) return record;
+  for (const auto& [text, id] : search_.tasks) {
+    const TaskRecord* record = state_.FindTask(id);
+    if (record->state != TaskState::kFailed) continue;
+    const std::optional<TaskKey> key = ParseTaskKey(text);
+    if (key.has_value() && key->member == member.id) return record;
   }
   return nullptr;
 }
@@ -112,16 +109,16 @@ bool SearchView::IsLeftOut(const MemberRecord& member) const {
 
 int SearchView::NumRounds() const {
   const auto concluded = static_cast<int>(record().rounds.size());
-  const bool cut_short = record().phase >= SearchPhase::kVerifying && Has(absl::StrCat("round/", concluded, "/evaluate/0"));
+  const bool cut_short = record().phase >= SearchPhase::kVerifying && Has({.stage = TaskStage::kRoundEvaluate, .round = concluded});
   return cut_short ? concluded + 1 : concluded;
 }
 
 std::vector<EvaluatedNetwork> SearchView::Evaluations(int num_rounds) const {
   std::vector<EvaluatedNetwork> networks;
-  // Networks of `prefix` at positions of `measured`; a null: not measured.
-  const auto add = [&](const std::string& prefix, const std::vector<const NetworkMeasurement*>& measured) {
+  // Networks of a series at positions of `measured`; a null: not measured.
+  const auto add = [&](const TaskKey& series, const std::vector<const NetworkMeasurement*>& measured) {
     size_t position = 0;
-    for (const TaskRecord* task : Numbered(prefix)) {
+    for (const TaskRecord* task : Numbered(series)) {
       const auto& work = std::get<EvaluateWork>(task->work);
       const auto* outcome = task->outcome.has_value() ? std::get_if<EvaluateOutcome>(&*task->outcome) : nullptr;
       for (size_t i = 0; i < work.architectures.size(); ++i, ++position) {
@@ -131,16 +128,16 @@ std::vector<EvaluatedNetwork> SearchView::Evaluations(int num_rounds) const {
       }
     }
   };
-  add("sample/", {});
-  add("witness/", {});
+  add({.stage = TaskStage::kSample}, {});
+  add({.stage = TaskStage::kWitness}, {});
   for (int round = 0; round < num_rounds; ++round) {
     std::vector<const NetworkMeasurement*> measured;
-    for (const TaskRecord* task : Numbered(absl::StrCat("round/", round, "/measure/"))) {
+    for (const TaskRecord* task : Numbered({.stage = TaskStage::kRoundMeasure, .round = round})) {
       const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
       const size_t count = std::get<MeasureNetworksWork>(task->work).architectures.size();
       for (size_t i = 0; i < count; ++i) measured.push_back(outcome == nullptr ? nullptr : &outcome->rows[i]);
     }
-    add(absl::StrCat("round/", round, "/evaluate/"), measured);
+    add({.stage = TaskStage::kRoundEvaluate, .round = round}, measured);
   }
   return networks;
 }
@@ -154,24 +151,24 @@ bool SearchView::HasEvaluations() const {
 
 std::vector<MeasuredNetwork> SearchView::Measurements(int num_rounds) const {
   std::vector<MeasuredNetwork> networks;
-  const auto add = [&](const std::string& prefix) {
-    for (const TaskRecord* task : Numbered(prefix)) {
+  const auto add = [&](const TaskKey& series) {
+    for (const TaskRecord* task : Numbered(series)) {
       const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
       if (outcome == nullptr) continue;
       const auto& work = std::get<MeasureNetworksWork>(task->work);
       for (size_t i = 0; i < work.architectures.size(); ++i) networks.push_back({work.architectures[i], outcome->rows[i]});
     }
   };
-  add("profile/networks/");
+  add({.stage = TaskStage::kNetworks});
   const auto count = static_cast<int>(networks.size());
   const int held_out = std::min(job().measure.held_out_networks, count / 2);
   for (int i = 0; i < count; ++i) networks[static_cast<size_t>(i)].held_out = IsHeldOut(i, count, held_out);
-  for (int round = 0; round < num_rounds; ++round) add(absl::StrCat("round/", round, "/measure/"));
+  for (int round = 0; round < num_rounds; ++round) add({.stage = TaskStage::kRoundMeasure, .round = round});
   return networks;
 }
 
-const TrainOutcome* SearchView::ChainEnd(const std::string& prefix) const {
-  const std::vector<const TaskRecord*> tasks = Numbered(prefix);
+const TrainOutcome* SearchView::ChainEnd(const TaskKey& chain) const {
+  const std::vector<const TaskRecord*> tasks = Numbered(chain);
   if (tasks.empty() || !tasks.back()->outcome.has_value()) return nullptr;
   const auto& work = std::get<TrainWork>(tasks.back()->work);
   return work.to_step == work.total_steps ? std::get_if<TrainOutcome>(&*tasks.back()->outcome) : nullptr;
@@ -194,45 +191,31 @@ double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic stati
   return measurement.p50_us;
 }
 
-std::string MemberPrefix(const MemberRecord& member) { return absl::StrCat(kMembers, member.id, "/"); }
-
-SearchPhase PhaseOfTask(absl::string_view key) {
-  static constexpr std::pair<absl::string_view, SearchPhase> kPrefixes[] = {{"profile/", SearchPhase::kProfiling},
-                                                                            {"train/", SearchPhase::kTraining},
-                                                                            {"sample/", SearchPhase::kSampling},
-                                                                            {"witness/", SearchPhase::kSampling},
-                                                                            {"round/", SearchPhase::kSearching}};
-  for (const auto& [prefix, phase] : kPrefixes) {
-    if (absl::StartsWith(key, prefix)) return phase;
-  }
-  return SearchPhase::kVerifying;
-}
-
 PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>& live_done) {
   const SearchPhase phase = view.record().phase;
   PhaseRecord progress;
   switch (phase) {
     case SearchPhase::kProfiling:
       // Whole networks are counted with the operators.
-      progress = CountUnits(view, {"profile/operators/", "profile/networks/"}, "measurements", live_done);
+      progress = CountUnits(view, {{.stage = TaskStage::kOperators}, {.stage = TaskStage::kNetworks}}, "measurements", live_done);
       break;
     case SearchPhase::kTraining:
-      progress = {.done = StepsOf(view, "train/", live_done), .total = view.job().training.steps, .unit = "steps"};
+      progress = {.done = StepsOf(view, {.stage = TaskStage::kTrain}, live_done), .total = view.job().training.steps, .unit = "steps"};
       break;
     case SearchPhase::kSampling:
-      progress = CountUnits(view, {"sample/", "witness/"}, "networks", live_done);
+      progress = CountUnits(view, {{.stage = TaskStage::kSample}, {.stage = TaskStage::kWitness}}, "networks", live_done);
       break;
     case SearchPhase::kSearching: {
       // A search without samples has one round of all networks of its space.
-      const bool whole = !view.Has("sample/0");
+      const bool whole = !view.Has({.stage = TaskStage::kSample});
       if (whole) {
-        progress = CountUnits(view, {"round/0/evaluate/"}, "networks", live_done);
+        progress = CountUnits(view, {{.stage = TaskStage::kRoundEvaluate}}, "networks", live_done);
         break;
       }
       progress = {.total = static_cast<int64_t>(view.job().evolution.rounds) * view.job().evolution.evaluations_per_round,
                   .unit = "networks"};
       for (int round = 0; round < view.job().evolution.rounds; ++round) {
-        progress.done += CountUnits(view, {absl::StrCat("round/", round, "/evaluate/")}, "", live_done).done;
+        progress.done += CountUnits(view, {{.stage = TaskStage::kRoundEvaluate, .round = round}}, "", live_done).done;
       }
       break;
     }

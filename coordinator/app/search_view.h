@@ -10,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "coordinator/app/state.h"
+#include "coordinator/app/task_key.h"
 #include "coordinator/calibration/calibration.h"
 
 namespace hanas::coordinator {
@@ -40,18 +41,18 @@ class SearchView {
   const State& state() const { return state_; }
   const SearchState& search() const { return search_; }
 
-  const TaskRecord* Task(const std::string& key) const { return state_.FindTask(search_, key); }
-  bool Has(const std::string& key) const { return Task(key) != nullptr; }
+  const TaskRecord* Task(const TaskKey& key) const { return state_.FindTask(search_, key.ToString()); }
+  bool Has(const TaskKey& key) const { return Task(key) != nullptr; }
   /// The outcome of a task that is done, else null.
   template <typename T>
-  const T* Done(const std::string& key) const {
+  const T* Done(const TaskKey& key) const {
     const TaskRecord* task = Task(key);
     return task != nullptr && task->outcome.has_value() ? std::get_if<T>(&*task->outcome) : nullptr;
   }
-  /// The tasks "<prefix>0", "<prefix>1", … that exist.
-  std::vector<const TaskRecord*> Numbered(const std::string& prefix) const;
-  /// All of them exist (at least one) and are done.
-  bool AllDone(const std::string& prefix) const;
+  /// The tasks of the series from index 0 on that exist; the index of `series` does not matter.
+  std::vector<const TaskRecord*> Numbered(const TaskKey& series) const;
+  /// There are some of the series, and all are done.
+  bool AllDone(const TaskKey& series) const;
   /// A failed task that the search cannot do without, of the phases that it has come to: any but those of single members. Null when there
   /// is none.
   const TaskRecord* FirstFailed() const;
@@ -69,7 +70,7 @@ class SearchView {
   /// Measured for calibration, then in the first `num_rounds` rounds. Those whose task is not done are left out.
   std::vector<MeasuredNetwork> Measurements(int num_rounds) const;
   /// The last checkpoint of a chain of training tasks, or null while it goes on.
-  const TrainOutcome* ChainEnd(const std::string& prefix) const;
+  const TrainOutcome* ChainEnd(const TaskKey& chain) const;
 
   const LatencyTable* Table() const;
 
@@ -80,13 +81,6 @@ class SearchView {
 
 /// The named statistic of a measurement.
 double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic statistic);
-
-// Keys of tasks.
-/// The task that packs the test images and tells what the data set holds.
-inline constexpr char kImagesKey[] = "verify/images";
-std::string MemberPrefix(const MemberRecord& member);  // "members/member-1/"
-/// The phase in which a task with this key is made.
-SearchPhase PhaseOfTask(absl::string_view key);
 
 /// How far the phase has come. `live_done` is the progress that the holders of leased tasks last reported, by task.
 PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>& live_done);

@@ -2,10 +2,11 @@
 #include "coordinator/app/sharing.h"
 
 #include <algorithm>
+#include <optional>
 #include <variant>
 
-#include "absl/strings/match.h"
 #include "coordinator/app/search_view.h"
+#include "coordinator/app/task_key.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -26,8 +27,16 @@ void Attach(SearchState& search, const TaskRecord& task) {
 
 const std::string& SharedUnder(const SearchRecord& search, absl::string_view key) {
   static const std::string* const kOwn = new std::string;
-  if (absl::StartsWith(key, "train/")) return search.supernet;
-  return absl::StartsWith(key, "sample/") ? search.sample_set : *kOwn;
+  const std::optional<TaskKey> parsed = ParseTaskKey(key);
+  switch (parsed.has_value() ? SharingOf(parsed->stage) : TaskSharing::kNobody) {
+    case TaskSharing::kSameSupernet:
+      return search.supernet;
+    case TaskSharing::kSameSamples:
+      return search.sample_set;
+    case TaskSharing::kNobody:
+      break;
+  }
+  return *kOwn;
 }
 
 std::vector<uint64_t> SearchesOf(const State& state, const TaskRecord& task) {
@@ -65,7 +74,7 @@ absl::flat_hash_set<std::string> ComingOperators(const State& state, const Searc
   for (const auto& [id, other] : state.searches) {
     if (id == search.record.id || other.record.phase != SearchPhase::kProfiling || other.record.paused) continue;
     if (ContextDigest(other.record.device, other.record.caps) != device_class) continue;
-    for (const TaskRecord* task : SearchView(state, other).Numbered("profile/operators/")) {
+    for (const TaskRecord* task : SearchView(state, other).Numbered({.stage = TaskStage::kOperators})) {
       if (task->state != TaskState::kReady && task->state != TaskState::kLeased) continue;
       const auto& work = std::get<MeasureOperatorsWork>(task->work);
       keys.insert(work.keys.begin(), work.keys.end());

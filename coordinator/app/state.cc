@@ -4,9 +4,9 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/app/sharing.h"
+#include "coordinator/app/task_key.h"
 #include "coordinator/store/record_codec.h"
 #include "coordinator/store/record_key.h"
 #include "core/base/error_reason.h"
@@ -179,7 +179,7 @@ void SearchState::AddResult(const TaskRecord& task) {
   if (const auto* evaluated = std::get_if<EvaluateOutcome>(&*task.outcome)) {
     const auto count = static_cast<int64_t>(evaluated->scores.size());
     totals.evaluations += count;
-    if (absl::StartsWith(task.key, "round/")) totals.round_evaluations += count;
+    if (PhaseOfTask(task.key) == SearchPhase::kSearching) totals.round_evaluations += count;
     results.push_back(task.id);
   }
 }

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 namespace hanas::coordinator {
 namespace {
 
@@ -31,30 +29,30 @@ AdvanceSearchUpdate FailStep(const SearchView& view, std::string code, std::stri
   return step;
 }
 
-void AddEvaluations(const SearchView& view, const SearchContext& context, const std::string& prefix,
+void AddEvaluations(const SearchView& view, const SearchContext& context, const TaskKey& series,
                     const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step) {
-  const ArtifactRef checkpoint = view.ChainEnd("train/")->checkpoint;
-  int number = 0;
+  const ArtifactRef checkpoint = view.ChainEnd({.stage = TaskStage::kTrain})->checkpoint;
+  size_t number = 0;
   InBatches(architectures.size(), [&](size_t begin, size_t end) {
     EvaluateWork work = {.checkpoint = checkpoint};
     for (size_t i = begin; i < end; ++i) {
       work.architectures.push_back(architectures[i]);
       work.graph_digests.push_back(context.GraphDigestOf(architectures[i]));
     }
-    step.tasks.emplace_back(absl::StrCat(prefix, number++), std::move(work));
+    step.tasks.emplace_back(series.At(number++).ToString(), std::move(work));
   });
 }
 
-void AddMeasurements(const SearchView& view, const SearchContext& context, const std::string& prefix,
+void AddMeasurements(const SearchView& view, const SearchContext& context, const TaskKey& series,
                      const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step) {
-  int number = 0;
+  size_t number = 0;
   InBatches(architectures.size(), [&](size_t begin, size_t end) {
     MeasureNetworksWork work;
     for (size_t i = begin; i < end; ++i) {
       work.architectures.push_back(architectures[i]);
       work.plan_digests.push_back(context.PlanDigestOf(architectures[i], view.record().caps));
     }
-    step.tasks.emplace_back(absl::StrCat(prefix, number++), std::move(work));
+    step.tasks.emplace_back(series.At(number++).ToString(), std::move(work));
   });
 }
 

@@ -19,11 +19,11 @@ AdvanceSearchUpdate StepOf(const SearchView& view);
 /// The step to FAILED.
 AdvanceSearchUpdate FailStep(const SearchView& view, std::string code, std::string message);
 
-/// Evaluation tasks "<prefix>0", … in batches, with the digests of the graphs.
-void AddEvaluations(const SearchView& view, const SearchContext& context, const std::string& prefix,
+/// Evaluation tasks of the series from index 0 on, in batches, with the digests of the graphs.
+void AddEvaluations(const SearchView& view, const SearchContext& context, const TaskKey& series,
                     const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step);
 /// The same for whole networks to measure, with the digests of their plans.
-void AddMeasurements(const SearchView& view, const SearchContext& context, const std::string& prefix,
+void AddMeasurements(const SearchView& view, const SearchContext& context, const TaskKey& series,
                      const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step);
 
 }  // namespace hanas::coordinator

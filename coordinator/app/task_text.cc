@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/app/task_text.h"
 
+#include <optional>
 #include <variant>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "coordinator/app/task_key.h"
 
 namespace hanas::coordinator {
 
 std::string ActivityOf(const TaskRecord& task) {
-  // "members/member-2/bind": of the member's own tasks.
-  const std::vector<absl::string_view> parts = absl::StrSplit(task.key, '/');
-  const absl::string_view member = parts.size() > 2 ? parts[1] : "a network";
+  const std::optional<TaskKey> key = ParseTaskKey(task.key);
+  const absl::string_view member = key.has_value() && !key->member.empty() ? absl::string_view(key->member) : "a network";
   struct Namer {
     absl::string_view member;
     std::string operator()(const TrainWork& work) const {
