@@ -74,7 +74,7 @@ class Recorded {
     search.AddResult(task);
   }
 
-  Lowering lowering_{SearchSpace::Create(SmallSpaceSpec()).value()};
+  Lowering lowering_{ConvnetSpace::Define(SmallSpaceSpec()).value()};
   State state_;
   int64_t num_candidates_ = 0;
   int64_t num_tasks_ = 0;

@@ -57,7 +57,7 @@ SearchJob LargestJob() {
     FieldViolations violations;
     ValidateSearchJob(larger, violations);
     if (!violations.empty()) return job;
-    if (!CheckOperatorCount(Lowering(SearchSpace::Create(larger.space).value()), NeverStop).ok()) return job;
+    if (!CheckOperatorCount(Lowering(ConvnetSpace::Define(larger.space).value()), NeverStop).ok()) return job;
     job = std::move(larger);
     width += 8;
   }
@@ -70,7 +70,7 @@ double SecondsOf(const auto& work) {
 }
 
 void CostAlone(const SearchJob& job) {
-  const Lowering lowering(SearchSpace::Create(job.space).value());
+  const Lowering lowering(ConvnetSpace::Define(job.space).value());
   const JobCost cost = CostOf(job, lowering);
   Print("stages", static_cast<double>(job.space.stages.size()), "");
   Print("combinations looked through for operators", static_cast<double>(cost.lowerings), "");

@@ -39,7 +39,7 @@ SpaceSpec TenBlocks() {
 
 /// Everything that scoring needs.
 struct Setup {
-  Lowering lowering{SearchSpace::Create(TenBlocks()).value()};
+  Lowering lowering{ConvnetSpace::Define(TenBlocks()).value()};
   BackendCaps caps = {.name = "benchmark"};
   LatencyTable table = FakeLatencyTable(lowering, caps);
   CandidateScorer scorer = CandidateScorer::Create(lowering, caps, &table, {}).value();

@@ -65,7 +65,7 @@ void WriteSearch(const std::string& directory, SearchPhase phase, int tasks, int
   const auto store = OpenRocksDbStore(directory + "/db").value();
   SearchJob job = Job();
   job.sampling.networks = std::max(8, tasks * per_task);
-  const SearchSpace space = SearchSpace::Create(job.space).value();
+  const SearchSpace space = ConvnetSpace::Define(job.space).value().space();
   std::vector<StoreChange> batch;
   SearchRecord search = {.id = 1, .request_id = "prepared", .spec = rpc::ToProto(job).SerializeAsString(), .job_digest = JobDigest(job)};
   search.phase = phase;

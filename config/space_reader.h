@@ -3,7 +3,7 @@
 #define HANAS_CONFIG_SPACE_READER_H_
 
 #include "config/yaml_reader.h"
-#include "core/space/space_spec.h"
+#include "core/family/convnet/space_spec.h"
 
 namespace hanas::config {
 

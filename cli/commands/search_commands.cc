@@ -20,9 +20,9 @@
 #include "core/base/quantity.h"
 #include "core/base/stop.h"
 #include "core/cost/cost.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/job/job_cost.h"
 #include "core/plan/exec_plan.h"
-#include "core/space/search_space.h"
 #include "rpc/convert/job.h"
 
 namespace hanas::cli {
@@ -220,20 +220,21 @@ ExitCode ValidateCommand(const std::string& job_path) {
     return ExitCode::kUsage;
   }
   const SearchJob& job = file->job();
-  const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
-  if (!space.ok()) return Fail(space.status());
-  const Lowering lowering(*space);
+  const absl::StatusOr<ConvnetSpace> family = ConvnetSpace::Define(job.space);
+  if (!family.ok()) return Fail(family.status());
+  const Lowering lowering(*family);
+  const SearchSpace& space = lowering.space();
   const BackendCaps caps = {.name = job.target.backend, .int8_hard_swish = true};
   if (const absl::Status status = CheckOperatorCount(lowering, NeverStop); !status.ok()) {
     for (const FieldViolation& violation : ViolationsOf(status)) Complain(file->Describe(violation));
     return ExitCode::kUsage;
   }
   Print(absl::StrCat(job_path, ": a valid job, \"", job.name, "\"\n"));
-  Print(absl::StrCat("  space      ", DescribeSize(job, *space), ", ", space->genes().size(), " genes\n"));
+  Print(absl::StrCat("  space      ", DescribeSize(job, space), ", ", space.genes().size(), " genes\n"));
   Print(absl::StrCat("  operators  ", EnumerateOpKeys(lowering, caps).size(), " to measure on ", caps.name,
                      ", with its int8 hard-swish and without native half\n"));
-  Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space->Smallest({8, 8}), caps), " (8 bits)\n"));
-  Print(absl::StrCat("  largest    ", DescribeNetwork(lowering, space->Largest({16, 16}), caps), " (16 bits)\n"));
+  Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space.Smallest({8, 8}), caps), " (8 bits)\n"));
+  Print(absl::StrCat("  largest    ", DescribeNetwork(lowering, space.Largest({16, 16}), caps), " (16 bits)\n"));
   Print(absl::StrCat("  digest     ", JobDigest(job).ToHex(), "\n"));
   return ExitCode::kOk;
 }

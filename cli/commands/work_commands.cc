@@ -15,7 +15,7 @@
 #include "cli/commands/remote.h"
 #include "cli/commands/search_commands.h"
 #include "cli/report/resource_text.h"
-#include "core/space/search_space.h"
+#include "core/family/convnet/convnet_space.h"
 #include "rpc/convert/space.h"
 
 namespace hanas::cli {
@@ -64,9 +64,9 @@ absl::StatusOr<Candidates> ReadCandidates(rpc::SearchClient& client, const std::
 std::function<std::string(const v1::Architecture&)> Describer(const v1::SearchSpec& spec) {
   const absl::StatusOr<SpaceSpec> space_spec = rpc::SpaceSpecFromProto(spec.space());
   if (!space_spec.ok()) return [](const v1::Architecture&) { return std::string(); };
-  const absl::StatusOr<SearchSpace> space = SearchSpace::Create(*space_spec);
+  const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(*space_spec);
   if (!space.ok()) return [](const v1::Architecture&) { return std::string(); };
-  return [known = *space](const v1::Architecture& proto) {
+  return [known = space->space()](const v1::Architecture& proto) {
     const absl::StatusOr<Architecture> architecture = rpc::ArchitectureFromProto(proto, known);
     return architecture.ok() ? known.ToReadable(*architecture) : std::string();
   };

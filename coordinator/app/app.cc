@@ -32,7 +32,7 @@ TaskSnapshot SnapshotOf(const State& state, const Scheduler& scheduler, const Ta
 constexpr size_t kKeptEnded = 8;
 
 absl::Status CheckOperators(const SearchJob& job, StopCheck stop) {
-  absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+  absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
   if (!space.ok()) return space.status();
   return CheckOperatorCount(Lowering(*std::move(space)), stop);
 }

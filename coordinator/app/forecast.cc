@@ -54,8 +54,8 @@ double RateOfOthers(const SearchView& view, const SearchContext& context) {
     if (id == view.record().id || dataset.name != wanted.name || dataset.directory != wanted.directory) continue;
     const double found = RateOf(SearchView(view.state(), other));
     if (found <= 0) continue;
-    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(other.job->space);
-    if (space.ok() && space->digest() == context.space().digest()) rate = found;
+    const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(other.job->space);
+    if (space.ok() && space->space().digest() == context.space().digest()) rate = found;
   }
   return rate;
 }

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/bounds.h"
 #include "core/base/utf8.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/predictor/predictor_weights.h"
-#include "core/space/search_space.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -117,8 +117,8 @@ struct Checker {
   absl::Status operator()(const FitWork&) const {
     const absl::StatusOr<PredictorWeights> weights = ParsePredictor(Of<FitOutcome>().predictor);
     if (!weights.ok()) return Expected(task, "a predictor", weights.status().message());
-    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(state.searches.at(task.search).job->space);
-    if (space.ok() && weights->space_digest == space->digest()) return absl::OkStatus();
+    const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(state.searches.at(task.search).job->space);
+    if (space.ok() && weights->space_digest == space->space().digest()) return absl::OkStatus();
     return Expected(task, "a predictor of the search's space", weights->space_digest.ToHex());
   }
   absl::Status operator()(const BindWork&) const { return CheckScore(task, Of<BindOutcome>().test); }

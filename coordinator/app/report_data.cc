@@ -29,7 +29,7 @@ absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchCont
     return absl::InternalError(absl::StrCat("expected ", record.id, " to be bound and verified, found it is not"));
   const SearchSpace& space = context.space();
   ReportMember member = {.record = record, .text = space.ToReadable(record.architecture), .json = space.ToJson(record.architecture)};
-  member.precision = space.PrecisionSummary(record.architecture);
+  member.precision = context.lowering().family().PrecisionSummary(record.architecture);
   member.cost = scorer.ScoreOne(record.architecture);
   member.bound = *bound;
   member.verified = *verified;

@@ -12,9 +12,9 @@
 namespace hanas::coordinator {
 
 absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const SearchJob& job) {
-  absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+  absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
   if (!space.ok()) return space.status();
-  const bool whole = IsSearchedWhole(job, *space);
+  const bool whole = IsSearchedWhole(job, space->space());
   return std::unique_ptr<SearchContext>(new SearchContext(*std::move(space), whole));
 }
 

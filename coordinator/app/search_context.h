@@ -67,7 +67,7 @@ class SearchContext {
   absl::StatusOr<AccuracyPredictor> Predictor(const SearchView& view, const TaskKey& key) const;
 
  private:
-  SearchContext(SearchSpace space, bool searched_whole) : lowering_(std::move(space)), searched_whole_(searched_whole) {}
+  SearchContext(ConvnetSpace space, bool searched_whole) : lowering_(std::move(space)), searched_whole_(searched_whole) {}
 
   const Lowering lowering_;
   const bool searched_whole_;

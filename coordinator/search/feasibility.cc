@@ -97,11 +97,11 @@ class Prober {
     return improved;
   }
 
-  /// One gene at a time, and all genes of a kind at a time: changing the precision of one layer alone adds conversions.
+  /// One gene at a time, and all genes of a question at a time: changing the precision of one layer alone adds conversions.
   Scored Descend(Scored best, const std::function<bool(const Score&)>& enough) {
     bool improved = true;
     while (improved && budget_ > 0 && !enough(best.score)) {
-      improved = Improve(KindMoves(best.architecture), best);
+      improved = Improve(QuestionMoves(best.architecture), best);
       for (const int gene : variation_.free_genes()) {
         if (space_.IsActive(best.architecture, gene)) improved |= Improve(GeneMoves(best.architecture, gene), best);
       }
@@ -111,7 +111,7 @@ class Prober {
 
   std::vector<Architecture> GeneMoves(const Architecture& from, int gene) const {
     std::vector<Architecture> moves;
-    for (int choice = 0; choice < space_.genes()[static_cast<size_t>(gene)].num_choices; ++choice) {
+    for (int choice = 0; choice < space_.gene(gene).num_choices(); ++choice) {
       if (choice == from.genes[static_cast<size_t>(gene)]) continue;
       Architecture move = from;
       move.genes[static_cast<size_t>(gene)] = static_cast<uint8_t>(choice);
@@ -121,20 +121,15 @@ class Prober {
     return moves;
   }
 
-  std::vector<Architecture> KindMoves(const Architecture& from) const {
+  std::vector<Architecture> QuestionMoves(const Architecture& from) const {
     std::vector<Architecture> moves;
-    for (int kind = 0; kind <= static_cast<int>(GeneKind::kClassifierPrecision); ++kind) {
+    for (const std::vector<int>& genes : space_.questions()) {
       int most = 0;
-      for (const int gene : variation_.free_genes()) {
-        const Gene& g = space_.genes()[static_cast<size_t>(gene)];
-        if (g.kind == static_cast<GeneKind>(kind)) most = std::max(most, g.num_choices);
-      }
-      for (int choice = 0; choice < most; ++choice) {
+      for (const int gene : genes) most = std::max(most, space_.gene(gene).num_choices());
+      for (int choice = 0; most > 1 && choice < most; ++choice) {
         Architecture move = from;
-        for (const int gene : variation_.free_genes()) {
-          const Gene& g = space_.genes()[static_cast<size_t>(gene)];
-          if (g.kind == static_cast<GeneKind>(kind))
-            move.genes[static_cast<size_t>(gene)] = static_cast<uint8_t>(std::min(choice, g.num_choices - 1));
+        for (const int gene : genes) {
+          move.genes[static_cast<size_t>(gene)] = static_cast<uint8_t>(std::min(choice, space_.gene(gene).num_choices() - 1));
         }
         space_.Canonicalise(move);
         if (move != from) moves.push_back(std::move(move));

@@ -12,23 +12,8 @@ namespace {
 
 constexpr double kEnumerable = 1 << 15;
 
-/// Genes with equal keys are inherited together.
-std::pair<int, int> GroupKey(const Gene& gene) {
-  constexpr int kStem = -2;
-  constexpr int kHead = -1;
-  if (gene.stage >= 0) return {gene.stage, gene.block};
-  switch (gene.kind) {
-    case GeneKind::kResolution:
-    case GeneKind::kStemWidth:
-    case GeneKind::kStemPrecision:
-      return {kStem, 0};
-    default:
-      return {kHead, 0};
-  }
-}
-
 uint8_t OtherChoice(const Gene& gene, uint8_t current, CounterRandom& random) {
-  const auto choice = static_cast<uint8_t>(random.UniformInt(static_cast<uint64_t>(gene.num_choices - 1)));
+  const auto choice = static_cast<uint8_t>(random.UniformInt(static_cast<uint64_t>(gene.num_choices() - 1)));
   return choice < current ? choice : static_cast<uint8_t>(choice + 1);
 }
 
@@ -38,49 +23,44 @@ uint8_t At(const Architecture& architecture, int gene) { return architecture.gen
 }  // namespace
 
 Variation::Variation(const SearchSpace& space) : space_(space) {
-  std::map<std::pair<int, int>, int> groups;
+  std::map<absl::string_view, size_t> groups;
   for (int i = 0; i < static_cast<int>(space.genes().size()); ++i) {
     const Gene& gene = space.genes()[static_cast<size_t>(i)];
-    if (gene.num_choices > 1) free_genes_.push_back(i);
-    num_combinations_ *= gene.num_choices;
-    const auto [group, is_new] = groups.emplace(GroupKey(gene), static_cast<int>(groups.size()));
-    if (is_new) group_gene_.push_back(i);
-    group_of_gene_.push_back(group->second);
+    if (gene.num_choices() > 1) free_genes_.push_back(i);
+    num_combinations_ *= gene.num_choices();
+    const auto [group, is_new] = groups.emplace(gene.group, groups.size());
+    if (is_new) genes_of_group_.emplace_back();
+    genes_of_group_[group->second].push_back(i);
   }
 }
 
+bool Variation::HasAny(const Architecture& architecture, const std::vector<int>& genes) const {
+  return std::any_of(genes.begin(), genes.end(), [&](int gene) { return space_.IsActive(architecture, gene); });
+}
+
 Architecture Variation::Crossover(const Architecture& a, const Architecture& b, CounterRandom& random) const {
-  std::vector<const Architecture*> parent_of_group;
-  parent_of_group.reserve(group_gene_.size());
-  for (const int gene : group_gene_) {
+  Architecture child = a;
+  for (const std::vector<int>& group : genes_of_group_) {
     const bool from_a = (random.NextUint32() & 1) != 0;
     const Architecture& chosen = from_a ? a : b;
     const Architecture& other = from_a ? b : a;
-    parent_of_group.push_back(space_.IsActive(chosen, gene) ? &chosen : &other);
+    const Architecture& parent = HasAny(chosen, group) ? chosen : other;
+    for (const int gene : group) At(child, gene) = At(parent, gene);
   }
-  Architecture child;
-  child.genes.reserve(a.genes.size());
-  for (size_t i = 0; i < a.genes.size(); ++i) child.genes.push_back(parent_of_group[static_cast<size_t>(group_of_gene_[i])]->genes[i]);
   space_.Canonicalise(child);
   return child;
 }
 
-bool Variation::Activates(const Architecture& before, const Architecture& after, int gene) const {
-  return !space_.IsActive(before, gene) && space_.IsActive(after, gene);
-}
-
 void Variation::Redraw(Architecture& architecture, int gene, CounterRandom& random) const {
-  const Gene& drawn = space_.genes()[static_cast<size_t>(gene)];
-  if (drawn.kind != GeneKind::kDepth && drawn.kind != GeneKind::kExpansion) {
-    At(architecture, gene) = OtherChoice(drawn, At(architecture, gene), random);
-    return;
-  }
-  const Architecture before = architecture;
-  At(architecture, gene) = OtherChoice(drawn, At(before, gene), random);
-  for (const int dependent : free_genes_) {
-    const Gene& candidate = space_.genes()[static_cast<size_t>(dependent)];
-    if (candidate.stage != drawn.stage || !Activates(before, architecture, dependent)) continue;
-    At(architecture, dependent) = static_cast<uint8_t>(random.UniformInt(static_cast<uint64_t>(candidate.num_choices)));
+  const std::vector<int>& dependents = space_.Dependents(gene);
+  std::vector<bool> was_active;
+  was_active.reserve(dependents.size());
+  for (const int dependent : dependents) was_active.push_back(space_.IsActive(architecture, dependent));
+  At(architecture, gene) = OtherChoice(space_.gene(gene), At(architecture, gene), random);
+  for (size_t i = 0; i < dependents.size(); ++i) {
+    const Gene& dependent = space_.gene(dependents[i]);
+    if (dependent.num_choices() == 1 || was_active[i] || !space_.IsActive(architecture, dependents[i])) continue;
+    At(architecture, dependents[i]) = static_cast<uint8_t>(random.UniformInt(static_cast<uint64_t>(dependent.num_choices())));
   }
 }
 
@@ -126,14 +106,14 @@ std::optional<Architecture> Variation::FindNew(const absl::flat_hash_set<Archite
 std::optional<Architecture> Variation::Enumerate(const absl::flat_hash_set<Architecture>& known, CounterRandom& random) const {
   Architecture raw = {.genes = std::vector<uint8_t>(space_.genes().size(), 0)};
   for (const int gene : free_genes_) {
-    At(raw, gene) = static_cast<uint8_t>(random.UniformInt(static_cast<uint64_t>(space_.genes()[static_cast<size_t>(gene)].num_choices)));
+    At(raw, gene) = static_cast<uint8_t>(random.UniformInt(static_cast<uint64_t>(space_.genes()[static_cast<size_t>(gene)].num_choices())));
   }
   for (double step = 0; step < num_combinations_; ++step) {
     Architecture canonical = raw;
     space_.Canonicalise(canonical);
     if (!known.contains(canonical)) return canonical;
     for (const int gene : free_genes_) {
-      if (++At(raw, gene) < space_.genes()[static_cast<size_t>(gene)].num_choices) break;
+      if (++At(raw, gene) < space_.genes()[static_cast<size_t>(gene)].num_choices()) break;
       At(raw, gene) = 0;
     }
   }

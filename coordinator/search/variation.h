@@ -31,8 +31,8 @@ class Variation {
   /// Genes with more than one choice, in order.
   const std::vector<int>& free_genes() const { return free_genes_; }
 
-  /// Uniform crossover of gene blocks: the genes of one network block, of one stage's shape, of the stem and of the head are inherited
-  /// together, each group from either parent with probability one half; a block that only one parent has comes from that parent.
+  /// Uniform crossover of groups of genes (Gene::group): each group is inherited whole, from either parent with probability one half; one
+  /// that only one parent has any active gene of comes from that parent.
   Architecture Crossover(const Architecture& a, const Architecture& b, CounterRandom& random) const;
 
   /// Redraws each active free gene with probability `gene_probability` among its other choices, and at least one: the result differs from
@@ -50,12 +50,11 @@ class Variation {
  private:
   void Redraw(Architecture& architecture, int gene, CounterRandom& random) const;
   std::optional<Architecture> Enumerate(const absl::flat_hash_set<Architecture>& known, CounterRandom& random) const;
-  bool Activates(const Architecture& before, const Architecture& after, int gene) const;
+  bool HasAny(const Architecture& architecture, const std::vector<int>& genes) const;
 
   const SearchSpace& space_;
   std::vector<int> free_genes_;
-  std::vector<int> group_of_gene_;
-  std::vector<int> group_gene_;  // a gene that is active iff the group is
+  std::vector<std::vector<int>> genes_of_group_;
   double num_combinations_ = 1;
 };
 

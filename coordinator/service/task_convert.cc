@@ -12,7 +12,7 @@
 #include "absl/strings/strip.h"
 #include "core/base/field_violation.h"
 #include "core/base/plain_name.h"
-#include "core/space/search_space.h"
+#include "core/family/convnet/convnet_space.h"
 #include "rpc/convert/device.h"
 #include "rpc/convert/findings.h"
 #include "rpc/convert/job.h"
@@ -97,8 +97,8 @@ struct WorkWriter {
       row.set_target(target);
     }
     fit.set_seed(job().seed);
-    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job().space);
-    if (space.ok()) fit.set_space_digest(space->digest().ToHex());
+    const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job().space);
+    if (space.ok()) fit.set_space_digest(space->space().digest().ToHex());
   }
   void operator()(const BindWork& work) const {
     v1::BindTask& bind = *out.mutable_bind();

@@ -93,8 +93,8 @@ absl::StatusOr<AccuracyPredictor> AccuracyPredictor::Create(const SearchSpace& s
   auto rep = std::make_unique<Rep>(Rep{.space = space});
   int offset = 0;
   for (const Gene& gene : space.genes()) {
-    rep->feature_of_gene.push_back(gene.num_choices > 1 ? offset : -1);
-    if (gene.num_choices > 1) offset += gene.num_choices;
+    rep->feature_of_gene.push_back(gene.num_choices() > 1 ? offset : -1);
+    if (gene.num_choices() > 1) offset += gene.num_choices();
   }
   rep->num_features = weights.num_features;
   for (const PredictorMember& member : weights.members) {

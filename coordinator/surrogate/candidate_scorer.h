@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "coordinator/surrogate/choice_index.h"
 #include "core/base/bounds.h"
 #include "core/base/stop.h"
 #include "core/latency/latency_model.h"
@@ -62,23 +63,18 @@ class CandidateScorer {
     int64_t peak_activation_bytes = 0;
     int32_t next_context = -1;  // -1: not reachable
   };
-  /// Entries of one unit: [local context][choice], the choice being the mixed-radix number of its genes.
+  /// Entries of one unit: [local context][combination of the choices of its genes].
   struct UnitTable {
     std::vector<int32_t> local_context;           // by global context; -1: does not enter this unit
     std::shared_ptr<std::vector<Entry>> entries;  // the same one for units that lower alike
-    int64_t num_choices = 0;
-    int num_genes = 0;
-    int genes[8] = {};      // indices into Architecture::genes
-    int32_t radix[8] = {};  // what one step of that gene is worth
+    ChoiceIndex choices;
+    std::vector<Condition> present_if;
   };
 
   CandidateScorer() = default;
   static const Entry& Find(const UnitTable& unit, int32_t context, const Architecture& architecture);
 
-  std::vector<UnitTable> units_;         // stem, blocks stage by stage, head
-  std::vector<int> first_block_;         // of each stage, into units_
-  std::vector<int> depth_gene_;          // of each stage
-  std::vector<std::vector<int>> depth_;  // choices of each stage's depth gene
+  std::vector<UnitTable> units_;  // stem, blocks stage by stage, head
   LatencyCalibration calibration_;
 };
 

@@ -29,9 +29,12 @@ inline constexpr int kMaxKernel = 7;         // pixels, odd
 inline constexpr int kMaxStride = 4;         // pixels
 inline constexpr double kMaxExpansion = 16;  // times the input channels of a block
 inline constexpr size_t kMaxChoices = 64;    // of one gene
+inline constexpr size_t kMaxGenes = 2048;    // of a space: its size is at most 64^2048, which a long double holds
 inline constexpr size_t kMaxStages = 32;
 inline constexpr int kMaxDepth = 16;        // blocks of a stage
 inline constexpr int64_t kMaxBlocks = 128;  // of all stages together
+// Combinations of choices that later genes are conditioned on, at any place among the genes: what counting the networks has in hand.
+inline constexpr size_t kMaxConditionStates = 1 << 14;
 
 // ---- what preparing a search costs the coordinator ----
 inline constexpr int64_t kMaxLowerings = 400'000;       // of units, to find the operator keys; about 2 s

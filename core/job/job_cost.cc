@@ -22,23 +22,11 @@ BackendCaps MostKeys() {
   return {.name = "any", .version = "", .isa = "", .native_float16 = true, .int8_hard_swish = false, .int4_fully_connected = true};
 }
 
-/// (context, choice) pairs of a unit, of all its genes, saturated far above the bound.
-int64_t TableEntries(const SearchSpace& space, const ReachedUnit& unit) {
-  std::vector<int> genes;
-  switch (unit.id.kind) {
-    case UnitKind::kStem:
-      return static_cast<int64_t>(space.spec().resolutions.size() * space.spec().stem.widths.size() * space.spec().stem.precisions.size());
-    case UnitKind::kBlock:
-      genes.push_back(space.stage_width_gene(unit.id.stage));
-      for (int i = 0; i < 7; ++i) genes.push_back(space.block_gene(unit.id.stage, unit.id.block) + i);
-      break;
-    case UnitKind::kHead:
-      genes = {space.head_width_gene(), space.head_precision_gene(), space.hidden_precision_gene(), space.classifier_precision_gene()};
-      break;
-  }
+/// (context, choice) pairs of a unit, of all its genes, saturated far above the bound. The stem's context follows from its own genes.
+int64_t TableEntries(const SearchSpace& space, const ConvnetUnit& unit, const ReachedUnit& reached) {
   // At most 2^14 contexts and 2^24 choices: no overflow.
-  int64_t entries = unit.contexts.size();
-  for (const int gene : genes) entries *= space.genes()[static_cast<size_t>(gene)].num_choices;
+  int64_t entries = unit.id.kind == UnitKind::kStem ? 1 : reached.contexts.size();
+  for (const int gene : unit.genes) entries *= space.gene(gene).num_choices();
   return entries;
 }
 
@@ -49,7 +37,7 @@ int64_t NumWeights(const Lowering& lowering) {
 }
 
 /// Where a user can change the operator.
-std::string FieldOf(const SearchSpace& space, const Provenance& made_by) {
+std::string FieldOf(const SpaceSpec& space, const Provenance& made_by) {
   switch (made_by.unit) {
     case UnitKind::kStem:
       return "space.stem.widths";
@@ -57,7 +45,7 @@ std::string FieldOf(const SearchSpace& space, const Provenance& made_by) {
       return absl::StrCat("space.stages[", made_by.stage, "].widths");
     case UnitKind::kHead:
       if (made_by.role == LayerRole::kClassifier) return "space.num_classes";
-      return made_by.role == LayerRole::kHidden && space.spec().head.hidden > 0 ? "space.head.hidden" : "space.head.widths";
+      return made_by.role == LayerRole::kHidden && space.head.hidden > 0 ? "space.head.hidden" : "space.head.widths";
   }
   return "space";
 }
@@ -70,7 +58,7 @@ void CheckLargestOperators(const Lowering& lowering, FieldViolations& violations
     const absl::Status status = CheckOpKey(step.key);
     if (status.ok()) continue;
     const Provenance made_by = step.op < 0 ? Provenance{} : graph.operators[static_cast<size_t>(step.op)].provenance;
-    std::string field = FieldOf(lowering.space(), made_by);
+    std::string field = FieldOf(lowering.family().spec(), made_by);
     if (std::find(told.begin(), told.end(), field) != told.end()) continue;
     told.push_back(field);
     violations.Add(std::move(field), absl::StrCat("expected operators that an agent can execute, even in the largest network; ",
@@ -94,7 +82,8 @@ JobCost CostOf(const SearchJob& job, const Lowering& lowering) {
   cost.lowerings = NumLowerings(lowering);
   const std::vector<ReachedUnit> units = lowering.ReachedUnits();
   for (size_t i = 0; i < units.size(); ++i) {
-    if (units[i].same_as == static_cast<int>(i)) cost.table_entries += TableEntries(lowering.space(), units[i]);
+    if (units[i].same_as == static_cast<int>(i))
+      cost.table_entries += TableEntries(lowering.space(), lowering.family().units()[i], units[i]);
   }
   cost.supernet_weights = NumWeights(lowering);
   cost.training_bytes = TrainingBytes(job, lowering);
@@ -103,7 +92,7 @@ JobCost CostOf(const SearchJob& job, const Lowering& lowering) {
 }
 
 void CheckJobCost(const SearchJob& job, FieldViolations& violations) {
-  const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+  const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
   if (!space.ok()) {
     for (const FieldViolation& violation : ViolationsOf(space.status())) violations.Add(violation.path, violation.message);
     return;

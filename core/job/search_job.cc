@@ -15,8 +15,8 @@
 #include "core/base/plain_name.h"
 #include "core/base/quantity.h"
 #include "core/base/utf8.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/job/job_cost.h"
-#include "core/space/search_space.h"
 
 namespace hanas {
 namespace {
@@ -213,8 +213,8 @@ void ValidateDatasetSpec(const DatasetSpec& dataset, FieldViolations& violations
 }
 
 JobDigests DigestsOf(const SearchJob& job) {
-  const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
-  const Digest space_digest = space.ok() ? space->digest() : Digest{};
+  const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
+  const Digest space_digest = space.ok() ? space->space().digest() : Digest{};
   JobDigests digests;
 
   DigestBuilder digest;

@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "core/base/digest.h"
 #include "core/base/field_violation.h"
-#include "core/space/space_spec.h"
+#include "core/family/convnet/space_spec.h"
 
 namespace hanas {
 

@@ -129,7 +129,7 @@ class FragmentBuilder {
   ValueId current_ = -1;
 };
 
-Fragment LowerStem(const SearchSpace& space, const SlotTable& slots, const LoweringContext& context, const StemChoice& choice) {
+Fragment LowerStem(const ConvnetSpace& space, const SlotTable& slots, const LoweringContext& context, const StemChoice& choice) {
   const StemSpec& spec = space.spec().stem;
   FragmentBuilder builder({.kind = UnitKind::kStem}, context);
   builder.Conv(LayerRole::kStem, slots.stem(), {choice.width, spec.kernel, spec.stride}, choice.precision, {}, spec.kernel);
@@ -147,7 +147,7 @@ void SqueezeExcite(FragmentBuilder& builder, const BlockSlots& slots) {
   builder.Combine(LayerRole::kSqueezeScale, OpKind::kMultiply, features, type);
 }
 
-Fragment LowerBlock(const SearchSpace& space, const SlotTable& table, const UnitId& unit, const LoweringContext& context,
+Fragment LowerBlock(const ConvnetSpace& space, const SlotTable& table, const UnitId& unit, const LoweringContext& context,
                     const BlockChoice& choice) {
   const BlockSlots& slots = table.block(unit.stage, unit.block);
   const int full_kernel = space.spec().stages[static_cast<size_t>(unit.stage)].blocks[static_cast<size_t>(unit.block)].kernels.back();
@@ -169,7 +169,7 @@ Fragment LowerBlock(const SearchSpace& space, const SlotTable& table, const Unit
   return std::move(builder).Take();
 }
 
-Fragment LowerHead(const SearchSpace& space, const SlotTable& slots, const LoweringContext& context, const HeadChoice& choice) {
+Fragment LowerHead(const ConvnetSpace& space, const SlotTable& slots, const LoweringContext& context, const HeadChoice& choice) {
   const SpaceSpec& spec = space.spec();
   FragmentBuilder builder({.kind = UnitKind::kHead}, context);
   builder.Conv(LayerRole::kHeadConv, slots.head_conv(), {.out_channels = choice.width}, choice.conv, {}, 1);
@@ -224,43 +224,31 @@ void AppendFragment(const Graph& fragment, Graph& graph) {
   graph.output = renamed[static_cast<size_t>(fragment.output)];
 }
 
-Lowering::Lowering(SearchSpace space) : space_(std::move(space)), slots_(space_) {}
+Lowering::Lowering(ConvnetSpace space) : family_(std::move(space)), slots_(family_) {}
 
 LoweringContext Lowering::InputContext(int resolution) const {
-  return {.height = resolution, .width = resolution, .channels = space_.spec().input_channels, .type = ElementType::kFloat32};
+  return {.height = resolution, .width = resolution, .channels = family_.spec().input_channels, .type = ElementType::kFloat32};
 }
 
 Fragment Lowering::LowerUnit(const UnitId& unit, const LoweringContext& context, const UnitChoice& choice) const {
   switch (unit.kind) {
     case UnitKind::kStem:
-      return LowerStem(space_, slots_, context, std::get<StemChoice>(choice));
+      return LowerStem(family_, slots_, context, std::get<StemChoice>(choice));
     case UnitKind::kBlock:
-      return LowerBlock(space_, slots_, unit, context, std::get<BlockChoice>(choice));
+      return LowerBlock(family_, slots_, unit, context, std::get<BlockChoice>(choice));
     case UnitKind::kHead:
-      return LowerHead(space_, slots_, context, std::get<HeadChoice>(choice));
+      return LowerHead(family_, slots_, context, std::get<HeadChoice>(choice));
   }
   CHECK(false) << "no such unit";
 }
 
-std::vector<std::pair<UnitId, UnitChoice>> Lowering::Units(const Architecture& architecture) const {
-  std::vector<std::pair<UnitId, UnitChoice>> units;
-  units.emplace_back(UnitId{.kind = UnitKind::kStem}, space_.Stem(architecture));
-  for (int s = 0; s < space_.num_stages(); ++s) {
-    for (int b = 0; b < space_.Depth(architecture, s); ++b) {
-      units.emplace_back(UnitId{UnitKind::kBlock, s, b}, space_.Block(architecture, s, b));
-    }
-  }
-  units.emplace_back(UnitId{.kind = UnitKind::kHead}, space_.Head(architecture));
-  return units;
-}
-
 Graph Lowering::Lower(const Architecture& architecture) const {
-  LoweringContext context = InputContext(space_.Stem(architecture).resolution);
+  LoweringContext context = InputContext(family_.ResolutionOf(architecture));
   Graph graph;
   graph.values.push_back({{1, context.height, context.width, context.channels}, context.type, {}});
   graph.input = 0;
   graph.output = 0;
-  for (const auto& [unit, choice] : Units(architecture)) {
+  for (const auto& [unit, choice] : family_.UnitsOf(architecture)) {
     const Fragment fragment = LowerUnit(unit, context, choice);
     AppendFragment(fragment.graph, graph);
     context = fragment.next;
@@ -276,7 +264,7 @@ LoweringContext ReachingContexts::at(int64_t index) const {
 }
 
 std::vector<ReachedUnit> Lowering::ReachedUnits() const {
-  const SpaceSpec& spec = space_.spec();
+  const SpaceSpec& spec = family_.spec();
   std::vector<ReachedUnit> units;
   const auto add = [&](const UnitId& id, const ReachingContexts& contexts) -> ReachedUnit& {
     const auto index = static_cast<int>(units.size());
@@ -290,15 +278,16 @@ std::vector<ReachedUnit> Lowering::ReachedUnits() const {
   contexts.channels.assign(spec.stem.widths.begin(), spec.stem.widths.end());
   contexts.types.clear();
   AddTypes(spec.stem.precisions, contexts.types);
-  for (int s = 0; s < space_.num_stages(); ++s) {
+  for (int s = 0; s < family_.num_stages(); ++s) {
     const StageSpec& stage = spec.stages[static_cast<size_t>(s)];
     std::vector<ElementType> leaving;  // of the blocks that are the last one at some depth
-    for (int b = 0; b < space_.max_depth(s); ++b) {
+    for (int b = 0; b < family_.max_depth(s); ++b) {
       const BlockSpec& block = stage.blocks[static_cast<size_t>(b)];
       ReachedUnit& unit = add({UnitKind::kBlock, s, b}, contexts);
       unit.width_is_entered = b > 0;
       const ReachedUnit& before = units[units.size() - 2];
-      if (b > 1 && before.contexts == contexts && stage.blocks[static_cast<size_t>(b - 1)] == block) unit.same_as = before.same_as;
+      const int like = family_.units()[units.size() - 1].lowers_like;
+      if (before.contexts == contexts && family_.units()[units.size() - 2].lowers_like == like) unit.same_as = before.same_as;
       contexts.extents = Behind(std::move(contexts.extents), block.kernels.front(), b == 0 ? stage.stride : 1);
       contexts.channels.assign(stage.widths.begin(), stage.widths.end());
       contexts.types.clear();

@@ -2,14 +2,13 @@
 #ifndef HANAS_CORE_LOWERING_LOWERING_H_
 #define HANAS_CORE_LOWERING_LOWERING_H_
 
-#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/graph/graph.h"
 #include "core/lowering/slots.h"
-#include "core/space/search_space.h"
 
 namespace hanas {
 
@@ -26,14 +25,6 @@ struct LoweringContext {
     return H::combine(std::move(state), c.height, c.width, c.channels, c.type);
   }
 };
-
-/// A unit is the smallest thing that is lowered alone: the stem, one block, the head.
-struct UnitId {
-  UnitKind kind = UnitKind::kStem;
-  int stage = -1;
-  int block = -1;
-};
-using UnitChoice = std::variant<StemChoice, BlockChoice, HeadChoice>;
 
 /// A lowered unit: a graph whose input is the incoming value, and the context that follows.
 struct Fragment {
@@ -69,9 +60,10 @@ struct ReachedUnit {
 /// Immutable once built, hence thread-safe.
 class Lowering {
  public:
-  explicit Lowering(SearchSpace space);
+  explicit Lowering(ConvnetSpace space);
 
-  const SearchSpace& space() const { return space_; }
+  const ConvnetSpace& family() const { return family_; }
+  const SearchSpace& space() const { return family_.space(); }
   const SlotTable& slots() const { return slots_; }
 
   /// The whole network. Requires space().CheckArchitecture(architecture).
@@ -83,14 +75,12 @@ class Lowering {
   /// The context in front of the stem at a resolution.
   LoweringContext InputContext(int resolution) const;
 
-  /// The units of an architecture in order, with their choices.
-  std::vector<std::pair<UnitId, UnitChoice>> Units(const Architecture& architecture) const;
-
-  /// Every unit in order with the contexts that reach it: what key enumeration and cost tables walk. Cheap: contexts are a product.
+  /// Every unit of family() in order with the contexts that reach it: what key enumeration and cost tables walk. Cheap: contexts are a
+  /// product.
   std::vector<ReachedUnit> ReachedUnits() const;
 
  private:
-  SearchSpace space_;
+  ConvnetSpace family_;
   SlotTable slots_;
 };
 

@@ -81,7 +81,7 @@ BlockSlots SlotTable::AddBlock(const BlockSpec& spec, const std::string& name, i
   return block;
 }
 
-SlotTable::SlotTable(const SearchSpace& space) {
+SlotTable::SlotTable(const ConvnetSpace& space) {
   const SpaceSpec& spec = space.spec();
   int stream = AddGroup("stem", spec.stem.widths.back(), Granularity(spec.stem.widths));
   stem_ = AddConv("stem", stream, {spec.input_channels, -1}, spec.stem.kernel);

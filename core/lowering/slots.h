@@ -4,8 +4,8 @@
 
 #include <vector>
 
+#include "core/family/convnet/convnet_space.h"
 #include "core/graph/graph.h"
-#include "core/space/search_space.h"
 
 namespace hanas {
 
@@ -33,7 +33,7 @@ struct BlockSlots {
 /// Immutable once built, hence thread-safe.
 class SlotTable {
  public:
-  explicit SlotTable(const SearchSpace& space);
+  explicit SlotTable(const ConvnetSpace& space);
 
   const std::vector<Slot>& slots() const { return slots_; }
   const std::vector<ChannelGroup>& groups() const { return groups_; }

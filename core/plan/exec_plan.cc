@@ -135,7 +135,7 @@ std::vector<Precision> ComputePrecisions(const std::vector<Precision>& precision
 /// The choices of one unit, to be combined with every context that reaches it; the width is that of the context where it is entered.
 class UnitChoices {
  public:
-  UnitChoices(const SearchSpace& space, const ReachedUnit& unit) : spec_(space.spec()), unit_(unit) {}
+  UnitChoices(const ConvnetSpace& space, const ReachedUnit& unit) : spec_(space.spec()), unit_(unit) {}
 
   /// Calls visit(choice) until it returns false; returns whether it never did.
   bool ForEach(absl::FunctionRef<bool(const UnitChoice&)> visit) const {
@@ -281,7 +281,7 @@ absl::StatusOr<std::vector<OpKey>> EnumerateOpKeys(const Lowering& lowering, con
   for (size_t i = 0; i < units.size(); ++i) {
     const ReachedUnit& unit = units[i];
     if (unit.same_as != static_cast<int>(i)) continue;
-    UnitChoices(lowering.space(), unit).ForEach([&](const UnitChoice& choice) {
+    UnitChoices(lowering.family(), unit).ForEach([&](const UnitChoice& choice) {
       for (int64_t c = 0; c < unit.contexts.size(); ++c) {
         if (!visit(unit, unit.contexts.at(c), choice)) return false;
       }
@@ -309,7 +309,7 @@ int64_t NumLowerings(const Lowering& lowering) {
   for (size_t i = 0; i < units.size(); ++i) {
     if (units[i].same_as != static_cast<int>(i)) continue;
     int64_t choices = 0;
-    UnitChoices(lowering.space(), units[i]).ForEach([&](const UnitChoice&) {
+    UnitChoices(lowering.family(), units[i]).ForEach([&](const UnitChoice&) {
       ++choices;
       return true;
     });

@@ -3,6 +3,7 @@
 #define HANAS_CORE_SPACE_SEARCH_SPACE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,41 +13,12 @@
 #include "absl/types/span.h"
 #include "core/base/counter_random.h"
 #include "core/base/digest.h"
-#include "core/space/space_spec.h"
+#include "core/space/gene.h"
 
 namespace hanas {
 
-/// What a gene decides. Precision kinds are last: `kind >= kStemPrecision` says "bits, not topology".
-enum class GeneKind : uint8_t {
-  kResolution,
-  kStemWidth,
-  kStageWidth,
-  kDepth,
-  kKernel,
-  kExpansion,
-  kSqueezeExcite,
-  kActivation,
-  kHeadWidth,
-  kStemPrecision,
-  kExpandPrecision,
-  kDepthwisePrecision,
-  kProjectPrecision,
-  kHeadPrecision,
-  kHiddenPrecision,
-  kClassifierPrecision,
-};
-
-/// One position of the genome: a choice among `num_choices`. The mutation alphabet of a space is its list of genes.
-struct Gene {
-  std::string name;  // "stages[1].blocks[0].kernel"
-  GeneKind kind = GeneKind::kResolution;
-  int num_choices = 1;
-  int stage = -1;  // -1: not of a stage
-  int block = -1;  // -1: not of a block
-};
-
-/// A point of a search space: for each gene the index of its choice. Canonical when every inactive gene (of a block beyond the stage's
-/// depth, or of the expansion of a block without one) is 0; equal networks have equal canonical genes.
+/// A point of a search space: for each gene the index of its choice. Canonical when every inactive gene is 0; equal networks have equal
+/// canonical genes.
 struct Architecture {
   std::vector<uint8_t> genes;
   friend auto operator<=>(const Architecture&, const Architecture&) = default;
@@ -56,48 +28,30 @@ struct Architecture {
   }
 };
 
-/// The decoded choices of one block.
-struct BlockChoice {
-  int kernel = 3;
-  double expansion = 6;
-  bool squeeze_excite = false;
-  Activation activation = Activation::kRelu;
-  Precision expand;
-  Precision depthwise;
-  Precision project;
-  int width = 0;  // output channels: the stage's width gene
-  int stride = 1;
-  friend bool operator==(const BlockChoice&, const BlockChoice&) = default;
-};
-
-struct StemChoice {
-  int resolution = 0;
-  int width = 0;
-  Precision precision;
-};
-
-struct HeadChoice {
-  int width = 0;
-  Precision conv;
-  Precision hidden;
-  Precision classifier;
-};
-
-/// A validated space: its genes in order, and the decoding of an Architecture. Gene order: resolution, stem, stages (width, depth, then
-/// the genes of each block of the deepest choice), head.
+/// A search space is a list of genes; it knows no family of networks. What a network of these genes is, the family's lowering says.
 ///
 /// Immutable, hence thread-safe. Copyable.
 class SearchSpace {
  public:
-  /// Returns INVALID_ARGUMENT with field violations below `path`.
-  static absl::StatusOr<SearchSpace> Create(SpaceSpec spec, absl::string_view path = "space");
+  /// `meaning` stands for all that decides what the choices mean and is no gene: the family and what is fixed in its definition. Returns
+  /// INVALID_ARGUMENT with the violations of CheckGenes below `path`, and for conditions that depend on one another in more ways than
+  /// bounds::kMaxConditionStates.
+  static absl::StatusOr<SearchSpace> Create(std::string name, std::vector<Gene> genes, const Digest& meaning,
+                                            absl::string_view path = "space.genes");
 
-  const SpaceSpec& spec() const { return spec_; }
+  const std::string& name() const { return name_; }
   const std::vector<Gene>& genes() const { return genes_; }
-  /// Of the whole specification: equal spaces have equal digests.
+  const Gene& gene(int index) const { return genes_[static_cast<size_t>(index)]; }
+  std::optional<int> FindGene(absl::string_view name) const;
+  /// The genes that are active only for some choices of `gene`, directly or through others, in order.
+  const std::vector<int>& Dependents(int gene) const { return dependents_[static_cast<size_t>(gene)]; }
+  /// Genes that ask the same question at several places, those of topology first, each list in order: all kernels, all depths, ...
+  const std::vector<std::vector<int>>& questions() const { return questions_; }
+
+  /// Of the genes and their meaning, not of the name: equal spaces have equal digests.
   const Digest& digest() const { return digest_; }
   /// The number of distinct networks: exact up to 2^53, rounded above.
-  long double NumNetworks() const;
+  long double NumNetworks() const { return num_networks_; }
   double Log10Size() const;
   /// All of them in canonical form, in lexicographic order of their genes. Requires that they fit in memory.
   std::vector<Architecture> AllNetworks() const;
@@ -106,7 +60,16 @@ class SearchSpace {
   absl::Status CheckArchitecture(const Architecture& architecture) const;
   /// Sets inactive genes to 0. Requires CheckArchitecture.
   void Canonicalise(Architecture& architecture) const;
-  bool IsActive(const Architecture& architecture, int gene) const;
+  bool IsActive(const Architecture& architecture, int gene) const { return Hold(architecture, all_conditions_[static_cast<size_t>(gene)]); }
+  /// `conditions` with those of the genes that they name, so that Hold needs to look at choices alone.
+  std::vector<Condition> WithTheirOwn(absl::Span<const Condition> conditions) const;
+  /// Whether the choices that `conditions` name are those of `architecture`. Requires WithTheirOwn.
+  static bool Hold(const Architecture& architecture, absl::Span<const Condition> conditions) {
+    for (const Condition& condition : conditions) {
+      if (!condition.Allows(architecture.genes[static_cast<size_t>(condition.gene)])) return false;
+    }
+    return true;
+  }
 
   /// Uniform over the choices of every gene, then canonical.
   Architecture Random(CounterRandom& random) const;
@@ -116,54 +79,26 @@ class SearchSpace {
   Architecture Smallest(Precision precision) const;
   Architecture Middle(Precision precision) const;
 
-  int Depth(const Architecture& architecture, int stage) const;
-  StemChoice Stem(const Architecture& architecture) const;
-  /// Requires 0 <= block < Depth(architecture, stage).
-  BlockChoice Block(const Architecture& architecture, int stage, int block) const;
-  HeadChoice Head(const Architecture& architecture) const;
-
   /// Of the space and the canonical genes.
   Digest ArchitectureDigest(const Architecture& architecture) const;
-  /// One line: "r28 stem16/w8a8 | w24 d2: k3 e3 se hs w8a8,w16a16,w8a8; ... | head128/w8a8,w8a8".
+  /// One line, the words of all active genes: "r28 stem16/w8a8 | w24 d2: k3 e3 se hs w8a8,w16a16,w8a8; ... | head128/w8a8,w8a8".
   std::string ToReadable(const Architecture& architecture) const;
-  /// A JSON object from active gene name to decoded choice, keys in gene order.
+  /// A JSON object from active gene name to choice, keys in gene order.
   std::string ToJson(const Architecture& architecture) const;
-  /// Precisions in words, most common of each layer class: "pw 8 · dw 16 · last 4".
-  std::string PrecisionSummary(const Architecture& architecture) const;
-  /// The decoded choice as text: "28", "0.5", "true", "relu", "w4a8".
-  std::string ChoiceName(int gene, int choice) const;
-
-  // Index of genes, for readers that walk choices (key enumeration, encoding). The seven block genes are consecutive in the order kernel,
-  // expansion, squeeze_excite, activation, expand, depthwise, project precision.
-  int resolution_gene() const { return 0; }
-  int stem_width_gene() const { return 1; }
-  int stem_precision_gene() const { return 2; }
-  int stage_width_gene(int stage) const { return stage_genes_[static_cast<size_t>(stage)]; }
-  int depth_gene(int stage) const { return stage_width_gene(stage) + 1; }
-  int block_gene(int stage, int block) const { return stage_width_gene(stage) + 2 + 7 * block; }
-  int head_width_gene() const { return head_gene_; }
-  int head_precision_gene() const { return head_gene_ + 1; }
-  int hidden_precision_gene() const { return head_gene_ + 2; }
-  int classifier_precision_gene() const { return head_gene_ + 3; }
-  int num_stages() const { return static_cast<int>(spec_.stages.size()); }
-  int max_depth(int stage) const { return static_cast<int>(spec_.stages[static_cast<size_t>(stage)].blocks.size()); }
-  /// The choice that block genes (7 indices) and the stage's width choice decode to.
-  BlockChoice DecodeBlock(int stage, int block, int width_choice, absl::Span<const uint8_t> genes) const;
+  std::string ChoiceName(int gene, int choice) const { return ChoiceText(this->gene(gene).choices[static_cast<size_t>(choice)]); }
 
  private:
-  explicit SearchSpace(SpaceSpec spec);
-  void AddGene(std::string name, GeneKind kind, size_t num_choices, int stage = -1, int block = -1);
+  SearchSpace(std::string name, std::vector<Gene> genes, const Digest& meaning);
   Architecture Corner(Precision precision, double position) const;
 
-  SpaceSpec spec_;
+  std::string name_;
   std::vector<Gene> genes_;
-  std::vector<int> stage_genes_;
-  int head_gene_ = 0;
+  std::vector<std::vector<Condition>> all_conditions_;  // WithTheirOwn of each gene's
+  std::vector<std::vector<int>> dependents_;
+  std::vector<std::vector<int>> questions_;
   Digest digest_;
+  long double num_networks_ = 0;
 };
-
-/// `value` rounded to the nearest multiple of `divisor`, never more than 10 % below (the rounding of MobileNet's reference code).
-int MakeDivisible(double value, int divisor);
 
 }  // namespace hanas
 

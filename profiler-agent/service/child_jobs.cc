@@ -262,9 +262,9 @@ absl::Status Job::Operators(const v1::MeasureOperatorsTask& task) {
 absl::StatusOr<const Lowering*> Job::LoweringOf(const v1::SpaceSpec& proto) {
   absl::StatusOr<SpaceSpec> spec = rpc::SpaceSpecFromProto(proto);
   if (!spec.ok()) return spec.status();
-  absl::StatusOr<SearchSpace> space = SearchSpace::Create(*std::move(spec));
+  absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(*std::move(spec));
   if (!space.ok()) return space.status();
-  if (!lowering_.has_value() || lowering_->space().digest() != space->digest()) lowering_.emplace(*std::move(space));
+  if (!lowering_.has_value() || lowering_->space().digest() != space->space().digest()) lowering_.emplace(*std::move(space));
   return &*lowering_;
 }
 

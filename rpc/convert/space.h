@@ -6,8 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/family/convnet/space_spec.h"
 #include "core/space/search_space.h"
-#include "core/space/space_spec.h"
 #include "proto/hanas/v1/search.pb.h"
 #include "rpc/convert/violations.h"
 

@@ -28,7 +28,7 @@ DeviceRuntime& Runtime() {
 }
 
 const Lowering& SmallLowering() {
-  static const Lowering* const kLowering = new Lowering(SmallSpace());
+  static const Lowering* const kLowering = new Lowering(SmallConvnet());
   return *kLowering;
 }
 

@@ -33,7 +33,7 @@ using ::testing::Not;
 constexpr OnnxNetworkOptions kAsWritten = {.optimization = OnnxOptimization::kDisabled};
 
 BoundModel ModelAt(uint64_t index) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   CounterRandom random(5, "onnx-network-test", index);
   return RandomBoundModel(lowering, lowering.space().Random(random), index);
 }

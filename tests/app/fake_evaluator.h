@@ -21,7 +21,7 @@ namespace hanas::coordinator {
 class FakeEvaluator {
  public:
   FakeEvaluator(ArtifactStore* artifacts, const SearchJob& job)
-      : artifacts_(artifacts), lowering_(SearchSpace::Create(job.space).value()) {}
+      : artifacts_(artifacts), lowering_(ConvnetSpace::Define(job.space).value()) {}
 
   Outcome Answer(const GrantedTask& granted) const {
     return std::visit([&](const auto& work) -> Outcome { return Do(work, granted); }, granted.task.work);
@@ -34,7 +34,7 @@ class FakeEvaluator {
     double sum = 0;
     const auto& genes = lowering_.space().genes();
     for (size_t i = 0; i < genes.size(); ++i)
-      sum += genes[i].num_choices > 1 ? static_cast<double>(architecture.genes[i]) / (genes[i].num_choices - 1) : 0;
+      sum += genes[i].num_choices() > 1 ? static_cast<double>(architecture.genes[i]) / (genes[i].num_choices() - 1) : 0;
     const double noise = static_cast<double>(lowering_.space().ArchitectureDigest(architecture).low % 1000) / 1000;
     return 0.5 + 0.4 * sum / static_cast<double>(genes.size()) + 0.01 * noise;
   }

@@ -60,7 +60,7 @@ TEST(ForecastTest, GrowsAsTheSearchLearns) {
 TEST(ForecastTest, DiskIsEnoughForTheCheckpointsThatAreKept) {
   SearchRun run;
   run.Finish();
-  const SearchSpace space = SearchSpace::Create(TinyJob().space).value();
+  const SearchSpace space = ConvnetSpace::Define(TinyJob().space).value().space();
   const ForecastRecord forecast = run.Snapshot().forecast;
   EXPECT_GT(forecast.disk_bytes, 0);
   SearchJob more = TinyJob();

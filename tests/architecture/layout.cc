@@ -15,13 +15,14 @@ const std::vector<Room>& Rooms() {
       {"core/statistics", {"core/base"}},
       {"core/space", {"core/base"}},
       {"core/graph", {"core/base"}},
-      {"core/lowering", {"core/base", "core/space", "core/graph"}},
-      {"core/plan", {"core/base", "core/space", "core/graph", "core/lowering"}},
+      {"core/family/convnet", {"core/base", "core/space", "core/graph"}},
+      {"core/lowering", {"core/base", "core/space", "core/graph", "core/family/convnet"}},
+      {"core/plan", {"core/base", "core/space", "core/graph", "core/family/convnet", "core/lowering"}},
       {"core/cost", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
       {"core/latency", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan", "core/statistics"}},
       {"core/encoding", {"core/base", "core/space"}},
       {"core/bound", {"core/base", "core/space", "core/graph"}},
-      {"core/job", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
+      {"core/job", {"core/base", "core/space", "core/graph", "core/family/convnet", "core/lowering", "core/plan"}},
       {"core/predictor", {"core/base", "core/encoding", "core/statistics"}},
 
       // Shared by the processes.

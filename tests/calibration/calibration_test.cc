@@ -167,7 +167,7 @@ TEST(PredictionForTest, InvertsTheProbability) {
 }
 
 TEST(ChooseCalibrationNetworksTest, SpreadsOverLatencyAndCoversOperators) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   std::vector<CalibrationCandidate> candidates;
   for (uint64_t i = 0; i < 200; ++i) {
     CounterRandom random(4, "networks", i);

@@ -31,7 +31,7 @@ size_t NumOpKeys(const std::string& example) {
   EXPECT_THAT(file, IsOk());
   if (!file.ok()) return 0;
   const BackendCaps caps = {.name = "xnnpack", .int8_hard_swish = true};
-  const size_t keys = EnumerateOpKeys(Lowering(SearchSpace::Create(file->job().space).value()), caps).size();
+  const size_t keys = EnumerateOpKeys(Lowering(ConvnetSpace::Define(file->job().space).value()), caps).size();
   std::printf("%s: %zu operator keys\n", example.c_str(), keys);
   return keys;
 }

@@ -220,12 +220,12 @@ TEST(SearchJobTest, AnAgentExecutesEveryOperatorOfAnAcceptedJob) {
   for (int i = 0; i < 200; ++i) {
     const SearchJob job = jobs.Next();
     bool executable = true;
-    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+    const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
     ASSERT_THAT(space, IsOk());
     const Lowering lowering(*space);
     for (int n = 0; n < 5; ++n) {
       CounterRandom random(9, "networks", static_cast<uint64_t>(n));
-      const Architecture network = n == 0 ? space->Largest({16, 16}) : space->Random(random);
+      const Architecture network = n == 0 ? lowering.space().Largest({16, 16}) : lowering.space().Random(random);
       for (const ExecStep& step : MakePlan(lowering.Lower(network), {}).steps) executable = executable && CheckOpKey(step.key).ok();
     }
     const std::vector<FieldViolation> violations = ViolationsOfJob(job);
@@ -240,8 +240,8 @@ TEST(SearchJobTest, AnAgentExecutesEveryOperatorOfAnAcceptedJob) {
 }
 
 TEST(SearchJobTest, OperatorsAreCountedBeforeTheyAreMeasured) {
-  EXPECT_THAT(CheckOperatorCount(Lowering(SmallSpace()), NeverStop), IsOk());
-  EXPECT_THAT(CheckOperatorCount(Lowering(SmallSpace()), [] { return true; }), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(CheckOperatorCount(Lowering(SmallConvnet()), NeverStop), IsOk());
+  EXPECT_THAT(CheckOperatorCount(Lowering(SmallConvnet()), [] { return true; }), StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST(SearchJobTest, DigestSeesEveryBudgetButNotItsSpelling) {

@@ -28,7 +28,7 @@ TEST(LatencyTableTest, AFailedMeasurementIsRefusedNotStored) {
 }
 
 TEST(LatencyTableTest, SumNeedsEveryRow) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const BackendCaps caps = {.name = "test"};
   const Architecture architecture = lowering.space().Largest({8, 8});
   const ExecPlan plan = MakePlan(lowering.Lower(architecture), caps);

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/lowering/lowering.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <map>
 #include <set>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "core/cost/cost.h"
+#include "core/lowering/unit_walk.h"
 #include "core/plan/exec_plan.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -36,7 +42,7 @@ std::vector<Architecture> RandomArchitectures(const SearchSpace& space) {
 }
 
 TEST(LoweringTest, MobileNetV3LargeHasThePublishedCost) {
-  const Lowering lowering(SearchSpace::Create(MobileNetV3Large()).value());
+  const Lowering lowering(ConvnetSpace::Define(MobileNetV3Large()).value());
   const Graph graph = lowering.Lower(lowering.space().Largest({16, 16}));
 
   EXPECT_THAT(CheckGraph(graph), IsOk());
@@ -46,14 +52,14 @@ TEST(LoweringTest, MobileNetV3LargeHasThePublishedCost) {
 }
 
 TEST(LoweringTest, EveryLoweredGraphIsConsistent) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   for (const Architecture& architecture : RandomArchitectures(lowering.space())) {
     ASSERT_THAT(CheckGraph(lowering.Lower(architecture)), IsOk()) << lowering.space().ToReadable(architecture);
   }
 }
 
 TEST(LoweringTest, ViewsLieInsideTheirSlots) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const std::vector<Slot>& slots = lowering.slots().slots();
   const auto check = [&](const WeightView& view) {
     if (!view.present()) return;
@@ -75,7 +81,7 @@ TEST(LoweringTest, ViewsLieInsideTheirSlots) {
 }
 
 TEST(LoweringTest, SmallerKernelReadsTheCroppedAndTransformedSlot) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const Architecture smallest = lowering.space().Smallest({8, 8});
   for (const Operator& op : lowering.Lower(smallest).operators) {
     if (op.provenance.role != LayerRole::kDepthwise || op.kind != OpKind::kConv2d) continue;
@@ -87,14 +93,14 @@ TEST(LoweringTest, SmallerKernelReadsTheCroppedAndTransformedSlot) {
 }
 
 TEST(LoweringTest, CostOfANetworkIsTheSumOfItsUnits) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   for (const Architecture& architecture : RandomArchitectures(lowering.space())) {
     const Graph graph = lowering.Lower(architecture);
     Cost sum;
     int64_t peak = 0;
     int64_t weights = 0;
-    LoweringContext context = lowering.InputContext(lowering.space().Stem(architecture).resolution);
-    for (const auto& [unit, choice] : lowering.Units(architecture)) {
+    LoweringContext context = lowering.InputContext(lowering.family().ResolutionOf(architecture));
+    for (const auto& [unit, choice] : lowering.family().UnitsOf(architecture)) {
       const Fragment fragment = lowering.LowerUnit(unit, context, choice);
       const Cost cost = GraphCost(fragment.graph);
       const ExecPlan plan = MakePlan(fragment.graph, Float32Only());
@@ -111,7 +117,7 @@ TEST(LoweringTest, CostOfANetworkIsTheSumOfItsUnits) {
 }
 
 TEST(LoweringTest, EnumeratedKeysCoverEveryNetworkAndNothingElse) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const std::vector<OpKey> keys = EnumerateOpKeys(lowering, Float32Only());
   std::set<std::string> enumerated;
   for (const OpKey& key : keys) enumerated.insert(ToString(key));
@@ -127,36 +133,19 @@ TEST(LoweringTest, EnumeratedKeysCoverEveryNetworkAndNothingElse) {
   EXPECT_EQ(used.size(), enumerated.size()) << "a key was enumerated that 20 000 random networks never used";
 }
 
-/// Every combination of the choices of a unit, by brute force.
-std::vector<UnitChoice> AllChoices(const SearchSpace& space, const UnitId& id) {
-  const SpaceSpec& spec = space.spec();
+/// Every combination of the choices of a unit, by brute force; its images have the first resolution.
+std::vector<UnitChoice> AllChoices(const ConvnetSpace& family, const ConvnetUnit& unit) {
   std::vector<UnitChoice> all;
-  if (id.kind == UnitKind::kStem) {
-    for (const int width : spec.stem.widths) {
-      for (const Precision precision : spec.stem.precisions) all.emplace_back(StemChoice{0, width, precision});
+  std::vector<uint8_t> choices(unit.genes.size(), 0);
+  const auto advance = [&] {
+    for (size_t i = choices.size(); i-- > (unit.id.kind == UnitKind::kStem ? 1U : 0U); choices[i] = 0) {
+      if (++choices[i] < family.space().gene(unit.genes[i]).num_choices()) return true;
     }
-  } else if (id.kind == UnitKind::kHead) {
-    for (const int width : spec.head.widths) {
-      for (const Precision conv : spec.head.precisions) {
-        for (const Precision hidden : spec.head.hidden_precisions) {
-          for (const Precision out : spec.head.classifier_precisions) all.emplace_back(HeadChoice{width, conv, hidden, out});
-        }
-      }
-    }
-  } else {
-    for (int width = 0; width < space.genes()[static_cast<size_t>(space.stage_width_gene(id.stage))].num_choices; ++width) {
-      std::vector<uint8_t> genes(7, 0);
-      const auto advance = [&] {
-        for (size_t i = 7; i-- > 0; genes[i] = 0) {
-          if (++genes[i] < space.genes()[static_cast<size_t>(space.block_gene(id.stage, id.block)) + i].num_choices) return true;
-        }
-        return false;
-      };
-      do {
-        all.emplace_back(space.DecodeBlock(id.stage, id.block, width, genes));
-      } while (advance());
-    }
-  }
+    return false;
+  };
+  do {
+    all.push_back(family.Decode(unit, choices));
+  } while (advance());
   return all;
 }
 
@@ -165,13 +154,15 @@ TEST(LoweringTest, EnumerationFindsWhatBruteForceFinds) {
       {}, {.int8_hard_swish = true}, {.native_float16 = true, .int8_hard_swish = true, .int4_fully_connected = true}};
   RandomJobs jobs(1, {.resolution = 24, .width = 24, .stages = 2, .depth = 3});
   for (int i = 0; i < 40; ++i) {
-    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(jobs.Next().space);
+    const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(jobs.Next().space);
     if (!space.ok()) continue;
     const Lowering lowering(*space);
     for (const BackendCaps& caps : devices) {
       std::set<std::string> expected;
-      for (const ReachedUnit& unit : lowering.ReachedUnits()) {
-        for (const UnitChoice& choice : AllChoices(*space, unit.id)) {
+      const std::vector<ReachedUnit> units = lowering.ReachedUnits();
+      for (size_t u = 0; u < units.size(); ++u) {
+        const ReachedUnit& unit = units[u];
+        for (const UnitChoice& choice : AllChoices(*space, space->units()[u])) {
           for (int64_t c = 0; c < unit.contexts.size(); ++c) {
             const LoweringContext context = unit.contexts.at(c);
             if (unit.width_is_entered && std::get<BlockChoice>(choice).width != context.channels) continue;
@@ -190,7 +181,7 @@ TEST(LoweringTest, EnumerationFindsWhatBruteForceFinds) {
 TEST(LoweringTest, ReachedContextsAreThoseOfTheNetworks) {
   RandomJobs jobs(2, {.resolution = 24, .width = 8, .stages = 2, .depth = 2});
   for (int i = 0; i < 20; ++i) {
-    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(jobs.Next().space);
+    const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(jobs.Next().space);
     if (!space.ok()) continue;
     const Lowering lowering(*space);
     using Place = std::tuple<int, int, int64_t, int64_t, ElementType>;  // stage and block of the unit, then its context
@@ -204,9 +195,9 @@ TEST(LoweringTest, ReachedContextsAreThoseOfTheNetworks) {
     std::set<Place> met;
     for (int n = 0; n < 2000; ++n) {
       CounterRandom random(3, "contexts", static_cast<uint64_t>(n));
-      const Architecture architecture = space->Random(random);
-      LoweringContext context = lowering.InputContext(space->Stem(architecture).resolution);
-      for (const auto& [id, choice] : lowering.Units(architecture)) {
+      const Architecture architecture = space->space().Random(random);
+      LoweringContext context = lowering.InputContext(space->ResolutionOf(architecture));
+      for (const auto& [id, choice] : lowering.family().UnitsOf(architecture)) {
         met.insert(place(id, context));
         context = lowering.LowerUnit(id, context, choice).next;
       }
@@ -215,8 +206,83 @@ TEST(LoweringTest, ReachedContextsAreThoseOfTheNetworks) {
   }
 }
 
+std::string TextOf(const LoweringContext& context) {
+  return absl::StrCat(context.height, "x", context.width, "x", context.channels, " ", Name(context.type));
+}
+
+/// Notes where a walk comes by.
+class Diary : public UnitVisitor {
+ public:
+  /// Unit, context in front of it (but for the stem, which has none), choices of its genes, context behind it.
+  using Place = std::tuple<size_t, std::string, std::vector<uint8_t>, std::string>;
+
+  bool Enter(size_t unit, absl::Span<const int32_t> contexts) override {
+    EXPECT_TRUE(std::is_sorted(contexts.begin(), contexts.end()));
+    first_.push_back(unit);
+    return true;
+  }
+  bool Visit(const LoweredUnit& lowered) override {
+    const std::string next = TextOf(lowered.fragment.next);
+    EXPECT_EQ(contexts_.emplace(lowered.next, next).first->second, next);
+    const Place place = {lowered.unit, contexts_.at(lowered.context), {lowered.choices.begin(), lowered.choices.end()}, next};
+    EXPECT_TRUE(places_.insert(place).second) << "visited twice";
+    return --visits_left_ > 0;
+  }
+  bool Repeat(size_t) override {
+    first_.push_back(first_.back());
+    return true;
+  }
+
+  void StopAfter(int visits) { visits_left_ = visits; }
+  const std::set<Place>& places() const { return places_; }
+  /// The unit whose places are those of `unit` too.
+  size_t First(size_t unit) const { return first_.at(unit); }
+
+ private:
+  std::set<Place> places_;
+  std::vector<size_t> first_;
+  std::map<int32_t, std::string> contexts_ = {{kStartContext, ""}};
+  int visits_left_ = std::numeric_limits<int>::max();
+};
+
+TEST(LoweringTest, AWalkVisitsExactlyWhatNetworksHave) {
+  RandomJobs jobs(6, {.resolution = 24, .width = 24, .stages = 2, .depth = 3});
+  int walked = 0;
+  for (int i = 0; i < 200; ++i) {
+    const absl::StatusOr<ConvnetSpace> family = ConvnetSpace::Define(jobs.Next().space);
+    if (!family.ok() || family->space().NumNetworks() > 20'000) continue;
+    ++walked;
+    const Lowering lowering(*family);
+    Diary diary;
+    ASSERT_TRUE(WalkUnits(lowering, diary));
+    std::set<Diary::Place> met;
+    for (const Architecture& network : family->space().AllNetworks()) {
+      LoweringContext before;
+      for (size_t u = 0; u < family->units().size(); ++u) {
+        const ConvnetUnit& unit = family->units()[u];
+        if (!SearchSpace::Hold(network, unit.present_if)) continue;
+        std::vector<uint8_t> choices;
+        for (const int gene : unit.genes) choices.push_back(network.genes[static_cast<size_t>(gene)]);
+        const LoweringContext image = lowering.InputContext(family->ResolutionOf(network));
+        const LoweringContext next = lowering.LowerUnit(unit.id, u == 0 ? image : before, family->Decode(unit, choices)).next;
+        met.insert({diary.First(u), u == 0 ? "" : TextOf(before), choices, TextOf(next)});
+        before = next;
+      }
+    }
+    EXPECT_EQ(diary.places(), met) << "job " << i;
+  }
+  EXPECT_GE(walked, 10);
+}
+
+TEST(LoweringTest, AWalkEndsWhenTheVisitorSaysSo) {
+  Diary diary;
+  diary.StopAfter(3);
+  EXPECT_FALSE(WalkUnits(Lowering(SmallConvnet()), diary));
+  EXPECT_EQ(diary.places().size(), 3);
+}
+
 TEST(LoweringTest, EnumerationEndsWhenItIsToldTo) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   int asked = 0;
   const auto stop = [&] { return ++asked == 2; };
   EXPECT_THAT(EnumerateOpKeys(lowering, Float32Only(), stop, 100'000), StatusIs(absl::StatusCode::kCancelled));
@@ -226,7 +292,7 @@ TEST(LoweringTest, EnumerationEndsWhenItIsToldTo) {
 }
 
 TEST(LoweringTest, PrecisionBoundariesBecomeConversions) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const auto conversions = [&](Precision precision) {
     int count = 0;
     for (const ExecStep& step : MakePlan(lowering.Lower(lowering.space().Middle(precision)), Float32Only()).steps)
@@ -238,11 +304,11 @@ TEST(LoweringTest, PrecisionBoundariesBecomeConversions) {
 }
 
 TEST(LoweringTest, BitsChangeTheSizeAndTheDigestButNotTheTopology) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const SearchSpace& space = lowering.space();
   Architecture eight = space.Largest({8, 8});
   Architecture two = eight;
-  two.genes[static_cast<size_t>(space.block_gene(1, 0) + 6)] = 0;  // project: w2a8
+  two.genes[GeneNamed(space, "stages[1].blocks[0].project_precision")] = 0;  // w2a8
   const Graph a = lowering.Lower(eight);
   const Graph b = lowering.Lower(two);
   EXPECT_EQ(GraphCost(a).macs, GraphCost(b).macs);
@@ -251,7 +317,7 @@ TEST(LoweringTest, BitsChangeTheSizeAndTheDigestButNotTheTopology) {
 }
 
 TEST(OpKeyTest, TextRoundTripsAndRejectsNonsense) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   for (const OpKey& key : EnumerateOpKeys(lowering, Float32Only())) {
     const absl::StatusOr<OpKey> parsed = OpKeyFromString(ToString(key));
     ASSERT_THAT(parsed, IsOk());

@@ -2,7 +2,7 @@
 #ifndef HANAS_TESTS_CORE_SMALL_SPACE_H_
 #define HANAS_TESTS_CORE_SMALL_SPACE_H_
 
-#include "core/space/search_space.h"
+#include "core/family/convnet/convnet_space.h"
 
 namespace hanas {
 
@@ -25,7 +25,11 @@ inline SpaceSpec SmallSpaceSpec() {
   return spec;
 }
 
-inline SearchSpace SmallSpace() { return SearchSpace::Create(SmallSpaceSpec()).value(); }
+inline ConvnetSpace SmallConvnet() { return ConvnetSpace::Define(SmallSpaceSpec()).value(); }
+inline SearchSpace SmallSpace() { return SmallConvnet().space(); }
+
+/// The index of a gene that is known to be there.
+inline size_t GeneNamed(const SearchSpace& space, absl::string_view name) { return static_cast<size_t>(space.FindGene(name).value()); }
 
 }  // namespace hanas
 

@@ -396,7 +396,7 @@ TEST_F(PartyLifeTest, TheAgentHandsItsTaskBackOnSigterm) {
   ASSERT_THAT(caps, IsOk());
   v1::Task task = NewTask();
   v1::MeasureOperatorsTask& measure = *task.mutable_measure_operators();
-  for (const OpKey& key : EnumerateOpKeys(Lowering(SmallSpace()), *caps)) measure.add_keys(ToString(key));
+  for (const OpKey& key : EnumerateOpKeys(Lowering(SmallConvnet()), *caps)) measure.add_keys(ToString(key));
   measure.set_rounds(100);
   measure.set_max_rounds(100);
   tasks_.AddTask(task);

@@ -32,14 +32,14 @@ constexpr int kRandomModels = 30;
 BoundModel ModelAt(uint64_t index) {
   SpaceSpec spec = SmallSpaceSpec();
   spec.head.precisions = {{2, 8}, {4, 8}, {8, 8}, {16, 16}, {4, 16}};
-  const Lowering lowering(SearchSpace::Create(spec).value());
+  const Lowering lowering(ConvnetSpace::Define(spec).value());
   CounterRandom random(5, "bound-model-file", index);
   return RandomBoundModel(lowering, lowering.space().Random(random), index);
 }
 
 /// The smallest network of the space: a short file for the tests that try every byte.
 BoundModel SmallModel() {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   return RandomBoundModel(lowering, lowering.space().Smallest({8, 8}), 1);
 }
 
@@ -120,7 +120,7 @@ TEST(BoundModelFileTest, ReadsBackAGraphAlone) {
 }
 
 TEST(BoundModelFileTest, MobileNetV3LargeFitsItsBounds) {
-  const Lowering lowering(SearchSpace::Create(MobileNetV3Large()).value());
+  const Lowering lowering(ConvnetSpace::Define(MobileNetV3Large()).value());
   const Graph graph = lowering.Lower(lowering.space().Largest({16, 16}));
   const std::string bytes = SerializeGraph(graph);
   RecordProperty("graph_bytes", static_cast<int>(bytes.size()));

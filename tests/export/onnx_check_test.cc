@@ -40,7 +40,7 @@ SpaceSpec EverythingSpec() {
 }
 
 BoundModel ModelAt(uint64_t index) {
-  static const auto* const kLowering = new Lowering(SearchSpace::Create(EverythingSpec()).value());
+  static const auto* const kLowering = new Lowering(ConvnetSpace::Define(EverythingSpec()).value());
   CounterRandom random(21, "onnx-check", index);
   return RandomBoundModel(*kLowering, kLowering->space().Random(random), index);
 }

@@ -45,7 +45,7 @@ class OnnxLocaleTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  const Lowering lowering_{SmallSpace()};
+  const Lowering lowering_{SmallConvnet()};
   std::string directory_;
   std::vector<BoundModel> models_;
   std::vector<std::string> files_;

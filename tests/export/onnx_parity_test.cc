@@ -41,7 +41,7 @@ SpaceSpec FourBitSpec() {
 }
 
 std::vector<BoundModel> Models(const SpaceSpec& spec, int count) {
-  const Lowering lowering(SearchSpace::Create(spec).value());
+  const Lowering lowering(ConvnetSpace::Define(spec).value());
   std::vector<BoundModel> models;
   for (int i = 0; i < count; ++i) {
     CounterRandom random(11, "onnx-parity", static_cast<uint64_t>(i));

@@ -33,7 +33,7 @@ BoundModel ModelOf(Precision precision, bool largest = true) {
     for (BlockSpec& block : stage.blocks) block.expand_precisions = block.depthwise_precisions = block.project_precisions = {precision};
   }
   spec.head.precisions = {precision};
-  const Lowering lowering(SearchSpace::Create(spec).value());
+  const Lowering lowering(ConvnetSpace::Define(spec).value());
   return RandomBoundModel(lowering, largest ? lowering.space().Largest(precision) : lowering.space().Smallest(precision), 1);
 }
 
@@ -52,7 +52,7 @@ std::map<int, int> InitializerTypes(const onnx::ModelProto& proto) {
 }
 
 TEST(OnnxWriterTest, EveryFilePassesOnnxsOwnChecker) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   for (uint64_t i = 0; i < 40; ++i) {
     CounterRandom random(3, "onnx-writer", i);
     const BoundModel model = RandomBoundModel(lowering, lowering.space().Random(random), i);

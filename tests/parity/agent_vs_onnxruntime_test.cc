@@ -62,7 +62,7 @@ SpaceSpec OnlySixteenBits() {
 
 /// What an agent gets: a model that went through its file.
 BoundModel ModelAt(const SpaceSpec& spec, uint64_t index) {
-  const Lowering lowering(SearchSpace::Create(spec).value());
+  const Lowering lowering(ConvnetSpace::Define(spec).value());
   CounterRandom random(23, "agent-parity", index);
   return ParseBoundModel(SerializeBoundModel(RandomBoundModel(lowering, lowering.space().Random(random), index))).value();
 }

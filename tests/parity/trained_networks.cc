@@ -58,7 +58,7 @@ SpaceSpec Space() {
 }  // namespace
 
 TrainedNetworks::TrainedNetworks()
-    : data_(Data()), lowering_(SearchSpace::Create(Space()).value()), engine_(CreateTorchEngine({.num_threads = 1})) {
+    : data_(Data()), lowering_(ConvnetSpace::Define(Space()).value()), engine_(CreateTorchEngine({.num_threads = 1})) {
   TrainRequest request = {.lowering = &lowering_, .dataset = &data_, .from_step = 0, .to_step = kSteps, .seed = 5};
   request.training = {.steps = kSteps, .batch_size = 64, .learning_rate = 0.3, .phases = {{1.0, SamplingKind::kRandomPath}}};
   checkpoint_ = engine_->Train(request, {}).value().checkpoint;
@@ -80,7 +80,7 @@ std::vector<TrainedNetworks::Network> TrainedNetworks::All() {
   std::vector<Network> networks;
   for (const Precision precision : EveryPrecision()) {
     for (const Architecture& architecture : {space.Smallest(precision), space.Largest(precision)}) {
-      networks.push_back({absl::StrCat(ToString(precision), " at ", space.Stem(architecture).resolution), Bind(architecture)});
+      networks.push_back({absl::StrCat(ToString(precision), " at ", lowering_.family().ResolutionOf(architecture)), Bind(architecture)});
     }
   }
   for (uint64_t i = 0; i < kMixedNetworks; ++i) {

@@ -56,7 +56,7 @@ class CheckpointDamageTest : public ::testing::Test {
     return absl::OkStatus();
   }
 
-  const Lowering lowering_{SmallSpace()};
+  const Lowering lowering_{SmallConvnet()};
   std::vector<std::string> good_;
 };
 

@@ -50,7 +50,7 @@ TEST(WireMessagesTest, Jobs) {
                           if (again.ok()) {
                             EXPECT_EQ(JobDigest(*again), JobDigest(*job));
                           }
-                          EXPECT_EQ(SearchSpace::Create(job->space).status(), absl::OkStatus());
+                          EXPECT_EQ(ConvnetSpace::Define(job->space).status(), absl::OkStatus());
                           return absl::OkStatus();
                         }),
                         .rounds = 5000});
@@ -62,11 +62,11 @@ TEST(WireMessagesTest, SpacesAndArchitectures) {
                         .parse = Reader<v1::SpaceSpec>([](const v1::SpaceSpec& proto) {
                           absl::StatusOr<SpaceSpec> spec = rpc::SpaceSpecFromProto(proto);
                           if (!spec.ok()) return spec.status();
-                          const absl::StatusOr<SearchSpace> space = SearchSpace::Create(*std::move(spec));
+                          const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(*std::move(spec));
                           EXPECT_EQ(space.status(), absl::OkStatus());
                           return absl::OkStatus();
                         })});
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const SearchSpace& space = lowering.space();
   ExpectSurvivesDamage({.name = "architectures",
                         .good = {rpc::ToProto(space.Largest({8, 8})).SerializeAsString()},
@@ -122,7 +122,7 @@ TEST(WireMessagesTest, WhatDevicesSay) {
                           }
                           return caps.status();
                         })});
-  const OpKey key = EnumerateOpKeys(Lowering(SmallSpace()), Caps()).front();
+  const OpKey key = EnumerateOpKeys(Lowering(SmallConvnet()), Caps()).front();
   ExpectSurvivesDamage({.name = "measured operators",
                         .good = {rpc::ToProto(rpc::MeasuredOperator{key, {1.5, 1.25, 0.01, 5, false}}).SerializeAsString()},
                         .parse = Reader<v1::OperatorRow>([](const v1::OperatorRow& proto) {

@@ -54,7 +54,7 @@ TEST(ConvertSpace, RoundTrips) {
     const absl::StatusOr<SpaceSpec> back = SpaceSpecFromProto(proto);
     ASSERT_THAT(back, IsOk());
     EXPECT_TRUE(MessageDifferencer::Equals(ToProto(*back), proto));
-    EXPECT_EQ(SearchSpace::Create(*back)->digest(), SearchSpace::Create(spec)->digest());
+    EXPECT_EQ(ConvnetSpace::Define(*back)->space().digest(), ConvnetSpace::Define(spec)->space().digest());
     EXPECT_EQ(back->name, spec.name);
   }
 }
@@ -112,7 +112,7 @@ TEST(ConvertPrecision, RoundTripsAndRejects) {
 }
 
 TEST(ConvertArchitecture, RoundTripsAndRejects) {
-  const SearchSpace space = *SearchSpace::Create(SmallSpaceSpec());
+  const SearchSpace space = SmallSpace();
   CounterRandom random(1, "convert");
   for (int i = 0; i < 20; ++i) {
     const Architecture architecture = space.Random(random);
@@ -203,7 +203,7 @@ TEST(ConvertDevice, RoundTripsAndRejects) {
   large.set_isa(std::string(10000, 'x'));
   EXPECT_THAT(PathsOf(BackendCapsFromProto(large).status()), ElementsAre("caps.isa"));
 
-  const Lowering lowering(*SearchSpace::Create(SmallSpaceSpec()));
+  const Lowering lowering(*ConvnetSpace::Define(SmallSpaceSpec()));
   const MeasuredOperator measured{EnumerateOpKeys(lowering, caps).front(), {12.5, 11.25, 0.01, 5, true}};
   const absl::StatusOr<MeasuredOperator> back = MeasuredOperatorFromProto(ToProto(measured));
   ASSERT_THAT(back, IsOk());

@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status_matchers.h"
@@ -126,7 +128,7 @@ TEST_P(SearchAlgorithmTest, SaysWhenTheSpaceIsExhausted) {
   spec.resolutions = {16};
   spec.stages[0].depths = {1};
   spec.stages[0].blocks.resize(1);
-  const SearchSpace tiny = SearchSpace::Create(spec).value();  // 128 networks
+  const SearchSpace tiny = ConvnetSpace::Define(spec).value().space();  // 128 networks
   const std::unique_ptr<SearchAlgorithm> search = GetParam().create(tiny, 5);
   absl::flat_hash_set<Architecture> seen;
   absl::Status ended = absl::OkStatus();
@@ -187,7 +189,8 @@ TEST(Nsga2Test, InitialNetworksComeFirstAndOptionsAreChecked) {
 }
 
 TEST(VariationTest, MutantsDifferAndChildrenInheritBlocks) {
-  const SearchSpace space = SmallSpace();
+  const ConvnetSpace family = SmallConvnet();
+  const SearchSpace& space = family.space();
   const Variation variation(space);
   for (uint64_t trial = 0; trial < 500; ++trial) {
     CounterRandom random(21, "variation", trial);
@@ -200,16 +203,50 @@ TEST(VariationTest, MutantsDifferAndChildrenInheritBlocks) {
     EXPECT_EQ(canonical, mutant);
     const Architecture child = variation.Crossover(a, b, random);
     ASSERT_THAT(space.CheckArchitecture(child), IsOk());
-    for (int stage = 0; stage < space.num_stages(); ++stage) {
-      for (int block = 0; block < space.Depth(child, stage); ++block) {
-        const auto genes_of = [&](const Architecture& parent) {
-          const auto begin = parent.genes.begin() + space.block_gene(stage, block);
-          return std::vector<uint8_t>(begin, begin + 7);
-        };
-        EXPECT_TRUE(genes_of(child) == genes_of(a) || genes_of(child) == genes_of(b)) << "trial " << trial;
-      }
+    for (const ConvnetUnit& unit : family.units()) {
+      if (unit.id.kind != UnitKind::kBlock || !SearchSpace::Hold(child, unit.present_if)) continue;
+      const auto genes_of = [&](const Architecture& parent) {
+        std::vector<uint8_t> choices;  // without the first, the width, which is the stage's
+        for (size_t i = 1; i < unit.genes.size(); ++i) choices.push_back(parent.genes[static_cast<size_t>(unit.genes[i])]);
+        return choices;
+      };
+      EXPECT_TRUE(genes_of(child) == genes_of(a) || genes_of(child) == genes_of(b)) << "trial " << trial;
     }
   }
+}
+
+/// A network of no family: a layer that is plain or split, the split one into parts, with a group of genes of its own.
+SearchSpace SplitSpace() {
+  std::vector<Gene> genes = {{.name = "kind", .group = "layer", .choices = {std::string("plain"), std::string("split")}},
+                             {.name = "parts", .group = "parts", .choices = {int64_t{2}, int64_t{4}, int64_t{8}}, .active_if = {{0, 0b10}}},
+                             {.name = "shuffle", .group = "parts", .choices = {false, true}, .active_if = {{1, 0b110}}}};
+  return SearchSpace::Create("split", std::move(genes), Digest{}).value();
+}
+
+TEST(VariationTest, WhatAMutationMakesAriseIsDrawn) {
+  const SearchSpace space = SplitSpace();
+  const Variation variation(space);
+  std::set<std::vector<uint8_t>> mutants;
+  for (uint64_t trial = 0; trial < 200; ++trial) {
+    CounterRandom random(22, "variation", trial);
+    mutants.insert(variation.Mutate({.genes = {0, 0, 0}}, 0, random).genes);
+  }
+  EXPECT_THAT(mutants,
+              testing::UnorderedElementsAre(std::vector<uint8_t>{1, 0, 0}, std::vector<uint8_t>{1, 1, 0}, std::vector<uint8_t>{1, 1, 1},
+                                            std::vector<uint8_t>{1, 2, 0}, std::vector<uint8_t>{1, 2, 1}));
+}
+
+TEST(VariationTest, AGroupThatOneParentHasComesFromThere) {
+  const SearchSpace space = SplitSpace();
+  const Variation variation(space);
+  const Architecture plain = {.genes = {0, 0, 0}};
+  const Architecture split = {.genes = {1, 2, 1}};
+  std::set<Architecture> children;
+  for (uint64_t trial = 0; trial < 50; ++trial) {
+    CounterRandom random(23, "variation", trial);
+    children.insert(variation.Crossover(plain, split, random));
+  }
+  EXPECT_THAT(children, testing::UnorderedElementsAre(plain, split));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #ifndef HANAS_TESTS_SEARCH_TABLE_SPACE_H_
 #define HANAS_TESTS_SEARCH_TABLE_SPACE_H_
 
-#include "core/space/search_space.h"
+#include "core/family/convnet/convnet_space.h"
 
 namespace hanas {
 
@@ -17,7 +17,8 @@ inline SpaceSpec TableSpaceSpec() {
   return spec;
 }
 
-inline SearchSpace TableSpace() { return SearchSpace::Create(TableSpaceSpec()).value(); }
+inline ConvnetSpace TableConvnet() { return ConvnetSpace::Define(TableSpaceSpec()).value(); }
+inline SearchSpace TableSpace() { return TableConvnet().space(); }
 
 }  // namespace hanas
 

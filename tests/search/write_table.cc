@@ -52,7 +52,7 @@ void WriteRow(const Lowering& lowering, const Architecture& architecture) {
 }
 
 void WriteTable() {
-  const Lowering lowering(TableSpace());
+  const Lowering lowering(TableConvnet());
   const SearchSpace& space = lowering.space();
   Architecture architecture = {.genes = std::vector<uint8_t>(space.genes().size(), 0)};
   std::printf("genes,error,latency_us,size_bytes\n");
@@ -62,7 +62,7 @@ void WriteTable() {
     space.Canonicalise(canonical);
     if (canonical == architecture) WriteRow(lowering, architecture);
     for (gene = 0; gene < space.genes().size(); ++gene) {
-      if (++architecture.genes[gene] < space.genes()[gene].num_choices) break;
+      if (++architecture.genes[gene] < space.genes()[gene].num_choices()) break;
       architecture.genes[gene] = 0;
     }
   }

@@ -117,7 +117,7 @@ TEST_F(ProcessesTest, TheAgentRegistersMeasuresAndStopsCleanly) {
   task.mutable_lease()->set_task("tasks/1");
   task.mutable_lease()->set_fencing_token(9);
   task.mutable_lease()->set_ttl_seconds(15);
-  task.mutable_measure_operators()->add_keys(ToString(EnumerateOpKeys(Lowering(SmallSpace()), *caps).front()));
+  task.mutable_measure_operators()->add_keys(ToString(EnumerateOpKeys(Lowering(SmallConvnet()), *caps).front()));
   task.mutable_measure_operators()->set_rounds(5);
   task.mutable_measure_operators()->set_max_rounds(5);
   tasks_.AddTask(task);

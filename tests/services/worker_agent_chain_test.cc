@@ -111,7 +111,7 @@ class ChainTest : public ::testing::Test {
   std::unique_ptr<TrainingEngine> engine_ = CreateTorchEngine({});
   WorkerExecutor worker_{engine_.get(), &artifacts_, &datasets_};
   ScriptedContext context_;
-  Lowering lowering_{SmallSpace()};
+  Lowering lowering_{SmallConvnet()};
   Architecture network_ = lowering_.space().Largest({8, 8});
   BackendCaps caps_ = (*CreateXnnpackRuntime())->caps();
   AgentExecutor agent_{caps_, &artifacts_, AgentProgram()};

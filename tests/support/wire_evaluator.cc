@@ -9,11 +9,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/digest.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/lowering/lowering.h"
 #include "core/plan/exec_plan.h"
 #include "core/plan/op_key.h"
 #include "core/predictor/predictor_weights.h"
-#include "core/space/search_space.h"
 #include "rpc/convert/device.h"
 #include "rpc/convert/space.h"
 
@@ -61,9 +61,9 @@ v1::NetworkRow Timed(double us) {
 absl::StatusOr<double> NetworkUs(const v1::SpaceSpec& space, const v1::Architecture& architecture) {
   const absl::StatusOr<SpaceSpec> spec = rpc::SpaceSpecFromProto(space);
   if (!spec.ok()) return spec.status();
-  const absl::StatusOr<SearchSpace> created = SearchSpace::Create(*spec);
+  const absl::StatusOr<ConvnetSpace> created = ConvnetSpace::Define(*spec);
   if (!created.ok()) return created.status();
-  const absl::StatusOr<Architecture> network = rpc::ArchitectureFromProto(architecture, *created);
+  const absl::StatusOr<Architecture> network = rpc::ArchitectureFromProto(architecture, created->space());
   if (!network.ok()) return network.status();
   double sum = 0;
   for (const ExecStep& step : MakePlan(Lowering(*created).Lower(*network), Caps()).steps) sum += OperatorUs(step.key);

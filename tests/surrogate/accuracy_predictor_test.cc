@@ -75,7 +75,7 @@ TEST(AccuracyPredictorTest, SeesPrecision) {
   Architecture architecture = space.Largest({8, 8});
   const AccuracyPrediction before = predictor->PredictOne(architecture);
   EXPECT_EQ(before.uncertainty, 0);
-  architecture.genes[static_cast<size_t>(space.block_gene(0, 0) + 5)] = 0;  // the depthwise layer to 2 bits
+  architecture.genes[GeneNamed(space, "stages[0].blocks[0].depthwise_precision")] = 0;  // the depthwise layer to 2 bits
   EXPECT_NE(predictor->PredictOne(architecture).mean, before.mean);
 }
 

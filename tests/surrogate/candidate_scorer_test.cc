@@ -47,17 +47,17 @@ void ExpectEqualsLowering(const Lowering& lowering, const BackendCaps& caps, uin
 }
 
 TEST(CandidateScorerTest, EqualsFullLowering) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   ExpectEqualsLowering(lowering, {.name = "plain"}, 1500);
   ExpectEqualsLowering(lowering, {.name = "rich", .native_float16 = true, .int8_hard_swish = true, .int4_fully_connected = true}, 1500);
 }
 
 TEST(CandidateScorerTest, EqualsFullLoweringOfMobileNetV3) {
-  ExpectEqualsLowering(Lowering(SearchSpace::Create(MobileNetV3Large()).value()), {.name = "plain"}, 1);
+  ExpectEqualsLowering(Lowering(ConvnetSpace::Define(MobileNetV3Large()).value()), {.name = "plain"}, 1);
 }
 
 TEST(CandidateScorerTest, NamesAMissingKey) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const BackendCaps caps = {.name = "plain"};
   const std::vector<OpKey> keys = EnumerateOpKeys(lowering, caps);
   LatencyTable table;
@@ -70,7 +70,7 @@ TEST(CandidateScorerTest, NamesAMissingKey) {
 }
 
 TEST(CandidateScorerTest, WithoutATableTimesAreNotNumbers) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const auto scorer = CandidateScorer::Create(lowering, {.name = "plain"}, nullptr, {});
   ASSERT_THAT(scorer, IsOk());
   const CandidateCost cost = scorer->ScoreOne(lowering.space().Largest({8, 8}));
@@ -80,7 +80,7 @@ TEST(CandidateScorerTest, WithoutATableTimesAreNotNumbers) {
 }
 
 TEST(CandidateScorerTest, RefusesASpaceThatIsTooLarge) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   EXPECT_THAT(CandidateScorer::Create(lowering, {.name = "plain"}, nullptr, {}, 100),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("at most 100")));
 }
@@ -89,7 +89,7 @@ TEST(CandidateScorerTest, TakesTheEntriesThatTheCostOfTheJobNames) {
   RandomJobs jobs(4, {.resolution = 24, .width = 24, .stages = 2, .depth = 4});
   for (int i = 0; i < 12; ++i) {
     const SearchJob job = jobs.Next();
-    const absl::StatusOr<SearchSpace> space = SearchSpace::Create(job.space);
+    const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
     if (!space.ok()) continue;
     const Lowering lowering(*space);
     const JobCost cost = CostOf(job, lowering);
@@ -103,13 +103,13 @@ TEST(CandidateScorerTest, TakesTheEntriesThatTheCostOfTheJobNames) {
 
 TEST(CandidateScorerTest, EndsWhenItIsToldTo) {
   int asked = 0;
-  EXPECT_THAT(CandidateScorer::Create(Lowering(SmallSpace()), {.name = "plain"}, nullptr, {}, 1'000'000, [&] { return ++asked == 2; }),
+  EXPECT_THAT(CandidateScorer::Create(Lowering(SmallConvnet()), {.name = "plain"}, nullptr, {}, 1'000'000, [&] { return ++asked == 2; }),
               StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(asked, 2);
 }
 
 TEST(CandidateScorerTest, CalibrationCanChangeAfterwards) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const BackendCaps caps = {.name = "plain"};
   const LatencyTable table = FakeLatencyTable(lowering, caps);
   auto scorer = CandidateScorer::Create(lowering, caps, &table, kCalibration);

@@ -15,7 +15,7 @@ constexpr int64_t kSteps = 300;
 TEST(DrawnSetTest, SmallestAndLargestNetworkOfTheExampleDifferByFivePoints) {
   const absl::StatusOr<config::JobFile> file = config::JobFile::Load(std::string(HANAS_SOURCE_DIR) + "/examples/fashion-mnist.yaml");
   ASSERT_THAT(file, absl_testing::IsOk());
-  const Lowering lowering(SearchSpace::Create(file->job().space).value());
+  const Lowering lowering(ConvnetSpace::Define(file->job().space).value());
   const Dataset data = DrawnData(20000, 2000, 1000);
   const std::unique_ptr<TrainingEngine> engine = CreateTorchEngine({});
 

@@ -81,7 +81,7 @@ TEST(QuantizeTest, RoundToHalfKnownAnswers) {
 
 class CheckpointTest : public ::testing::Test {
  protected:
-  const Lowering lowering_{SmallSpace()};
+  const Lowering lowering_{SmallConvnet()};
   const std::vector<Slot>& slots() const { return lowering_.slots().slots(); }
 };
 
@@ -125,7 +125,7 @@ TEST_F(CheckpointTest, EveryDamageIsRefused) {
 TEST_F(CheckpointTest, OtherSpaceIsRefused) {
   SpaceSpec other = SmallSpaceSpec();
   other.stages[1].widths = {24, 40};
-  const Lowering lowering(SearchSpace::Create(other).value());
+  const Lowering lowering(ConvnetSpace::Define(other).value());
   EXPECT_THAT(ParseCheckpoint(SerializeCheckpoint(InitialCheckpoint(lowering_, 7), slots()), lowering).status(),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("expected one of the space")));
 }

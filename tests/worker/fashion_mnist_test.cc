@@ -25,7 +25,7 @@ TEST(FashionMnistTest, AMiddleNetworkLearnsInSecondsAndItsBoundModelScoresTheSam
   EXPECT_NEAR(data->mean()[0], 0.286, 0.002);
   EXPECT_NEAR(data->stddev()[0], 0.353, 0.002);
 
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const Architecture middle = lowering.space().Middle({8, 8});
   const std::unique_ptr<TrainingEngine> engine = CreateTorchEngine({});
   TrainRequest request = {.lowering = &lowering, .architecture = middle, .dataset = &*data, .from_step = 0, .to_step = 120, .seed = 1};

@@ -28,7 +28,7 @@ class TorchEngineTest : public ::testing::Test {
   TorchEngineTest() : engine_(CreateTorchEngine({.num_threads = 1})) {}
 
   static const Lowering& lowering() {
-    static const Lowering* const kLowering = new Lowering(SmallSpace());
+    static const Lowering* const kLowering = new Lowering(SmallConvnet());
     return *kLowering;
   }
   static const Dataset& data() {
@@ -104,7 +104,7 @@ TEST_F(TorchEngineTest, AThousandClassesAreTrainedEvaluatedAndBound) {
       Dataset::Create({.name = "many", .directory = "many", .validation_images = 100}, 0, {16, 16, 1}, names, images, images, {}).value();
   SpaceSpec spec = SmallSpaceSpec();
   spec.num_classes = kClasses;
-  const Lowering lowering(SearchSpace::Create(spec).value());
+  const Lowering lowering(ConvnetSpace::Define(spec).value());
   TrainRequest training = Request(2);
   training.lowering = &lowering;
   training.dataset = &many;
@@ -165,7 +165,7 @@ TEST_F(TorchEngineTest, BadRequestsAreNamed) {
   EXPECT_THAT(engine_->Train(request, {}).status(), StatusIs(absl::StatusCode::kInvalidArgument));
   SpaceSpec colour = SmallSpaceSpec();
   colour.input_channels = 3;
-  const Lowering other(SearchSpace::Create(colour).value());
+  const Lowering other(ConvnetSpace::Define(colour).value());
   request = Request(8);
   request.lowering = &other;
   EXPECT_THAT(engine_->Train(request, {}).status(),
@@ -202,9 +202,7 @@ TEST_F(TorchEngineTest, TrainingLearns) {
 TEST_F(TorchEngineTest, OneLayerFromEightToTwoBitsIsSeenEverywhere) {
   const Architecture eight = space().Largest({8, 8});
   Architecture two = eight;
-  const int gene = space().block_gene(0, 0) + 6;  // project precision: {2,8}, {8,8}, {16,16}
-  ASSERT_EQ(space().genes()[static_cast<size_t>(gene)].kind, GeneKind::kProjectPrecision);
-  two.genes[static_cast<size_t>(gene)] = 0;
+  two.genes[GeneNamed(space(), "stages[0].blocks[0].project_precision")] = 0;  // of {2,8}, {8,8}, {16,16}
   EXPECT_NE(Encode(space(), eight), Encode(space(), two));
   EXPECT_GT(GraphCost(lowering().Lower(eight)).size_bytes, GraphCost(lowering().Lower(two)).size_bytes);
   const auto scores = engine_->Evaluate(ClassificationScore(Trained()), {eight, two}, {});

@@ -98,7 +98,7 @@ TEST(FusedOpsTest, FakeQuantisationRoundsToTheGridAndPassesGradients) {
 }
 
 TEST(NetworkTest, ShapesMacsAndParametersAreThoseOfTheGraph) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const SlotTensors slots(lowering.slots().slots(), InitialCheckpoint(lowering, 1).weights, false);
   CounterRandom random(8, "test/architectures");
   for (int trial = 0; trial < 12; ++trial) {
@@ -132,7 +132,7 @@ TEST(NetworkTest, ShapesMacsAndParametersAreThoseOfTheGraph) {
 }
 
 TEST(NetworkTest, FusingTheHardSwishChangesNothing) {
-  const Lowering lowering(SmallSpace());
+  const Lowering lowering(SmallConvnet());
   const SlotTensors slots(lowering.slots().slots(), InitialCheckpoint(lowering, 1).weights, false);
   const Graph graph = lowering.Lower(lowering.space().Largest({16, 16}));
   const Shape& input = graph.value(graph.input).shape;

@@ -112,10 +112,11 @@ absl::StatusOr<v1::CompleteTaskRequest> WorkerExecutor::Execute(const v1::Task& 
 absl::StatusOr<const Lowering*> WorkerExecutor::LoweringOf(const v1::SpaceSpec& proto) {
   absl::StatusOr<SpaceSpec> spec = rpc::SpaceSpecFromProto(proto);
   if (!spec.ok()) return spec.status();
-  absl::StatusOr<SearchSpace> space = SearchSpace::Create(*std::move(spec));
+  absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(*std::move(spec));
   if (!space.ok()) return space.status();
   // The digest leaves out the name, which a bound model carries.
-  if (!lowering_.has_value() || lowering_->space().digest() != space->digest() || lowering_->space().spec().name != space->spec().name) {
+  if (!lowering_.has_value() || lowering_->space().digest() != space->space().digest() ||
+      lowering_->space().name() != space->space().name()) {
     lowering_.emplace(*std::move(space));
   }
   return &*lowering_;
@@ -134,7 +135,7 @@ absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v
                       "DATA_DISAGREES");
   }
   if (lowering == nullptr) return dataset;
-  const SpaceSpec& space = lowering->space().spec();
+  const SpaceSpec& space = lowering->family().spec();
   if ((*dataset)->channels() != space.input_channels || (*dataset)->num_classes() != space.num_classes) {
     return WithReason(
         absl::FailedPreconditionError(absl::StrCat("the space expects images of ", space.input_channels, " channels in ", space.num_classes,
@@ -164,7 +165,7 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
         absl::StrCat("train: expected a checkpoint to continue from step ", task.from_step(), ", found none"));
   }
   const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
-      DatasetOf(task.dataset(), digest, (*lowering)->space().spec().input_channels, *lowering);
+      DatasetOf(task.dataset(), digest, (*lowering)->family().spec().input_channels, *lowering);
   if (!dataset.ok()) return dataset.status();
   std::string checkpoint;
   if (!task.initial().sha256().empty()) {
@@ -226,7 +227,7 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
   if (absl::Status status = CheckAtLeast("evaluate.validation_images", task.validation_images(), 0); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("evaluate.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
   const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
-      DatasetOf(task.dataset(), digest, (*lowering)->space().spec().input_channels, *lowering);
+      DatasetOf(task.dataset(), digest, (*lowering)->family().spec().input_channels, *lowering);
   if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
   if (!checkpoint.ok()) return checkpoint.status();
@@ -289,7 +290,7 @@ absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, ab
   if (absl::Status status = CheckGraphDigest(**lowering, *architecture, task.graph_digest()); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("bind.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
   const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
-      DatasetOf(task.dataset(), digest, (*lowering)->space().spec().input_channels, *lowering);
+      DatasetOf(task.dataset(), digest, (*lowering)->family().spec().input_channels, *lowering);
   if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
   if (!checkpoint.ok()) return checkpoint.status();

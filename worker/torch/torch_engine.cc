@@ -49,7 +49,7 @@ double Seconds(std::chrono::steady_clock::time_point since) {
 }
 
 absl::Status CheckFits(const Lowering& lowering, const Dataset& dataset) {
-  const SpaceSpec& spec = lowering.space().spec();
+  const SpaceSpec& spec = lowering.family().spec();
   if (spec.input_channels != dataset.channels()) {
     return absl::InvalidArgumentError(absl::StrCat("space.input_channels: expected ", dataset.channels(), " as in the data set, found ",
                                                    spec.input_channels, ": ", dataset.name()));
@@ -253,7 +253,7 @@ class TorchEngine final : public TrainingEngine {
     BindTensors(graph, unquantized, Calibrate(graph, tensors, *request.dataset, request.calibration), model);
     model.preprocessing = PreprocessingOf(graph, *request.dataset);
     model.labels = request.dataset->class_names();
-    model.space_name = space.spec().name;
+    model.space_name = space.name();
     model.architecture_json = space.ToJson(request.architecture);
     model.architecture_digest = space.ArchitectureDigest(request.architecture).ToHex();
     model.checkpoint_sha256 = request.checkpoint_sha256;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef HANAS_CORE_SPACE_SPACE_SPEC_H_
-#define HANAS_CORE_SPACE_SPACE_SPEC_H_
+#ifndef HANAS_CORE_FAMILY_CONVNET_SPACE_SPEC_H_
+#define HANAS_CORE_FAMILY_CONVNET_SPACE_SPEC_H_
 
 #include <cstdint>
 #include <string>
@@ -9,21 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/field_violation.h"
+#include "core/space/precision.h"
 
 namespace hanas {
-
-/// Bits of one convolution or fully connected layer. Legal: weights 16, 8, 4 or 2 with activations 16; weights 8, 4 or 2 with
-/// activations 8.
-struct Precision {
-  uint8_t weight_bits = 16;
-  uint8_t activation_bits = 16;
-  friend bool operator==(const Precision&, const Precision&) = default;
-};
-/// "w4a8".
-std::string ToString(Precision precision);
-/// Inverse of ToString. Returns INVALID_ARGUMENT naming the legal ones.
-absl::StatusOr<Precision> PrecisionFromString(absl::string_view text);
-bool IsLegal(Precision precision);
 
 enum class Activation : uint8_t { kRelu = 0, kHardSwish = 1 };
 absl::string_view Name(Activation activation);
@@ -71,7 +59,8 @@ struct HeadSpec {
   std::vector<Precision> classifier_precisions = {{8, 8}};
 };
 
-/// A search space of the MobileNetV3 family, as a user writes it. Plain data; SearchSpace::Create validates it.
+/// A search space of convolutional networks, as a user writes it: today's are of the MobileNetV3 kind. Plain data; ConvnetSpace::Define
+/// validates it.
 struct SpaceSpec {
   std::string name;
   std::vector<int> resolutions;
@@ -91,4 +80,4 @@ SpaceSpec MobileNetV3Large();
 
 }  // namespace hanas
 
-#endif  // HANAS_CORE_SPACE_SPACE_SPEC_H_
+#endif  // HANAS_CORE_FAMILY_CONVNET_SPACE_SPEC_H_

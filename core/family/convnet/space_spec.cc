@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/space/space_spec.h"
+#include "core/family/convnet/space_spec.h"
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "core/base/bounds.h"
 
 namespace hanas {
 namespace {
-
-constexpr absl::string_view kLegalPrecisions = "one of w16a16, w8a16, w4a16, w2a16, w8a8, w4a8, w2a8";
 
 /// Checks the lists of one specification; a member keeps the path that every message starts with.
 class Checker {
@@ -63,7 +58,7 @@ class Checker {
     if (!Distinct(choices)) return;
     for (size_t i = 0; i < choices.size(); ++i) {
       if (!IsLegal(choices[i])) {
-        Element(i).Fail(absl::StrCat("expected ", kLegalPrecisions, ", found ", ToString(choices[i])));
+        Element(i).Fail(absl::StrCat("expected ", LegalPrecisions(), ", found ", ToString(choices[i])));
       } else if (choices[i].weight_bits < min_weight_bits) {
         Element(i).Fail(
             absl::StrCat("expected at least ", min_weight_bits, " weight bits in the first and last layer, found ", ToString(choices[i])));
@@ -146,23 +141,6 @@ void CheckStrides(const SpaceSpec& spec, const Checker& at) {
 }
 
 }  // namespace
-
-std::string ToString(Precision precision) { return absl::StrCat("w", precision.weight_bits, "a", precision.activation_bits); }
-
-bool IsLegal(Precision p) {
-  const bool narrow = p.weight_bits == 8 || p.weight_bits == 4 || p.weight_bits == 2;
-  return (p.activation_bits == 16 && (narrow || p.weight_bits == 16)) || (p.activation_bits == 8 && narrow);
-}
-
-absl::StatusOr<Precision> PrecisionFromString(absl::string_view text) {
-  for (const int activation_bits : {16, 8}) {
-    for (const int weight_bits : {16, 8, 4, 2}) {
-      const Precision precision = {static_cast<uint8_t>(weight_bits), static_cast<uint8_t>(activation_bits)};
-      if (IsLegal(precision) && ToString(precision) == text) return precision;
-    }
-  }
-  return absl::InvalidArgumentError(absl::StrCat("expected a precision (", kLegalPrecisions, "), found \"", text, "\""));
-}
 
 absl::string_view Name(Activation activation) { return activation == Activation::kRelu ? "relu" : "hard_swish"; }
 
