@@ -8,168 +8,141 @@
 #include <optional>
 #include <tuple>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "config/space_reader.h"
 #include "config/yaml_outline.h"
 #include "config/yaml_reader.h"
 #include "core/base/bounds.h"
 #include "core/base/utf8.h"
+#include "core/job/fields.h"
 
 namespace hanas::config {
 namespace {
 
 constexpr size_t kMostLines = 50;  // of mistakes, which a reader mends in turn
 
-DatasetSpec ReadDataset(const YAML::Node& node, SourceMap& source) {
-  MapReader reader(node, "dataset", source);
-  DatasetSpec dataset;
-  reader.Read("name", dataset.name, Need::kRequired);
-  reader.Read("format", dataset.format);
-  if (!reader.Read("directory", dataset.directory)) {
-    dataset.directory = dataset.name;
-    source.SetOrigin("dataset.directory", "dataset.name");
+/// Reads the scalar at `key` into `place`.
+class FieldReader {
+ public:
+  FieldReader(MapReader& reader, absl::string_view key, FieldForm form, Need need) : reader_(reader), key_(key), form_(form), need_(need) {}
+
+  /// Return whether the key was there.
+  bool operator()(double* place) {
+    switch (form_) {
+      case FieldForm::kMilliseconds:
+        return ReadAs<Milliseconds>([&](const Milliseconds& time) { *place = time.value; });
+      case FieldForm::kSeconds:
+        return ReadAs<Seconds>([&](const Seconds& time) { *place = time.value; });
+      case FieldForm::kHours:
+        return ReadAs<double>([&](double hours) { *place = 3600 * hours; });
+      default:
+        return reader_.Read(key_, *place, need_);
+    }
   }
-  reader.Read("validation_images", dataset.validation_images);
-  reader.Finish();
-  return dataset;
+  bool operator()(int64_t* place) {
+    if (form_ == FieldForm::kBytes) return ReadAs<ByteSize>([&](const ByteSize& size) { *place = size.bytes; });
+    return reader_.Read(key_, *place, need_);
+  }
+  bool operator()(ChoicePlace place) { return reader_.Read(key_, place, need_); }
+  bool operator()(std::vector<TrainingPhase>* phases);
+  template <typename T>
+  bool operator()(T* place) {
+    return reader_.Read(key_, *place, need_);
+  }
+
+ private:
+  template <typename T, typename Set>
+  bool ReadAs(Set set) {
+    T value{};
+    const bool there = reader_.Read(key_, value, need_);
+    if (there) set(value);
+    return there;
+  }
+
+  MapReader& reader_;
+  absl::string_view key_;
+  FieldForm form_;
+  Need need_;
+};
+
+template <typename Owner>
+bool ReadField(MapReader& reader, absl::string_view key, const FieldOf<Owner>& field, Owner& owner) {
+  return std::visit(FieldReader(reader, key, field.form, field.required ? Need::kRequired : Need::kOptional), field.place(owner));
 }
 
-std::vector<TrainingPhase> ReadPhases(MapReader& training, std::vector<TrainingPhase> defaults, SourceMap& source) {
-  const bool present = training.Has("phases");
-  std::vector<TrainingPhase> phases;
-  for (const auto& [path, node] : training.ReadMaps("phases")) {
-    MapReader reader(node, path, source);
-    TrainingPhase& phase = phases.emplace_back();
-    reader.Read("until", phase.until, Need::kRequired);
-    reader.Read("sampling", phase.sampling, Need::kRequired);
+bool FieldReader::operator()(std::vector<TrainingPhase>* phases) {
+  if (!reader_.Has(key_)) return reader_.Take(key_, need_).has_value();
+  phases->clear();
+  for (const auto& [path, node] : reader_.ReadMaps(key_, need_)) {
+    MapReader reader(node, path, reader_.source());
+    TrainingPhase& phase = phases->emplace_back();
+    for (const PhaseField& field : PhaseFields()) ReadField(reader, field.path, field, phase);
     reader.Finish();
   }
-  return present ? phases : defaults;
+  return true;
 }
 
-TrainingSpec ReadTraining(const YAML::Node& node, SourceMap& source) {
-  MapReader reader(node, "training", source);
-  TrainingSpec training;
-  reader.Read("steps", training.steps);
-  reader.Read("batch_size", training.batch_size);
-  reader.Read("learning_rate", training.learning_rate);
-  reader.Read("weight_decay", training.weight_decay);
-  reader.Read("label_smoothing", training.label_smoothing);
-  reader.Read("warmup", training.warmup);
-  reader.Read("clip_norm", training.clip_norm);
-  training.phases = ReadPhases(reader, training.phases, source);
-  reader.Finish();
-  return training;
-}
+/// The job of a file: every section is the map of the fields that JobFields has below its path; `space` has a reader of its own.
+class JobReader {
+ public:
+  explicit JobReader(SourceMap& source) : source_(source) {}
 
-SamplingSpec ReadSampling(const YAML::Node& node, SourceMap& source) {
-  MapReader reader(node, "sampling", source);
-  SamplingSpec sampling;
-  reader.Read("networks", sampling.networks);
-  reader.Read("validation_images", sampling.validation_images);
-  reader.Read("calibration_images", sampling.calibration_images);
-  reader.Finish();
-  return sampling;
-}
+  SearchJob Read(const YAML::Node& root) {
+    ReadSection(root, "");
+    for (const JobField& field : JobFields()) {
+      if (field.file_path() != field.path) source_.SetOrigin(std::string(field.path), std::string(field.file_path()));
+      if (field.when_absent == nullptr || present_.contains(field.path)) continue;
+      field.when_absent(job_);
+      source_.SetOrigin(std::string(field.path), std::string(field.derived_from));
+    }
+    return std::move(job_);
+  }
 
-EvolutionSpec ReadEvolution(const YAML::Node& node, SourceMap& source) {
-  MapReader reader(node, "evolution", source);
-  EvolutionSpec evolution;
-  reader.Read("rounds", evolution.rounds);
-  reader.Read("evaluations_per_round", evolution.evaluations_per_round);
-  reader.Read("population", evolution.population);
-  reader.Read("surrogate_evaluations", evolution.surrogate_evaluations);
-  reader.Read("window", evolution.window);
-  reader.Finish();
-  return evolution;
-}
+ private:
+  void ReadSection(const YAML::Node& node, absl::string_view section) {
+    MapReader reader(node, std::string(section), source_);
+    const std::string prefix = section.empty() ? "" : absl::StrCat(section, ".");
+    absl::flat_hash_set<absl::string_view> sections;
+    for (const JobField& field : JobFields()) {
+      absl::string_view key = field.file_path();
+      if (!absl::ConsumePrefix(&key, prefix)) continue;
+      const size_t dot = key.find('.');
+      if (dot == absl::string_view::npos) {
+        if (ReadField(reader, key, field, job_)) present_.insert(field.path);
+        continue;
+      }
+      const absl::string_view inner = key.substr(0, dot);
+      if (!sections.insert(inner).second) continue;
+      const absl::string_view path = field.file_path().substr(0, prefix.size() + dot);
+      if (const auto map = reader.Take(inner, NeedOf(path))) ReadSection(*map, path);
+    }
+    if (section.empty()) {
+      if (const auto space = reader.Take("space", Need::kRequired)) job_.space = ReadSpace(*space, "space", job_.name, source_);
+    }
+    reader.Finish();
+  }
 
-FineTuneSpec ReadFineTune(const YAML::Node& node, SourceMap& source) {
-  MapReader reader(node, "fine_tune", source);
-  FineTuneSpec fine_tune;
-  reader.Read("members", fine_tune.members);
-  reader.Read("steps", fine_tune.steps);
-  reader.Read("learning_rate", fine_tune.learning_rate);
-  reader.Finish();
-  return fine_tune;
-}
+  /// A section is needed for the fields in it that are.
+  static Need NeedOf(absl::string_view section) {
+    const absl::Span<const JobField> fields = JobFields();
+    const auto required = [&](const JobField& field) {
+      return field.required && absl::StartsWith(field.file_path(), absl::StrCat(section, "."));
+    };
+    return std::any_of(fields.begin(), fields.end(), required) ? Need::kRequired : Need::kOptional;
+  }
 
-MeasureSpec ReadMeasure(const YAML::Node& node, SourceMap& source) {
-  MapReader reader(node, "measure", source);
-  MeasureSpec measure;
-  reader.Read("rounds", measure.rounds);
-  if (!reader.Read("max_rounds", measure.max_rounds)) measure.max_rounds = std::max(measure.max_rounds, measure.rounds);
-  reader.Read("calibration_networks", measure.calibration_networks);
-  reader.Read("held_out_networks", measure.held_out_networks);
-  reader.Finish();
-  return measure;
-}
-
-Limits ReadLimits(const YAML::Node& node, SourceMap& source) {
-  MapReader reader(node, "target.limits", source);
-  Milliseconds latency;
-  ByteSize size;
-  ByteSize peak_memory;
-  reader.Read("latency", latency);
-  reader.Read("size", size);
-  reader.Read("peak_memory", peak_memory);
-  reader.Finish();
-  source.SetOrigin("target.limits.latency_ms", "target.limits.latency");
-  source.SetOrigin("target.limits.size_bytes", "target.limits.size");
-  source.SetOrigin("target.limits.peak_memory_bytes", "target.limits.peak_memory");
-  return {.latency_ms = latency.value, .size_bytes = size.bytes, .peak_memory_bytes = peak_memory.bytes};
-}
-
-TargetSpec ReadTarget(const YAML::Node& node, SourceMap& source) {
-  MapReader reader(node, "target", source);
-  TargetSpec target;
-  reader.Read("device", target.device);
-  reader.Read("backend", target.backend);
-  reader.Read("statistic", target.statistic);
-  if (const auto limits = reader.Take("limits")) target.limits = ReadLimits(*limits, source);
-  reader.Finish();
-  return target;
-}
-
-BudgetSpec ReadBudget(const YAML::Node& node, SourceMap& source) {
-  MapReader reader(node, "budget", source);
-  BudgetSpec budget;
-  Seconds max_wall;
-  double device_hours = 0;
-  reader.Read("max_wall", max_wall);
-  reader.Read("device_hours", device_hours);
-  reader.Read("evaluations", budget.max_evaluations);
-  reader.Finish();
-  source.SetOrigin("budget.max_wall_seconds", "budget.max_wall");
-  source.SetOrigin("budget.max_device_seconds", "budget.device_hours");
-  source.SetOrigin("budget.max_evaluations", "budget.evaluations");
-  budget.max_wall_seconds = max_wall.value;
-  budget.max_device_seconds = 3600 * device_hours;
-  return budget;
-}
-
-SearchJob ReadJob(const YAML::Node& root, SourceMap& source) {
-  MapReader reader(root, "", source);
-  SearchJob job;
-  reader.Read("name", job.name, Need::kRequired);
-  reader.Read("seed", job.seed);
-  if (const auto node = reader.Take("dataset", Need::kRequired)) job.dataset = ReadDataset(*node, source);
-  if (const auto node = reader.Take("space", Need::kRequired)) job.space = ReadSpace(*node, "space", job.name, source);
-  if (const auto node = reader.Take("training")) job.training = ReadTraining(*node, source);
-  if (const auto node = reader.Take("sampling")) job.sampling = ReadSampling(*node, source);
-  if (const auto node = reader.Take("evolution")) job.evolution = ReadEvolution(*node, source);
-  if (const auto node = reader.Take("fine_tune")) job.fine_tune = ReadFineTune(*node, source);
-  if (const auto node = reader.Take("measure")) job.measure = ReadMeasure(*node, source);
-  if (const auto node = reader.Take("target")) job.target = ReadTarget(*node, source);
-  if (const auto node = reader.Take("budget")) job.budget = ReadBudget(*node, source);
-  reader.Read("references", job.references);
-  reader.Finish();
-  return job;
-}
+  SourceMap& source_;
+  SearchJob job_;
+  absl::flat_hash_set<absl::string_view> present_;
+};
 
 absl::Status TooLarge(absl::string_view file_name, uint64_t bytes) {
   return absl::InvalidArgumentError(
@@ -249,7 +222,7 @@ absl::StatusOr<JobFile> JobFile::Parse(absl::string_view text, absl::string_view
     absl::StatusOr<YAML::Node> root = LoadYaml(text, file_name);
     if (!root.ok()) return root.status();
     auto source = std::make_shared<SourceMap>();
-    SearchJob job = ReadJob(*root, *source);
+    SearchJob job = JobReader(*source).Read(*root);
     std::vector<std::string> lines;
     const std::vector<Problem> problems = AllProblems(job, *source);
     for (const Problem& problem : problems) {

@@ -97,9 +97,7 @@ absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out) { return Assig
 absl::Status ParseScalar(const Scalar& scalar, Seconds& out) { return Assign(ParseSeconds(scalar.text), out.value); }
 absl::Status ParseScalar(const Scalar& scalar, Precision& out) { return Assign(PrecisionFromString(scalar.text), out); }
 absl::Status ParseScalar(const Scalar& scalar, Activation& out) { return Assign(ActivationFromName(scalar.text), out); }
-absl::Status ParseScalar(const Scalar& scalar, DatasetFormat& out) { return Assign(DatasetFormatFromName(scalar.text), out); }
-absl::Status ParseScalar(const Scalar& scalar, SamplingKind& out) { return Assign(SamplingKindFromName(scalar.text), out); }
-absl::Status ParseScalar(const Scalar& scalar, LatencyStatistic& out) { return Assign(LatencyStatisticFromName(scalar.text), out); }
+absl::Status ParseScalar(const Scalar& scalar, ChoicePlace& out) { return SetChoice(scalar.text, out); }
 
 MapReader::MapReader(const YAML::Node& node, std::string path, SourceMap& source) : path_(std::move(path)), source_(source) {
   if (!node.IsMap()) {

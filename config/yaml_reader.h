@@ -13,7 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "core/job/search_job.h"
+#include "core/job/fields.h"
+#include "core/space/space_spec.h"
 
 namespace hanas::config {
 
@@ -84,9 +85,7 @@ absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out);
 absl::Status ParseScalar(const Scalar& scalar, Seconds& out);
 absl::Status ParseScalar(const Scalar& scalar, Precision& out);
 absl::Status ParseScalar(const Scalar& scalar, Activation& out);
-absl::Status ParseScalar(const Scalar& scalar, DatasetFormat& out);
-absl::Status ParseScalar(const Scalar& scalar, SamplingKind& out);
-absl::Status ParseScalar(const Scalar& scalar, LatencyStatistic& out);
+absl::Status ParseScalar(const Scalar& scalar, ChoicePlace& out);
 
 enum class Need : bool { kOptional = false, kRequired = true };
 
@@ -102,6 +101,7 @@ class MapReader {
   MapReader& operator=(const MapReader&) = delete;
 
   const std::string& path() const { return path_; }
+  SourceMap& source() const { return source_; }
   std::string PathOf(absl::string_view key) const { return path_.empty() ? std::string(key) : absl::StrCat(path_, ".", key); }
 
   bool Has(absl::string_view key) const;

@@ -145,9 +145,6 @@ absl::Status CalibrationOptions::Validate() const {
   if (!(std::isfinite(offset_ridge) && offset_ridge >= 0)) return Refuse("offset_ridge", "a finite number, not negative", offset_ridge);
   if (!(std::isfinite(rejection_sigmas) && rejection_sigmas >= 0))
     return Refuse("rejection_sigmas", "a finite number, not negative", rejection_sigmas);
-  if (drift_pairs < 1) return Refuse("drift_pairs", "1 or more", drift_pairs);
-  if (!(std::isfinite(drift_threshold) && drift_threshold > 0))
-    return Refuse("drift_threshold", "a finite number above 0", drift_threshold);
   return absl::OkStatus();
 }
 
@@ -171,20 +168,6 @@ absl::StatusOr<CalibrationFit> FitCalibration(absl::Span<const CalibrationPair> 
   fit.num_rejected = static_cast<int>(num_used - kept.size());
   for (const CalibrationPair& pair : pairs) fit.residuals.push_back(Residual(pair, line));
   return fit;
-}
-
-DriftReport CheckDrift(const LatencyCalibration& calibration, absl::Span<const CalibrationPair> pairs, const CalibrationOptions& options) {
-  const size_t wanted = static_cast<size_t>(std::max(1, options.drift_pairs));
-  DriftReport report;
-  std::vector<double> residuals;
-  for (const CalibrationPair& pair : pairs.subspan(pairs.size() - std::min(pairs.size(), wanted))) {
-    residuals.push_back(Residual(pair, {calibration.scale, calibration.offset_us}));
-  }
-  report.num_pairs = static_cast<int>(residuals.size());
-  if (residuals.empty()) return report;
-  report.median_residual = Median(residuals);
-  report.alarm = residuals.size() >= wanted && std::abs(report.median_residual) > options.drift_threshold;
-  return report;
 }
 
 CalibrationQuality EvaluateCalibration(const LatencyCalibration& calibration, absl::Span<const CalibrationPair> held_out) {

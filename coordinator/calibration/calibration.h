@@ -19,12 +19,10 @@ struct CalibrationPair {
 };
 
 struct CalibrationOptions {
-  int min_pairs_for_offset = 8;   // below: scale only
-  int max_pairs = 200;            // the last ones are used
-  double offset_ridge = 0.01;     // pulls the offset to 0 (the pure ratio), relative to the pairs' own weight; 0: plain least squares
-  double rejection_sigmas = 3;    // pairs farther out than this many robust standard deviations are left out of a second fit; 0: keep all
-  int drift_pairs = 10;           // the last ones, for the drift alarm
-  double drift_threshold = 0.05;  // alarm when |median residual| is above
+  int min_pairs_for_offset = 8;  // below: scale only
+  int max_pairs = 200;           // the last ones are used
+  double offset_ridge = 0.01;    // pulls the offset to 0 (the pure ratio), relative to the pairs' own weight; 0: plain least squares
+  double rejection_sigmas = 3;   // pairs farther out than this many robust standard deviations are left out of a second fit; 0: keep all
 
   absl::Status Validate() const;
 };
@@ -40,16 +38,6 @@ struct CalibrationFit {
 /// not used here; below 3 pairs nothing can be left out, and it is the largest residual, at least 10 %. Returns INVALID_ARGUMENT for bad
 /// options, no pairs, or a time that is not finite and above 0 (naming the pair).
 absl::StatusOr<CalibrationFit> FitCalibration(absl::Span<const CalibrationPair> pairs, const CalibrationOptions& options = {});
-
-/// Do the newest measurements still agree with the calibration in use? `median_residual` is of the last options.drift_pairs pairs; no alarm
-/// with fewer than that.
-struct DriftReport {
-  bool alarm = false;
-  double median_residual = 0;
-  int num_pairs = 0;
-};
-DriftReport CheckDrift(const LatencyCalibration& calibration, absl::Span<const CalibrationPair> pairs,
-                       const CalibrationOptions& options = {});
 
 /// How well a calibration predicts pairs it was not fitted on.
 struct CalibrationQuality {

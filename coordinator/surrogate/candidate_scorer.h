@@ -44,8 +44,6 @@ class CandidateScorer {
   void Score(absl::Span<const Architecture> architectures, absl::Span<CandidateCost> costs) const;
   CandidateCost ScoreOne(const Architecture& architecture) const;
 
-  /// The tables stay: only the map from sum to latency changes.
-  void SetCalibration(const LatencyCalibration& calibration) { calibration_ = calibration; }
   const LatencyCalibration& calibration() const { return calibration_; }
   /// Of all tables, shared ones counted once.
   int64_t num_entries() const;

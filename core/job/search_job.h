@@ -6,20 +6,21 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "core/base/digest.h"
 #include "core/base/field_violation.h"
 #include "core/family/convnet/space_spec.h"
 
 namespace hanas {
 
-// What a user submits: plain data, validated by ValidateSearchJob before anything is started. The work is given in steps, images and
-// evaluations, never in seconds, so that the same job is the same search everywhere; BudgetSpec alone may cut it short.
+// What a user submits: plain data, validated by ValidateSearchJob before anything is started. The values here are the defaults, in files
+// and on the wire; fields.h has everything else that is to be said of each field. The work is given in steps, images and evaluations, never
+// in seconds, so that the same job is the same search everywhere; BudgetSpec alone may cut it short.
 
 enum class DatasetFormat : uint8_t { kIdx = 0, kImageFolder = 1 };
-absl::string_view Name(DatasetFormat format);  // "idx", "image_folder"
-absl::StatusOr<DatasetFormat> DatasetFormatFromName(absl::string_view name);
+absl::Span<const absl::string_view> NamesOf(DatasetFormat);  // "idx", "image_folder": in the enumerators' order, for each of these enums
+absl::string_view Name(DatasetFormat format);
 
 /// `directory` is relative to the worker's data root and may not leave it. The validation split is drawn from the training files; the test
 /// files are used for the final report only.
@@ -32,13 +33,19 @@ struct DatasetSpec {
 
 /// Which networks of the supernet one training step updates. kLargestAndRandom and kSandwich distil from the largest (in place).
 enum class SamplingKind : uint8_t { kLargest = 0, kLargestAndRandom = 1, kSandwich = 2, kRandomPath = 3 };
-absl::string_view Name(SamplingKind kind);  // "largest", "largest_and_random", "sandwich", "random_path"
-absl::StatusOr<SamplingKind> SamplingKindFromName(absl::string_view name);
+absl::Span<const absl::string_view> NamesOf(SamplingKind);  // "largest", "largest_and_random", "sandwich", "random_path"
+absl::string_view Name(SamplingKind kind);
 
 /// Applies until `until` (a fraction of all steps) is reached; the last phase ends at 1.
 struct TrainingPhase {
   double until = 1;
   SamplingKind sampling = SamplingKind::kLargestAndRandom;
+};
+
+/// Random changes of an image every time that it is trained on.
+struct Augmentation {
+  bool flip = true;  // left and right exchanged half of the time
+  int shift = 2;     // pixels by which it is moved at most, the edge repeated; 0: none
 };
 
 /// Stochastic gradient descent with Nesterov momentum 0.9 and a cosine learning rate after a linear warm-up.
@@ -50,6 +57,7 @@ struct TrainingSpec {
   double label_smoothing = 0.1;
   double warmup = 0.05;    // fraction of steps
   double clip_norm = 1.0;  // of the gradient; 0: no clipping
+  Augmentation augmentation;
   std::vector<TrainingPhase> phases = {{0.5, SamplingKind::kLargest}, {1.0, SamplingKind::kLargestAndRandom}};
 };
 
@@ -65,7 +73,6 @@ struct EvolutionSpec {
   int evaluations_per_round = 16;
   int population = 50;
   int surrogate_evaluations = 5000;  // NSGA-II on surrogates, each round
-  int window = 8;                    // W of the ask order: ask n depends only on results before n - W + 1
 };
 
 /// Applies to every returned network and, with equal steps, to the references.
@@ -90,8 +97,8 @@ struct Limits {
 };
 
 enum class LatencyStatistic : uint8_t { kP50 = 0, kP90 = 1, kP99 = 2 };
-absl::string_view Name(LatencyStatistic statistic);  // "p50", "p90", "p99"
-absl::StatusOr<LatencyStatistic> LatencyStatisticFromName(absl::string_view name);
+absl::Span<const absl::string_view> NamesOf(LatencyStatistic);  // "p50", "p90", "p99"
+absl::string_view Name(LatencyStatistic statistic);
 
 /// A device, its runtime, and what a network may cost there. `device` is the name of an agent ("local" is that of this machine), else a
 /// kind of device as agents describe theirs, else a class that the coordinator lists ("class-0123456789ab"): then one of them is taken, and
@@ -144,6 +151,9 @@ JobDigests DigestsOf(const SearchJob& job);
 
 /// DigestsOf(job).job.
 Digest JobDigest(const SearchJob& job);
+
+/// Of every field of the recipe.
+Digest TrainingDigest(const TrainingSpec& training);
 
 }  // namespace hanas
 

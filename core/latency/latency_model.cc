@@ -50,19 +50,4 @@ absl::StatusOr<double> SumOfOperators(const ExecPlan& plan, const LatencyTable& 
 
 double ApplyCalibration(double sum_us, const LatencyCalibration& calibration) { return calibration.scale * sum_us + calibration.offset_us; }
 
-absl::StatusOr<RelaxedLatency> RelaxedSum(const std::vector<std::vector<std::pair<OpKey, double>>>& alternatives, const LatencyTable& table,
-                                          const LatencyCalibration& calibration) {
-  RelaxedLatency result = {.expected_us = calibration.offset_us, .gradient_us = {}};
-  for (const auto& step : alternatives) {
-    std::vector<double>& gradient = result.gradient_us.emplace_back();
-    for (const auto& [key, probability] : step) {
-      const LatencyRow* row = table.Find(key);
-      if (row == nullptr) return NoRow(key);
-      gradient.push_back(calibration.scale * row->flushed_us);
-      result.expected_us += probability * gradient.back();
-    }
-  }
-  return result;
-}
-
 }  // namespace hanas

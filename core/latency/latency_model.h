@@ -54,15 +54,6 @@ absl::StatusOr<double> SumOfOperators(const ExecPlan& plan, const LatencyTable& 
 /// scale * sum + offset.
 double ApplyCalibration(double sum_us, const LatencyCalibration& calibration);
 
-/// Expected sum when step i's alternatives are chosen with probabilities p: sum of p_ij * row_ij, and its gradient, which is the row itself
-/// (FBNet, Wu et al. 2019). `alternatives[i]` lists (key, probability) pairs. Returns NOT_FOUND naming a key without a row.
-struct RelaxedLatency {
-  double expected_us = 0;
-  std::vector<std::vector<double>> gradient_us;  // d expected / d probability, shaped like the argument
-};
-absl::StatusOr<RelaxedLatency> RelaxedSum(const std::vector<std::vector<std::pair<OpKey, double>>>& alternatives, const LatencyTable& table,
-                                          const LatencyCalibration& calibration);
-
 }  // namespace hanas
 
 #endif  // HANAS_CORE_LATENCY_LATENCY_MODEL_H_

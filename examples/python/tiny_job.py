@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""examples/tiny.yaml as messages: what a program that makes its own jobs writes. docs/job-file.md says what every field means."""
+"""examples/tiny.yaml as messages: what a program that makes its own jobs writes. Outside the
+space it says what it cares about; the rest has the defaults of docs/job-file.md, which also says what every field means."""
 
 from proto.hanas.v1 import search_pb2 as pb
 
@@ -27,9 +28,7 @@ def block(kernels: list[int], squeeze_excite: list[bool]) -> pb.BlockSpec:
 def tiny_job(name: str = "tiny") -> pb.SearchSpec:
     return pb.SearchSpec(
         name=name,
-        seed=1,
-        references=True,
-        dataset=pb.DatasetSpec(name="drawn", format=pb.DatasetSpec.IDX, directory="drawn", validation_images=200),
+        dataset=pb.DatasetSpec(name="drawn", validation_images=200),
         space=pb.SpaceSpec(
             name="tiny",
             resolutions=[16, 20],
@@ -44,24 +43,10 @@ def tiny_job(name: str = "tiny") -> pb.SearchSpec:
                 widths=[32], activation=pb.RELU, precisions=[W8A8], hidden_precisions=[W8A8, W16A16], classifier_precisions=[W8A8, W16A16]
             ),
         ),
-        training=pb.TrainingSpec(
-            steps=20,
-            batch_size=32,
-            learning_rate=0.05,
-            weight_decay=3e-5,
-            label_smoothing=0.1,
-            warmup=0.05,
-            clip_norm=1,
-            phases=[
-                pb.TrainingPhase(until=0.5, sampling=pb.TrainingPhase.LARGEST),
-                pb.TrainingPhase(until=1, sampling=pb.TrainingPhase.LARGEST_AND_RANDOM),
-            ],
-        ),
+        training=pb.TrainingSpec(steps=20, batch_size=32, learning_rate=0.05),
         sampling=pb.SamplingSpec(networks=10, validation_images=100, calibration_images=64),
-        evolution=pb.EvolutionSpec(rounds=1, evaluations_per_round=4, population=8, surrogate_evaluations=200, window=4),
-        fine_tune=pb.FineTuneSpec(members=2, steps=5, learning_rate=0.02),
-        measure=pb.MeasureSpec(rounds=5, max_rounds=5, calibration_networks=5, held_out_networks=2),
-        target=pb.TargetSpec(
-            device="local", backend="xnnpack", statistic=pb.P50, limits=pb.Limits(latency_ms=20, size_bytes=2_000_000)
-        ),
+        evolution=pb.EvolutionSpec(rounds=1, evaluations_per_round=4, population=8, surrogate_evaluations=200),
+        fine_tune=pb.FineTuneSpec(members=2, steps=5),
+        measure=pb.MeasureSpec(max_rounds=5, calibration_networks=5, held_out_networks=2),
+        target=pb.TargetSpec(limits=pb.Limits(latency_ms=20, size_bytes=2_000_000)),
     )

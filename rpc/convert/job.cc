@@ -1,288 +1,204 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/convert/job.h"
 
-#include <cmath>
-#include <limits>
-#include <string>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
 
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/log/absl_check.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "core/job/fields.h"
 #include "rpc/convert/space.h"
 #include "rpc/convert/violations.h"
 
 namespace hanas::rpc {
 namespace {
 
-constexpr absl::string_view kFormats = "IDX, IMAGE_FOLDER";
-constexpr absl::string_view kSamplings = "LARGEST, LARGEST_AND_RANDOM, SANDWICH, RANDOM_PATH";
-constexpr absl::string_view kStatistics = "P50, P90, P99";
+using ::google::protobuf::EnumDescriptor;
+using ::google::protobuf::FieldDescriptor;
+using ::google::protobuf::Message;
 
-DatasetSpec ReadDataset(const v1::DatasetSpec& proto, ConversionViolations& violations) {
-  DatasetSpec dataset;
-  dataset.name = proto.name();
-  dataset.directory = proto.directory();
-  dataset.validation_images = proto.validation_images();
-  switch (proto.format()) {
-    case v1::DatasetSpec::IDX:
-      dataset.format = DatasetFormat::kIdx;
-      break;
-    case v1::DatasetSpec::IMAGE_FOLDER:
-      dataset.format = DatasetFormat::kImageFolder;
-      break;
-    default:
-      violations.AddUnspecified("dataset.format", kFormats);
+/// Every row of the table is a field of the message: tests convert each of them.
+const FieldDescriptor& FieldNamed(absl::string_view name, const Message& message) {
+  const FieldDescriptor* const field = message.GetDescriptor()->FindFieldByName(std::string(name));
+  ABSL_CHECK(field != nullptr) << message.GetDescriptor()->full_name() << " has no field " << name;
+  return *field;
+}
+
+bool IsThere(const Message& message, const FieldDescriptor& field) {
+  return field.is_repeated() ? message.GetReflection()->FieldSize(message, &field) > 0 : message.GetReflection()->HasField(message, &field);
+}
+
+// ---- reading ----
+
+/// The words of an enum as this version knows them; the first stands for none.
+std::string WordsOf(const EnumDescriptor& type) {
+  std::vector<std::string> words;
+  for (int i = 1; i < type.value_count(); ++i) words.emplace_back(type.value(i)->name());
+  return absl::StrJoin(words, ", ");
+}
+
+/// Reads one field of a message that has it.
+struct FieldReader {
+  const Message& message;
+  const FieldDescriptor& field;
+  std::string path;
+  ConversionViolations& violations;
+
+  const google::protobuf::Reflection& reflection() const { return *message.GetReflection(); }
+
+  void operator()(std::string* place) const { *place = reflection().GetString(message, &field); }
+  void operator()(bool* place) const { *place = reflection().GetBool(message, &field); }
+  void operator()(int* place) const { *place = reflection().GetInt32(message, &field); }
+  void operator()(int64_t* place) const { *place = reflection().GetInt64(message, &field); }
+  void operator()(uint64_t* place) const { *place = reflection().GetUInt64(message, &field); }
+  void operator()(double* place) const { *place = reflection().GetDouble(message, &field); }
+  void operator()(const ChoicePlace& place) const {
+    const int number = reflection().GetEnumValue(message, &field);
+    if (number < 1 || static_cast<size_t>(number) > place.names.size()) return violations.AddUnspecified(path, WordsOf(*field.enum_type()));
+    *place.index = static_cast<uint8_t>(number - 1);
   }
-  return dataset;
-}
+  void operator()(std::vector<TrainingPhase>* phases) const {
+    phases->clear();
+    for (int i = 0; i < reflection().FieldSize(message, &field); ++i) {
+      const Message& element = reflection().GetRepeatedMessage(message, &field, i);
+      TrainingPhase& phase = phases->emplace_back();
+      for (const PhaseField& part : PhaseFields()) {
+        const std::string part_path = absl::StrCat(path, "[", i, "].", part.path);
+        std::visit(FieldReader{element, FieldNamed(part.path, element), part_path, violations}, part.place(phase));
+      }
+    }
+  }
+};
 
-SamplingKind ReadSampling(v1::TrainingPhase::Sampling proto, const std::string& path, ConversionViolations& violations) {
-  switch (proto) {
-    case v1::TrainingPhase::LARGEST:
-      return SamplingKind::kLargest;
-    case v1::TrainingPhase::LARGEST_AND_RANDOM:
-      return SamplingKind::kLargestAndRandom;
-    case v1::TrainingPhase::SANDWICH:
-      return SamplingKind::kSandwich;
-    case v1::TrainingPhase::RANDOM_PATH:
-      return SamplingKind::kRandomPath;
-    default:
-      violations.AddUnspecified(path, kSamplings);
-      return SamplingKind::kLargest;
+/// Reads the fields below `prefix`, which `root` is the message of, and gives those that are absent their defaults.
+void ReadFields(const Message& root, absl::string_view prefix, SearchJob& job, ConversionViolations& violations) {
+  std::vector<const JobField*> absent;
+  for (const JobField& row : JobFields()) {
+    absl::string_view rest = row.path;
+    if (!absl::ConsumePrefix(&rest, prefix)) continue;
+    const Message* message = &root;
+    bool there = true;
+    for (size_t dot = rest.find('.'); dot != absl::string_view::npos; dot = rest.find('.')) {
+      const FieldDescriptor& part = FieldNamed(rest.substr(0, dot), *message);
+      there = there && IsThere(*message, part);
+      message = &message->GetReflection()->GetMessage(*message, &part);
+      rest.remove_prefix(dot + 1);
+    }
+    const FieldDescriptor& field = FieldNamed(rest, *message);
+    if (there && IsThere(*message, field)) {
+      std::visit(FieldReader{*message, field, std::string(row.path), violations}, row.place(job));
+    } else {
+      absent.push_back(&row);
+    }
+  }
+  for (const JobField* const row : absent) {
+    if (row->when_absent != nullptr) row->when_absent(job);
   }
 }
 
-v1::TrainingPhase::Sampling ToProto(SamplingKind kind) {
-  switch (kind) {
-    case SamplingKind::kLargest:
-      return v1::TrainingPhase::LARGEST;
-    case SamplingKind::kLargestAndRandom:
-      return v1::TrainingPhase::LARGEST_AND_RANDOM;
-    case SamplingKind::kSandwich:
-      return v1::TrainingPhase::SANDWICH;
-    case SamplingKind::kRandomPath:
-      return v1::TrainingPhase::RANDOM_PATH;
+// ---- writing ----
+
+/// Writes one field. What is 0 where the message cannot tell 0 from absent is absent.
+struct FieldWriter {
+  Message& message;
+  const FieldDescriptor& field;
+
+  const google::protobuf::Reflection& reflection() const { return *message.GetReflection(); }
+
+  void operator()(absl::string_view text) const { reflection().SetString(&message, &field, std::string(text)); }
+  void operator()(bool value) const { reflection().SetBool(&message, &field, value); }
+  void operator()(int64_t value) const {
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_INT32) {
+      reflection().SetInt32(&message, &field, static_cast<int32_t>(value));
+    } else {
+      reflection().SetInt64(&message, &field, value);
+    }
   }
-  return v1::TrainingPhase::SAMPLING_UNSPECIFIED;
-}
-
-TrainingSpec ReadTraining(const v1::TrainingSpec& proto, ConversionViolations& violations) {
-  TrainingSpec training;
-  training.steps = proto.steps();
-  training.batch_size = proto.batch_size();
-  training.learning_rate = proto.learning_rate();
-  training.weight_decay = proto.weight_decay();
-  training.label_smoothing = proto.label_smoothing();
-  training.warmup = proto.warmup();
-  training.clip_norm = proto.clip_norm();
-  training.phases.clear();
-  for (int i = 0; i < proto.phases_size(); ++i) {
-    const std::string path = absl::StrCat("training.phases[", i, "].sampling");
-    training.phases.push_back({proto.phases(i).until(), ReadSampling(proto.phases(i).sampling(), path, violations)});
+  void operator()(uint64_t value) const { reflection().SetUInt64(&message, &field, value); }
+  void operator()(double value) const { reflection().SetDouble(&message, &field, value); }
+  void operator()(const Choice& choice) const { reflection().SetEnumValue(&message, &field, choice.index + 1); }
+  void operator()(absl::Span<const TrainingPhase> phases) const {
+    for (const TrainingPhase& phase : phases) {
+      Message& element = *reflection().AddMessage(&message, &field);
+      for (const PhaseField& part : PhaseFields()) {
+        std::visit(FieldWriter{element, FieldNamed(part.path, element)}, ValueOf(part, phase));
+      }
+    }
   }
-  return training;
-}
+};
 
-LatencyStatistic ReadStatistic(v1::LatencyStatistic proto, const std::string& path, ConversionViolations& violations) {
-  switch (proto) {
-    case v1::P50:
-      return LatencyStatistic::kP50;
-    case v1::P90:
-      return LatencyStatistic::kP90;
-    case v1::P99:
-      return LatencyStatistic::kP99;
-    default:
-      violations.AddUnspecified(path, kStatistics);
-      return LatencyStatistic::kP50;
+void WriteFields(const SearchJob& job, absl::string_view prefix, Message& root) {
+  for (const JobField& row : JobFields()) {
+    absl::string_view rest = row.path;
+    if (!absl::ConsumePrefix(&rest, prefix)) continue;
+    Message* message = &root;
+    for (size_t dot = rest.find('.'); dot != absl::string_view::npos; dot = rest.find('.')) {
+      message = message->GetReflection()->MutableMessage(message, &FieldNamed(rest.substr(0, dot), *message));
+      rest.remove_prefix(dot + 1);
+    }
+    std::visit(FieldWriter{*message, FieldNamed(rest, *message)}, ValueOf(row, job));
   }
 }
 
-Limits ReadLimits(const v1::Limits& proto) {
-  return {.latency_ms = proto.latency_ms(), .size_bytes = proto.size_bytes(), .peak_memory_bytes = proto.peak_memory_bytes()};
+/// The message of one part of a job.
+template <typename Proto, typename Part>
+Proto PartToProto(const Part& part, Part SearchJob::* member, absl::string_view prefix) {
+  SearchJob job;
+  job.*member = part;
+  Proto proto;
+  WriteFields(job, prefix, proto);
+  return proto;
 }
 
-TargetSpec ReadTarget(const v1::TargetSpec& proto, ConversionViolations& violations) {
-  TargetSpec target;
-  target.device = proto.device();
-  target.backend = proto.backend();
-  target.statistic = ReadStatistic(proto.statistic(), "target.statistic", violations);
-  target.limits = ReadLimits(proto.limits());
-  return target;
-}
-
-void ReadBudgets(const v1::SearchSpec& proto, SearchJob& job) {
-  job.sampling = {proto.sampling().networks(), proto.sampling().validation_images(), proto.sampling().calibration_images()};
-  job.evolution = {proto.evolution().rounds(), proto.evolution().evaluations_per_round(), proto.evolution().population(),
-                   proto.evolution().surrogate_evaluations(), proto.evolution().window()};
-  job.fine_tune = {proto.fine_tune().members(), proto.fine_tune().steps(), proto.fine_tune().learning_rate()};
-  job.measure = {proto.measure().rounds(), proto.measure().max_rounds(), proto.measure().calibration_networks(),
-                 proto.measure().held_out_networks()};
-  job.budget = {proto.budget().max_wall_seconds(), proto.budget().max_device_seconds(), proto.budget().max_evaluations()};
+template <typename Part>
+absl::StatusOr<Part> PartFromProto(const Message& proto, Part SearchJob::* member, absl::string_view prefix,
+                                   void (*validate)(const Part&, FieldViolations&)) {
+  ConversionViolations violations;
+  SearchJob job;
+  ReadFields(proto, prefix, job, violations);
+  validate(job.*member, violations.validated());
+  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
+  return std::move(job.*member);
 }
 
 }  // namespace
 
-v1::DatasetSpec ToProto(const DatasetSpec& dataset) {
-  v1::DatasetSpec proto;
-  proto.set_name(dataset.name);
-  proto.set_format(dataset.format == DatasetFormat::kIdx ? v1::DatasetSpec::IDX : v1::DatasetSpec::IMAGE_FOLDER);
-  proto.set_directory(dataset.directory);
-  proto.set_validation_images(dataset.validation_images);
-  return proto;
+v1::DatasetSpec ToProto(const DatasetSpec& dataset) { return PartToProto<v1::DatasetSpec>(dataset, &SearchJob::dataset, "dataset."); }
+v1::TrainingSpec ToProto(const TrainingSpec& training) {
+  return PartToProto<v1::TrainingSpec>(training, &SearchJob::training, "training.");
 }
+v1::TargetSpec ToProto(const TargetSpec& target) { return PartToProto<v1::TargetSpec>(target, &SearchJob::target, "target."); }
+v1::BudgetSpec ToProto(const BudgetSpec& budget) { return PartToProto<v1::BudgetSpec>(budget, &SearchJob::budget, "budget."); }
+v1::Limits ToProto(const Limits& limits) { return ToProto(TargetSpec{.limits = limits}).limits(); }
+v1::LatencyStatistic ToProto(LatencyStatistic statistic) { return ToProto(TargetSpec{.statistic = statistic}).statistic(); }
 
 absl::StatusOr<DatasetSpec> DatasetSpecFromProto(const v1::DatasetSpec& proto) {
-  ConversionViolations violations;
-  DatasetSpec dataset = ReadDataset(proto, violations);
-  ValidateDatasetSpec(dataset, violations.validated());
-  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  return dataset;
-}
-
-v1::TrainingSpec ToProto(const TrainingSpec& training) {
-  v1::TrainingSpec proto;
-  proto.set_steps(training.steps);
-  proto.set_batch_size(training.batch_size);
-  proto.set_learning_rate(training.learning_rate);
-  proto.set_weight_decay(training.weight_decay);
-  proto.set_label_smoothing(training.label_smoothing);
-  proto.set_warmup(training.warmup);
-  proto.set_clip_norm(training.clip_norm);
-  for (const TrainingPhase& phase : training.phases) {
-    v1::TrainingPhase& added = *proto.add_phases();
-    added.set_until(phase.until);
-    added.set_sampling(ToProto(phase.sampling));
-  }
-  return proto;
+  return PartFromProto(proto, &SearchJob::dataset, "dataset.", &ValidateDatasetSpec);
 }
 
 absl::StatusOr<TrainingSpec> TrainingSpecFromProto(const v1::TrainingSpec& proto) {
-  ConversionViolations violations;
-  TrainingSpec training = ReadTraining(proto, violations);
-  ValidateTrainingSpec(training, violations.validated());
-  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  return training;
-}
-
-v1::SamplingSpec ToProto(const SamplingSpec& sampling) {
-  v1::SamplingSpec proto;
-  proto.set_networks(sampling.networks);
-  proto.set_validation_images(sampling.validation_images);
-  proto.set_calibration_images(sampling.calibration_images);
-  return proto;
-}
-
-v1::EvolutionSpec ToProto(const EvolutionSpec& evolution) {
-  v1::EvolutionSpec proto;
-  proto.set_rounds(evolution.rounds);
-  proto.set_evaluations_per_round(evolution.evaluations_per_round);
-  proto.set_population(evolution.population);
-  proto.set_surrogate_evaluations(evolution.surrogate_evaluations);
-  proto.set_window(evolution.window);
-  return proto;
-}
-
-v1::FineTuneSpec ToProto(const FineTuneSpec& fine_tune) {
-  v1::FineTuneSpec proto;
-  proto.set_members(fine_tune.members);
-  proto.set_steps(fine_tune.steps);
-  proto.set_learning_rate(fine_tune.learning_rate);
-  return proto;
-}
-
-v1::MeasureSpec ToProto(const MeasureSpec& measure) {
-  v1::MeasureSpec proto;
-  proto.set_rounds(measure.rounds);
-  proto.set_max_rounds(measure.max_rounds);
-  proto.set_calibration_networks(measure.calibration_networks);
-  proto.set_held_out_networks(measure.held_out_networks);
-  return proto;
-}
-
-v1::BudgetSpec ToProto(const BudgetSpec& budget) {
-  v1::BudgetSpec proto;
-  proto.set_max_wall_seconds(budget.max_wall_seconds);
-  proto.set_max_device_seconds(budget.max_device_seconds);
-  proto.set_max_evaluations(budget.max_evaluations);
-  return proto;
-}
-
-v1::TargetSpec ToProto(const TargetSpec& target) {
-  v1::TargetSpec proto;
-  proto.set_device(target.device);
-  proto.set_backend(target.backend);
-  proto.set_statistic(ToProto(target.statistic));
-  *proto.mutable_limits() = ToProto(target.limits);
-  return proto;
-}
-
-v1::Limits ToProto(const Limits& limits) {
-  v1::Limits proto;
-  proto.set_latency_ms(limits.latency_ms);
-  proto.set_size_bytes(limits.size_bytes);
-  proto.set_peak_memory_bytes(limits.peak_memory_bytes);
-  return proto;
-}
-
-absl::StatusOr<Limits> LimitsFromProto(const v1::Limits& proto) {
-  FieldViolations violations;
-  if (!(proto.latency_ms() >= 0 && std::isfinite(proto.latency_ms()))) {
-    violations.Add("limits.latency_ms", absl::StrCat("expected 0 (no limit) or a positive number, found ", proto.latency_ms()));
-  }
-  if (proto.size_bytes() < 0)
-    violations.Add("limits.size_bytes", absl::StrCat("expected 0 (no limit) or more, found ", proto.size_bytes()));
-  if (proto.peak_memory_bytes() < 0) {
-    violations.Add("limits.peak_memory_bytes", absl::StrCat("expected 0 (no limit) or more, found ", proto.peak_memory_bytes()));
-  }
-  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  return ReadLimits(proto);
-}
-
-v1::LatencyStatistic ToProto(LatencyStatistic statistic) {
-  switch (statistic) {
-    case LatencyStatistic::kP50:
-      return v1::P50;
-    case LatencyStatistic::kP90:
-      return v1::P90;
-    case LatencyStatistic::kP99:
-      return v1::P99;
-  }
-  return v1::LATENCY_STATISTIC_UNSPECIFIED;
-}
-
-absl::StatusOr<LatencyStatistic> LatencyStatisticFromProto(v1::LatencyStatistic proto) {
-  ConversionViolations violations;
-  const LatencyStatistic statistic = ReadStatistic(proto, "statistic", violations);
-  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  return statistic;
+  return PartFromProto(proto, &SearchJob::training, "training.", &ValidateTrainingSpec);
 }
 
 v1::SearchSpec ToProto(const SearchJob& job) {
   v1::SearchSpec proto;
-  proto.set_name(job.name);
-  proto.set_seed(job.seed);
-  *proto.mutable_dataset() = ToProto(job.dataset);
+  WriteFields(job, "", proto);
   *proto.mutable_space() = ToProto(job.space);
-  *proto.mutable_training() = ToProto(job.training);
-  *proto.mutable_sampling() = ToProto(job.sampling);
-  *proto.mutable_evolution() = ToProto(job.evolution);
-  *proto.mutable_fine_tune() = ToProto(job.fine_tune);
-  *proto.mutable_measure() = ToProto(job.measure);
-  *proto.mutable_target() = ToProto(job.target);
-  proto.set_references(job.references);
-  if (job.budget != BudgetSpec{}) *proto.mutable_budget() = ToProto(job.budget);
   return proto;
 }
 
 SearchJob SearchJobFromStoredProto(const v1::SearchSpec& proto, absl::Status& refused) {
   ConversionViolations violations;
   SearchJob job;
-  job.name = proto.name();
-  job.seed = proto.seed();
-  job.dataset = ReadDataset(proto.dataset(), violations);
+  ReadFields(proto, "", job, violations);
   job.space = ReadSpaceSpec(proto.space(), "space", violations);
-  job.training = ReadTraining(proto.training(), violations);
-  ReadBudgets(proto, job);
-  job.target = ReadTarget(proto.target(), violations);
-  job.references = proto.references();
   ValidateSearchJob(job, violations.validated());
   refused = violations.ToStatus();
   return job;

@@ -8,9 +8,10 @@
 
 namespace hanas::rpc {
 
-// Wire <-> core for jobs and their parts. XFromProto returns INVALID_ARGUMENT with field violations, whose paths are those of the protos
-// and of core's validator; unspecified and unknown enumerators are refused. Law: XFromProto(ToProto(x)) == x for valid x. Thread-safe: free
-// functions without state.
+// Wire <-> core for jobs and their parts, by the table of core/job/fields.h: a field of the table is the field of that path in the message.
+// A field that is absent gets its default; what is present counts, 0 and false too. XFromProto returns INVALID_ARGUMENT with field
+// violations, whose paths are those of the protos and of core's validator; unspecified and unknown enumerators are refused. ToProto leaves
+// nothing out that has a default. Law: XFromProto(ToProto(x)) == x for valid x. Thread-safe: free functions without state.
 
 v1::SearchSpec ToProto(const SearchJob& job);
 /// Converted and validated (ValidateSearchJob).
@@ -28,19 +29,10 @@ v1::TrainingSpec ToProto(const TrainingSpec& training);
 /// Validated; paths begin with "training.".
 absl::StatusOr<TrainingSpec> TrainingSpecFromProto(const v1::TrainingSpec& proto);
 
-v1::SamplingSpec ToProto(const SamplingSpec& sampling);
-v1::EvolutionSpec ToProto(const EvolutionSpec& evolution);
-v1::FineTuneSpec ToProto(const FineTuneSpec& fine_tune);
-v1::MeasureSpec ToProto(const MeasureSpec& measure);
 v1::TargetSpec ToProto(const TargetSpec& target);
 v1::BudgetSpec ToProto(const BudgetSpec& budget);
-
 v1::Limits ToProto(const Limits& limits);
-/// Refuses negative and not finite numbers; paths begin with "limits.".
-absl::StatusOr<Limits> LimitsFromProto(const v1::Limits& proto);
-
 v1::LatencyStatistic ToProto(LatencyStatistic statistic);
-absl::StatusOr<LatencyStatistic> LatencyStatisticFromProto(v1::LatencyStatistic proto);
 
 }  // namespace hanas::rpc
 

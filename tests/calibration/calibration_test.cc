@@ -121,20 +121,6 @@ TEST(FitCalibrationTest, RefusesBadPairsAndOptions) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("offset_ridge")));
 }
 
-TEST(CheckDriftTest, AlarmsOnTheMedianOfTheLastTen) {
-  const LatencyCalibration calibration = {.scale = 1.2, .offset_us = 0, .relative_error = 0.02, .num_pairs = 12};
-  std::vector<CalibrationPair> pairs = Pairs(30, 1.2, 0, 0.01);
-  EXPECT_FALSE(CheckDrift(calibration, pairs).alarm);
-  const std::vector<CalibrationPair> slower = Pairs(6, 1.3, 0, 0.01, 1);
-  pairs.insert(pairs.end(), slower.begin(), slower.end());
-  const DriftReport drifted = CheckDrift(calibration, pairs);
-  EXPECT_TRUE(drifted.alarm);
-  EXPECT_EQ(drifted.num_pairs, 10);
-  EXPECT_GT(drifted.median_residual, 0.05);
-  EXPECT_FALSE(CheckDrift(calibration, slower).alarm);  // six are too few
-  EXPECT_FALSE(CheckDrift(calibration, {}).alarm);
-}
-
 TEST(EvaluateCalibrationTest, WorkedExample) {
   const LatencyCalibration calibration = {.scale = 1, .offset_us = 0};
   const CalibrationQuality quality =

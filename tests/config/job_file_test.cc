@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"BudgetWithoutUnit", "seed: 3\n", "seed: 3\nbudget: {max_wall: 7200}\n",
          "job.yaml:3:20: budget.max_wall: expected a time such as \"2 h\" or \"1 h 12 min\" (units s, min, h, d), found \"7200\""},
         {"NegativeDeviceHours", "seed: 3\n", "seed: 3\nbudget: {device_hours: -1}\n",
-         "job.yaml:3:24: budget.device_hours: expected 0 (no bound) to ten years, found -3600 s"},
+         "job.yaml:3:24: budget.device_hours: expected 0 (no bound) to 10 years, found -3600 s"},
         {"UnknownTopLevel", "training:", "trainning:", "job.yaml:19:1: trainning: unknown key \"trainning\", did you mean \"training\"?"},
         {"WrongType", "steps: 10", "steps: many", "job.yaml:19:19: training.steps: expected a whole number, found \"many\""},
         {"QuotedNumber", "steps: 10", "steps: \"10\"", "job.yaml:19:19: training.steps: expected a whole number, found the text \"10\""},

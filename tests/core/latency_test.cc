@@ -38,16 +38,5 @@ TEST(LatencyTableTest, SumNeedsEveryRow) {
   EXPECT_THAT(SumOfOperators(plan, LatencyTable()), StatusIs(absl::StatusCode::kNotFound, HasSubstr(ToString(plan.steps[0].key))));
 }
 
-TEST(RelaxedSumTest, GradientIsTheFiniteDifference) {
-  LatencyTable table;
-  ASSERT_TRUE(table.Insert(Pointwise(8), {.flushed_us = 3, .hot_us = 2}).ok());
-  ASSERT_TRUE(table.Insert(Pointwise(16), {.flushed_us = 5, .hot_us = 4}).ok());
-  const LatencyCalibration calibration = {.scale = 1.1, .offset_us = 7};
-  const auto expected = [&](double p) { return RelaxedSum({{{Pointwise(8), p}, {Pointwise(16), 0.5}}}, table, calibration)->expected_us; };
-  const RelaxedLatency relaxed = RelaxedSum({{{Pointwise(8), 0.5}, {Pointwise(16), 0.5}}}, table, calibration).value();
-  EXPECT_NEAR(relaxed.expected_us, 1.1 * 4 + 7, 1e-9);
-  EXPECT_NEAR(relaxed.gradient_us[0][0], (expected(0.6) - expected(0.4)) / 0.2, 1e-9);
-}
-
 }  // namespace
 }  // namespace hanas

@@ -65,7 +65,7 @@ SearchJob SmallJob() {
   job.space = SmallSpaceSpec();
   job.training.steps = 40;
   job.sampling = {.networks = 12, .validation_images = 1000, .calibration_images = 32};
-  job.evolution = {.rounds = 2, .evaluations_per_round = 6, .population = 16, .surrogate_evaluations = 200, .window = 8};
+  job.evolution = {.rounds = 2, .evaluations_per_round = 6, .population = 16, .surrogate_evaluations = 200};
   job.fine_tune = {.members = 3, .steps = 4, .learning_rate = 0.01};
   job.measure = {.rounds = 5, .max_rounds = 5, .calibration_networks = 10, .held_out_networks = 4};
   return job;

@@ -100,16 +100,6 @@ TEST(WireMessagesTest, PartsOfTasks) {
                           }
                           return training.status();
                         })});
-  ExpectSurvivesDamage({.name = "limits",
-                        .good = {rpc::ToProto(Job().target.limits).SerializeAsString()},
-                        .parse = Reader<v1::Limits>([](const v1::Limits& proto) {
-                          const absl::StatusOr<Limits> limits = rpc::LimitsFromProto(proto);
-                          if (limits.ok()) {
-                            EXPECT_GE(limits->latency_ms, 0);  // and is a number
-                            EXPECT_GE(limits->size_bytes, 0);
-                          }
-                          return limits.status();
-                        })});
 }
 
 TEST(WireMessagesTest, WhatDevicesSay) {

@@ -84,13 +84,32 @@ class ClientTest(unittest.TestCase):
         other = self.client.create_search(tiny_job(), "another")
         self.assertEqual(first.name, again.name)
         self.assertNotEqual(first.name, other.name)
-        self.assertEqual(self.client.get_search(first.name).spec, tiny_job())
+
+    def test_what_a_job_leaves_out_is_filled_in_and_a_zero_stays_a_zero(self):
+        sparse = tiny_job()
+        sparse.references = False
+        sparse.training.label_smoothing = 0
+        stored = self.client.get_search(self.client.create_search(sparse, "sparse").name).spec
+        self.assertEqual(stored.training.steps, sparse.training.steps)
+        self.assertEqual(stored.training.clip_norm, 1)
+        self.assertTrue(stored.training.augmentation.flip)
+        self.assertEqual(stored.training.augmentation.shift, 2)
+        self.assertEqual(len(stored.training.phases), 2)
+        self.assertEqual(stored.dataset.directory, "drawn")
+        self.assertEqual(stored.target.backend, "xnnpack")
+        for message, field in ((stored, "references"), (stored.training, "label_smoothing")):
+            self.assertTrue(message.HasField(field))
+            self.assertEqual(getattr(message, field), 0)
+        # What was stored says everything, so that it is itself when it is sent again.
+        again = self.client.get_search(self.client.create_search(stored, "again").name).spec
+        self.assertEqual(again, stored)
 
     def test_the_job_in_python_is_the_job_file(self):
         job = SOURCE / "examples" / "tiny.yaml"
         command = [BIN / "hanas", "submit", "--coordinator", self.coordinator.address, job]
         name = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True).stdout.split()[0]
-        self.assertEqual(self.client.get_search(name).spec, tiny_job())
+        sent = self.client.create_search(tiny_job(), "in-python").name
+        self.assertEqual(self.client.get_search(name).spec, self.client.get_search(sent).spec)
 
     def test_lists_page_by_page(self):
         names = [self.client.create_search(tiny_job(), f"request-{i}").name for i in range(5)]

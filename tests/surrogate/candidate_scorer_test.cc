@@ -108,17 +108,5 @@ TEST(CandidateScorerTest, EndsWhenItIsToldTo) {
   EXPECT_EQ(asked, 2);
 }
 
-TEST(CandidateScorerTest, CalibrationCanChangeAfterwards) {
-  const Lowering lowering(SmallConvnet());
-  const BackendCaps caps = {.name = "plain"};
-  const LatencyTable table = FakeLatencyTable(lowering, caps);
-  auto scorer = CandidateScorer::Create(lowering, caps, &table, kCalibration);
-  ASSERT_THAT(scorer, IsOk());
-  const Architecture architecture = lowering.space().Middle({8, 8});
-  const double sum_us = scorer->ScoreOne(architecture).sum_us;
-  scorer->SetCalibration({.scale = 2, .offset_us = 1});
-  EXPECT_DOUBLE_EQ(scorer->ScoreOne(architecture).latency_us, 2 * sum_us + 1);
-}
-
 }  // namespace
 }  // namespace hanas

@@ -90,6 +90,18 @@ TEST_F(TorchEngineTest, ChunksGiveTheBytesOfOneRun) {
   EXPECT_EQ(second->checkpoint, whole->checkpoint);
 }
 
+TEST_F(TorchEngineTest, TrainsOnImagesThatAreAugmentedAsTheJobSays) {
+  const auto trained_with = [&](const Augmentation& augmentation) {
+    TrainRequest request = Request(1);
+    request.training.augmentation = augmentation;
+    return ParseCheckpoint(engine_->Train(request, {}).value().checkpoint, lowering()).value().weights;
+  };
+  const auto plain = trained_with({.flip = false, .shift = 0});
+  EXPECT_EQ(trained_with({.flip = false, .shift = 0}), plain);
+  EXPECT_NE(trained_with({.flip = true, .shift = 0}), plain);
+  EXPECT_NE(trained_with({.flip = false, .shift = 1}), plain);
+}
+
 TEST_F(TorchEngineTest, AThousandClassesAreTrainedEvaluatedAndBound) {
   constexpr int kClasses = 1000;
   Dataset::Images images;

@@ -2,6 +2,7 @@
 // The fused operators against stock ones, and the interpreted network against its graph.
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/counter_random.h"
@@ -143,6 +144,49 @@ TEST(NetworkTest, FusingTheHardSwishChangesNothing) {
   std::vector<torch::Tensor> values;
   EXPECT_TRUE(
       torch::allclose(ForwardBatch(graph, tensors, images, nullptr), ForwardBatch(graph, tensors, images, nullptr, &values), 1e-3, 1e-4));
+}
+
+/// 64 times an image of 6 by 6 pixels, all different.
+torch::Tensor SameImages() { return torch::arange(36, torch::kFloat).reshape({1, 6, 6, 1}).repeat({64, 1, 1, 1}); }
+
+TEST(AugmentTest, ChangesNothingWhenItIsSwitchedOff) {
+  torch::Tensor images = SameImages();
+  Augment({.flip = false, .shift = 0}, /*seed=*/1, /*step=*/3, images);
+  EXPECT_TRUE(torch::equal(images, SameImages()));
+}
+
+TEST(AugmentTest, FlipsAboutHalfOfTheImagesAndMovesNone) {
+  torch::Tensor images = SameImages();
+  Augment({.flip = true, .shift = 0}, 1, 3, images);
+  const torch::Tensor plain = SameImages()[0];
+  const torch::Tensor mirrored = plain.flip({1});
+  int flipped = 0;
+  for (int64_t i = 0; i < images.size(0); ++i) {
+    ASSERT_TRUE(torch::equal(images[i], plain) || torch::equal(images[i], mirrored)) << i;
+    flipped += torch::equal(images[i], mirrored) ? 1 : 0;
+  }
+  EXPECT_GT(flipped, 16);
+  EXPECT_LT(flipped, 48);
+}
+
+TEST(AugmentTest, MovesUpToTheShiftInEveryDirectionAndFlipsNone) {
+  for (const int shift : {1, 2}) {
+    torch::Tensor images = SameImages();
+    Augment({.flip = false, .shift = shift}, 1, 3, images);
+    // Rows count in sixes and columns in ones: the pixel at (3, 3), far enough from the edges, says where it came from.
+    int64_t lowest = 0;
+    int64_t highest = 0;
+    for (int64_t i = 0; i < images.size(0); ++i) {
+      const auto from = images[i][3][3][0].item<int64_t>();
+      for (const int64_t moved : {from / 6 - 3, from % 6 - 3}) {
+        lowest = std::min(lowest, moved);
+        highest = std::max(highest, moved);
+      }
+      EXPECT_LT(images[i][3][2][0].item<float>(), images[i][3][3][0].item<float>());  // not mirrored
+    }
+    EXPECT_EQ(lowest, -shift);
+    EXPECT_EQ(highest, shift);
+  }
 }
 
 }  // namespace

@@ -43,7 +43,6 @@ struct TrainRequest {
   int64_t from_step = 0;
   int64_t to_step = 0;
   TrainingSpec training;  // `steps` is the length of the whole chain
-  Augmentation augmentation;
   uint64_t seed = 0;
 };
 

@@ -2,7 +2,6 @@
 #include "worker/engine/schedule.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -11,20 +10,6 @@
 #include "core/base/counter_random.h"
 
 namespace hanas {
-namespace {
-
-int64_t Bits(double value) { return std::bit_cast<int64_t>(value); }
-
-}  // namespace
-
-Digest TrainingDigest(const TrainingSpec& training, const Augmentation& augmentation) {
-  DigestBuilder digest;
-  digest.Add("training/1").Add(training.steps).Add(training.batch_size).Add(Bits(training.learning_rate)).Add(Bits(training.weight_decay));
-  digest.Add(Bits(training.label_smoothing)).Add(Bits(training.warmup)).Add(Bits(training.clip_norm));
-  digest.Add(static_cast<int64_t>(training.phases.size()));
-  for (const TrainingPhase& phase : training.phases) digest.Add(Bits(phase.until)).Add(static_cast<int64_t>(phase.sampling));
-  return digest.Add(augmentation.shift_pixels).Add(int64_t{augmentation.flip}).Build();
-}
 
 double LearningRate(const TrainingSpec& training, int64_t step) {
   const double warm = training.warmup * static_cast<double>(training.steps);

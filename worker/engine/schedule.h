@@ -5,21 +5,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/base/digest.h"
 #include "core/job/search_job.h"
 
 namespace hanas {
 
 inline constexpr double kMomentum = 0.9;  // Nesterov
-
-/// Random changes of a training image, counter-based.
-struct Augmentation {
-  int shift_pixels = 2;  // moved by at most this, the edge repeated; 0: none
-  bool flip = true;      // left and right exchanged half of the time
-};
-
-/// Of every field of the recipe.
-Digest TrainingDigest(const TrainingSpec& training, const Augmentation& augmentation);
 
 /// Peak `learning_rate` after a linear warm-up, then a half cosine to 0. Requires 0 <= step < training.steps.
 double LearningRate(const TrainingSpec& training, int64_t step);

@@ -338,7 +338,7 @@ ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& 
 }
 
 void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torch::Tensor& images) {
-  const int64_t reach = augmentation.shift_pixels;
+  const int64_t reach = augmentation.shift;
   if (reach == 0 && !augmentation.flip) return;
   CounterRandom random(seed, "worker/augment", static_cast<uint64_t>(step));
   const int64_t height = images.size(1);

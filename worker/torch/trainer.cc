@@ -22,10 +22,7 @@ torch::Tensor CrossEntropy(const torch::Tensor& logits, const torch::Tensor& lab
 
 Digest ChainDigest(const TrainRequest& request) {
   DigestBuilder digest;
-  digest.Add("chain/1")
-      .Add(TrainingDigest(request.training, request.augmentation))
-      .Add(static_cast<int64_t>(request.seed))
-      .Add(request.dataset->digest());
+  digest.Add("chain/1").Add(TrainingDigest(request.training)).Add(static_cast<int64_t>(request.seed)).Add(request.dataset->digest());
   if (request.architecture.has_value()) digest.Add(request.lowering->space().ArchitectureDigest(*request.architecture));
   return digest.Build();
 }
@@ -77,7 +74,7 @@ double Trainer::TrainNetwork(const Architecture& architecture, const Batch& batc
 
 Trainer::StepResult Trainer::Step(int64_t step) {
   Batch batch = LoadBatch(*request_.dataset, Split::kTrain, order_.Batch(step));
-  Augment(request_.augmentation, request_.seed, step, batch.images);
+  Augment(request_.training.augmentation, request_.seed, step, batch.images);
   const std::vector<Architecture> architectures = Architectures(step);
   torch::Tensor teacher;
   StepResult result;

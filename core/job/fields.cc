@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/job/fields.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "core/base/bounds.h"
+#include "core/base/plain_name.h"
+#include "core/base/quantity.h"
+#include "core/base/utf8.h"
+
+namespace hanas {
+namespace {
+
+template <typename T>
+FieldPlace PlaceOf(T& member) {
+  if constexpr (std::is_enum_v<T>) {
+    static_assert(std::is_same_v<std::underlying_type_t<T>, uint8_t>);  // bytes may be written through a pointer to bytes
+    return ChoicePlace{reinterpret_cast<uint8_t*>(&member), NamesOf(T{})};
+  } else {
+    return &member;
+  }
+}
+
+/// At<&SearchJob::training, &TrainingSpec::steps>(job) is the place of job.training.steps.
+template <auto... kMembers>
+FieldPlace At(SearchJob& job) {
+  return PlaceOf((job.*....*kMembers));
+}
+template <auto kMember>
+FieldPlace OfPhase(TrainingPhase& phase) {
+  return PlaceOf(phase.*kMember);
+}
+
+using Job = SearchJob;
+using enum FieldForm;
+using enum SharedBy;
+
+constexpr std::array<absl::string_view, 1> kBackends = {"xnnpack"};
+
+constexpr FieldRange kSteps = {1, bounds::kMaxSteps};
+constexpr FieldRange kLearningRates = {bounds::kMinLearningRate, bounds::kMaxLearningRate};
+constexpr FieldRange kBytesLimits = {0, bounds::kMaxBytesLimit};
+constexpr FieldRange kBudgetSeconds = {0, bounds::kMaxBudgetSeconds};
+
+const std::vector<JobField>& Rows() {
+  static const auto* const rows = new std::vector<JobField>{
+      {.path = "name", .place = At<&Job::name>, .form = kName, .required = true, .about = "of the search, in files and resource names"},
+      {.path = "seed",
+       .place = At<&Job::seed>,
+       .shared = kSupernet,
+       .about = "of every random draw: the same seed and the same evaluations give the same search"},
+      {.path = "references", .place = At<&Job::references>, .about = "train the reference networks of the report, each alone"},
+
+      {.path = "dataset.name",
+       .place = At<&Job::dataset, &DatasetSpec::name>,
+       .form = kName,
+       .shared = kSupernet,
+       .required = true,
+       .about = "of the data set, by which workers know it"},
+      {.path = "dataset.format",
+       .place = At<&Job::dataset, &DatasetSpec::format>,
+       .shared = kSupernet,
+       .about = "four IDX files (plain or gzip), or `train/<class>/*.jpg` and `test/<class>/*.jpg`"},
+      {.path = "dataset.directory",
+       .place = At<&Job::dataset, &DatasetSpec::directory>,
+       .form = kDirectory,
+       .shared = kSupernet,
+       .when_absent = [](Job& job) { job.dataset.directory = job.dataset.name; },
+       .derived_from = "dataset.name",
+       .derived = "the name",
+       .about = "below the data directory, without `..`"},
+      {.path = "dataset.validation_images",
+       .place = At<&Job::dataset, &DatasetSpec::validation_images>,
+       .range = FieldRange{bounds::kMinValidationImages, bounds::kMaxValidationImages},
+       .shared = kSupernet,
+       .about = "taken from the training files; the search sees these and never the test files"},
+
+      {.path = "training.steps", .place = At<&Job::training, &TrainingSpec::steps>, .range = kSteps, .shared = kSupernet},
+      {.path = "training.batch_size",
+       .place = At<&Job::training, &TrainingSpec::batch_size>,
+       .range = FieldRange{bounds::kMinBatch, bounds::kMaxBatch},
+       .shared = kSupernet,
+       .unit = "images"},
+      {.path = "training.learning_rate",
+       .place = At<&Job::training, &TrainingSpec::learning_rate>,
+       .range = kLearningRates,
+       .shared = kSupernet,
+       .about = "at its peak"},
+      {.path = "training.weight_decay",
+       .place = At<&Job::training, &TrainingSpec::weight_decay>,
+       .range = FieldRange{0, bounds::kMaxWeightDecay},
+       .shared = kSupernet,
+       .about = "not on normalisation parameters and biases"},
+      {.path = "training.label_smoothing",
+       .place = At<&Job::training, &TrainingSpec::label_smoothing>,
+       .range = FieldRange{0, bounds::kMaxLabelSmoothing},
+       .shared = kSupernet},
+      {.path = "training.warmup",
+       .place = At<&Job::training, &TrainingSpec::warmup>,
+       .range = FieldRange{0, bounds::kMaxWarmup},
+       .shared = kSupernet,
+       .unit = "fraction of the steps"},
+      {.path = "training.clip_norm",
+       .place = At<&Job::training, &TrainingSpec::clip_norm>,
+       .range = FieldRange{0, bounds::kMaxClipNorm},
+       .shared = kSupernet,
+       .about = "of the gradient; 0: none"},
+      {.path = "training.augmentation.flip",
+       .place = At<&Job::training, &TrainingSpec::augmentation, &Augmentation::flip>,
+       .shared = kSupernet,
+       .about = "exchange left and right of half of the training images. Wrong where that changes what is seen, as with digits and text"},
+      {.path = "training.augmentation.shift",
+       .place = At<&Job::training, &TrainingSpec::augmentation, &Augmentation::shift>,
+       .range = FieldRange{0, bounds::kMaxShift},
+       .shared = kSupernet,
+       .unit = "pixels",
+       .about = "move each training image by up to this, drawn anew every time; 0: none"},
+      {.path = "training.phases",
+       .place = At<&Job::training, &TrainingSpec::phases>,
+       .range = FieldRange{1, bounds::kTrainingPhases},
+       .shared = kSupernet,
+       .about = "which networks each step trains"},
+
+      {.path = "sampling.networks",
+       .place = At<&Job::sampling, &SamplingSpec::networks>,
+       .range = FieldRange{bounds::kMinSampledNetworks, bounds::kMaxSampledNetworks},
+       .shared = kSamples},
+      {.path = "sampling.validation_images",
+       .place = At<&Job::sampling, &SamplingSpec::validation_images>,
+       .range = FieldRange{.low = bounds::kMinValidationImages, .high_field = "dataset.validation_images"},
+       .shared = kSamples,
+       .about = "scored by each"},
+      {.path = "sampling.calibration_images",
+       .place = At<&Job::sampling, &SamplingSpec::calibration_images>,
+       .range = FieldRange{bounds::kMinCalibrationImages, bounds::kMaxCalibrationImages},
+       .shared = kSamples,
+       .about = "for statistics and activation ranges of each network"},
+
+      {.path = "evolution.rounds",
+       .place = At<&Job::evolution, &EvolutionSpec::rounds>,
+       .range = FieldRange{0, bounds::kMaxRounds},
+       .about = "of true evaluation and refit"},
+      {.path = "evolution.evaluations_per_round",
+       .place = At<&Job::evolution, &EvolutionSpec::evaluations_per_round>,
+       .range = FieldRange{1, bounds::kMaxEvaluationsPerRound}},
+      {.path = "evolution.population",
+       .place = At<&Job::evolution, &EvolutionSpec::population>,
+       .range = FieldRange{bounds::kMinPopulation, bounds::kMaxPopulation}},
+      {.path = "evolution.surrogate_evaluations",
+       .place = At<&Job::evolution, &EvolutionSpec::surrogate_evaluations>,
+       .range = FieldRange{bounds::kMinSurrogateEvaluations, bounds::kMaxSurrogateEvaluations},
+       .about = "in each round"},
+
+      {.path = "fine_tune.members",
+       .place = At<&Job::fine_tune, &FineTuneSpec::members>,
+       .range = FieldRange{1, bounds::kMaxMembers},
+       .about = "size of the returned front at most"},
+      {.path = "fine_tune.steps", .place = At<&Job::fine_tune, &FineTuneSpec::steps>, .range = kSteps},
+      {.path = "fine_tune.learning_rate", .place = At<&Job::fine_tune, &FineTuneSpec::learning_rate>, .range = kLearningRates},
+
+      {.path = "measure.rounds",
+       .place = At<&Job::measure, &MeasureSpec::rounds>,
+       .range = FieldRange{bounds::kMinMeasureRounds, bounds::kMaxMeasureRounds},
+       .about = "visits of every operator and network"},
+      {.path = "measure.max_rounds",
+       .place = At<&Job::measure, &MeasureSpec::max_rounds>,
+       .range = FieldRange{.high = bounds::kMaxExtendedRounds, .low_field = "measure.rounds"},
+       .when_absent = [](Job& job) { job.measure.max_rounds = std::max(job.measure.max_rounds, job.measure.rounds); },
+       .derived_from = "measure.rounds",
+       .derived = "or `rounds` when that is more",
+       .about = "visits of what spreads by more than 2 %"},
+      {.path = "measure.calibration_networks",
+       .place = At<&Job::measure, &MeasureSpec::calibration_networks>,
+       .range = FieldRange{bounds::kMinCalibrationNetworks, bounds::kMaxMeasuredNetworks},
+       .about = "whole networks to which the latency model is fitted"},
+      {.path = "measure.held_out_networks",
+       .place = At<&Job::measure, &MeasureSpec::held_out_networks>,
+       .range = FieldRange{bounds::kMinHeldOutNetworks, bounds::kMaxMeasuredNetworks},
+       .about = "whole networks on which it is tested"},
+
+      {.path = "target.device",
+       .place = At<&Job::target, &TargetSpec::device>,
+       .form = kName,
+       .about = "`local` is the profiler-agent of this machine"},
+      {.path = "target.backend",
+       .place = At<&Job::target, &TargetSpec::backend>,
+       .words = kBackends,
+       .about = "the runtime that executes the network"},
+      {.path = "target.statistic",
+       .place = At<&Job::target, &TargetSpec::statistic>,
+       .about = "of the latency that is limited and promised"},
+      {.path = "target.limits.latency_ms",
+       .place = At<&Job::target, &TargetSpec::limits, &Limits::latency_ms>,
+       .form = kMilliseconds,
+       .range = FieldRange{0, bounds::kMaxLatencyLimitMs},
+       .none_at_zero = true,
+       .key = "target.limits.latency",
+       .about = "0 means none, for each limit"},
+      {.path = "target.limits.size_bytes",
+       .place = At<&Job::target, &TargetSpec::limits, &Limits::size_bytes>,
+       .form = kBytes,
+       .range = kBytesLimits,
+       .none_at_zero = true,
+       .key = "target.limits.size",
+       .about = "of the stored model"},
+      {.path = "target.limits.peak_memory_bytes",
+       .place = At<&Job::target, &TargetSpec::limits, &Limits::peak_memory_bytes>,
+       .form = kBytes,
+       .range = kBytesLimits,
+       .none_at_zero = true,
+       .key = "target.limits.peak_memory",
+       .about = "weights as executed and the largest set of live activations"},
+
+      {.path = "budget.max_wall_seconds",
+       .place = At<&Job::budget, &BudgetSpec::max_wall_seconds>,
+       .form = kSeconds,
+       .range = kBudgetSeconds,
+       .none_at_zero = true,
+       .key = "budget.max_wall",
+       .about =
+           "in all phases, while a coordinator runs and time paused left out. A search that has evaluated no network by then has nothing "
+           "to verify: it ends as FAILED with `BUDGET_SPENT`"},
+      {.path = "budget.max_device_seconds",
+       .place = At<&Job::budget, &BudgetSpec::max_device_seconds>,
+       .form = kHours,
+       .range = kBudgetSeconds,
+       .none_at_zero = true,
+       .key = "budget.device_hours",
+       .about = "of measuring; looked at before each round"},
+      {.path = "budget.max_evaluations",
+       .place = At<&Job::budget, &BudgetSpec::max_evaluations>,
+       .range = FieldRange{0, bounds::kMaxBudgetEvaluations},
+       .none_at_zero = true,
+       .key = "budget.evaluations",
+       .about = "networks evaluated in rounds; the last round is cut to what is left"},
+  };
+  return *rows;
+}
+
+const std::vector<PhaseField>& PhaseRows() {
+  static const auto* const rows = new std::vector<PhaseField>{
+      {.path = "until",
+       .place = OfPhase<&TrainingPhase::until>,
+       .required = true,
+       .unit = "fraction of the steps",
+       .about = "where the phase ends: ascending, the last 1"},
+      {.path = "sampling",
+       .place = OfPhase<&TrainingPhase::sampling>,
+       .required = true,
+       .about = "the random and smallest networks learn from the largest one of the same step"},
+  };
+  return *rows;
+}
+
+template <typename Owner>
+FieldValue ValueIn(const FieldOf<Owner>& field, const Owner& owner) {
+  struct Reader {
+    FieldValue operator()(const std::string* text) const { return absl::string_view(*text); }
+    FieldValue operator()(const bool* value) const { return *value; }
+    FieldValue operator()(const int* value) const { return int64_t{*value}; }
+    FieldValue operator()(const int64_t* value) const { return *value; }
+    FieldValue operator()(const uint64_t* value) const { return *value; }
+    FieldValue operator()(const double* value) const { return *value; }
+    FieldValue operator()(const ChoicePlace& place) const { return Choice{*place.index, place.names}; }
+    FieldValue operator()(const std::vector<TrainingPhase>* phases) const { return absl::MakeConstSpan(*phases); }
+  };
+  return std::visit(Reader{}, field.place(const_cast<Owner&>(owner)));  // nothing is written there
+}
+
+/// What the field `path` of the job is, which is a whole number.
+double NumberAt(absl::string_view path, const SearchJob& job) {
+  for (const JobField& field : Rows()) {
+    if (field.path == path) return static_cast<double>(std::get<int64_t>(ValueOf(field, job)));
+  }
+  return 0;
+}
+
+std::string TextOf(FieldForm form, double value) {
+  if (!(std::isfinite(value) && value >= 0)) return absl::StrCat(value, form == kMilliseconds ? " ms" : form == kBytes ? " B" : " s");
+  if (form == kMilliseconds) return FormatMicroseconds(1e3 * value, Rounding::kExact);
+  if (form == kBytes) return FormatBytes(value, Rounding::kExact);
+  return absl::StrCat(value, " s");
+}
+
+/// Checks the value of one field of a job.
+struct FieldChecker {
+  const JobField& field;
+  const SearchJob& job;
+  FieldViolations& violations;
+
+  void Fail(absl::string_view message) const { violations.Add(field.path, message); }
+
+  void operator()(absl::string_view text) const {
+    if (field.form == kName) {
+      if (const absl::Status status = CheckPlainName(text); !status.ok()) Fail(status.message());
+    } else if (field.form == kDirectory) {
+      bool inside = !text.empty() && text[0] != '/' && text.size() <= bounds::kDirectoryBytes;
+      for (const absl::string_view part : absl::StrSplit(text, '/')) inside = inside && part != "..";
+      const auto is_control = [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); };
+      if (!inside) {
+        Fail(absl::StrCat("expected a path below the data directory, without \"..\", found \"", text, "\""));
+      } else if (!IsUtf8(text) || std::any_of(text.begin(), text.end(), is_control)) {
+        Fail(absl::StrCat("expected UTF-8 without control characters, found \"", text, "\""));
+      }
+    } else if (!field.words.empty() && std::find(field.words.begin(), field.words.end(), text) == field.words.end()) {
+      Fail(absl::StrCat("expected ", absl::StrJoin(field.words, " or "), ", found \"", text, "\""));
+    }
+  }
+  void operator()(bool) const {}
+  void operator()(uint64_t) const {}
+  void operator()(const Choice&) const {}
+  void operator()(int64_t value) const {
+    if (!field.range) return;
+    const FieldRange& range = *field.range;
+    const auto low = static_cast<int64_t>(range.low_field.empty() ? range.low : NumberAt(range.low_field, job));
+    const auto high = static_cast<int64_t>(range.high_field.empty() ? range.high : NumberAt(range.high_field, job));
+    if (value >= low && value <= high) return;
+    if (field.form == kBytes) {
+      Fail(absl::StrCat("expected a size from ", low, " to ", TextOf(kBytes, static_cast<double>(high)), ", found ",
+                        value < 0 ? absl::StrCat(value, " B") : TextOf(kBytes, static_cast<double>(value))));
+    } else {
+      Fail(absl::StrCat("expected a number from ", low, " to ", high, ", found ", value));
+    }
+  }
+  void operator()(double value) const {
+    if (!field.range || (value >= field.range->low && value <= field.range->high)) return;
+    const FieldRange& range = *field.range;
+    switch (field.form) {
+      case kMilliseconds:
+        return Fail(absl::StrCat("expected a time from ", range.low, " to ", TextOf(field.form, range.high), ", found ",
+                                 TextOf(field.form, value)));
+      case kSeconds:
+      case kHours:
+        return Fail(absl::StrCat("expected 0 (no bound) to ", range.high / (365 * 86400), " years, found ", TextOf(field.form, value)));
+      default:
+        return Fail(absl::StrCat("expected a number from ", range.low, " to ", range.high, ", found ", value));
+    }
+  }
+  void operator()(absl::Span<const TrainingPhase> phases) const {
+    const auto most = static_cast<size_t>(field.range->high);
+    if (phases.size() > most) return Fail(absl::StrCat("expected at most ", most, ", found ", phases.size()));
+    if (phases.empty()) return Fail("expected at least one phase, found none");
+    double previous = 0;
+    const auto path = [&](size_t i) { return absl::StrCat(field.path, "[", i, "].until"); };
+    for (size_t i = 0; i < phases.size(); ++i) {
+      const double until = phases[i].until;
+      if (!(until > previous && until <= 1)) {
+        violations.Add(path(i), absl::StrCat("expected a fraction above ", previous, " and at most 1, found ", until));
+      }
+      previous = until;
+    }
+    if (previous != 1) violations.Add(path(phases.size() - 1), absl::StrCat("expected the last phase to end at 1, found ", previous));
+  }
+};
+
+struct FieldDigester {
+  DigestBuilder& digest;
+
+  void operator()(absl::string_view text) const { digest.Add(text); }
+  void operator()(bool value) const { digest.Add(int64_t{value}); }
+  void operator()(int64_t value) const { digest.Add(value); }
+  void operator()(uint64_t value) const { digest.Add(static_cast<int64_t>(value)); }
+  void operator()(double value) const { digest.Add(absl::StrFormat("%.17g", value)); }
+  void operator()(const Choice& choice) const { digest.Add(choice.names[choice.index]); }
+  void operator()(absl::Span<const TrainingPhase> phases) const {
+    digest.Add(static_cast<int64_t>(phases.size()));
+    for (const TrainingPhase& phase : phases) {
+      for (const PhaseField& field : PhaseRows()) std::visit(*this, ValueOf(field, phase));
+    }
+  }
+};
+
+// ---- the tables of docs/job-file.md ----
+
+std::string Number(double value) { return absl::StrReplaceAll(absl::StrFormat("%.12g", value), {{"e-0", "e-"}, {"e+0", "e"}}); }
+
+std::string Words(absl::Span<const absl::string_view> words) {
+  return absl::StrJoin(words, ", ", [](std::string* out, absl::string_view word) { absl::StrAppend(out, "`", word, "`"); });
+}
+
+template <typename Owner>
+std::string TypeInMarkdown(const FieldOf<Owner>& field, const FieldValue& value) {
+  if (!field.words.empty()) return Words(field.words);
+  switch (field.form) {
+    case kName:
+      return "name";
+    case kDirectory:
+      return "path";
+    case kMilliseconds:
+      return "time";
+    case kBytes:
+      return "size";
+    case kSeconds:
+      return "long time";
+    case kHours:
+      return "number of hours";
+    case kPlain:
+      break;
+  }
+  if (const auto* const choice = std::get_if<Choice>(&value)) return Words(choice->names);
+  std::string type = "number";
+  if (std::holds_alternative<bool>(value)) type = "bool";
+  if (std::holds_alternative<int64_t>(value)) type = "whole";
+  if (std::holds_alternative<uint64_t>(value)) type = "whole ≥ 0";
+  if (std::holds_alternative<absl::Span<const TrainingPhase>>(value)) type = "list of maps";
+  if (!field.unit.empty()) absl::StrAppend(&type, ", ", field.unit);
+  if (!field.range) return type;
+  const auto end = [](absl::string_view other, double number) { return other.empty() ? Number(number) : absl::StrCat("`", other, "`"); };
+  return absl::StrCat(type, ", ", end(field.range->low_field, field.range->low), " to ", end(field.range->high_field, field.range->high));
+}
+
+/// A default.
+struct DefaultInMarkdown {
+  bool none_at_zero;
+
+  std::string operator()(absl::string_view text) const { return text.empty() ? "" : absl::StrCat("`", text, "`"); }
+  std::string operator()(bool value) const { return value ? "true" : "false"; }
+  std::string operator()(int64_t value) const { return none_at_zero && value == 0 ? "none" : absl::StrCat(value); }
+  std::string operator()(uint64_t value) const { return absl::StrCat(value); }
+  std::string operator()(double value) const { return none_at_zero && value == 0 ? "none" : Number(value); }
+  std::string operator()(const Choice& choice) const { return absl::StrCat("`", choice.names[choice.index], "`"); }
+  std::string operator()(absl::Span<const TrainingPhase> phases) const {
+    return absl::StrJoin(phases, ", then ", [](std::string* out, const TrainingPhase& phase) {
+      absl::StrAppend(out, "`", Name(phase.sampling), "` to ", Number(phase.until));
+    });
+  }
+};
+
+template <typename Owner>
+std::string RowInMarkdown(const FieldOf<Owner>& field, absl::string_view key) {
+  const Owner defaults{};
+  const FieldValue value = ValueOf(field, defaults);
+  std::string standard = field.required ? "required" : std::visit(DefaultInMarkdown{field.none_at_zero}, value);
+  if (!field.derived.empty()) absl::StrAppend(&standard, standard.empty() ? "" : ", ", field.derived);
+  return absl::StrCat("| `", key, "` | ", TypeInMarkdown(field, value), " | ", standard, " | ", field.about,
+                      field.about.empty() ? "|\n" : " |\n");
+}
+
+}  // namespace
+
+absl::Span<const JobField> JobFields() { return Rows(); }
+absl::Span<const PhaseField> PhaseFields() { return PhaseRows(); }
+
+FieldValue ValueOf(const JobField& field, const SearchJob& job) { return ValueIn(field, job); }
+FieldValue ValueOf(const PhaseField& field, const TrainingPhase& phase) { return ValueIn(field, phase); }
+
+absl::Status SetChoice(absl::string_view name, const ChoicePlace& place) {
+  const auto found = std::find(place.names.begin(), place.names.end(), name);
+  if (found == place.names.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("expected one of ", absl::StrJoin(place.names, ", "), ", found \"", name, "\""));
+  }
+  *place.index = static_cast<uint8_t>(found - place.names.begin());
+  return absl::OkStatus();
+}
+
+void CheckFields(const SearchJob& job, absl::string_view prefix, FieldViolations& violations) {
+  for (const JobField& field : Rows()) {
+    if (absl::StartsWith(field.path, prefix)) std::visit(FieldChecker{field, job, violations}, ValueOf(field, job));
+  }
+}
+
+void AddFields(const SearchJob& job, absl::string_view prefix, SharedBy least, DigestBuilder& digest) {
+  for (const JobField& field : Rows()) {
+    if (field.shared < least || !absl::StartsWith(field.path, prefix)) continue;
+    digest.Add(field.path);
+    std::visit(FieldDigester{digest}, ValueOf(field, job));
+  }
+}
+
+std::string FieldsAsMarkdown(absl::string_view section) {
+  std::string table = "| key | type, unit | default | meaning |\n|---|---|---|---|\n";
+  for (const JobField& field : Rows()) {
+    const absl::string_view path = field.file_path();
+    const bool here = section.empty() ? path.find('.') == absl::string_view::npos : absl::StartsWith(path, section);
+    if (!here) continue;
+    const absl::string_view key = absl::StripPrefix(path, section);
+    absl::StrAppend(&table, RowInMarkdown(field, key));
+    if (field.path != "training.phases") continue;
+    for (const PhaseField& of_phase : PhaseRows())
+      absl::StrAppend(&table, RowInMarkdown(of_phase, absl::StrCat(key, "[].", of_phase.path)));
+  }
+  return table;
+}
+
+}  // namespace hanas

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_CORE_JOB_FIELDS_H_
+#define HANAS_CORE_JOB_FIELDS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/base/digest.h"
+#include "core/base/field_violation.h"
+#include "core/job/search_job.h"
+
+namespace hanas {
+
+// Every field of a job, once, except those of `space`. The job file, the wire, validation, digests and the tables of docs/job-file.md read
+// this table and have no list of their own: one more field is one row here, one member of search_job.h, which also says its default, and
+// one field of the same name in the proto. Immutable, hence thread-safe.
+
+/// One of several words. `index` counts in `names`; the wire's number of a word is one more.
+struct Choice {
+  uint8_t index = 0;
+  absl::Span<const absl::string_view> names;
+};
+
+/// Where a field is in a job, to write it.
+struct ChoicePlace {
+  uint8_t* index = nullptr;
+  absl::Span<const absl::string_view> names;
+};
+using FieldPlace = std::variant<std::string*, bool*, int*, int64_t*, uint64_t*, double*, ChoicePlace, std::vector<TrainingPhase>*>;
+
+/// What a field of a job is.
+using FieldValue = std::variant<absl::string_view, bool, int64_t, uint64_t, double, Choice, absl::Span<const TrainingPhase>>;
+
+/// How a field is written in files and messages.
+enum class FieldForm : uint8_t {
+  kPlain,         // as its type is
+  kName,          // CheckPlainName
+  kDirectory,     // below a root, without ".."
+  kMilliseconds,  // in files with a unit of time
+  kBytes,         // in files with a unit of size
+  kSeconds,       // in files with a unit of time, up to days
+  kHours,         // in files a number of hours; in the job seconds
+};
+
+/// Both ends are allowed. An end that another field bounds is that field's value; its number here is the bound of the whole.
+struct FieldRange {
+  double low = 0;
+  double high = 0;
+  absl::string_view low_field = "";
+  absl::string_view high_field = "";
+};
+
+/// The widest set of searches that share work only when they agree in a field.
+enum class SharedBy : uint8_t {
+  kNobody,    // the field tells jobs apart, and nothing else
+  kSamples,   // searches share sampled networks only when they agree in it
+  kSupernet,  // and not even the supernet otherwise
+};
+
+/// A row. `Owner` is what its place is in: a job, or an element of one of its lists.
+template <typename Owner>
+struct FieldOf {
+  absl::string_view path;       // "training.label_smoothing": of the job, of the wire, and of messages
+  FieldPlace (*place)(Owner&);  // borrowed from the owner
+  FieldForm form = FieldForm::kPlain;
+  std::optional<FieldRange> range = std::nullopt;
+  absl::Span<const absl::string_view> words = {};  // of a text: what it may be; empty: anything
+  SharedBy shared = SharedBy::kNobody;
+  bool required = false;                  // has no default
+  bool none_at_zero = false;              // 0 switches off what the field asks for
+  absl::string_view key = "";             // in files, where it differs: "budget.device_hours"
+  void (*when_absent)(Owner&) = nullptr;  // derives the default from other fields, once they are read
+  absl::string_view derived_from = "";    // the path of the field to change, where that default is wrong
+  absl::string_view derived = "";         // what the default then is, in the documentation, after the value
+  absl::string_view unit = "";            // "images"
+  absl::string_view about = "";           // in the documentation; Markdown
+
+  absl::string_view file_path() const { return key.empty() ? path : key; }
+};
+using JobField = FieldOf<SearchJob>;
+using PhaseField = FieldOf<TrainingPhase>;
+
+/// In the order of docs/job-file.md.
+absl::Span<const JobField> JobFields();
+/// Of each element of "training.phases"; paths are relative to it.
+absl::Span<const PhaseField> PhaseFields();
+
+FieldValue ValueOf(const JobField& field, const SearchJob& job);
+FieldValue ValueOf(const PhaseField& field, const TrainingPhase& phase);
+
+/// Sets the word that `name` is. Returns INVALID_ARGUMENT with what was expected and found.
+absl::Status SetChoice(absl::string_view name, const ChoicePlace& place);
+
+/// Adds a violation for every field whose path begins with `prefix` and whose value is outside its row.
+void CheckFields(const SearchJob& job, absl::string_view prefix, FieldViolations& violations);
+
+/// Adds path and value of every field below `prefix` that `least` or more searches share by.
+void AddFields(const SearchJob& job, absl::string_view prefix, SharedBy least, DigestBuilder& digest);
+
+/// The table of docs/job-file.md for the fields whose file path begins with `section`, which is left out of the keys ("training.").
+std::string FieldsAsMarkdown(absl::string_view section);
+
+}  // namespace hanas
+
+#endif  // HANAS_CORE_JOB_FIELDS_H_

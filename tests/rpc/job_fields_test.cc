@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every row of the table of job fields, as the job file, the wire and the documentation have it.
+#include "core/job/fields.h"
+
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status_matchers.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "config/job_file.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "rpc/convert/job.h"
+#include "rpc/convert/space.h"
+#include "tests/support/generated_section.h"
+
+namespace hanas {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// The keys of a job file by their paths; values as YAML writes them.
+using Keys = std::map<std::string, std::string>;
+
+/// A map in YAML's flow style.
+std::string FlowMap(const Keys& keys) {
+  std::map<std::string, Keys> inner;
+  std::vector<std::string> entries;
+  for (const auto& [path, value] : keys) {
+    const size_t dot = path.find('.');
+    if (dot == std::string::npos) {
+      entries.push_back(absl::StrCat(path, ": ", value));
+    } else {
+      inner[path.substr(0, dot)][path.substr(dot + 1)] = value;
+    }
+  }
+  for (const auto& [key, map] : inner) entries.push_back(absl::StrCat(key, ": ", FlowMap(map)));
+  return absl::StrCat("{", absl::StrJoin(entries, ", "), "}");
+}
+
+/// What a job cannot do without.
+Keys Required() {
+  return {{"name", "job"},
+          {"dataset.name", "digits"},
+          {"space", "{resolutions: [16], input_channels: 1, num_classes: 10, stages: [{widths: [8], depths: [1]}], head: {widths: [16]}}"}};
+}
+
+absl::StatusOr<SearchJob> FromFile(const Keys& keys) {
+  const absl::StatusOr<config::JobFile> file = config::JobFile::Parse(FlowMap(keys), "job.yaml");
+  if (!file.ok()) return file.status();
+  return file->job();
+}
+
+/// The same as a client sends it that says nothing else.
+v1::SearchSpec RequiredSpec() {
+  v1::SearchSpec spec;
+  spec.set_name("job");
+  spec.mutable_dataset()->set_name("digits");
+  *spec.mutable_space() = rpc::ToProto(FromFile(Required())->space);
+  return spec;
+}
+
+struct Printer {
+  std::string operator()(absl::string_view text) const { return std::string(text); }
+  std::string operator()(const Choice& choice) const { return std::string(choice.names[choice.index]); }
+  std::string operator()(absl::Span<const TrainingPhase> phases) const {
+    return absl::StrJoin(phases, ", ", [](std::string* out, const TrainingPhase& phase) {
+      absl::StrAppend(out, "{until: ", phase.until, ", sampling: ", Name(phase.sampling), "}");
+    });
+  }
+  std::string operator()(bool value) const { return value ? "true" : "false"; }
+  template <typename Number>
+  std::string operator()(Number value) const {
+    return absl::StrCat(value);
+  }
+};
+std::string Text(const FieldValue& value) { return std::visit(Printer{}, value); }
+
+/// "path = value" of every field.
+std::vector<std::string> Everything(const SearchJob& job) {
+  std::vector<std::string> lines;
+  for (const JobField& field : JobFields()) lines.push_back(absl::StrCat(field.path, " = ", Text(ValueOf(field, job))));
+  return lines;
+}
+
+/// Puts something else than the default into a field, within its range.
+struct Changer {
+  const JobField& field;
+
+  void operator()(std::string* text) const { *text = field.words.empty() ? "other" : std::string(field.words.back()); }
+  void operator()(bool* value) const { *value = !*value; }
+  void operator()(uint64_t* value) const { *value = ~uint64_t{0}; }
+  void operator()(ChoicePlace place) const { *place.index = static_cast<uint8_t>((*place.index + 1U) % place.names.size()); }
+  void operator()(std::vector<TrainingPhase>* phases) const {
+    *phases = {{0.25, SamplingKind::kSandwich}, {0.5, SamplingKind::kRandomPath}, {1, SamplingKind::kLargest}};
+  }
+  void operator()(double* value) const { *value = field.form == FieldForm::kPlain ? (*value + field.range->low) / 2 : 5400; }
+  template <typename Whole>
+  void operator()(Whole* value) const {
+    *value += 1;
+  }
+};
+
+/// The value of a field as a file writes it.
+std::string InFile(const JobField& field, const SearchJob& job) {
+  const FieldValue value = ValueOf(field, job);
+  switch (field.form) {
+    case FieldForm::kMilliseconds:
+      return absl::StrCat(Text(value), " ms");
+    case FieldForm::kBytes:
+      return absl::StrCat(Text(value), " B");
+    case FieldForm::kSeconds:
+      return absl::StrCat(Text(value), " s");
+    case FieldForm::kHours:
+      return absl::StrCat(std::get<double>(value) / 3600);
+    default:
+      return std::holds_alternative<absl::Span<const TrainingPhase>>(value) ? absl::StrCat("[", Text(value), "]") : Text(value);
+  }
+}
+
+class JobFieldTest : public testing::TestWithParam<int> {
+ protected:
+  const JobField& field() const { return JobFields()[static_cast<size_t>(GetParam())]; }
+  std::string file_path() const { return std::string(field().file_path()); }
+};
+
+TEST_P(JobFieldTest, IsTheSameFromFileToJobToWireAndBack) {
+  const SearchJob standard = *FromFile(Required());
+  SearchJob changed = standard;
+  std::visit(Changer{field()}, field().place(changed));
+  if (field().words.size() != 1) {
+    EXPECT_NE(Text(ValueOf(field(), changed)), Text(ValueOf(field(), standard)));
+    EXPECT_NE(JobDigest(changed), JobDigest(standard));
+    EXPECT_EQ(DigestsOf(changed).supernet != DigestsOf(standard).supernet, field().shared == SharedBy::kSupernet);
+    EXPECT_EQ(DigestsOf(changed).samples != DigestsOf(standard).samples, field().shared != SharedBy::kNobody);
+  }
+  Keys keys = Required();
+  keys[file_path()] = InFile(field(), changed);
+  if (field().path == "dataset.name") keys["dataset.directory"] = standard.dataset.directory;
+  if (field().path == "measure.rounds") keys["measure.max_rounds"] = absl::StrCat(standard.measure.max_rounds);
+  const absl::StatusOr<SearchJob> read = FromFile(keys);
+  ASSERT_THAT(read, IsOk()) << FlowMap(keys);
+  EXPECT_EQ(Everything(*read), Everything(changed));
+  const absl::StatusOr<SearchJob> received = rpc::SearchJobFromProto(rpc::ToProto(*read));
+  ASSERT_THAT(received, IsOk());
+  EXPECT_EQ(Everything(*received), Everything(changed));
+  EXPECT_EQ(JobDigest(*received), JobDigest(changed));
+}
+
+/// Puts 0 into whatever may be 0.
+struct Zero {
+  void operator()(std::string*) const {}
+  void operator()(std::vector<TrainingPhase>*) const {}
+  void operator()(ChoicePlace place) const { *place.index = 0; }
+  template <typename Number>
+  void operator()(Number* value) const {
+    *value = {};
+  }
+};
+
+/// Whatever is 0 that may be sent as 0 arrives as 0: it is not taken for absent.
+TEST_P(JobFieldTest, IsZeroOnTheWireWhereItWasSentAsZero) {
+  SearchJob job = *FromFile(Required());
+  std::visit(Zero{}, field().place(job));
+  absl::Status refused;
+  EXPECT_EQ(Everything(rpc::SearchJobFromStoredProto(rpc::ToProto(job), refused)), Everything(job));
+}
+
+/// Moves a number out of its range, upwards.
+struct Exceeder {
+  const FieldRange& range;
+  const SearchJob& job;
+
+  double high() const {
+    for (const JobField& field : JobFields()) {
+      if (field.path == range.high_field) return static_cast<double>(std::get<int64_t>(ValueOf(field, job)));
+    }
+    return range.high;
+  }
+  bool operator()(int* value) const { return Set(value); }
+  bool operator()(int64_t* value) const { return Set(value); }
+  bool operator()(double* value) const {
+    *value = high() * 1.5;
+    return true;
+  }
+  bool operator()(std::vector<TrainingPhase>* phases) const {
+    phases->assign(static_cast<size_t>(high()) + 1, {1, SamplingKind::kLargest});
+    return true;
+  }
+  template <typename Other>
+  bool operator()(Other) const {
+    return false;
+  }
+  template <typename Whole>
+  bool Set(Whole* value) const {
+    *value = static_cast<Whole>(high()) + 1;
+    return true;
+  }
+};
+
+TEST_P(JobFieldTest, IsRefusedByItsPathOutOfItsRangeInFilesAndOnTheWire) {
+  if (!field().range) GTEST_SKIP() << "has no range";
+  SearchJob job = *FromFile(Required());
+  ASSERT_TRUE(std::visit(Exceeder{*field().range, job}, field().place(job)));
+  Keys keys = Required();
+  keys[file_path()] = InFile(field(), job);
+  EXPECT_THAT(FromFile(keys), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(absl::StrCat(": ", file_path(), ": expected "))));
+  const absl::Status on_wire = rpc::SearchJobFromProto(rpc::ToProto(job)).status();
+  EXPECT_THAT(on_wire, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ViolationsOf(on_wire), Contains(testing::Field(&FieldViolation::path, std::string(field().path))));
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, JobFieldTest, testing::Range(0, static_cast<int>(JobFields().size())),
+                         [](const testing::TestParamInfo<int>& param) {
+                           return absl::StrReplaceAll(JobFields()[static_cast<size_t>(param.param)].path, {{".", "_"}});
+                         });
+
+TEST(JobDefaultsTest, AreTheSameOnTheWireAsInFiles) {
+  const absl::StatusOr<SearchJob> file = FromFile(Required());
+  ASSERT_THAT(file, IsOk());
+  const absl::StatusOr<SearchJob> wire = rpc::SearchJobFromProto(RequiredSpec());
+  ASSERT_THAT(wire, IsOk());
+  EXPECT_EQ(Everything(*wire), Everything(*file));
+  EXPECT_EQ(JobDigest(*wire), JobDigest(*file));
+}
+
+TEST(JobDefaultsTest, APresentZeroIsAChoice) {
+  v1::SearchSpec spec = RequiredSpec();
+  spec.set_references(false);
+  spec.set_seed(0);
+  spec.mutable_training()->set_label_smoothing(0);
+  spec.mutable_training()->set_warmup(0);
+  spec.mutable_training()->mutable_augmentation()->set_flip(false);
+  const absl::StatusOr<SearchJob> job = rpc::SearchJobFromProto(spec);
+  ASSERT_THAT(job, IsOk());
+  EXPECT_FALSE(job->references);
+  EXPECT_EQ(job->seed, 0U);
+  EXPECT_EQ(job->training.label_smoothing, 0);
+  EXPECT_EQ(job->training.warmup, 0);
+  EXPECT_FALSE(job->training.augmentation.flip);
+  EXPECT_EQ(job->training.augmentation.shift, Augmentation{}.shift);
+  EXPECT_EQ(job->training.clip_norm, TrainingSpec{}.clip_norm);
+}
+
+TEST(JobDefaultsTest, SomeFollowFromOtherFields) {
+  v1::SearchSpec spec = RequiredSpec();
+  spec.mutable_measure()->set_rounds(20);
+  const absl::StatusOr<SearchJob> job = rpc::SearchJobFromProto(spec);
+  ASSERT_THAT(job, IsOk());
+  EXPECT_EQ(job->dataset.directory, "digits");
+  EXPECT_EQ(job->measure.max_rounds, 20);
+}
+
+TEST(JobDefaultsTest, WhatHasNoneIsAskedFor) {
+  std::vector<std::string> paths;
+  for (const FieldViolation& violation : ViolationsOf(rpc::SearchJobFromProto(v1::SearchSpec()).status())) {
+    if (!absl::StartsWith(violation.path, "space")) paths.push_back(violation.path);
+  }
+  EXPECT_THAT(paths, ElementsAre("name", "dataset.name", "dataset.directory"));
+}
+
+TEST(JobFieldsTest, WordsHaveTheSameOrderOnTheWire) {
+  const auto expect_same = [](absl::Span<const absl::string_view> names, const google::protobuf::EnumDescriptor& type) {
+    ASSERT_EQ(static_cast<size_t>(type.value_count()), names.size() + 1) << type.full_name();
+    for (size_t i = 0; i < names.size(); ++i) {
+      const google::protobuf::EnumValueDescriptor* const value = type.FindValueByNumber(static_cast<int>(i) + 1);
+      ASSERT_NE(value, nullptr);
+      EXPECT_TRUE(absl::EndsWith(std::string(value->name()), absl::AsciiStrToUpper(names[i]))) << value->name();
+    }
+  };
+  expect_same(NamesOf(DatasetFormat{}), *v1::DatasetSpec::Format_descriptor());
+  expect_same(NamesOf(SamplingKind{}), *v1::TrainingPhase::Sampling_descriptor());
+  expect_same(NamesOf(LatencyStatistic{}), *v1::LatencyStatistic_descriptor());
+}
+
+TEST(JobFieldsTest, TheReferenceHasEveryRow) {
+  for (const char* const section :
+       {"", "dataset.", "training.", "sampling.", "evolution.", "fine_tune.", "measure.", "target.", "budget."}) {
+    const std::string name = absl::StrCat("job fields", *section == '\0' ? "" : " ", absl::StrReplaceAll(section, {{".", ""}}));
+    ExpectGeneratedSection("docs/job-file.md", name, FieldsAsMarkdown(section));
+  }
+  std::ifstream file(absl::StrCat(HANAS_SOURCE_DIR, "/docs/job-file.md"));
+  const std::string page{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  for (const JobField& field : JobFields()) {
+    const absl::string_view path = field.file_path();
+    const std::string key(path.substr(path.find('.') == absl::string_view::npos ? 0 : path.find('.') + 1));
+    EXPECT_THAT(page, HasSubstr(absl::StrCat("| `", key, "` |"))) << path;
+  }
+}
+
+}  // namespace
+}  // namespace hanas
