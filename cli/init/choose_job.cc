@@ -17,9 +17,9 @@
 #include "core/base/plain_name.h"
 #include "core/base/quantity.h"
 #include "core/cost/cost.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/job/job_cost.h"
 #include "core/lowering/lowering.h"
-#include "core/space/search_space.h"
 #include "dataset/image_folder.h"
 #include "dataset/survey.h"
 
@@ -120,13 +120,12 @@ SpaceSpec SpaceFor(const std::string& name, std::vector<int> resolutions, int ch
 }
 
 /// The mean of some random networks' multiply-accumulates: what a step of random_path computes for one picture, forwards.
-double MeanMacs(const SearchSpace& space) {
+double MeanMacs(const Lowering& lowering) {
   constexpr int kNetworks = 16;
-  const Lowering lowering(space);
   double sum = 0;
   for (int i = 0; i < kNetworks; ++i) {
     CounterRandom random(1, "init/mean_macs", static_cast<uint64_t>(i));
-    sum += static_cast<double>(GraphCost(lowering.Lower(space.Random(random))).macs);
+    sum += static_cast<double>(GraphCost(lowering.Lower(lowering.space().Random(random))).macs);
   }
   return sum / kNetworks;
 }
@@ -244,10 +243,11 @@ class Chooser {
     double steps = 0;
     for (const int side : sides) {
       draft_.job.space = SpaceFor(draft_.job.name, ResolutionsUpTo(side), channels_, static_cast<int>(data_.classes.size()));
-      const absl::StatusOr<SearchSpace> space = SearchSpace::Create(draft_.job.space);
+      const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(draft_.job.space);
       if (!space.ok()) return space.status();
-      FitBatch(Lowering(*space));
-      step_seconds_ = kBackward * batch_ * MeanMacs(*space) / MacsPerSecond(machine_.isa);
+      const Lowering lowering(*space);
+      FitBatch(lowering);
+      step_seconds_ = kBackward * batch_ * MeanMacs(lowering) / MacsPerSecond(machine_.isa);
       steps = kTrainingSeconds / SecondsPerStep(step_seconds_, draft_.workers);
       if (steps >= kGoodSteps) break;
     }
@@ -306,7 +306,7 @@ class Chooser {
                          "list is a choice that the search makes, and one element fixes it."));
     Because("space.head", absl::StrCat("The classifier sees so many features, for ", data_.classes.size(),
                                        " classes; more tell more classes apart and make the file larger."));
-    const Lowering lowering(*SearchSpace::Create(space));
+    const Lowering lowering(*ConvnetSpace::Define(space));
     const auto size = [&](const Architecture& architecture) {
       return FormatBytes(static_cast<double>(GraphCost(lowering.Lower(architecture)).size_bytes));
     };
