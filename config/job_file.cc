@@ -51,7 +51,7 @@ class FieldReader {
     if (form_ == FieldForm::kBytes) return ReadAs<ByteSize>([&](const ByteSize& size) { *place = size.bytes; });
     return reader_.Read(key_, *place, need_);
   }
-  bool operator()(ChoicePlace place) { return reader_.Read(key_, place, need_); }
+  bool operator()(WordPlace place) { return reader_.Read(key_, place, need_); }
   bool operator()(std::vector<TrainingPhase>* phases);
   template <typename T>
   bool operator()(T* place) {

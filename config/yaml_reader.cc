@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "config/spelling.h"
 #include "core/base/quantity.h"
+#include "core/base/text.h"
 #include "core/base/utf8.h"
 
 namespace hanas::config {
@@ -55,7 +56,7 @@ void SourceMap::SetLocation(absl::string_view path, const YAML::Mark& mark) {
 }
 
 void SourceMap::Fail(absl::string_view path, absl::string_view message) {
-  problems_.push_back({Locate(path), std::string(path), std::string(message)});
+  problems_.push_back({Locate(path), Printable(path), Printable(message)});
 }
 
 std::string SourceMap::FilePath(absl::string_view job_path) const {
@@ -97,7 +98,7 @@ absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out) { return Assig
 absl::Status ParseScalar(const Scalar& scalar, Seconds& out) { return Assign(ParseSeconds(scalar.text), out.value); }
 absl::Status ParseScalar(const Scalar& scalar, Precision& out) { return Assign(PrecisionFromString(scalar.text), out); }
 absl::Status ParseScalar(const Scalar& scalar, Activation& out) { return Assign(ActivationFromName(scalar.text), out); }
-absl::Status ParseScalar(const Scalar& scalar, ChoicePlace& out) { return SetChoice(scalar.text, out); }
+absl::Status ParseScalar(const Scalar& scalar, WordPlace& out) { return SetWord(scalar.text, out); }
 
 MapReader::MapReader(const YAML::Node& node, std::string path, SourceMap& source) : path_(std::move(path)), source_(source) {
   if (!node.IsMap()) {

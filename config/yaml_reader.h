@@ -13,8 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/family/convnet/space_spec.h"
 #include "core/job/fields.h"
-#include "core/space/space_spec.h"
 
 namespace hanas::config {
 
@@ -85,7 +85,7 @@ absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out);
 absl::Status ParseScalar(const Scalar& scalar, Seconds& out);
 absl::Status ParseScalar(const Scalar& scalar, Precision& out);
 absl::Status ParseScalar(const Scalar& scalar, Activation& out);
-absl::Status ParseScalar(const Scalar& scalar, ChoicePlace& out);
+absl::Status ParseScalar(const Scalar& scalar, WordPlace& out);
 
 enum class Need : bool { kOptional = false, kRequired = true };
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/bounds.h"
+#include "core/base/plain_name.h"
 #include "core/base/utf8.h"
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
@@ -32,7 +33,7 @@ std::string Quoted(absl::string_view name) {
   const bool plain = std::all_of(name.begin(), name.end(), [](char c) { return absl::ascii_isprint(static_cast<unsigned char>(c)); });
   if (plain) return absl::StrCat("\"", name, "\"");
   const std::string bytes = absl::StrCat("\"", absl::CHexEscape(name), "\"");
-  return IsUtf8(name) ? absl::StrCat("\"", name, "\" (", bytes, ")") : bytes;
+  return IsUtf8(name) && IsOneLine(name) ? absl::StrCat("\"", name, "\" (", bytes, ")") : bytes;
 }
 
 std::string Named(std::vector<std::string> names) {
@@ -64,7 +65,11 @@ absl::StatusOr<std::vector<ClassPictures>> SurveyFolders(const std::string& dire
                          const std::map<std::string, int64_t>& there) {
     for (const auto& [name, pictures] : here) {
       const std::string folder = absl::StrCat("class ", Quoted(name), " in ", part);
-      if (!IsUtf8(name)) mistakes.push_back(absl::StrCat(folder, " has a name that is not UTF-8: rename it"));
+      if (!IsUtf8(name)) {
+        mistakes.push_back(absl::StrCat(folder, " has a name that is not UTF-8: rename it"));
+      } else if (!IsOneLine(name)) {
+        mistakes.push_back(absl::StrCat(folder, " has a name with control characters: rename it"));
+      }
       if (!there.contains(name)) mistakes.push_back(absl::StrCat(folder, " is not in ", other_part, ": add it there, or remove it"));
       if (pictures == 0) mistakes.push_back(absl::StrCat(folder, " has no pictures (.jpg, .jpeg): add some, or remove it"));
     }

@@ -88,7 +88,9 @@ absl::Status ArtifactClient::UploadOnce(const v1::ArtifactRef& artifact, absl::s
     if (!status.ok() && !absl::IsNotFound(status)) return status;
   }
   if (known.complete()) return absl::OkStatus();
-  auto offset = progress.from_start ? int64_t{0} : std::clamp<int64_t>(known.received_bytes(), 0, artifact.size_bytes());
+  // A part of more bytes than the artifact has is of somebody who claims another size.
+  const bool fits = known.received_bytes() >= 0 && known.received_bytes() <= artifact.size_bytes();
+  int64_t offset = progress.from_start || !fits ? 0 : known.received_bytes();
   // A connection that broke is noticed here sooner than there, and until then the store keeps what came through it to itself.
   const bool lost_much = progress.sent_bytes - offset >= kWorthWaitingBytes;
   if (lost_much && !progress.from_start && ++progress.waits <= kMaxWaits)

@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "config/json_to_yaml.h"
 #include "core/base/error_reason.h"
+#include "core/base/text.h"
 
 namespace hanas::cli {
 namespace {
@@ -41,7 +42,7 @@ void Print(absl::string_view text) { NoteOutput(std::fwrite(text.data(), 1, text
 
 void Complain(absl::string_view text) {
   FlushOutput();
-  std::fprintf(stderr, "hanas: %s\n", std::string(text).c_str());
+  std::fprintf(stderr, "hanas: %s\n", Printable(text).c_str());
 }
 
 void FlushOutput() { NoteOutput(std::fflush(stdout) == 0); }

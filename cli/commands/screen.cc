@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/quantity.h"
+#include "core/base/text.h"
 
 namespace hanas::cli {
 namespace {
@@ -43,13 +44,13 @@ void Screen::ClearLine() {
 void Screen::Say(absl::string_view text) {
   if (mode_ == Mode::kQuiet) return;
   ClearLine();
-  Print(stdout, absl::StrFormat("[%11s] %s\n", FormatSeconds(absl::ToDoubleSeconds(absl::Now() - started_)), text));
+  Print(stdout, absl::StrFormat("[%11s] %s\n", FormatSeconds(absl::ToDoubleSeconds(absl::Now() - started_)), Printable(text)));
   if (mode_ == Mode::kTerminal && !meter_.empty()) ShowLine(meter_.Line(TerminalWidth() - 1));
 }
 
 void Screen::Complain(absl::string_view text) {
   ClearLine();
-  Print(stderr, absl::StrFormat("hanas: %s\n", text));
+  Print(stderr, absl::StrFormat("hanas: %s\n", Printable(text)));
 }
 
 void Screen::ShowLine(const std::string& line) {

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/report/palette.h"
 #include "cli/report/table.h"
 #include "core/base/quantity.h"
 
@@ -68,7 +69,7 @@ std::string ProgressMeter::Line(size_t max_width) const {
       absl::StrAppend(&line, "  ", rate >= 1 ? absl::StrFormat("%.1f/s", rate) : absl::StrFormat("%.1f/min", 60 * rate));
     if (seconds_left_ && last_.done() < last_.total()) absl::StrAppend(&line, "  ", FormatSeconds(*seconds_left_), " left");
   }
-  if (!last_.note().empty()) absl::StrAppend(&line, "  ", last_.note());
+  if (!last_.note().empty()) absl::StrAppend(&line, "  ", OneLine(last_.note()));
   return CutToWidth(line, max_width);
 }
 

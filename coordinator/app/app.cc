@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "coordinator/app/search_driver.h"
 #include "coordinator/app/sharing.h"
 #include "coordinator/app/validate_job.h"
@@ -30,6 +32,45 @@ TaskSnapshot SnapshotOf(const State& state, const Scheduler& scheduler, const Ta
 
 // Somebody who asks for a search that is over is likely to ask again: the cost tables and candidates of so many stay in memory.
 constexpr size_t kKeptEnded = 8;
+
+/// How many callers' jobs are derived at a time: each may take seconds and a few hundred megabytes, and callers are any number.
+constexpr int kDerivedAtATime = 2;
+
+/// One of the places to derive a caller's job in; given back when it goes. Thread-safe.
+class DerivingPlace {
+ public:
+  DerivingPlace() = default;
+  DerivingPlace(const DerivingPlace&) = delete;
+  DerivingPlace& operator=(const DerivingPlace&) = delete;
+  ~DerivingPlace() {
+    if (!taken_) return;
+    absl::MutexLock lock(&mutex());
+    ++free();
+  }
+
+  /// Waits for a place. CANCELLED when `stop` says so.
+  absl::Status Take(StopCheck stop) {
+    constexpr absl::Duration kAskAgain = absl::Milliseconds(50);
+    absl::MutexLock lock(&mutex());
+    while (!mutex().AwaitWithTimeout(absl::Condition(+[](int* places) { return *places > 0; }, &free()), kAskAgain)) {
+      if (stop()) return absl::CancelledError("the caller has gone");
+    }
+    --free();
+    taken_ = true;
+    return absl::OkStatus();
+  }
+
+ private:
+  static absl::Mutex& mutex() {
+    static absl::Mutex* const kMutex = new absl::Mutex;
+    return *kMutex;
+  }
+  static int& free() {
+    static int places = kDerivedAtATime;
+    return places;
+  }
+  bool taken_ = false;
+};
 
 absl::Status CheckOperators(const SearchJob& job, StopCheck stop) {
   absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
@@ -245,7 +286,11 @@ SearchSnapshot App::Snapshot(const SearchState& search) {
 }
 
 absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, std::string spec, SearchJob job, StopCheck stop) {
-  if (absl::Status status = CheckOperators(job, stop); !status.ok()) return status;
+  {
+    DerivingPlace place;
+    if (absl::Status status = place.Take(stop); !status.ok()) return status;
+    if (absl::Status status = CheckOperators(job, stop); !status.ok()) return status;
+  }
   const JobDigests digests = DigestsOf(job);
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = CheckUsable(); !status.ok()) return status;
@@ -335,6 +380,8 @@ absl::Status App::DeleteSearch(uint64_t id) {
 }
 
 absl::StatusOr<SearchSnapshot> App::Validate(const SearchJob& job, StopCheck stop) {
+  DerivingPlace place;
+  if (absl::Status status = place.Take(stop); !status.ok()) return status;
   if (absl::Status status = CheckOperators(job, stop); !status.ok()) return status;
   State inputs;
   {

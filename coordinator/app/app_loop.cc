@@ -19,7 +19,9 @@ constexpr absl::Duration kSweepInterval = absl::Seconds(1);  // between looks at
 constexpr absl::Duration kMaxRest = absl::Milliseconds(10);  // after a look that computed, so that the loop never takes a whole processor
 
 /// Whether operators that the search asked for are still being measured.
-bool OperatorsAreOpen(const SearchView& view) { return view.Has({.stage = TaskStage::kOperators}) && !view.AllDone({.stage = TaskStage::kOperators}); }
+bool OperatorsAreOpen(const SearchView& view) {
+  return view.Has({.stage = TaskStage::kOperators}) && !view.AllDone({.stage = TaskStage::kOperators});
+}
 
 }  // namespace
 
@@ -149,8 +151,12 @@ absl::StatusOr<bool> App::Drive(uint64_t id) {
   const SearchView view(driven_, *search);
   absl::StatusOr<std::optional<AdvanceSearchUpdate>> step =
       refused.ok() ? NextStep(view, context.get()) : absl::StatusOr<std::optional<AdvanceSearchUpdate>>(refused);
-  // A job that was stored under other bounds, for instance: this search cannot go on, all others can.
-  if (!step.ok()) step = FailStep(view, std::string(kJobRefused), std::string(step.status().message()));
+  // This search cannot go on, all others can. A job that was stored under other bounds, for instance, will never do; what else may go
+  // wrong in a step is worth another attempt.
+  if (!step.ok()) {
+    const bool final = !refused.ok() || absl::IsInvalidArgument(step.status());
+    step = FailStep(view, final ? std::string(kJobRefused) : "SEARCH_FAILED", std::string(step.status().message()));
+  }
   if (!step->has_value()) return false;
   AdvanceSearchUpdate& update = **step;
   if (update.candidates_scored > 0) update.scoring_seconds = absl::ToDoubleSeconds(clock_->Monotonic() - begin);

@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/bounds.h"
+#include "core/base/plain_name.h"
 #include "core/base/utf8.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/predictor/predictor_weights.h"
@@ -55,7 +56,7 @@ absl::Status CheckReading(const TaskRecord& task, const Score& reported, const S
                                reading.differing, " seen differently"));
 }
 
-bool IsText(absl::string_view text, size_t max_bytes) { return text.size() <= max_bytes && IsUtf8(text); }
+bool IsText(absl::string_view text, size_t max_bytes) { return text.size() <= max_bytes && IsUtf8(text) && IsOneLine(text); }
 
 /// A survey is checked as it goes into reports unchanged.
 absl::Status CheckSurvey(const TaskRecord& task, const Survey& survey) {
@@ -63,7 +64,7 @@ absl::Status CheckSurvey(const TaskRecord& task, const Survey& survey) {
     return Expected(task, absl::StrCat("at most ", bounds::kMaxClasses, " classes"), absl::StrCat(survey.classes.size()));
   for (const ClassPictures& pictures : survey.classes) {
     if (pictures.train < 0 || pictures.test < 0 || !IsText(pictures.name, bounds::kDirectoryBytes)) {
-      return Expected(task, "classes with names in UTF-8 and numbers of pictures",
+      return Expected(task, "classes with names of one line in UTF-8 and numbers of pictures",
                       absl::StrCat("\"", absl::CHexEscape(pictures.name), "\" with ", pictures.train, " and ", pictures.test));
     }
   }

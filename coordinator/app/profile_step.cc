@@ -31,7 +31,6 @@ constexpr int kProbeEvaluations = 4000;
 
 constexpr double kAcceptedSpread = 0.02;  // of a measurement that is not repeated; what is measured anew differs by as much
 
-
 // Names of ranges on the wire, in the order of CostVector.
 constexpr std::array<absl::string_view, 4> kMetrics = {"latency_us", "size_bytes", "peak_memory_bytes", "macs"};
 

@@ -117,6 +117,8 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadArtifactReques
     Write();
   }
   void Write() {
+    // While kept bytes are hashed no read is outstanding that would tell that the client has gone.
+    if (context_->IsCancelled()) return End(grpc::Status(grpc::StatusCode::CANCELLED, "the client has gone"));
     const absl::StatusOr<bool> hashed = upload_->HashKept(kSliceBytes);
     if (!hashed.ok()) return End(rpc::ToGrpcStatus(hashed.status()));
     if (!*hashed) return background_->Do([self = shared_from_this()] { self->Write(); });

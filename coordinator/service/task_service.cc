@@ -89,8 +89,8 @@ class TaskServiceImpl final : public v1::TaskService::WithCallbackMethod_LeaseTa
 
   grpc::Status Register(grpc::ServerContext*, const v1::RegisterRequest* request, v1::RegisterResponse* response) override {
     if (absl::Status status = CheckProtocol(request->party()); !status.ok()) return rpc::ToGrpcStatus(status);
-    if (absl::Status status = rpc::CheckKnownFields(*request); !status.ok()) return rpc::ToGrpcStatus(status);
     if (absl::Status status = CheckSize(request->party()); !status.ok()) return rpc::ToGrpcStatus(status);
+    if (absl::Status status = rpc::CheckKnownFields(*request); !status.ok()) return rpc::ToGrpcStatus(status);
     absl::StatusOr<PartyRecord> party = PartyFromProto(request->party());
     if (!party.ok()) return rpc::ToGrpcStatus(party.status());
     const absl::StatusOr<PartyRecord> registered = app_->Register(*std::move(party));

@@ -61,6 +61,10 @@ absl::StatusOr<std::unique_ptr<ArtifactStore>> ArtifactStore::Open(std::string d
     std::filesystem::create_directories(directory + "/" + name, error);
     if (error) return FromErrno(error.value(), "making", absl::StrCat(directory, "/", name));
   }
+  // A process that was killed may have renamed a file and not synced its name, and the directories may be new.
+  for (const std::string& made : {directory + "/complete", directory}) {
+    if (absl::Status status = SyncDirectory(made); !status.ok()) return status;
+  }
   std::unique_ptr<ArtifactStore> store(new ArtifactStore(std::move(directory), std::move(options)));
   if (absl::Status status = store->FindParts(); !status.ok()) return status;
   return store;
@@ -171,12 +175,12 @@ absl::StatusOr<uint64_t> ArtifactStore::ContinuePart(const ArtifactRef& artifact
     if (!longest.has_value() || part.bytes > parts_[*longest].bytes) longest = id;
   }
   const int64_t bytes = longest.has_value() ? parts_[*longest].bytes : 0;
-  if (offset < 0 || offset > bytes || offset > artifact.size_bytes) {
-    return OutOfRange(absl::StrCat("expected data from an offset of at most ", std::min(bytes, artifact.size_bytes), ", found ", offset,
-                                   " for ", artifact.sha256));
+  // Where the part ends, or nowhere: going back in what others have sent would undo their work.
+  if (!longest.has_value() || offset != bytes || offset > artifact.size_bytes) {
+    return OutOfRange(
+        absl::StrCat("expected data from the offset ", std::min(bytes, artifact.size_bytes), ", found ", offset, " for ", artifact.sha256));
   }
   Part& part = parts_[*longest];
-  part.bytes = offset;
   part.writer = writer;
   part.used_at = now;
   return *longest;
@@ -440,16 +444,18 @@ absl::Status ArtifactUpload::Publish(const std::string& path) {
       return status;
     }
     store_->parts_.erase(std::exchange(part_, 0));
-    store_->verified_[artifact_.sha256] = ArtifactStore::FileIdentity::Of(file_.get());
     for (auto part = store_->parts_.begin(); part != store_->parts_.end();) {  // nobody needs what rests of it
       const auto next = std::next(part);
       if (part->second.sha256 == artifact_.sha256 && part->second.writer == nullptr) store_->DropPart(part->first, dropped);
       part = next;
     }
   }
+  // Others may rely on it, and be told so, only when its name is as durable as its bytes.
+  if (absl::Status synced = SyncDirectory(absl::StrCat(store_->directory_, "/complete")); !synced.ok()) return synced;
+  store_->NoteVerified(artifact_.sha256, ArtifactStore::FileIdentity::Of(file_.get()));
   stored_ = true;
   file_ = FileDescriptor();  // nobody writes to it any more
-  return SyncDirectory(absl::StrCat(store_->directory_, "/complete"));
+  return absl::OkStatus();
 }
 
 // ---- reading ----

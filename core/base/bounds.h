@@ -60,7 +60,7 @@ inline constexpr double kMaxWeightDecay = 0.5;
 inline constexpr double kMaxLabelSmoothing = 0.9;
 inline constexpr double kMaxWarmup = 0.9;  // of the steps
 inline constexpr double kMaxClipNorm = 1e6;
-inline constexpr int kMaxShift = 64;  // pixels that a training image is moved by
+inline constexpr int kMaxShift = 64;                              // pixels that a training image is moved by
 inline constexpr int64_t kMaxSupernetWeights = int64_t{1} << 27;  // a checkpoint of them with momentum is 1 GiB
 inline constexpr int64_t kMaxTrainingBytes = int64_t{1} << 37;    // 128 GiB: activations and gradients of one batch
 

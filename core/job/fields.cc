@@ -26,7 +26,7 @@ template <typename T>
 FieldPlace PlaceOf(T& member) {
   if constexpr (std::is_enum_v<T>) {
     static_assert(std::is_same_v<std::underlying_type_t<T>, uint8_t>);  // bytes may be written through a pointer to bytes
-    return ChoicePlace{reinterpret_cast<uint8_t*>(&member), NamesOf(T{})};
+    return WordPlace{reinterpret_cast<uint8_t*>(&member), NamesOf(T{})};
   } else {
     return &member;
   }
@@ -272,7 +272,7 @@ FieldValue ValueIn(const FieldOf<Owner>& field, const Owner& owner) {
     FieldValue operator()(const int64_t* value) const { return *value; }
     FieldValue operator()(const uint64_t* value) const { return *value; }
     FieldValue operator()(const double* value) const { return *value; }
-    FieldValue operator()(const ChoicePlace& place) const { return Choice{*place.index, place.names}; }
+    FieldValue operator()(const WordPlace& place) const { return ChosenWord{*place.index, place.names}; }
     FieldValue operator()(const std::vector<TrainingPhase>* phases) const { return absl::MakeConstSpan(*phases); }
   };
   return std::visit(Reader{}, field.place(const_cast<Owner&>(owner)));  // nothing is written there
@@ -319,7 +319,7 @@ struct FieldChecker {
   }
   void operator()(bool) const {}
   void operator()(uint64_t) const {}
-  void operator()(const Choice&) const {}
+  void operator()(const ChosenWord&) const {}
   void operator()(int64_t value) const {
     if (!field.range) return;
     const FieldRange& range = *field.range;
@@ -372,7 +372,7 @@ struct FieldDigester {
   void operator()(int64_t value) const { digest.Add(value); }
   void operator()(uint64_t value) const { digest.Add(static_cast<int64_t>(value)); }
   void operator()(double value) const { digest.Add(absl::StrFormat("%.17g", value)); }
-  void operator()(const Choice& choice) const { digest.Add(choice.names[choice.index]); }
+  void operator()(const ChosenWord& choice) const { digest.Add(choice.names[choice.index]); }
   void operator()(absl::Span<const TrainingPhase> phases) const {
     digest.Add(static_cast<int64_t>(phases.size()));
     for (const TrainingPhase& phase : phases) {
@@ -408,7 +408,7 @@ std::string TypeInMarkdown(const FieldOf<Owner>& field, const FieldValue& value)
     case kPlain:
       break;
   }
-  if (const auto* const choice = std::get_if<Choice>(&value)) return Words(choice->names);
+  if (const auto* const choice = std::get_if<ChosenWord>(&value)) return Words(choice->names);
   std::string type = "number";
   if (std::holds_alternative<bool>(value)) type = "bool";
   if (std::holds_alternative<int64_t>(value)) type = "whole";
@@ -429,7 +429,7 @@ struct DefaultInMarkdown {
   std::string operator()(int64_t value) const { return none_at_zero && value == 0 ? "none" : absl::StrCat(value); }
   std::string operator()(uint64_t value) const { return absl::StrCat(value); }
   std::string operator()(double value) const { return none_at_zero && value == 0 ? "none" : Number(value); }
-  std::string operator()(const Choice& choice) const { return absl::StrCat("`", choice.names[choice.index], "`"); }
+  std::string operator()(const ChosenWord& choice) const { return absl::StrCat("`", choice.names[choice.index], "`"); }
   std::string operator()(absl::Span<const TrainingPhase> phases) const {
     return absl::StrJoin(phases, ", then ", [](std::string* out, const TrainingPhase& phase) {
       absl::StrAppend(out, "`", Name(phase.sampling), "` to ", Number(phase.until));
@@ -455,7 +455,7 @@ absl::Span<const PhaseField> PhaseFields() { return PhaseRows(); }
 FieldValue ValueOf(const JobField& field, const SearchJob& job) { return ValueIn(field, job); }
 FieldValue ValueOf(const PhaseField& field, const TrainingPhase& phase) { return ValueIn(field, phase); }
 
-absl::Status SetChoice(absl::string_view name, const ChoicePlace& place) {
+absl::Status SetWord(absl::string_view name, const WordPlace& place) {
   const auto found = std::find(place.names.begin(), place.names.end(), name);
   if (found == place.names.end()) {
     return absl::InvalidArgumentError(absl::StrCat("expected one of ", absl::StrJoin(place.names, ", "), ", found \"", name, "\""));

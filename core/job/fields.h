@@ -22,20 +22,20 @@ namespace hanas {
 // one field of the same name in the proto. Immutable, hence thread-safe.
 
 /// One of several words. `index` counts in `names`; the wire's number of a word is one more.
-struct Choice {
+struct ChosenWord {
   uint8_t index = 0;
   absl::Span<const absl::string_view> names;
 };
 
 /// Where a field is in a job, to write it.
-struct ChoicePlace {
+struct WordPlace {
   uint8_t* index = nullptr;
   absl::Span<const absl::string_view> names;
 };
-using FieldPlace = std::variant<std::string*, bool*, int*, int64_t*, uint64_t*, double*, ChoicePlace, std::vector<TrainingPhase>*>;
+using FieldPlace = std::variant<std::string*, bool*, int*, int64_t*, uint64_t*, double*, WordPlace, std::vector<TrainingPhase>*>;
 
 /// What a field of a job is.
-using FieldValue = std::variant<absl::string_view, bool, int64_t, uint64_t, double, Choice, absl::Span<const TrainingPhase>>;
+using FieldValue = std::variant<absl::string_view, bool, int64_t, uint64_t, double, ChosenWord, absl::Span<const TrainingPhase>>;
 
 /// How a field is written in files and messages.
 enum class FieldForm : uint8_t {
@@ -95,7 +95,7 @@ FieldValue ValueOf(const JobField& field, const SearchJob& job);
 FieldValue ValueOf(const PhaseField& field, const TrainingPhase& phase);
 
 /// Sets the word that `name` is. Returns INVALID_ARGUMENT with what was expected and found.
-absl::Status SetChoice(absl::string_view name, const ChoicePlace& place);
+absl::Status SetWord(absl::string_view name, const WordPlace& place);
 
 /// Adds a violation for every field whose path begins with `prefix` and whose value is outside its row.
 void CheckFields(const SearchJob& job, absl::string_view prefix, FieldViolations& violations);

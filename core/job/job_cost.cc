@@ -127,7 +127,8 @@ bool IsSearchedWhole(const SearchJob& job, const SearchSpace& space) {
   if (networks < bounds::kFewestForPredictor) return true;
   const int64_t rounds = static_cast<int64_t>(job.evolution.rounds) * job.evolution.evaluations_per_round;
   const bool within_budget = job.budget.max_evaluations == 0 || networks <= static_cast<long double>(job.budget.max_evaluations);
-  return within_budget && networks <= static_cast<long double>(job.sampling.networks + rounds);
+  const int64_t most = std::min<int64_t>(job.sampling.networks + rounds, bounds::kMaxEvaluationsPerRound);
+  return within_budget && networks <= static_cast<long double>(most);
 }
 
 absl::Status CheckOperatorCount(const Lowering& lowering, StopCheck stop) {

@@ -124,11 +124,11 @@ class Child {
   rusage usage_{};
 };
 
-/// The environment of this process without the coordinator's token: a child executes files that others have made.
+/// The environment of this process without the coordinator's token and where it is: a child executes files that others have made.
 std::vector<char*> ChildEnvironment() {
   std::vector<char*> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (!absl::StartsWith(*variable, "HANAS_TOKEN=")) variables.push_back(*variable);
+    if (!absl::StartsWith(*variable, "HANAS_TOKEN")) variables.push_back(*variable);
   }
   variables.push_back(nullptr);
   return variables;

@@ -59,7 +59,7 @@ struct FieldReader {
   void operator()(int64_t* place) const { *place = reflection().GetInt64(message, &field); }
   void operator()(uint64_t* place) const { *place = reflection().GetUInt64(message, &field); }
   void operator()(double* place) const { *place = reflection().GetDouble(message, &field); }
-  void operator()(const ChoicePlace& place) const {
+  void operator()(const WordPlace& place) const {
     const int number = reflection().GetEnumValue(message, &field);
     if (number < 1 || static_cast<size_t>(number) > place.names.size()) return violations.AddUnspecified(path, WordsOf(*field.enum_type()));
     *place.index = static_cast<uint8_t>(number - 1);
@@ -123,7 +123,7 @@ struct FieldWriter {
   }
   void operator()(uint64_t value) const { reflection().SetUInt64(&message, &field, value); }
   void operator()(double value) const { reflection().SetDouble(&message, &field, value); }
-  void operator()(const Choice& choice) const { reflection().SetEnumValue(&message, &field, choice.index + 1); }
+  void operator()(const ChosenWord& choice) const { reflection().SetEnumValue(&message, &field, choice.index + 1); }
   void operator()(absl::Span<const TrainingPhase> phases) const {
     for (const TrainingPhase& phase : phases) {
       Message& element = *reflection().AddMessage(&message, &field);

@@ -67,7 +67,9 @@ TEST(OutcomeCheckTest, WhatIsSaidOfTheDataMayStandInAReport) {
   };
   const std::vector<PackRow> rows = {
       {[](PackOutcome& o) { o.survey.classes.resize(10'001); }, "at most 10000 classes"},
-      {[](PackOutcome& o) { o.survey.classes[1].name = "caf\xe9"; }, "names in UTF-8 and numbers of pictures, found \"caf\\xe9\""},
+      {[](PackOutcome& o) { o.survey.classes[1].name = "caf\xe9"; },
+       "names of one line in UTF-8 and numbers of pictures, found \"caf\\xe9\""},
+      {[](PackOutcome& o) { o.survey.classes[1].name = "a\x1b[2J"; }, "names of one line"},
       {[](PackOutcome& o) { o.survey.classes[1].test = -1; }, "\"dog\" with 3 and -1"},
       {[](PackOutcome& o) { o.survey.warnings.resize(21, o.survey.warnings[0]); }, "at most 20 warnings"},
       {[](PackOutcome& o) { o.survey.warnings[0].text.assign(4097, 'x'); }, "at most 4096 bytes"},

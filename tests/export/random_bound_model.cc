@@ -96,7 +96,7 @@ BoundModel RandomBoundModel(const Lowering& lowering, const Architecture& archit
                          .mean = std::vector<float>(channels, 0.25F),
                          .stddev = std::vector<float>(channels, 0.5F)};
   for (int64_t c = 0; c < model.graph.value(model.graph.output).shape.back(); ++c) model.labels.push_back(absl::StrCat("class ", c));
-  model.space_name = lowering.space().spec().name;
+  model.space_name = lowering.family().spec().name;
   model.architecture_json = lowering.space().ToJson(architecture);
   model.architecture_digest = lowering.space().ArchitectureDigest(architecture).ToHex();
   model.checkpoint_sha256 = std::string(64, '0');

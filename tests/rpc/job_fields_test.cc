@@ -74,7 +74,7 @@ v1::SearchSpec RequiredSpec() {
 
 struct Printer {
   std::string operator()(absl::string_view text) const { return std::string(text); }
-  std::string operator()(const Choice& choice) const { return std::string(choice.names[choice.index]); }
+  std::string operator()(const ChosenWord& choice) const { return std::string(choice.names[choice.index]); }
   std::string operator()(absl::Span<const TrainingPhase> phases) const {
     return absl::StrJoin(phases, ", ", [](std::string* out, const TrainingPhase& phase) {
       absl::StrAppend(out, "{until: ", phase.until, ", sampling: ", Name(phase.sampling), "}");
@@ -102,7 +102,7 @@ struct Changer {
   void operator()(std::string* text) const { *text = field.words.empty() ? "other" : std::string(field.words.back()); }
   void operator()(bool* value) const { *value = !*value; }
   void operator()(uint64_t* value) const { *value = ~uint64_t{0}; }
-  void operator()(ChoicePlace place) const { *place.index = static_cast<uint8_t>((*place.index + 1U) % place.names.size()); }
+  void operator()(WordPlace place) const { *place.index = static_cast<uint8_t>((*place.index + 1U) % place.names.size()); }
   void operator()(std::vector<TrainingPhase>* phases) const {
     *phases = {{0.25, SamplingKind::kSandwich}, {0.5, SamplingKind::kRandomPath}, {1, SamplingKind::kLargest}};
   }
@@ -163,7 +163,7 @@ TEST_P(JobFieldTest, IsTheSameFromFileToJobToWireAndBack) {
 struct Zero {
   void operator()(std::string*) const {}
   void operator()(std::vector<TrainingPhase>*) const {}
-  void operator()(ChoicePlace place) const { *place.index = 0; }
+  void operator()(WordPlace place) const { *place.index = 0; }
   template <typename Number>
   void operator()(Number* value) const {
     *value = {};

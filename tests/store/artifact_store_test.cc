@@ -112,11 +112,15 @@ TEST_F(ArtifactStoreTest, WhatIsKeptIsHashedInSlices) {
   EXPECT_THAT(upload->Finish(), IsOk());
 }
 
-TEST_F(ArtifactStoreTest, AStreamMayBeginBeforeTheEndOfAPart) {
+TEST_F(ArtifactStoreTest, NobodyGoesBackInWhatOthersHaveSent) {
   const ArtifactRef artifact = Ref("hello world");
-  Cut(artifact, "hello THERE");
-  Cut(artifact, "wo", 6);
-  EXPECT_EQ(Received(artifact), 8) << "what stood behind it is gone";
+  Cut(artifact, "hello wo");
+  for (const int64_t offset : {1, 7, 9}) {
+    EXPECT_THAT(store_->BeginUpload(artifact, offset),
+                StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("expected data from the offset 8, found ")))
+        << offset;
+  }
+  EXPECT_EQ(Received(artifact), 8);
   const auto upload = Begin(artifact, 8);
   ASSERT_THAT(upload->Write(8, "rld"), IsOk());
   EXPECT_THAT(upload->Finish(), IsOk());
