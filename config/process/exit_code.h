@@ -41,7 +41,7 @@ inline constexpr std::array<ProcessExitRow, 12> kProcessExits = {{
      false},
     {ProcessExit::kCannotListen, "cannot listen: the port is taken, or the address is not of this machine", true},
     {ProcessExit::kInUse, "another process uses the data directory, or the state directory", true},
-    {ProcessExit::kNewerState, "the state was written by a newer version", false},
+    {ProcessExit::kNewerState, "the state was written by another version, newer or too old", false},
     {ProcessExit::kDiskFull, "the disk of the data directory is full", false},
     {ProcessExit::kDamaged, "the state is damaged", false},
     {ProcessExit::kStopTimeout, "stopping took longer than --stop-timeout-seconds; a lease that was held expires", true},

@@ -43,8 +43,9 @@ class Store {
   virtual absl::Status Close() = 0;
 };
 
-/// The layout that this build reads and writes. A store of a newer one is refused.
-inline constexpr int kStoreFormatVersion = 1;
+/// The layout that this build reads and writes. A store of another one is refused as it is: 1 held jobs without the fields that were
+/// unset, which are now read as their defaults.
+inline constexpr int kStoreFormatVersion = 2;
 
 }  // namespace hanas::coordinator
 

@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_cat.h"
 #include "config/process/exit_code.h"
 #include "coordinator/store/record_codec.h"
 #include "coordinator/store/record_key.h"
@@ -48,8 +50,9 @@ class NewerStoreTest : public testing::Test {
 };
 
 TEST_F(NewerStoreTest, Format) {
-  WriteRawStore(database(), std::string("\0format", 7), "2");
-  ExpectRefused("found format 2");
+  const int newer = coordinator::kStoreFormatVersion + 1;
+  WriteRawStore(database(), std::string("\0format", 7), absl::StrCat(newer));
+  ExpectRefused(absl::StrCat("found format ", newer));
 }
 
 TEST_F(NewerStoreTest, Record) {

@@ -113,16 +113,22 @@ INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
                                          Kind{"RocksDb", [] { return std::make_unique<RocksDbPlace>(); }}),
                          [](const testing::TestParamInfo<Kind>& kind) { return kind.param.name; });
 
-TEST(RocksDbStoreTest, NewerFormatIsRefused) {
+TEST(RocksDbStoreTest, OtherFormatsAreRefusedAndLeftAsTheyAre) {
   std::string pattern = (std::filesystem::temp_directory_path() / "hanas-store-XXXXXX").string();
   const std::string directory = mkdtemp(pattern.data());
-  {
-    const auto store = OpenRocksDbStore(directory + "/db");
+  const auto mark = [&](const std::string& name, const std::string& format) {
+    const auto store = OpenRocksDbStore(directory + name);
     ASSERT_THAT(store, IsOk());
-    ASSERT_THAT((*store)->Write({{std::string("\0format", 7), "2"}}), IsOk());
+    ASSERT_THAT((*store)->Write({{std::string("\0format", 7), format}, {"a", "1"}}), IsOk());
+  };
+  mark("/newer", "3");
+  EXPECT_THAT(OpenRocksDbStore(directory + "/newer"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, testing::HasSubstr("found format 3: install the newer HA-NAS")));
+  mark("/older", "1");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(OpenRocksDbStore(directory + "/older"),
+                StatusIs(absl::StatusCode::kFailedPrecondition, testing::HasSubstr("found format 1: let the older HA-NAS")));
   }
-  const auto newer = OpenRocksDbStore(directory + "/db");
-  EXPECT_THAT(newer, StatusIs(absl::StatusCode::kFailedPrecondition, testing::HasSubstr("found format 2: install the newer HA-NAS")));
   std::filesystem::remove_all(directory);
 }
 

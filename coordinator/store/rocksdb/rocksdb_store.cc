@@ -117,7 +117,7 @@ class RocksDbStore : public Store {
     return MapStatus(status, "closing", directory_);
   }
 
-  /// Marks a new store with the format; refuses one of a newer format.
+  /// Marks a new store with the format; refuses one of another format.
   absl::Status CheckFormat() ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::ReaderMutexLock lock(&mutex_);
     std::string text;
@@ -132,12 +132,12 @@ class RocksDbStore : public Store {
     if (!absl::SimpleAtoi(text, &version) || version < 1) {
       return absl::DataLossError(absl::StrCat("expected a format version in the store in ", directory_, ", found \"", text, "\""));
     }
-    if (version > kStoreFormatVersion) {
-      return absl::FailedPreconditionError(absl::StrCat("expected a store of format ", kStoreFormatVersion, " or older in ", directory_,
-                                                        ", found format ", version,
-                                                        ": install the newer HA-NAS that wrote it, or use a new directory"));
-    }
-    return absl::OkStatus();
+    if (version == kStoreFormatVersion) return absl::OkStatus();
+    const absl::string_view remedy = version > kStoreFormatVersion
+                                         ? "install the newer HA-NAS that wrote it, or use a new directory"
+                                         : "let the older HA-NAS that wrote it finish its searches and export them, or use a new directory";
+    return absl::FailedPreconditionError(
+        absl::StrCat("expected a store of format ", kStoreFormatVersion, " in ", directory_, ", found format ", version, ": ", remedy));
   }
 
  private:
