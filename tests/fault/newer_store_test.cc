@@ -6,7 +6,6 @@
 
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_cat.h"
 #include "config/process/exit_code.h"
 #include "coordinator/store/record_codec.h"
 #include "coordinator/store/record_key.h"
