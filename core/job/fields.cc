@@ -32,10 +32,20 @@ FieldPlace PlaceOf(T& member) {
   }
 }
 
+/// The member that a chain of pointers leads to.
+template <typename Object>
+Object& Follow(Object& object) {
+  return object;
+}
+template <typename Object, typename Member, typename... Rest>
+auto& Follow(Object& object, Member Object::* member, Rest... rest) {
+  return Follow(object.*member, rest...);
+}
+
 /// At<&SearchJob::training, &TrainingSpec::steps>(job) is the place of job.training.steps.
 template <auto... kMembers>
 FieldPlace At(SearchJob& job) {
-  return PlaceOf((job.*....*kMembers));
+  return PlaceOf(Follow(job, kMembers...));
 }
 template <auto kMember>
 FieldPlace OfPhase(TrainingPhase& phase) {

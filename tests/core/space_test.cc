@@ -92,9 +92,9 @@ TEST(SearchSpaceTest, CountsWhateverTheConditionsAre) {
     std::vector<Gene> genes;
     for (int i = 0; i < 7; ++i) {
       Gene gene = Numbers(absl::StrCat("g", i), 1 + static_cast<int>(random.UniformInt(3)));
-      for (uint64_t c = i == 0 ? 0 : random.UniformInt(3); c > 0; --c) {
-        const auto on = static_cast<int>(random.UniformInt(static_cast<uint64_t>(i)));
-        const uint64_t all = (uint64_t{1} << genes[static_cast<size_t>(on)].choices.size()) - 1;
+      for (uint64_t c = genes.empty() ? 0 : random.UniformInt(3); c > 0; --c) {
+        const auto on = static_cast<int>(random.UniformInt(genes.size()));
+        const uint64_t all = (uint64_t{1} << genes.at(static_cast<size_t>(on)).choices.size()) - 1;
         gene.active_if.push_back({on, 1 + random.UniformInt(all)});
       }
       genes.push_back(std::move(gene));
