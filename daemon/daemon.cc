@@ -31,6 +31,7 @@ using telemetry::LogEvent;
 using telemetry::Severity;
 
 constexpr absl::string_view kOff = "off";
+constexpr int kMaxPid = 1 << 22;  // of Linux
 /// A request for work waits at the coordinator for 20 s.
 constexpr absl::Duration kAnsweredWithin = absl::Seconds(45);
 
@@ -110,7 +111,10 @@ void AddOptions(config::OptionTable& table, DaemonOptions& options) {
              .value = "SECONDS",
              .help = "How long stopping may take after SIGTERM or SIGINT before the process gives up and ends, from 1 to 3600."},
             &options.stop_timeout_seconds, 1, 3600);
-  table.Add({.name = "die-with-parent", .help = "Ends when the process that started this one ends."}, &options.die_with_parent);
+  table.Add({.name = "die-with-parent",
+             .value = "PID",
+             .help = "Ends when the process of this number ends, which must be the one that started this one. 0: does not."},
+            &options.die_with_parent, 0, kMaxPid);
   table.AddCheck("http-listen", [&options] {
     if (options.http_listen == kOff) return absl::OkStatus();
     return rpc::ParseAddress(options.http_listen, rpc::AddressUse::kListenTcp, options.insecure_listen).status();
@@ -146,7 +150,6 @@ void AddTokenOption(config::OptionTable& table, std::string help, std::string& t
 
 std::optional<ProcessExit> Begin(config::OptionTable& table, const DaemonOptions& options, const ProgramVersion& version, int argc,
                                  char** argv) {
-  const int parent = getppid();
   const absl::StatusOr<config::ParsedOptions> parsed = table.Parse(argc, argv, config::ProcessEnvironment());
   if (!parsed.ok()) {
     const std::vector<std::string> mistakes = absl::StrSplit(parsed.status().message(), '\n');
@@ -176,8 +179,8 @@ std::optional<ProcessExit> Begin(config::OptionTable& table, const DaemonOptions
   telemetry::StartLog(options.log_format == "json" ? telemetry::LogFormat::kJson : telemetry::LogFormat::kText, LevelOf(options.log_level));
   rpc::LogGrpcMessages();
   for (const std::string& warning : parsed->warnings) LogEvent(Severity::kWarning, "environment", {{"message", warning}});
-  if (options.die_with_parent) {
-    if (const absl::Status status = rpc::DieWithParent(parent); !status.ok()) {
+  if (options.die_with_parent != 0) {
+    if (const absl::Status status = rpc::DieWithParent(options.die_with_parent); !status.ok()) {
       Fail(ProcessExit::kFailed, status);
       return ProcessExit::kFailed;
     }

@@ -30,7 +30,7 @@ struct DaemonOptions {
   std::string log_format = "text";
   std::string log_level = "info";
   double stop_timeout_seconds = 20;
-  bool die_with_parent = false;
+  int die_with_parent = 0;  // its process id, as the parent knows it: what getppid() says may be a stranger's already; 0: lives on
 };
 
 /// Adds the common options and their checks. Borrows `options`.

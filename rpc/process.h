@@ -26,8 +26,9 @@ std::string RandomBytesHex(size_t bytes);
 /// A fresh random identity, 32 hexadecimal digits, which nobody else can guess. Thread-safe.
 std::string MakeInstanceId();
 
-/// Has the kernel kill this process when its parent dies. Returns FAILED_PRECONDITION when the parent is gone already (`parent` is its
-/// process id as seen before), INTERNAL when the kernel refuses. To be called by the thread that lives as long as the process.
+/// Has the kernel kill this process when its parent dies. Returns FAILED_PRECONDITION when the parent is gone already, INTERNAL when the
+/// kernel refuses. `parent` is its process id as the parent itself knows it: a parent that died while this process was being loaded has
+/// left it to another one, which is all that getppid() tells. To be called by the thread that lives as long as the process.
 absl::Status DieWithParent(int parent);
 
 /// Versions of the libraries that every process of ours has.

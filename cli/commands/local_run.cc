@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -56,7 +57,8 @@ constexpr absl::Duration kStopGrace = absl::Seconds(20);
 constexpr int kLogLinesShown = 8;
 constexpr uint64_t kFullDiskBytes = 4 << 20;
 constexpr absl::Duration kRegistrationsAsked = absl::Seconds(1);
-constexpr absl::Duration kQuiet = absl::Seconds(10);  // without an event: the search may wait for something
+constexpr absl::Duration kSilence = absl::Seconds(5);  // of a coordinator that lives and does not answer
+constexpr absl::Duration kQuiet = absl::Seconds(10);   // without an event: the search may wait for something
 constexpr char kCoordinator[] = "coordinator";
 constexpr char kAgent[] = "agent";
 constexpr char kAgentName[] = "local";  // the target.device of a job for this machine
@@ -155,8 +157,8 @@ absl::Status LocalRun::FindPrograms() {
 }
 
 std::vector<std::string> LocalRun::CoordinatorCommand(absl::string_view listen, const std::vector<std::string>& more) const {
-  std::vector<std::string> command = {Program(kCoordinator),    "--listen",         std::string(listen), "--data-dir",
-                                      directory_.File("state"), "--die-with-parent"};
+  std::vector<std::string> command = {Program(kCoordinator),    "--listen",          std::string(listen),     "--data-dir",
+                                      directory_.File("state"), "--die-with-parent", absl::StrCat(::getpid())};
   command.insert(command.end(), more.begin(), more.end());
   return command;
 }
@@ -211,15 +213,15 @@ absl::Status LocalRun::Connect() {
 absl::Status LocalRun::StartParties() {
   for (int i = 1; i <= workers_; ++i) {
     const std::string name = absl::StrCat("worker-", i);
-    supervisor_.Add(
-        {name,
-         {Program("worker"), "--coordinator", address_, "--name", name, "--data", data_root_, "--cache",
-          directory_.File(absl::StrCat("cache/", name)), "--state-dir", PartyDirectory(name), "--threads", "1", "--die-with-parent"},
-         Log(name)});
+    supervisor_.Add({name,
+                     {Program("worker"), "--coordinator", address_, "--name", name, "--data", data_root_, "--cache",
+                      directory_.File(absl::StrCat("cache/", name)), "--state-dir", PartyDirectory(name), "--threads", "1",
+                      "--die-with-parent", absl::StrCat(::getpid())},
+                     Log(name)});
   }
   supervisor_.Add({kAgent,
                    {Program("profiler-agent"), "--coordinator", address_, "--name", kAgentName, "--state-dir", PartyDirectory(kAgent),
-                    "--die-with-parent"},
+                    "--die-with-parent", absl::StrCat(::getpid())},
                    Log(kAgent)});
   return Attend();
 }
@@ -390,9 +392,14 @@ absl::Status StatusOf(const absl::StatusOr<T>& value) {
 
 template <typename Call>
 auto LocalRun::Persist(const Call& call) -> decltype(call()) {
+  absl::Time say_at = absl::Now() + kSilence;
   while (true) {
     auto result = call();
     if (!absl::IsUnavailable(StatusOf(result))) return result;
+    if (absl::Now() >= say_at) {
+      screen_.Complain(absl::StrCat("the coordinator does not answer, trying again: ", StatusOf(result).message()));
+      say_at = absl::InfiniteFuture();
+    }
     if (absl::Status status = Pause(); !status.ok()) return status;
   }
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/text.h"
 
 namespace hanas::cli {
 
@@ -27,7 +28,7 @@ std::string OneLine(absl::string_view text) {
     blank = false;
     out += c;
   }
-  return out;
+  return Printable(out);  // what is a control character beyond ASCII
 }
 
 }  // namespace hanas::cli

@@ -22,8 +22,8 @@ class Palette {
   bool on_;
 };
 
-/// `text` from elsewhere for a terminal: every run of control characters and blanks is one blank, so that it can neither break a table nor
-/// steer the terminal. Thread-safe.
+/// `text` from elsewhere for a terminal: every run of ASCII control characters and blanks is one blank, other control characters are
+/// escaped, so that it can neither break a table nor steer the terminal. Thread-safe.
 std::string OneLine(absl::string_view text);
 
 }  // namespace hanas::cli

@@ -5,14 +5,16 @@
 
 namespace hanas::coordinator {
 
-ThreadExecutor::ThreadExecutor() : thread_([this] { Loop(); }) {}
+ThreadExecutor::ThreadExecutor(int threads) {
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
+}
 
 ThreadExecutor::~ThreadExecutor() {
   {
     absl::MutexLock lock(&mutex_);
     ending_ = true;
   }
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 void ThreadExecutor::Run(absl::AnyInvocable<void() &&> work) {

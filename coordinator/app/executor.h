@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -19,10 +20,10 @@ class Executor {
   virtual void Run(absl::AnyInvocable<void() &&> work) = 0;
 };
 
-/// One thread of its own, first come first served. The destructor runs what is queued. Thread-safe.
+/// Threads of its own, first come first served. The destructor runs what is queued. Thread-safe.
 class ThreadExecutor final : public Executor {
  public:
-  ThreadExecutor();
+  explicit ThreadExecutor(int threads = 1);
   ~ThreadExecutor() override;
   ThreadExecutor(const ThreadExecutor&) = delete;
   ThreadExecutor& operator=(const ThreadExecutor&) = delete;
@@ -35,7 +36,7 @@ class ThreadExecutor final : public Executor {
   absl::Mutex mutex_;
   std::deque<absl::AnyInvocable<void() &&>> queue_ ABSL_GUARDED_BY(mutex_);
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace hanas::coordinator

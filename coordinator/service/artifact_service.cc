@@ -3,17 +3,14 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/functional/any_invocable.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "coordinator/app/executor.h"
 #include "coordinator/service/services.h"
 #include "proto/hanas/v1/task.grpc.pb.h"
 #include "rpc/artifact_client.h"
@@ -26,48 +23,7 @@ namespace {
 
 constexpr auto kChunkBytes = static_cast<int64_t>(rpc::kArtifactChunkBytes);
 constexpr int64_t kSliceBytes = int64_t{64} << 20;  // of one artifact before another call has its turn
-constexpr int kThreads = 2;
-
-/// Threads for what waits for the disk or hashes: gRPC's own must not. Run everything that they were given before they end. Thread-safe.
-class Background {
- public:
-  Background() {
-    for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Run(); });
-  }
-  ~Background() {
-    {
-      absl::MutexLock lock(&mutex_);
-      stopping_ = true;
-    }
-    for (std::thread& thread : threads_) thread.join();
-  }
-
-  void Do(absl::AnyInvocable<void()> work) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    queue_.push_back(std::move(work));
-  }
-
- private:
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !queue_.empty(); }
-  void Run() ABSL_LOCKS_EXCLUDED(mutex_) {
-    while (true) {
-      absl::AnyInvocable<void()> work;
-      {
-        absl::MutexLock lock(&mutex_);
-        mutex_.Await(absl::Condition(this, &Background::HasWork));
-        if (queue_.empty()) return;
-        work = std::move(queue_.front());
-        queue_.pop_front();
-      }
-      work();
-    }
-  }
-
-  absl::Mutex mutex_;
-  std::deque<absl::AnyInvocable<void()>> queue_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::thread> threads_;
-};
+constexpr int kThreads = 2;                         // for what waits for the disk or hashes: gRPC's own must not
 
 absl::Status Violation(absl::string_view path, absl::string_view message) {
   FieldViolations violations;
@@ -87,7 +43,7 @@ absl::Status CheckArtifact(const v1::ArtifactRef& artifact) {
 /// States: a message is awaited, or one is worked on in the background; then finished. The alarm ends only calls that await.
 class UploadCall final : public grpc::ServerReadReactor<v1::UploadArtifactRequest>, public std::enable_shared_from_this<UploadCall> {
  public:
-  UploadCall(ArtifactStore* artifacts, Background* background, grpc::CallbackServerContext* context, const UploadOptions& options)
+  UploadCall(ArtifactStore* artifacts, Executor* background, grpc::CallbackServerContext* context, const UploadOptions& options)
       : artifacts_(artifacts), background_(background), context_(context), options_(options) {}
 
   void Start() ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -101,7 +57,7 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadArtifactReques
     absl::MutexLock lock(&mutex_);
     if (finished_) return;
     working_ = true;
-    background_->Do([self = shared_from_this(), ok] { ok ? self->Take() : self->Complete(); });
+    background_->Run([self = shared_from_this(), ok] { ok ? self->Take() : self->Complete(); });
   }
   void OnDone() override { self_.reset(); }
 
@@ -121,7 +77,7 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadArtifactReques
     if (context_->IsCancelled()) return End(grpc::Status(grpc::StatusCode::CANCELLED, "the client has gone"));
     const absl::StatusOr<bool> hashed = upload_->HashKept(kSliceBytes);
     if (!hashed.ok()) return End(rpc::ToGrpcStatus(hashed.status()));
-    if (!*hashed) return background_->Do([self = shared_from_this()] { self->Write(); });
+    if (!*hashed) return background_->Run([self = shared_from_this()] { self->Write(); });
     if (absl::Status status = upload_->Write(request_.offset(), request_.data()); !status.ok()) return End(rpc::ToGrpcStatus(status));
     absl::MutexLock lock(&mutex_);
     received_bytes_ += static_cast<int64_t>(request_.data().size());
@@ -178,7 +134,7 @@ class UploadCall final : public grpc::ServerReadReactor<v1::UploadArtifactReques
   }
 
   ArtifactStore* const artifacts_;
-  Background* const background_;
+  Executor* const background_;
   grpc::CallbackServerContext* const context_;
   const UploadOptions options_;
   std::shared_ptr<UploadCall> self_;  // until OnDone
@@ -203,12 +159,12 @@ void LogDamage(const absl::Status& status) {
 /// A download: one chunk in memory, the next one read when it has gone out.
 class DownloadCall final : public grpc::ServerWriteReactor<v1::DownloadArtifactResponse> {
  public:
-  DownloadCall(ArtifactStore* artifacts, Background* background, const v1::DownloadArtifactRequest& request) : background_(background) {
+  DownloadCall(ArtifactStore* artifacts, Executor* background, const v1::DownloadArtifactRequest& request) : background_(background) {
     if (absl::Status status = CheckSha256(request.sha256()); !status.ok()) {
       Finish(rpc::ToGrpcStatus(Violation("sha256", status.message())));
       return;
     }
-    background_->Do([this, artifacts, sha256 = request.sha256(), offset = request.offset()] {
+    background_->Run([this, artifacts, sha256 = request.sha256(), offset = request.offset()] {
       absl::StatusOr<std::unique_ptr<ArtifactReader>> reader = artifacts->OpenReader(sha256, offset);
       if (!reader.ok()) return Finish(rpc::ToGrpcStatus(reader.status()));
       reader_ = *std::move(reader);
@@ -218,7 +174,7 @@ class DownloadCall final : public grpc::ServerWriteReactor<v1::DownloadArtifactR
 
   void OnWriteDone(bool ok) override {
     if (!ok) return Finish(grpc::Status::CANCELLED);
-    background_->Do([this] { Next(); });
+    background_->Run([this] { Next(); });
   }
   void OnDone() override { delete this; }
 
@@ -231,7 +187,7 @@ class DownloadCall final : public grpc::ServerWriteReactor<v1::DownloadArtifactR
     StartWrite(&response_);
   }
 
-  Background* const background_;
+  Executor* const background_;
   std::unique_ptr<ArtifactReader> reader_;
   v1::DownloadArtifactResponse response_;
 };
@@ -240,7 +196,7 @@ class DownloadCall final : public grpc::ServerWriteReactor<v1::DownloadArtifactR
 /// itself.
 class StatCall {
  public:
-  StatCall(ArtifactStore* artifacts, Background* background, grpc::CallbackServerContext* context, std::string sha256,
+  StatCall(ArtifactStore* artifacts, Executor* background, grpc::CallbackServerContext* context, std::string sha256,
            v1::StatArtifactResponse* response)
       : artifacts_(artifacts),
         background_(background),
@@ -270,7 +226,7 @@ class StatCall {
       if (data->empty()) return Answer({.complete = true, .verified = true, .received_bytes = read_bytes_});
       read_bytes_ += static_cast<int64_t>(data->size());
     }
-    background_->Do([this] { Verify(); });
+    background_->Run([this] { Verify(); });
   }
   void Answer(const ArtifactStore::UploadState& state) {
     response_->set_complete(state.complete);
@@ -283,7 +239,7 @@ class StatCall {
   }
 
   ArtifactStore* const artifacts_;
-  Background* const background_;
+  Executor* const background_;
   grpc::CallbackServerContext* const context_;
   const std::string sha256_;
   v1::StatArtifactResponse* const response_;
@@ -299,7 +255,7 @@ class ArtifactServiceImpl final : public v1::ArtifactService::CallbackService {
   grpc::ServerUnaryReactor* StatArtifact(grpc::CallbackServerContext* context, const v1::StatArtifactRequest* request,
                                          v1::StatArtifactResponse* response) override {
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-    background_.Do([call = new StatCall(artifacts_, &background_, context, request->sha256(), response)] { call->Begin(); });
+    background_.Run([call = new StatCall(artifacts_, &background_, context, request->sha256(), response)] { call->Begin(); });
     return reactor;
   }
 
@@ -318,7 +274,7 @@ class ArtifactServiceImpl final : public v1::ArtifactService::CallbackService {
  private:
   ArtifactStore* const artifacts_;
   const UploadOptions options_;
-  Background background_;
+  ThreadExecutor background_{kThreads};
 };
 
 }  // namespace

@@ -15,7 +15,6 @@ namespace {
 
 constexpr int64_t kBytesPerNumber = 4;
 constexpr int64_t kCopiesInTraining = 3;  // of each activation: what backpropagation keeps, its gradient, and the normalised one
-constexpr double kSecondsPerLowering = 5e-6;
 
 /// What has keys of every kind that some device has, so that no device has more operators than this one.
 BackendCaps MostKeys() {
@@ -78,7 +77,6 @@ std::string Gibibytes(int64_t bytes) { return absl::StrFormat("%.3g GiB", static
 
 JobCost CostOf(const SearchJob& job, const Lowering& lowering) {
   JobCost cost;
-  for (const StageSpec& stage : job.space.stages) cost.blocks += static_cast<int64_t>(stage.blocks.size());
   cost.lowerings = NumLowerings(lowering);
   const std::vector<ReachedUnit> units = lowering.ReachedUnits();
   for (size_t i = 0; i < units.size(); ++i) {
@@ -87,7 +85,6 @@ JobCost CostOf(const SearchJob& job, const Lowering& lowering) {
   }
   cost.supernet_weights = NumWeights(lowering);
   cost.training_bytes = TrainingBytes(job, lowering);
-  cost.preparing_seconds = kSecondsPerLowering * static_cast<double>(cost.lowerings + cost.table_entries);
   return cost;
 }
 

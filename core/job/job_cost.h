@@ -14,12 +14,10 @@ namespace hanas {
 
 /// What a job costs before anything of it is done, from arithmetic on its space.
 struct JobCost {
-  int64_t blocks = 0;            // of all stages at their largest depths
   int64_t lowerings = 0;         // of units, to find the operators to measure
   int64_t table_entries = 0;     // of the cost tables that candidates are scored with
   int64_t supernet_weights = 0;  // of all slots; four bytes each in a checkpoint, twice while momentum is carried
   int64_t training_bytes = 0;    // activations and their gradients of one batch of the largest network
-  double preparing_seconds = 0;  // of the coordinator, rough: enumeration and cost tables
 };
 /// Requires a space that ValidateSpaceSpec accepts.
 JobCost CostOf(const SearchJob& job, const Lowering& lowering);

@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/hanas_process.h"
 #include "tests/support/jpeg.h"
+#include "tests/support/scratch_directory.h"
 
 namespace hanas::cli {
 namespace {
@@ -40,12 +41,6 @@ std::string ReadText(const fs::path& path) {
 
 class InitVerbTest : public testing::Test {
  protected:
-  InitVerbTest() {
-    std::string pattern = (fs::temp_directory_path() / "hanas-init-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~InitVerbTest() override { fs::remove_all(directory_); }
-
   std::string File(const std::string& name) const { return (directory_ / name).string(); }
   std::string Job() const { return File("job.yaml"); }
 
@@ -89,7 +84,8 @@ class InitVerbTest : public testing::Test {
     EXPECT_FALSE(fs::exists(Job()));
   }
 
-  fs::path directory_;
+  const ScratchDirectory scratch_;
+  const fs::path directory_ = scratch_.path();
 };
 
 TEST_F(InitVerbTest, TheJobOfEverySetThatIsAcceptedIsValid) {

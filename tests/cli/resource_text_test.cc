@@ -112,6 +112,7 @@ TEST(ResourceTextTest, AnInfeasibleSearchIsNotWorthResuming) {
 
 TEST(ResourceTextTest, TextOfOthersCannotSteerTheTerminal) {
   EXPECT_EQ(OneLine(" a\x1b[2J\tb\n\nc\x7f "), "a [2J b c");
+  EXPECT_EQ(OneLine("a\u009b2J\u202eb"), "a\\x9b2J\\u202eb");
   v1::ListSearchesResponse list;
   *list.add_searches() = MakeSearch(v1::FAILED);
   list.mutable_searches(0)->set_error("bad\n\x1b]0;title\x07 end");

@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "rpc/files.h"
+#include "tests/support/scratch_directory.h"
 
 namespace hanas::cli {
 namespace {
@@ -25,8 +26,6 @@ using ::testing::StartsWith;
 class RuntimeDirectoryTest : public testing::Test {
  protected:
   RuntimeDirectoryTest() {
-    std::string pattern = testing::TempDir() + "/hanas-runtime.XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
     fs::create_directory(root_ + "/run");
     fs::permissions(root_ + "/run", fs::perms::owner_all);
     fs::create_directory(root_ + "/tmp");
@@ -35,10 +34,10 @@ class RuntimeDirectoryTest : public testing::Test {
   }
   ~RuntimeDirectoryTest() override {
     ::unsetenv("TMPDIR");  // where the next test's root goes
-    fs::remove_all(root_);
   }
 
-  std::string root_;
+  const ScratchDirectory scratch_;
+  const std::string root_ = scratch_.path().string();
 };
 
 TEST_F(RuntimeDirectoryTest, IsPrivateAndGoneAfterwards) {

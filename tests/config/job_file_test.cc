@@ -264,6 +264,7 @@ TEST(JobFileTest, ManyMistakesAreNotAllTold) {
 TEST(JobFileTest, AMissingFileIsNamed) {
   EXPECT_THAT(JobFile::Load("/nowhere/job.yaml"),
               StatusIs(absl::StatusCode::kNotFound, "expected a job file that can be read, found none at /nowhere/job.yaml"));
+  EXPECT_THAT(JobFile::Load("/"), StatusIs(absl::StatusCode::kNotFound, "expected a job file, found a directory: /"));
 }
 
 TEST(JobFileTest, MapsTheServersViolationsToTheFile) {

@@ -134,7 +134,9 @@ class LifeTest : public ::testing::Test {
     EXPECT_GT(port, 0);
     return port;
   }
-  std::vector<std::string> Common() const { return {"--log-format", "json", "--http-port-file", Path("http"), "--die-with-parent"}; }
+  std::vector<std::string> Common() const {
+    return {"--log-format", "json", "--http-port-file", Path("http"), "--die-with-parent", absl::StrCat(getpid())};
+  }
   static std::vector<std::string> With(std::vector<std::string> some, const std::vector<std::string>& more) {
     some.insert(some.end(), more.begin(), more.end());
     return some;
@@ -146,6 +148,21 @@ class LifeTest : public ::testing::Test {
 
   const std::filesystem::path root_ = std::filesystem::path(::testing::TempDir()) / absl::StrCat("hanas-life-", ::getpid());
 };
+
+// A parent that dies while its child is being loaded leaves it to somebody else, whom the child would take for its parent.
+TEST_F(LifeTest, AProgramThatSomebodyElseStartedEndsAtOnce) {
+  const std::vector<std::string> somebody = {"--die-with-parent", "1"};
+  const std::vector<std::string> party = With({"--coordinator", "127.0.0.1:1", "--name", "orphan"}, somebody);
+  const std::vector<std::pair<std::string, std::vector<std::string>>> programs = {
+      {"hanas-coordinator", With({"--data-dir", Path("state"), "--listen", "127.0.0.1:0"}, somebody)},
+      {"hanas-worker", With({"--data", Path("data")}, party)},
+      {"hanas-profiler-agent", party}};
+  for (const auto& [name, arguments] : programs) {
+    Program program(ProgramPath(name), arguments);
+    EXPECT_EQ(program.Wait(), 1) << name << ": " << program.output();
+    EXPECT_THAT(program.output(), HasSubstr("the process that started this one is gone")) << name;
+  }
+}
 
 // ---- coordinator ----
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/scratch_directory.h"
 
 namespace hanas::daemon {
 namespace {
@@ -28,15 +29,11 @@ using ::testing::SizeIs;
 
 class PartyStateTest : public testing::Test {
  protected:
-  PartyStateTest() {
-    std::string pattern = testing::TempDir() + "/hanas-party.XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
-  }
-  ~PartyStateTest() override { fs::remove_all(root_); }
   std::string Directory() const { return root_ + "/agents/local"; }
   static fs::perms ModeOf(const std::string& path) { return fs::status(path).permissions(); }
 
-  std::string root_;
+  const ScratchDirectory scratch_;
+  const std::string root_ = scratch_.path().string();
 };
 
 TEST_F(PartyStateTest, KeepsOneKeyOverRestarts) {

@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/jpeg.h"
+#include "tests/support/scratch_directory.h"
 
 namespace hanas {
 namespace {
@@ -24,12 +25,6 @@ using ::testing::IsEmpty;
 
 class PicturesTest : public testing::Test {
  protected:
-  PicturesTest() {
-    std::string pattern = (fs::temp_directory_path() / "hanas-pictures-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~PicturesTest() override { fs::remove_all(directory_); }
-
   /// A picture in a folder that is made for it.
   void Put(const std::string& path, int width, int height, const std::array<uint8_t, 3>& colour,
            JpegStorage storage = JpegStorage::kColour) const {
@@ -41,7 +36,8 @@ class PicturesTest : public testing::Test {
     std::ofstream(directory_ / path, std::ios::binary) << text;
   }
 
-  fs::path directory_;
+  const ScratchDirectory scratch_;
+  const fs::path directory_ = scratch_.path();
 };
 
 TEST_F(PicturesTest, SizesAreOfTheHeadersAndOrderedByTheShorterSide) {

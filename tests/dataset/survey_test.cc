@@ -17,6 +17,7 @@
 #include "dataset/idx.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/scratch_directory.h"
 
 namespace hanas {
 namespace {
@@ -32,12 +33,6 @@ using ::testing::Not;
 
 class SurveyTest : public ::testing::Test {
  protected:
-  SurveyTest() {
-    std::string pattern = (fs::temp_directory_path() / "hanas-survey-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~SurveyTest() override { fs::remove_all(directory_); }
-
   /// Files that are no pictures: nobody opens them here.
   void Put(const std::string& part_and_class, int pictures) const {
     const fs::path folder = fs::path(directory_) / part_and_class;
@@ -62,7 +57,8 @@ class SurveyTest : public ::testing::Test {
     return codes;
   }
 
-  std::string directory_;
+  const ScratchDirectory scratch_;
+  const std::string directory_ = scratch_.path().string();
 };
 
 TEST_F(SurveyTest, CountsThePicturesOfEachClass) {

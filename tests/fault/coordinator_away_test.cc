@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The coordinator is away in the middle of a task, for less and for more than a lease lives, killed and started again or standing still:
 // the task goes on, its result is accepted afterwards, and nothing counts as a failure or another attempt.
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <string>
@@ -136,7 +138,7 @@ TEST_F(CoordinatorAwayTest, WhatIsMeasuredMeanwhileIsKeptAndDelivered) {
 // As when a machine with all of them is suspended: the leases have run out by the coordinator's clock before anybody can renew one.
 TEST_F(CoordinatorAwayTest, ACoordinatorThatStoodStillTakesNobodysLeaseAway) {
   const FakeParty agent(&oracle_, coordinator_.address(), FakeAgent("local", "agent"));
-  Program worker(HANAS_FAULT_PARTY, {coordinator_.address(), "worker", "1", "computed"});
+  Program worker(HANAS_FAULT_PARTY, {coordinator_.address(), "worker", "1", "computed", absl::StrCat(getpid())});
   FakeUser user(&oracle_, coordinator_.address(), "user");
   ASSERT_TRUE(worker.AwaitStopped()) << worker.output();
   coordinator_.Stop();

@@ -2,6 +2,7 @@
 #include "tests/fault/coordinator_process.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -32,8 +33,9 @@ void CoordinatorProcess::Start() {
   program_.reset();
   if (fs::exists(File("port"))) fs::remove(File("port"));
   program_ = std::make_unique<Program>(
-      HANAS_COORDINATOR, std::vector<std::string>{"--data-dir", data_dir(), "--listen", address_, "--port-file", File("port"),
-                                                  "--lease-ttl-seconds", absl::StrCat(lease_ttl_seconds_), "--die-with-parent"});
+      HANAS_COORDINATOR,
+      std::vector<std::string>{"--data-dir", data_dir(), "--listen", address_, "--port-file", File("port"), "--lease-ttl-seconds",
+                               absl::StrCat(lease_ttl_seconds_), "--die-with-parent", absl::StrCat(getpid())});
 }
 
 bool CoordinatorProcess::AwaitListening() {

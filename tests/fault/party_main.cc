@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fake worker as a process of its own, which can be stopped and killed:
 //
-//   fault_party ADDRESS NAME INSTANCE computed | computing | poisoned
+//   fault_party ADDRESS NAME INSTANCE computed | computing | poisoned PARENT     PARENT: the process id of whoever starts it
 //
 //   computed   the first training task stops the process when its result is there and nobody was told of it
 //   computing  the first training task goes on, at a hundred steps a second, until its lease is lost
@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
@@ -53,11 +54,11 @@ absl::StatusOr<v1::CompleteTaskRequest> DieOfPoison(const v1::Task& task, rpc::T
 }
 
 int Main(int argc, char** argv) {
-  if (argc != 5) {
-    std::cerr << "expected ADDRESS NAME INSTANCE BEHAVIOUR, found " << argc - 1 << " arguments\n";
+  if (argc != 6) {
+    std::cerr << "expected ADDRESS NAME INSTANCE BEHAVIOUR PARENT, found " << argc - 1 << " arguments\n";
     return 2;
   }
-  CHECK_OK(rpc::DieWithParent(getppid()));
+  CHECK_OK(rpc::DieWithParent(std::atoi(argv[5])));
   const std::string behaviour = argv[4];
   CHECK(behaviour == "computed" || behaviour == "computing" || behaviour == "poisoned") << behaviour;
   Oracle oracle;

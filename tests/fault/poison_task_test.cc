@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A task that makes whoever holds it fail, or kills them: after three attempts its search fails and says which task it was, and the farm
 // goes on with the searches of others.
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <memory>
@@ -116,8 +118,8 @@ class Supervised {
  private:
   void Run(const std::string& address) {
     for (int instance = 1; !stopping_; ++instance) {
-      auto worker =
-          std::make_unique<Program>(HANAS_FAULT_PARTY, std::vector<std::string>{address, "mortal", absl::StrCat(instance), "poisoned"});
+      auto worker = std::make_unique<Program>(
+          HANAS_FAULT_PARTY, std::vector<std::string>{address, "mortal", absl::StrCat(instance), "poisoned", absl::StrCat(getpid())});
       {
         absl::MutexLock lock(&mutex_);
         worker_ = worker.get();

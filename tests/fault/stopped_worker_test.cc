@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A worker that is stopped for longer than its lease lives, as by a suspended machine, and goes on when its task was done elsewhere: there
 // is one result, the stale one is refused, and the worker carries on.
+#include <unistd.h>
+
 #include <csignal>
 #include <memory>
 #include <string>
@@ -41,7 +43,7 @@ TEST_P(StoppedWorkerTest, FindsItsTaskDoneAndCarriesOn) {
   coordinator.Start();
   ASSERT_TRUE(coordinator.AwaitListening()) << coordinator.output();
   const FakeParty agent(&oracle, coordinator.address(), FakeAgent("local", "agent"));
-  Program sleeper(HANAS_FAULT_PARTY, {coordinator.address(), "sleeper", "1", behaviour});
+  Program sleeper(HANAS_FAULT_PARTY, {coordinator.address(), "sleeper", "1", behaviour, absl::StrCat(getpid())});
   FakeUser first(&oracle, coordinator.address(), "first");
   ASSERT_TRUE(sleeper.AwaitOutput("task_begins")) << sleeper.output();
   if (behaviour == "computing") sleeper.Signal(SIGSTOP);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small farm of real programs: two workers and two agents on twins of one device class share the work of a search that is submitted to
 // their coordinator. All of them are on this machine, so that measuring is the work of one at a time.
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <memory>
@@ -47,7 +49,7 @@ class FarmTest : public testing::Test {
   }
   /// Returns when it has printed `ready`.
   void Add(const std::string& program, std::vector<std::string> arguments, const std::string& ready) {
-    arguments.emplace_back("--die-with-parent");
+    arguments.insert(arguments.end(), {"--die-with-parent", absl::StrCat(getpid())});
     farm_.push_back(std::make_unique<Program>(ProgramFolder() + "/" + program, std::move(arguments)));
     ASSERT_TRUE(farm_.back()->AwaitOutput(ready)) << farm_.back()->output();
   }

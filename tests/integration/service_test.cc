@@ -36,8 +36,8 @@ class ServiceTest : public testing::Test {
     const std::string port_file = folder_ + "/port";
     fs::remove(port_file);
     coordinator_ = std::make_unique<LiveProgram>(
-        "hanas-coordinator",
-        std::vector<std::string>{"--data-dir", folder_ + "/state", "--listen", listen, "--port-file", port_file, "--die-with-parent"});
+        "hanas-coordinator", std::vector<std::string>{"--data-dir", folder_ + "/state", "--listen", listen, "--port-file", port_file,
+                                                      "--die-with-parent", absl::StrCat(getpid())});
     // It says so when its port is written.
     ASSERT_TRUE(coordinator_->ReadUntil("listening")) << coordinator_->output();
     int port = 0;

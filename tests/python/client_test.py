@@ -43,7 +43,7 @@ class Coordinator:
         port_file.unlink(missing_ok=True)
         command = [BIN / "hanas-coordinator", "--data-dir", self._directory / "state", "--listen", self.address, "--port-file", port_file]
         with open(self._directory / "log", "ab") as log:
-            self._process = subprocess.Popen([*map(str, command), "--die-with-parent"], stderr=log)
+            self._process = subprocess.Popen([*map(str, command), "--die-with-parent", str(os.getpid())], stderr=log)
         deadline = time.monotonic() + START_DEADLINE
         while not port_file.exists():
             try:

@@ -32,6 +32,7 @@
 #include "rpc/search_client.h"
 #include "rpc/server.h"
 #include "rpc/status.h"
+#include "tests/support/scratch_directory.h"
 
 namespace hanas::rpc {
 namespace {
@@ -50,12 +51,9 @@ using ::testing::SizeIs;
 class TokenTest : public testing::Test {
  protected:
   TokenTest() {
-    std::string pattern = testing::TempDir() + "/hanas-token.XXXXXX";
-    home_ = ::mkdtemp(pattern.data());
     for (const char* variable : {"XDG_STATE_HOME", "HANAS_TOKEN", "HANAS_TOKEN_FILE"}) ::unsetenv(variable);
     ::setenv("HOME", home_.c_str(), 1);
   }
-  ~TokenTest() override { fs::remove_all(home_); }
 
   std::string Path(const std::string& name) const { return absl::StrCat(home_, "/", name); }
   std::string OwnFile() const { return Path(".local/state/hanas/token"); }
@@ -69,7 +67,8 @@ class TokenTest : public testing::Test {
     EXPECT_EQ(::chmod(path.c_str(), mode), 0);
   }
 
-  std::string home_;
+  const ScratchDirectory scratch_;
+  const std::string home_ = scratch_.path().string();
 };
 
 TEST_F(TokenTest, Is256RandomBitsInHexadecimal) {

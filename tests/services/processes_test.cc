@@ -73,11 +73,19 @@ class ProcessesTest : public ::testing::Test {
   ~ProcessesTest() override { std::filesystem::remove_all(root_); }
 
   std::vector<std::string> WorkerArguments() const {
-    return {"--coordinator", server_->address().ToString(), "--name",           "w1", "--data", (root_ / "data").string(),
-            "--cache",       (root_ / "cache").string(),    "--die-with-parent"};
+    return {"--coordinator",
+            server_->address().ToString(),
+            "--name",
+            "w1",
+            "--data",
+            (root_ / "data").string(),
+            "--cache",
+            (root_ / "cache").string(),
+            "--die-with-parent",
+            absl::StrCat(getpid())};
   }
   std::vector<std::string> AgentArguments() const {
-    return {"--coordinator", server_->address().ToString(), "--name", "local", "--die-with-parent"};
+    return {"--coordinator", server_->address().ToString(), "--name", "local", "--die-with-parent", absl::StrCat(getpid())};
   }
   v1::Party Registered() {
     v1::Party party;
