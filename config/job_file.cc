@@ -243,7 +243,8 @@ absl::StatusOr<JobFile> JobFile::Load(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::NotFoundError(absl::StrCat("expected a job file that can be read, found none at ", path));
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return absl::NotFoundError(absl::StrCat("expected a job file, found a directory: ", path));
+  if (std::filesystem::is_directory(path, error))
+    return absl::NotFoundError(absl::StrCat("expected a job file, found a directory: ", path));
   const uint64_t size = std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
   if (!error && size > bounds::kJobFileBytes) return TooLarge(path, size);
   std::string text(bounds::kJobFileBytes + 1, '\0');
