@@ -23,6 +23,7 @@
 #include "absl/time/time.h"
 #include "benchmarks/service_harness.h"
 #include "coordinator/surrogate/candidate_scorer.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/job/job_cost.h"
 #include "rpc/convert/job.h"
 #include "telemetry/event_log.h"

@@ -9,6 +9,7 @@
 #include "coordinator/surrogate/accuracy_predictor.h"
 #include "coordinator/surrogate/candidate_scorer.h"
 #include "core/cost/cost.h"
+#include "core/family/convnet/convnet_space.h"
 #include "tests/surrogate/fake_latency.h"
 #include "tests/surrogate/fake_predictor.h"
 

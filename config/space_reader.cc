@@ -2,8 +2,11 @@
 #include "config/space_reader.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "config/presets.h"
 #include "core/base/bounds.h"
+#include "core/family/convnet/whitening_stem.h"
 
 namespace hanas::config {
 namespace {
@@ -80,6 +83,11 @@ StageSpec ReadStage(const YAML::Node& node, const std::string& path, const Preci
   reader.ReadList("widths", stage.widths, Need::kRequired);
   reader.ReadList("depths", stage.depths, Need::kRequired);
   reader.Read("stride", stage.stride);
+  reader.ReadList("kinds", stage.kinds);
+  reader.ReadList("downsamples", stage.downsamples);
+  reader.Read("bottleneck", stage.bottleneck);
+  reader.Read("groups", stage.groups);
+  reader.Read("squeeze_style", stage.squeeze_style);
   BlockChoices common = DefaultBlock(precisions);
   ReadBlock(reader, common);
   const auto overrides = reader.ReadMaps("blocks");
@@ -118,13 +126,19 @@ void ReadPrecisions(MapReader& reader, absl::string_view key, const PrecisionCho
   if (!reader.ReadList(key, out) && !inherited.origin.empty()) source.SetOrigin(reader.PathOf(key), inherited.origin);
 }
 
-StemSpec ReadStem(const YAML::Node& node, const std::string& path, const PrecisionChoices& edge, SourceMap& source) {
+StemSpec ReadStem(const YAML::Node& node, const std::string& path, const PrecisionChoices& edge, const SpaceSpec& space,
+                  SourceMap& source) {
   MapReader reader(node, path, source);
-  StemSpec stem;
-  reader.ReadList("widths", stem.widths);
+  SpaceSpec with = {.input_channels = space.input_channels};
+  StemSpec& stem = with.stem;
+  reader.Read("whitening", stem.whitening);
+  if (stem.whitening) stem = WhiteningStem(space.input_channels);
   reader.Read("kernel", stem.kernel);
   reader.Read("stride", stem.stride);
+  reader.Read("max_pool", stem.max_pool);
   reader.Read("activation", stem.activation);
+  if (stem.whitening) stem.widths = {WhiteningChannels(with)};  // of the kernel as written
+  reader.ReadList("widths", stem.widths);
   ReadPrecisions(reader, "precisions", edge, stem.precisions, source);
   reader.Finish();
   return stem;
@@ -134,21 +148,70 @@ HeadSpec ReadHead(const YAML::Node& node, const std::string& path, const Precisi
                   SourceMap& source) {
   MapReader reader(node, path, source);
   HeadSpec head;
-  reader.ReadList("widths", head.widths, Need::kRequired);
+  reader.ReadList("widths", head.widths);
   reader.Read("activation", head.activation);
+  reader.ReadList("pools", head.pools);
   ReadPrecisions(reader, "precisions", common, head.precisions, source);
   reader.Read("hidden", head.hidden);
+  reader.Read("hidden_bias", head.hidden_bias);
   ReadPrecisions(reader, "hidden_precisions", common, head.hidden_precisions, source);
   ReadPrecisions(reader, "classifier_precisions", edge, head.classifier_precisions, source);
   reader.Finish();
   return head;
 }
 
-}  // namespace
+/// A copy that was written nowhere: mistakes in it are told at the place of what encloses it.
+YAML::Node WithoutMarks(const YAML::Node& node) {
+  if (node.IsScalar()) return YAML::Node(node.Scalar());
+  YAML::Node copy(node.Type());
+  if (node.IsSequence()) {
+    for (const YAML::Node& item : node) copy.push_back(WithoutMarks(item));
+  }
+  if (node.IsMap()) {
+    for (const auto& pair : node) copy.force_insert(pair.first.Scalar(), WithoutMarks(pair.second));
+  }
+  return copy;
+}
 
-SpaceSpec ReadSpace(const YAML::Node& node, const std::string& path, const std::string& default_name, SourceMap& source) {
+/// The keys of `base` that `over` does not have, before those of `over`; maps that both have are joined likewise.
+YAML::Node Joined(const YAML::Node& base, const YAML::Node& over, int depth) {
+  YAML::Node joined(YAML::NodeType::Map);
+  for (const auto& pair : base) {
+    const YAML::Node own = over[pair.first.Scalar()];
+    if (!own.IsDefined()) joined.force_insert(pair.first, pair.second);
+  }
+  for (const auto& pair : over) {
+    const YAML::Node inherited = pair.first.IsScalar() ? base[pair.first.Scalar()] : YAML::Node(YAML::NodeType::Undefined);
+    const bool both = depth > 0 && inherited.IsDefined() && inherited.IsMap() && pair.second.IsMap();
+    joined.force_insert(pair.first, both ? Joined(inherited, pair.second, depth - 1) : pair.second);
+  }
+  return joined;
+}
+
+/// `node` with what the preset that it names says and it does not; nothing when there is no such preset.
+std::optional<YAML::Node> WithPreset(const YAML::Node& node, const std::string& path, SourceMap& source) {
+  if (!node.IsMap() || !node["preset"].IsDefined()) return node;
+  const YAML::Node name = node["preset"];
+  const std::string at = path + ".preset";
+  source.SetLocation(at, name.Mark());
+  if (!name.IsScalar()) {
+    source.Fail(at, absl::StrCat("expected the name of a preset, found a ", name.IsSequence() ? "list"
+                                                                            : name.IsMap()    ? "map"
+                                                                                              : "missing value"));
+    return std::nullopt;
+  }
+  const absl::StatusOr<Preset> preset = FindPreset(name.Scalar());
+  if (!preset.ok()) {
+    source.Fail(at, preset.status().message());
+    return std::nullopt;
+  }
+  return Joined(WithoutMarks(YAML::Load(std::string(preset->text))), node, /*depth=*/1);
+}
+
+SpaceSpec ReadResolvedSpace(const YAML::Node& node, const std::string& path, const std::string& default_name, SourceMap& source) {
   MapReader reader(node, path, source);
   SpaceSpec space;
+  reader.Take("preset");  // what it says is in the map already
   space.name = default_name;
   reader.Read("name", space.name);
   reader.ReadList("resolutions", space.resolutions, Need::kRequired);
@@ -159,7 +222,7 @@ SpaceSpec ReadSpace(const YAML::Node& node, const std::string& path, const std::
   const PrecisionChoices edge = {AtLeastEightBits(common.values), common.origin};
 
   if (const auto stem = reader.Take("stem")) {
-    space.stem = ReadStem(*stem, reader.PathOf("stem"), edge, source);
+    space.stem = ReadStem(*stem, reader.PathOf("stem"), edge, space, source);
   } else if (!edge.origin.empty()) {
     space.stem.precisions = edge.values;
   }
@@ -174,6 +237,13 @@ SpaceSpec ReadSpace(const YAML::Node& node, const std::string& path, const std::
   if (const auto head = reader.Take("head", Need::kRequired)) space.head = ReadHead(*head, reader.PathOf("head"), common, edge, source);
   reader.Finish();
   return space;
+}
+
+}  // namespace
+
+SpaceSpec ReadSpace(const YAML::Node& node, const std::string& path, const std::string& default_name, SourceMap& source) {
+  const std::optional<YAML::Node> resolved = WithPreset(node, path, source);
+  return resolved.has_value() ? ReadResolvedSpace(*resolved, path, default_name, source) : SpaceSpec{};
 }
 
 }  // namespace hanas::config

@@ -97,7 +97,11 @@ absl::Status ParseScalar(const Scalar& scalar, ByteSize& out) { return Assign(Pa
 absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out) { return Assign(ParseMilliseconds(scalar.text), out.value); }
 absl::Status ParseScalar(const Scalar& scalar, Seconds& out) { return Assign(ParseSeconds(scalar.text), out.value); }
 absl::Status ParseScalar(const Scalar& scalar, Precision& out) { return Assign(PrecisionFromString(scalar.text), out); }
-absl::Status ParseScalar(const Scalar& scalar, Activation& out) { return Assign(ActivationFromName(scalar.text), out); }
+absl::Status ParseScalar(const Scalar& scalar, Activation& out) { return Assign(FromName<Activation>(scalar.text), out); }
+absl::Status ParseScalar(const Scalar& scalar, BlockKind& out) { return Assign(FromName<BlockKind>(scalar.text), out); }
+absl::Status ParseScalar(const Scalar& scalar, Downsample& out) { return Assign(FromName<Downsample>(scalar.text), out); }
+absl::Status ParseScalar(const Scalar& scalar, GlobalPool& out) { return Assign(FromName<GlobalPool>(scalar.text), out); }
+absl::Status ParseScalar(const Scalar& scalar, SqueezeStyle& out) { return Assign(FromName<SqueezeStyle>(scalar.text), out); }
 absl::Status ParseScalar(const Scalar& scalar, WordPlace& out) { return SetWord(scalar.text, out); }
 
 MapReader::MapReader(const YAML::Node& node, std::string path, SourceMap& source) : path_(std::move(path)), source_(source) {

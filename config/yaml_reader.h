@@ -85,6 +85,10 @@ absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out);
 absl::Status ParseScalar(const Scalar& scalar, Seconds& out);
 absl::Status ParseScalar(const Scalar& scalar, Precision& out);
 absl::Status ParseScalar(const Scalar& scalar, Activation& out);
+absl::Status ParseScalar(const Scalar& scalar, BlockKind& out);
+absl::Status ParseScalar(const Scalar& scalar, Downsample& out);
+absl::Status ParseScalar(const Scalar& scalar, GlobalPool& out);
+absl::Status ParseScalar(const Scalar& scalar, SqueezeStyle& out);
 absl::Status ParseScalar(const Scalar& scalar, WordPlace& out);
 
 enum class Need : bool { kOptional = false, kRequired = true };

@@ -7,6 +7,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/digest.h"
+#include "core/graph/op_schema.h"
 #include "export/bound_model.pb.h"
 #include "export/graph_codec.h"
 #include "export/tensor_packing.h"
@@ -55,9 +56,10 @@ absl::StatusOr<Container> OpenContainer(absl::string_view magic, absl::string_vi
   if (bytes.size() < kFixedBytes) return Bad(absl::StrCat("cut short: expected at least ", kFixedBytes, " bytes, found ", bytes.size()));
   const uint32_t version = ReadUint32(bytes.substr(kMagicBytes));
   if (version != kBoundModelFileVersion) {
-    return absl::FailedPreconditionError(absl::StrCat("bound model file: this program reads version ", kBoundModelFileVersion,
-                                                      ", the file has version ", version,
-                                                      "; use the release that wrote it, or a newer one"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "bound model file: this program reads version ", kBoundModelFileVersion, ", the file has version ", version, "; ",
+        version < kBoundModelFileVersion ? "bind the network again with this release, or read it with the release that wrote it"
+                                         : "use the release that wrote it, or a newer one"));
   }
   absl::string_view content = bytes.substr(kMagicBytes + sizeof(uint32_t) + kDigestBytes);
   if (bytes.substr(kMagicBytes + sizeof(uint32_t), kDigestBytes) != DigestBytes(content)) {
@@ -76,13 +78,15 @@ class TensorReader {
  public:
   explicit TensorReader(absl::string_view bytes) : bytes_(bytes) {}
 
-  absl::Status Read(const Operator& op, size_t outputs, size_t weights, BoundWeights& out) {
+  absl::Status Read(const Graph& graph, const Operator& op, BoundWeights& out) {
+    const auto outputs = static_cast<size_t>(graph.value(op.output).shape.back());
+    const auto weights = static_cast<size_t>(NumWeights(GeometryOf(graph, op)));
     const bool integer = BitWidth(op.weight_type) <= 8;
     const size_t packed = PackedBytes(weights, op.weight_type);
     const size_t vector = outputs * sizeof(float);
     const size_t needed = packed + vector + (integer ? vector : 0);
     if (needed > bytes_.size()) {
-      return Bad(absl::StrCat("expected ", needed, " bytes of tensors, found ", bytes_.size(), " at ", SiteName(op.provenance)));
+      return Bad(absl::StrCat("expected ", needed, " bytes of tensors, found ", bytes_.size(), " at ", graph.name(op)));
     }
     if (integer) {
       out.integers = UnpackIntegers(Take(packed), weights, op.weight_type);
@@ -112,11 +116,7 @@ absl::Status ReadTensors(absl::string_view bytes, BoundModel& model) {
   for (size_t i = 0; i < model.weights.size(); ++i) {
     const Operator& op = model.graph.operators[i];
     if (!op.has_weights()) continue;
-    const int64_t outputs = model.graph.value(op.output).shape.back();
-    const int64_t inputs = model.graph.value(op.inputs[0]).shape.back() / op.groups;
-    const int64_t weights = outputs * inputs * op.kernel * op.kernel;
-    absl::Status status = reader.Read(op, static_cast<size_t>(outputs), static_cast<size_t>(weights), model.weights[i]);
-    if (!status.ok()) return status;
+    if (absl::Status status = reader.Read(model.graph, op, model.weights[i]); !status.ok()) return status;
   }
   if (reader.left() != 0) return Bad(absl::StrCat("expected the file to end with the last tensor, found ", reader.left(), " more bytes"));
   return absl::OkStatus();
@@ -150,7 +150,7 @@ absl::Status ReadQuantizers(const model::v1::Quantizers& proto, BoundModel& mode
     const bool in_range = quantizer.zero_point >= -128 && quantizer.zero_point <= 127;
     if (!std::isfinite(quantizer.scale) || quantizer.scale < 0 || !in_range) {
       return Bad(absl::StrCat("expected a quantiser with a scale of 0 or more and a zero point in [-128, 127], found ", quantizer.scale,
-                              " and ", quantizer.zero_point, " at ", SiteName(model.graph.values[static_cast<size_t>(i)].producer)));
+                              " and ", quantizer.zero_point, " at ", model.graph.value(i).name));
     }
     model.quantizers.push_back(quantizer);
   }

@@ -28,7 +28,8 @@ namespace hanas {
 ///
 /// Thread-safe: free functions without state.
 
-inline constexpr uint32_t kBoundModelFileVersion = 1;
+/// 2: values have names instead of the place of a MobileNet block they come from.
+inline constexpr uint32_t kBoundModelFileVersion = 2;
 /// Larger inputs are refused unread.
 inline constexpr size_t kMaxBoundModelFileBytes = size_t{1} << 30;
 inline constexpr size_t kMaxBoundModelHeaderBytes = size_t{1} << 22;
@@ -37,8 +38,8 @@ inline constexpr size_t kMaxBoundModelHeaderBytes = size_t{1} << 22;
 std::string SerializeBoundModel(const BoundModel& model);
 
 /// Returns, in this order, INVALID_ARGUMENT if `bytes` is too large, does not begin with the magic, or is shorter than its fixed part;
-/// FAILED_PRECONDITION if it has another version; DATA_LOSS if the rest does not have the digest it was written with; INVALID_ARGUMENT
-/// naming what is wrong if the content breaks an invariant of Graph or BoundModel.
+/// FAILED_PRECONDITION saying what to do if it has another version; DATA_LOSS if the rest does not have the digest it was written with;
+/// INVALID_ARGUMENT naming what is wrong if the content breaks an invariant of Graph or BoundModel.
 absl::StatusOr<BoundModel> ParseBoundModel(absl::string_view bytes);
 
 /// The graph alone, in the same container with a magic of its own. Requires CheckGraph(graph).

@@ -2,14 +2,16 @@
 #include "export/graph_codec.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
-#include <numeric>
 #include <string>
-#include <utility>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/graph/op_schema.h"
 
 namespace hanas {
 namespace {
@@ -21,48 +23,30 @@ constexpr int kMaxNodes = 1 << 16;
 constexpr int64_t kMaxExtent = int64_t{1} << 24;
 constexpr int64_t kMaxElements = int64_t{1} << 28;  // of one tensor of weights, and of all values of a graph together
 constexpr int kMaxKernel = 255;
+constexpr size_t kMaxNameBytes = 200;
+constexpr size_t kShownNameBytes = 40;  // in messages
 
-/// A wire enumerator is the enumerator of core plus one (0 is "unspecified").
-template <typename Wire, typename Core>
-Wire ToWire(Core value) {
-  return static_cast<Wire>(static_cast<int>(value) + 1);
-}
+/// The numbers of kinds and activations are those of core. Element types have none in the file that is 0, which is "unspecified": theirs
+/// are one higher.
+wire::ElementType ToWire(ElementType type) { return static_cast<wire::ElementType>(static_cast<int>(type) + 1); }
 
 template <typename Wire, typename Core>
-constexpr bool Corresponds(Wire in_file, Core in_core) {
-  return static_cast<int>(in_file) == static_cast<int>(in_core) + 1;
+constexpr bool Corresponds(Wire in_file, Core in_core, int difference = 0) {
+  return static_cast<int>(in_file) == static_cast<int>(in_core) + difference;
 }
 // The order of core's enumerations is part of the file format: these lines pin it.
-static_assert(Corresponds(wire::FLOAT32, ElementType::kFloat32) && Corresponds(wire::FLOAT16, ElementType::kFloat16) &&
-              Corresponds(wire::INT8, ElementType::kInt8) && Corresponds(wire::INT4, ElementType::kInt4) &&
-              Corresponds(wire::INT2, ElementType::kInt2) && Corresponds(wire::INT32, ElementType::kInt32));
+static_assert(Corresponds(wire::FLOAT32, ElementType::kFloat32, 1) && Corresponds(wire::FLOAT16, ElementType::kFloat16, 1) &&
+              Corresponds(wire::INT8, ElementType::kInt8, 1) && Corresponds(wire::INT4, ElementType::kInt4, 1) &&
+              Corresponds(wire::INT2, ElementType::kInt2, 1) && Corresponds(wire::INT32, ElementType::kInt32, 1));
 static_assert(Corresponds(wire::CONV2D, OpKind::kConv2d) && Corresponds(wire::FULLY_CONNECTED, OpKind::kFullyConnected) &&
               Corresponds(wire::GLOBAL_AVERAGE_POOL, OpKind::kGlobalAveragePool) && Corresponds(wire::ADD, OpKind::kAdd) &&
               Corresponds(wire::MULTIPLY, OpKind::kMultiply) && Corresponds(wire::HARD_SWISH, OpKind::kHardSwish) &&
-              Corresponds(wire::CONVERT, OpKind::kConvert));
+              Corresponds(wire::MAX_POOL, OpKind::kMaxPool) && Corresponds(wire::GLOBAL_MAX_POOL, OpKind::kGlobalMaxPool) &&
+              Corresponds(wire::SIGMOID, OpKind::kSigmoid) && Corresponds(wire::PRODUCT, OpKind::kProduct));
 static_assert(Corresponds(wire::NONE, FusedActivation::kNone) && Corresponds(wire::RELU, FusedActivation::kRelu) &&
-              Corresponds(wire::HARD_SIGMOID, FusedActivation::kHardSigmoid));
-static_assert(Corresponds(wire::STEM_UNIT, UnitKind::kStem) && Corresponds(wire::BLOCK_UNIT, UnitKind::kBlock) &&
-              Corresponds(wire::HEAD_UNIT, UnitKind::kHead));
-static_assert(Corresponds(wire::INPUT, LayerRole::kInput) && Corresponds(wire::STEM, LayerRole::kStem) &&
-              Corresponds(wire::EXPAND, LayerRole::kExpand) && Corresponds(wire::DEPTHWISE, LayerRole::kDepthwise) &&
-              Corresponds(wire::SQUEEZE_POOL, LayerRole::kSqueezePool) && Corresponds(wire::SQUEEZE_REDUCE, LayerRole::kSqueezeReduce) &&
-              Corresponds(wire::SQUEEZE_EXPAND, LayerRole::kSqueezeExpand) && Corresponds(wire::SQUEEZE_SCALE, LayerRole::kSqueezeScale) &&
-              Corresponds(wire::PROJECT, LayerRole::kProject) && Corresponds(wire::RESIDUAL, LayerRole::kResidual) &&
-              Corresponds(wire::HEAD_CONV, LayerRole::kHeadConv) && Corresponds(wire::POOL, LayerRole::kPool) &&
-              Corresponds(wire::HIDDEN, LayerRole::kHidden) && Corresponds(wire::CLASSIFIER, LayerRole::kClassifier));
-static_assert(Corresponds(wire::NO_SITE, TrainOnlySite::kNone) && Corresponds(wire::DROP_PATH, TrainOnlySite::kDropPath) &&
-              Corresponds(wire::DISTILLATION_TAP, TrainOnlySite::kDistillationTap));
+              Corresponds(wire::HARD_SIGMOID, FusedActivation::kHardSigmoid) && Corresponds(wire::RELU6, FusedActivation::kRelu6));
 
 // Writing.
-
-void ProvenanceToProto(const Provenance& provenance, wire::Provenance* proto) {
-  proto->set_unit(ToWire<wire::UnitKind>(provenance.unit));
-  proto->set_role(ToWire<wire::LayerRole>(provenance.role));
-  proto->set_stage(provenance.stage);
-  proto->set_block(provenance.block);
-  proto->set_activation_op(provenance.activation_op);
-}
 
 void ViewToProto(const WeightView& view, wire::WeightView* proto) {
   proto->set_slot(view.slot);
@@ -79,23 +63,21 @@ void ViewToProto(const WeightView& view, wire::WeightView* proto) {
 }
 
 void OperatorToProto(const Operator& op, wire::Operator* proto) {
-  proto->set_kind(ToWire<wire::OpKind>(op.kind));
+  proto->set_kind(static_cast<wire::OpKind>(op.kind));
   for (const ValueId id : op.inputs) proto->add_inputs(id);
   proto->set_output(op.output);
-  proto->set_compute(ToWire<wire::ElementType>(op.compute));
-  proto->set_weight_type(ToWire<wire::ElementType>(op.weight_type));
+  proto->set_compute(ToWire(op.compute));
+  proto->set_weight_type(ToWire(op.weight_type));
   proto->set_kernel(op.kernel);
   proto->set_stride(op.stride);
   proto->set_padding(op.padding);
   proto->set_dilation(op.dilation);
   proto->set_groups(op.groups);
-  proto->set_activation(ToWire<wire::FusedActivation>(op.activation));
+  proto->set_activation(static_cast<wire::FusedActivation>(op.activation));
   if (op.weight.present()) ViewToProto(op.weight, proto->mutable_weight());
   if (op.bias.present()) ViewToProto(op.bias, proto->mutable_bias());
   if (op.norm.gamma.present()) ViewToProto(op.norm.gamma, proto->mutable_norm_gamma());
   if (op.norm.beta.present()) ViewToProto(op.norm.beta, proto->mutable_norm_beta());
-  ProvenanceToProto(op.provenance, proto->mutable_provenance());
-  proto->set_train_only(ToWire<wire::TrainOnlySite>(op.train_only));
 }
 
 // Reading. `where` is the path of the message in the file: "values[3]", "operators[7].weight".
@@ -109,32 +91,35 @@ absl::Status CheckRange(absl::string_view where, absl::string_view field, int64_
   return Bad(where, absl::StrCat("expected ", field, " in [", least, ", ", most, "], found ", found));
 }
 
-/// An enumerator of core whose last one is `last`.
-template <typename Core, typename Wire>
-absl::StatusOr<Core> FromWire(absl::string_view where, absl::string_view field, Wire value, Core last) {
-  const int most = static_cast<int>(last) + 1;
-  if (absl::Status status = CheckRange(where, field, static_cast<int>(value), 1, most); !status.ok()) return status;
-  return static_cast<Core>(static_cast<int>(value) - 1);
-}
-
-template <typename Core, typename Wire>
-absl::Status ReadEnum(absl::string_view where, absl::string_view field, Wire value, Core last, Core& out) {
-  absl::StatusOr<Core> core = FromWire(where, field, value, last);
-  if (!core.ok()) return core.status();
-  out = *core;
+/// A type whose enumerator in core is `last` at most.
+absl::Status ReadType(absl::string_view where, absl::string_view field, wire::ElementType type, ElementType last, ElementType& out) {
+  if (absl::Status s = CheckRange(where, field, type, 1, static_cast<int>(last) + 1); !s.ok()) return s;
+  out = static_cast<ElementType>(static_cast<int>(type) - 1);
   return absl::OkStatus();
 }
 
-absl::Status ReadProvenance(absl::string_view where, const wire::Provenance& proto, Provenance& out) {
-  constexpr int kMost = std::numeric_limits<int16_t>::max();
-  if (absl::Status s = ReadEnum(where, "unit", proto.unit(), UnitKind::kHead, out.unit); !s.ok()) return s;
-  if (absl::Status s = ReadEnum(where, "role", proto.role(), LayerRole::kClassifier, out.role); !s.ok()) return s;
-  if (absl::Status s = CheckRange(where, "stage", proto.stage(), -1, kMost); !s.ok()) return s;
-  if (absl::Status s = CheckRange(where, "block", proto.block(), -1, kMost); !s.ok()) return s;
-  out.stage = static_cast<int16_t>(proto.stage());
-  out.block = static_cast<int16_t>(proto.block());
-  out.activation_op = proto.activation_op();
-  return absl::OkStatus();
+/// A kind that graphs have and an activation that it may have.
+absl::Status ReadKind(absl::string_view where, const wire::Operator& proto, Operator& out) {
+  const int kind = proto.kind();
+  if (!IsOpKind(kind) || !SchemaOf(static_cast<OpKind>(kind)).in_graph) {
+    return Bad(where, absl::StrCat("expected a kind of operator that this program knows, found ", kind));
+  }
+  out.kind = static_cast<OpKind>(kind);
+  const OpSchema& schema = SchemaOf(out.kind);
+  if (absl::Status s = CheckRange(where, "activation", proto.activation(), 0, kNumFusedActivations - 1); !s.ok()) return s;
+  out.activation = static_cast<FusedActivation>(proto.activation());
+  if (schema.Allows(out.activation)) return absl::OkStatus();
+  return Bad(where, absl::StrCat("expected no activation that ", schema.name, " cannot have, found ", Name(out.activation)));
+}
+
+/// Names of values become those of files and tensors.
+absl::Status CheckName(absl::string_view where, absl::string_view field, absl::string_view name) {
+  const auto plain = [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.'; };
+  if (!name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' && std::all_of(name.begin(), name.end(), plain)) {
+    return absl::OkStatus();
+  }
+  return Bad(where, absl::StrCat("expected a ", field, " of 1 to ", kMaxNameBytes, " letters, digits, '-', '_' or '.', found \"",
+                                 absl::CHexEscape(name.substr(0, kShownNameBytes)), "\" of ", name.size(), " bytes"));
 }
 
 absl::Status ReadValue(absl::string_view where, const wire::Value& proto, Value& out) {
@@ -147,8 +132,9 @@ absl::Status ReadValue(absl::string_view where, const wire::Value& proto, Value&
     if (absl::Status s = CheckRange(where, "number of elements", elements, 1, kMaxElements); !s.ok()) return s;
     out.shape.push_back(extent);
   }
-  if (absl::Status s = ReadEnum(where, "type", proto.type(), ElementType::kInt8, out.type); !s.ok()) return s;
-  return ReadProvenance(absl::StrCat(where, ".producer"), proto.producer(), out.producer);
+  if (absl::Status s = ReadType(where, "type", proto.type(), ElementType::kInt8, out.type); !s.ok()) return s;
+  out.name = proto.name();
+  return CheckName(where, "name", out.name);
 }
 
 absl::Status ReadView(absl::string_view where, const wire::WeightView& proto, int rank, WeightView& out) {
@@ -173,7 +159,7 @@ absl::Status ReadView(absl::string_view where, const wire::WeightView& proto, in
 }
 
 absl::Status ReadViews(const std::string& where, const wire::Operator& proto, Operator& out) {
-  const int rank = out.kind == OpKind::kConv2d ? 4 : 2;
+  const int rank = SchemaOf(out.kind).has_window ? 4 : 2;
   if (proto.has_weight()) {
     if (absl::Status s = ReadView(where + ".weight", proto.weight(), rank, out.weight); !s.ok()) return s;
   }
@@ -201,50 +187,52 @@ absl::Status ReadWindow(const std::string& where, const wire::Operator& proto, O
 }
 
 absl::Status ReadOperator(const std::string& where, const wire::Operator& proto, Operator& out) {
-  if (absl::Status s = ReadEnum(where, "kind", proto.kind(), OpKind::kHardSwish, out.kind); !s.ok()) return s;
-  if (absl::Status s = ReadEnum(where, "compute", proto.compute(), ElementType::kInt8, out.compute); !s.ok()) return s;
-  if (absl::Status s = ReadEnum(where, "weight_type", proto.weight_type(), ElementType::kInt2, out.weight_type); !s.ok()) return s;
-  if (absl::Status s = ReadEnum(where, "activation", proto.activation(), FusedActivation::kHardSigmoid, out.activation); !s.ok()) return s;
-  if (absl::Status s = ReadEnum(where, "train_only", proto.train_only(), TrainOnlySite::kDistillationTap, out.train_only); !s.ok())
-    return s;
-  if (absl::Status s = ReadProvenance(where + ".provenance", proto.provenance(), out.provenance); !s.ok()) return s;
-  if (absl::Status s = CheckRange(where, "number of inputs", proto.inputs_size(), 1, 2); !s.ok()) return s;
+  if (absl::Status s = ReadKind(where, proto, out); !s.ok()) return s;
+  if (absl::Status s = ReadType(where, "compute", proto.compute(), ElementType::kInt8, out.compute); !s.ok()) return s;
+  if (absl::Status s = ReadType(where, "weight_type", proto.weight_type(), ElementType::kInt2, out.weight_type); !s.ok()) return s;
+  const int inputs = SchemaOf(out.kind).num_inputs();
+  if (absl::Status s = CheckRange(where, "number of inputs", proto.inputs_size(), inputs, inputs); !s.ok()) return s;
   for (const int32_t id : proto.inputs()) out.inputs.push_back(id);
   out.output = proto.output();
   if (absl::Status s = ReadWindow(where, proto, out); !s.ok()) return s;
   return ReadViews(where, proto, out);
 }
 
-/// What CheckGraph takes for granted: ids that exist, ranks that the operator kind needs, divisible groups, bounded weights.
+/// What CheckGraph takes for granted: ids that exist, ranks that the operator kind needs, windows that fit, divisible groups, bounded
+/// weights.
 absl::Status CheckOperandShapes(const std::string& where, const Graph& graph, const Operator& op) {
   const auto num_values = static_cast<int64_t>(graph.values.size());
   if (absl::Status s = CheckRange(where, "output", op.output, 0, num_values - 1); !s.ok()) return s;
   for (const ValueId id : op.inputs) {
     if (absl::Status s = CheckRange(where, "input", id, 0, num_values - 1); !s.ok()) return s;
   }
-  const bool image = op.kind == OpKind::kConv2d || op.kind == OpKind::kGlobalAveragePool || op.kind == OpKind::kMultiply;
+  const OpSchema& schema = SchemaOf(op.kind);
   const Shape& in = graph.value(op.inputs[0]).shape;
-  if (image && in.size() != 4) return Bad(where, "expected an input of 4 extents, found 2");
-  if (op.kind == OpKind::kFullyConnected && in.size() != 2) return Bad(where, "expected an input of 2 extents, found 4");
-  if (op.kind == OpKind::kMultiply && op.inputs.size() == 2 && graph.value(op.inputs[1]).shape.size() != 2) {
-    return Bad(where, "expected a second input of 2 extents, found 4");
-  }
+  const int64_t channels = graph.value(op.output).shape.back();
+  const auto rank = static_cast<int>(in.size());
+  if (schema.rank != 0 && rank != schema.rank)
+    return Bad(where, absl::StrCat("expected an input of ", schema.rank, " extents, found ", rank));
   if (graph.value(op.output).type != op.compute)
     return Bad(where, "expected the output to have the operator's compute type, found another");
-  if (!op.has_weights()) return absl::OkStatus();
-  if (op.compute == ElementType::kInt8 && BitWidth(op.weight_type) > 8)
-    return Bad(where, "expected integer weights in an int8 layer, found floats");
-  if (op.kind == OpKind::kFullyConnected && (op.groups != 1 || op.kernel != 1))
-    return Bad(where, "expected kernel 1 and groups 1 in a linear layer");
-  if (in.back() % op.groups != 0)
-    return Bad(where, absl::StrCat("expected groups that divide ", in.back(), " channels, found ", op.groups));
-  if (graph.value(op.output).shape.back() % op.groups != 0) return Bad(where, "expected groups that divide the output channels");
-  const int64_t matrix = graph.value(op.output).shape.back() * (in.back() / op.groups);
-  if (absl::Status s = CheckRange(where, "output times input channels", matrix, 1, kMaxElements); !s.ok()) return s;
-  if (absl::Status s = CheckRange(where, "number of weights", matrix * op.kernel * op.kernel, 1, kMaxElements); !s.ok()) return s;
-  if (op.kind != OpKind::kConv2d) return absl::OkStatus();
+  if (!schema.has_window && (op.kernel != 1 || op.stride != 1 || op.padding != 0 || op.dilation != 1))
+    return Bad(where, absl::StrCat("expected no window in ", schema.name));
+  if ((!schema.has_groups && op.groups != 1) || in.back() % op.groups != 0 || channels % op.groups != 0) {
+    return Bad(where, absl::StrCat("expected groups that divide ", schema.has_groups ? in.back() : 1, " input and ",
+                                   schema.has_groups ? channels : 1, " output channels, found ", op.groups));
+  }
+  if (schema.has_weights) {
+    if (op.compute == ElementType::kInt8 && BitWidth(op.weight_type) > 8)
+      return Bad(where, "expected integer weights in an int8 layer, found floats");
+    const int64_t matrix = channels * (in.back() / op.groups);
+    if (absl::Status s = CheckRange(where, "output times input channels", matrix, 1, kMaxElements); !s.ok()) return s;
+    if (absl::Status s = CheckRange(where, "number of weights", matrix * op.kernel * op.kernel, 1, kMaxElements); !s.ok()) return s;
+  }
+  if (!schema.has_window) return absl::OkStatus();
   const int64_t window = int64_t{op.dilation} * (op.kernel - 1) + 1;
   if (window > std::min(in[1], in[2]) + 2 * op.padding) return Bad(where, "expected a window no larger than the padded input");
+  // Then no window lies in the padding alone, which has no maximum.
+  if (!schema.has_weights && 2 * op.padding >= op.kernel)
+    return Bad(where, absl::StrCat("expected a padding of less than half the kernel in ", schema.name));
   return absl::OkStatus();
 }
 
@@ -254,12 +242,13 @@ void GraphToProto(const Graph& graph, wire::Graph* proto) {
   for (const Value& value : graph.values) {
     wire::Value* out = proto->add_values();
     for (const int64_t extent : value.shape) out->add_shape(extent);
-    out->set_type(ToWire<wire::ElementType>(value.type));
-    ProvenanceToProto(value.producer, out->mutable_producer());
+    out->set_type(ToWire(value.type));
+    out->set_name(value.name);
   }
   for (const Operator& op : graph.operators) OperatorToProto(op, proto->add_operators());
   proto->set_input(graph.input);
   proto->set_output(graph.output);
+  proto->set_output_name(graph.output_name);
 }
 
 absl::StatusOr<Graph> GraphFromProto(const wire::Graph& proto) {
@@ -268,12 +257,14 @@ absl::StatusOr<Graph> GraphFromProto(const wire::Graph& proto) {
   Graph graph;
   graph.values.resize(static_cast<size_t>(proto.values_size()));
   graph.operators.resize(static_cast<size_t>(proto.operators_size()));
+  absl::flat_hash_set<absl::string_view> names;
   int64_t elements = 0;
   for (int i = 0; i < proto.values_size(); ++i) {
     const std::string where = absl::StrCat("values[", i, "]");
     Value& value = graph.values[static_cast<size_t>(i)];
     if (absl::Status s = ReadValue(where, proto.values(i), value); !s.ok()) return s;
-    elements += std::accumulate(value.shape.begin(), value.shape.end(), int64_t{1}, std::multiplies<>());
+    if (!names.insert(value.name).second) return Bad(where, absl::StrCat("expected a name of its own, found ", value.name, " again"));
+    elements += NumElements(value.shape);
     if (absl::Status s = CheckRange(where, "number of elements of all values", elements, 1, kMaxElements); !s.ok()) return s;
   }
   for (int i = 0; i < proto.operators_size(); ++i) {
@@ -284,6 +275,10 @@ absl::StatusOr<Graph> GraphFromProto(const wire::Graph& proto) {
   }
   graph.input = proto.input();
   graph.output = proto.output();
+  graph.output_name = proto.output_name();
+  if (!graph.output_name.empty()) {
+    if (absl::Status s = CheckName("output_name", "name", graph.output_name); !s.ok()) return s;
+  }
   if (absl::Status status = CheckGraph(graph); !status.ok()) return absl::InvalidArgumentError(status.message());
   return graph;
 }

@@ -304,13 +304,21 @@ class Checker {
         return InferElementwise(/*may_spread=*/true);
       case OnnxOp::kHardSigmoid:
       case OnnxOp::kRelu:
+      case OnnxOp::kSigmoid:
         if (!IsValue(0, 0)) return BadInputs("floats");
+        return inputs_[0];
+      case OnnxOp::kClip:
+        if (!IsValue(0, 0) || !IsStored(1, onnx::TensorProto::FLOAT, {}) || !IsStored(2, onnx::TensorProto::FLOAT, {}))
+          return BadInputs("floats, and two stored bounds");
         return inputs_[0];
       case OnnxOp::kConv:
         return InferConv();
+      case OnnxOp::kMaxPool:
+        return InferMaxPool();
       case OnnxOp::kGemm:
         return InferGemm();
       case OnnxOp::kGlobalAveragePool:
+      case OnnxOp::kGlobalMaxPool:
         if (!IsValue(0, 4)) return BadInputs("an image of floats");
         return Tensor{.type = inputs_[0].type, .dims = {1, inputs_[0].dims[1], 1, 1}};
       case OnnxOp::kFlatten: {
@@ -377,33 +385,53 @@ class Checker {
     return Tensor{.type = onnx::TensorProto::FLOAT, .dims = left};
   }
 
-  absl::StatusOr<Tensor> InferConv() const {
-    const Tensor& weight = inputs_[1];
-    if (!IsValue(0, 4) || weight.dims.size() != 4 || !IsConstant(1, weight.dims) || !IsConstant(2, {weight.dims[0]}))
-      return BadInputs("an image, weights, and a bias for each output channel");
+  /// Height and width of what the operator's window makes of the image that it reads.
+  absl::StatusOr<Dims> InferWindow() const {
     const Dims& image = inputs_[0].dims;
     const Dims kernel = Ints("kernel_shape");
     const Dims strides = Ints("strides");
     const Dims pads = Ints("pads");
     const Dims dilations = Ints("dilations");
-    const int64_t groups = Attribute("group")->i();
     const auto within = [](const Dims& numbers, size_t size, int64_t least) {
       return numbers.size() == size &&
              std::all_of(numbers.begin(), numbers.end(), [&](int64_t n) { return n >= least && n <= kMaxWindow; });
     };
-    if (!within(kernel, 2, 1) || !within(strides, 2, 1) || !within(pads, 4, 0) || !within(dilations, 2, 1) ||
-        kernel != Dims(weight.dims.begin() + 2, weight.dims.end()))
-      return BadInputs(absl::StrCat("a window of weights, strides and dilations of at most ", kMaxWindow));
-    if (groups < 1 || image[1] % groups != 0 || weight.dims[0] % groups != 0 || image[1] / groups != weight.dims[1])
-      return BadInputs(absl::StrCat("weights for ", image[1], " channels in ", groups, " groups"));
-    Dims output = {1, weight.dims[0]};
+    if (!within(kernel, 2, 1) || !within(strides, 2, 1) || !within(pads, 4, 0) || !within(dilations, 2, 1))
+      return BadInputs(absl::StrCat("a window, strides, paddings and dilations of at most ", kMaxWindow));
+    Dims output;
     for (size_t axis = 0; axis < 2; ++axis) {
       const int64_t padded = image[axis + 2] + pads[axis] + pads[axis + 2];
       const int64_t window = dilations[axis] * (kernel[axis] - 1) + 1;
       if (window > padded) return BadInputs("a window no larger than the padded image");
       output.push_back((padded - window) / strides[axis] + 1);
     }
-    return Tensor{.type = onnx::TensorProto::FLOAT, .dims = std::move(output)};
+    return output;
+  }
+
+  absl::StatusOr<Tensor> InferConv() const {
+    const Tensor& weight = inputs_[1];
+    if (!IsValue(0, 4) || weight.dims.size() != 4 || !IsConstant(1, weight.dims) || !IsConstant(2, {weight.dims[0]}))
+      return BadInputs("an image, weights, and a bias for each output channel");
+    const int64_t channels = inputs_[0].dims[1];
+    const int64_t groups = Attribute("group")->i();
+    if (groups < 1 || channels % groups != 0 || weight.dims[0] % groups != 0 || channels / groups != weight.dims[1])
+      return BadInputs(absl::StrCat("weights for ", channels, " channels in ", groups, " groups"));
+    const absl::StatusOr<Dims> extents = InferWindow();
+    if (!extents.ok()) return extents.status();
+    if (Ints("kernel_shape") != Dims(weight.dims.begin() + 2, weight.dims.end())) return BadInputs("a window of the size of the weights");
+    return Tensor{.type = onnx::TensorProto::FLOAT, .dims = {1, weight.dims[0], (*extents)[0], (*extents)[1]}};
+  }
+
+  absl::StatusOr<Tensor> InferMaxPool() const {
+    if (!IsValue(0, 4)) return BadInputs("an image of floats");
+    const absl::StatusOr<Dims> extents = InferWindow();
+    if (!extents.ok()) return extents.status();
+    const Dims kernel = Ints("kernel_shape");
+    const Dims pads = Ints("pads");
+    for (size_t side = 0; side < pads.size(); ++side) {
+      if (2 * pads[side] >= kernel[side % 2]) return BadInputs("paddings of less than half the window");
+    }
+    return Tensor{.type = onnx::TensorProto::FLOAT, .dims = {1, inputs_[0].dims[1], (*extents)[0], (*extents)[1]}};
   }
 
   absl::StatusOr<Tensor> InferGemm() const {

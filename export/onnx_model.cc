@@ -60,7 +60,12 @@ OnnxModel::OnnxModel(const OnnxVersion& version) {
   model_.add_opset_import()->set_version(version.opset);
 }
 
+void OnnxModel::Define(absl::string_view name) {
+  if (!names_.emplace(name).second) name_given_twice_ = Text(name);
+}
+
 std::string OnnxModel::AddNode(OnnxOp op, std::initializer_list<absl::string_view> inputs, absl::string_view output) {
+  Define(output);
   onnx::NodeProto* node = model_.mutable_graph()->add_node();
   node->set_op_type(Text(Describe(op).name));
   node->set_name(Text(output));
@@ -90,6 +95,7 @@ void OnnxModel::SetInts(absl::string_view name, absl::Span<const int64_t> values
 }
 
 onnx::TensorProto& OnnxModel::AddTensor(absl::string_view name, int data_type, absl::Span<const int64_t> dims) {
+  Define(name);
   onnx::TensorProto& tensor = *model_.mutable_graph()->add_initializer();
   tensor.set_name(Text(name));
   tensor.set_data_type(data_type);
@@ -132,6 +138,7 @@ std::string OnnxModel::AddFloatScalar(absl::string_view name, float value) { ret
 std::string OnnxModel::AddInt8Scalar(absl::string_view name, int8_t value) { return AddIntegers(name, {value}, {}, ElementType::kInt8); }
 
 void OnnxModel::AddInput(absl::string_view name, ElementType type, absl::Span<const int64_t> dims) {
+  Define(name);
   SetValueInfo(name, type, dims, model_.mutable_graph()->add_input());
 }
 

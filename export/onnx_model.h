@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/graph/element_type.h"
@@ -45,14 +46,21 @@ class OnnxModel {
   void AddOutput(absl::string_view name, ElementType type, absl::Span<const int64_t> dims);
   void AddMetadata(absl::string_view key, absl::string_view value);
 
+  /// A name that was given to two tensors, if there is one.
+  const std::string& name_given_twice() const { return name_given_twice_; }
+
   void SetProducer(absl::string_view name, absl::string_view version, absl::string_view graph_name);
   std::string Serialize() const { return model_.SerializeAsString(); }
 
  private:
+  /// Takes note of the name of a tensor that is made.
+  void Define(absl::string_view name);
   onnx::TensorProto& AddTensor(absl::string_view name, int data_type, absl::Span<const int64_t> dims);
   onnx::AttributeProto& AddAttribute(absl::string_view name, OnnxAttributeType type);
 
   onnx::ModelProto model_;
+  absl::flat_hash_set<std::string> names_;
+  std::string name_given_twice_;
 };
 
 }  // namespace hanas

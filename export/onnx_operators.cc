@@ -18,19 +18,24 @@ constexpr OnnxAttribute kDequantizeAttributes[] = {{"axis", kInt, /*required=*/f
 constexpr OnnxAttribute kFlattenAttributes[] = {{"axis", kInt}};
 constexpr OnnxAttribute kGemmAttributes[] = {{"transB", kInt}};
 constexpr OnnxAttribute kHardSigmoidAttributes[] = {{"alpha", kFloat}, {"beta", kFloat}};
+constexpr OnnxAttribute kMaxPoolAttributes[] = {{"kernel_shape", kInts}, {"strides", kInts}, {"pads", kInts}, {"dilations", kInts}};
 
 constexpr std::array kOps = {
     OnnxOpDescription{OnnxOp::kAdd, "Add", 2, 2, {}},
     OnnxOpDescription{OnnxOp::kCast, "Cast", 1, 1, kCastAttributes},
+    OnnxOpDescription{OnnxOp::kClip, "Clip", 3, 3, {}},
     OnnxOpDescription{OnnxOp::kConv, "Conv", 3, 3, kConvAttributes},
     OnnxOpDescription{OnnxOp::kDequantizeLinear, "DequantizeLinear", 2, 3, kDequantizeAttributes},
     OnnxOpDescription{OnnxOp::kFlatten, "Flatten", 1, 1, kFlattenAttributes},
     OnnxOpDescription{OnnxOp::kGemm, "Gemm", 3, 3, kGemmAttributes},
     OnnxOpDescription{OnnxOp::kGlobalAveragePool, "GlobalAveragePool", 1, 1, {}},
+    OnnxOpDescription{OnnxOp::kGlobalMaxPool, "GlobalMaxPool", 1, 1, {}},
     OnnxOpDescription{OnnxOp::kHardSigmoid, "HardSigmoid", 1, 1, kHardSigmoidAttributes},
+    OnnxOpDescription{OnnxOp::kMaxPool, "MaxPool", 1, 1, kMaxPoolAttributes},
     OnnxOpDescription{OnnxOp::kMul, "Mul", 2, 2, {}},
     OnnxOpDescription{OnnxOp::kQuantizeLinear, "QuantizeLinear", 3, 3, {}},
     OnnxOpDescription{OnnxOp::kRelu, "Relu", 1, 1, {}},
+    OnnxOpDescription{OnnxOp::kSigmoid, "Sigmoid", 1, 1, {}},
     OnnxOpDescription{OnnxOp::kUnsqueeze, "Unsqueeze", 2, 2, {}},
 };
 

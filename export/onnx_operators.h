@@ -17,15 +17,19 @@ namespace hanas {
 enum class OnnxOp : uint8_t {
   kAdd,
   kCast,
+  kClip,
   kConv,
   kDequantizeLinear,
   kFlatten,
   kGemm,
   kGlobalAveragePool,
+  kGlobalMaxPool,
   kHardSigmoid,
+  kMaxPool,
   kMul,
   kQuantizeLinear,
   kRelu,
+  kSigmoid,
   kUnsqueeze,
 };
 

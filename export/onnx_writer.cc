@@ -91,23 +91,12 @@ absl::StatusOr<std::vector<Metadata>> MetadataOf(const BoundModel& model, const 
                                {"warnings", *warnings_text}};
 }
 
-absl::Status CheckNames(const Graph& graph) {
-  absl::flat_hash_set<std::string> names;
-  for (const Value& value : graph.values) {
-    if (!names.insert(SiteName(value.producer)).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("model: expected values with names of their own, found two at ", SiteName(value.producer)));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckHalves(const BoundModel& model) {
   for (size_t i = 0; i < model.weights.size(); ++i) {
     for (const float weight : model.weights[i].floats) {
       if (std::fabs(weight) <= kLargestHalf) continue;
       return absl::InvalidArgumentError(absl::StrCat("model: expected weights within the range of a half, found ", weight, " at ",
-                                                     SiteName(model.graph.operators[i].provenance)));
+                                                     model.graph.name(model.graph.operators[i])));
     }
   }
   return absl::OkStatus();
@@ -119,7 +108,8 @@ class Writer {
   Writer(const BoundModel& model, const OnnxOptions& options)
       : model_(model), graph_(model.graph), options_(options), onnx_(options.native_int2 ? kOnnxInt2Version : kOnnxVersion) {}
 
-  std::string Write(const std::vector<Metadata>& metadata) && {
+  /// Returns INVALID_ARGUMENT when two tensors would have one name.
+  absl::StatusOr<std::string> Write(const std::vector<Metadata>& metadata) && {
     onnx_.SetProducer("hanas", HANAS_VERSION, absl::StrCat(model_.space_name, "/", model_.architecture_digest));
     onnx_.AddInput(kOnnxInputName, ElementType::kFloat32, Dims(graph_.input));
     real_[graph_.input] = kOnnxInputName;
@@ -127,12 +117,16 @@ class Writer {
     onnx_.AddOutput(kOnnxOutputName, ElementType::kFloat32, Dims(graph_.output));
     if (options_.expose_values) ExposeValues();
     for (const Metadata& entry : metadata) onnx_.AddMetadata(absl::StrCat(kOnnxMetadataPrefix, entry.key), entry.value);
+    if (const std::string& name = onnx_.name_given_twice(); !name.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("model: expected values whose names give each tensor of the file one of its own, found two at ", name));
+    }
     return onnx_.Serialize();
   }
 
  private:
-  static std::string Site(const Operator& op) { return SiteName(op.provenance); }
-  std::string Site(ValueId id) const { return SiteName(graph_.value(id).producer); }
+  const std::string& NameOf(const Operator& op) const { return graph_.name(op); }
+  const std::string& NameOf(ValueId id) const { return graph_.value(id).name; }
   bool IsInt8(ValueId id) const { return graph_.value(id).type == ElementType::kInt8; }
 
   /// Channels first; 0 stands for the symbolic batch.
@@ -146,15 +140,15 @@ class Writer {
   // Quantisers. A value's scale and zero point are initialisers shared by its quantise and dequantise nodes.
 
   std::string ScaleOf(ValueId id) {
-    const std::string name = Site(id) + ".scale";
+    const std::string name = NameOf(id) + ".scale";
     if (scales_.insert(name).second) {
       const Quantizer& quantizer = model_.quantizers[static_cast<size_t>(id)];
       onnx_.AddFloatScalar(name, quantizer.scale);
-      onnx_.AddInt8Scalar(Site(id) + ".zero_point", static_cast<int8_t>(quantizer.zero_point));
+      onnx_.AddInt8Scalar(NameOf(id) + ".zero_point", static_cast<int8_t>(quantizer.zero_point));
     }
     return name;
   }
-  std::string ZeroPointOf(ValueId id) const { return Site(id) + ".zero_point"; }
+  std::string ZeroPointOf(ValueId id) const { return NameOf(id) + ".zero_point"; }
 
   std::string Quantize(ValueId id, const std::string& real, const std::string& output) {
     const std::string scale = ScaleOf(id);
@@ -168,7 +162,7 @@ class Writer {
   /// The int8 form of a value, made once if its native type is wider.
   std::string Quantised(ValueId id) {
     std::string& name = quantised_[id];
-    if (name.empty()) name = Quantize(id, real_.at(id), Site(id) + ".as_int8");
+    if (name.empty()) name = Quantize(id, real_.at(id), NameOf(id) + ".as_int8");
     return name;
   }
 
@@ -176,12 +170,12 @@ class Writer {
   std::string Read(ValueId id, ElementType compute) {
     if (compute != ElementType::kInt8 && !IsInt8(id)) return real_.at(id);
     std::string& name = dequantised_[id];
-    if (name.empty()) name = Dequantize(id, Quantised(id), id == graph_.output ? std::string(kOnnxOutputName) : Site(id) + ".dq");
+    if (name.empty()) name = Dequantize(id, Quantised(id), id == graph_.output ? std::string(kOnnxOutputName) : NameOf(id) + ".dq");
     return name;
   }
 
   /// The name under which an operator writes its real result.
-  std::string ResultName(const Operator& op) const { return IsInt8(op.output) ? Site(op) + ".real" : OnnxValueName(graph_, op.output); }
+  std::string ResultName(const Operator& op) const { return IsInt8(op.output) ? NameOf(op) + ".real" : OnnxValueName(graph_, op.output); }
 
   /// Takes what an operator wrote as the value of its output.
   void Define(const Operator& op, const std::string& result) {
@@ -196,7 +190,7 @@ class Writer {
   // Weights.
 
   std::string Weight(const Operator& op, const BoundWeights& weights, absl::Span<const int64_t> dims) {
-    const std::string name = Site(op) + ".weight";
+    const std::string name = NameOf(op) + ".weight";
     if (!weights.floats.empty()) {
       if (!options_.half_weights) return onnx_.AddFloats(name, weights.floats, dims, ElementType::kFloat32);
       const std::string half = onnx_.AddFloats(name + ".half", weights.floats, dims, ElementType::kFloat16);
@@ -219,7 +213,7 @@ class Writer {
 
   /// An int8 layer adds its bias to the integer sum, hence at the scale of that sum.
   std::string Bias(const Operator& op, const BoundWeights& weights) {
-    const std::string name = Site(op) + ".bias";
+    const std::string name = NameOf(op) + ".bias";
     if (op.compute != ElementType::kInt8) return onnx_.AddFloats(name, weights.bias, Vector(weights.bias.size()), ElementType::kFloat32);
     const double input_scale = model_.quantizers[static_cast<size_t>(op.inputs[0])].scale;
     std::vector<int32_t> integers;
@@ -247,22 +241,30 @@ class Writer {
         return Define(op, Activate(op, Convolve(op, weights)));
       case OpKind::kFullyConnected:
         return Define(op, Activate(op, Multiply(op, weights)));
-      case OpKind::kGlobalAveragePool:
-        return Pool(op);
       case OpKind::kAdd:
-        return Define(op, onnx_.AddNode(OnnxOp::kAdd, {Read(op.inputs[0], op.compute), Read(op.inputs[1], op.compute)}, ResultName(op)));
+        return Define(op, Activate(op, Combine(op, OnnxOp::kAdd, BeforeActivation(op))));
+      case OpKind::kProduct:
+        return Define(op, Combine(op, OnnxOp::kMul, ResultName(op)));
       case OpKind::kMultiply:
         return Define(op, onnx_.AddNode(OnnxOp::kMul, {Read(op.inputs[0], op.compute), Spread(op)}, ResultName(op)));
       case OpKind::kHardSwish:
         return Define(op, HardSwish(op, Read(op.inputs[0], op.compute)));
+      case OpKind::kSigmoid:
+        return Define(op, onnx_.AddNode(OnnxOp::kSigmoid, {Read(op.inputs[0], op.compute)}, ResultName(op)));
+      case OpKind::kMaxPool:
+        return Define(op, MaxPool(op));
+      case OpKind::kGlobalAveragePool:
+        return Pool(op, OnnxOp::kGlobalAveragePool);
+      case OpKind::kGlobalMaxPool:
+        return Pool(op, OnnxOp::kGlobalMaxPool);
       case OpKind::kConvert:
-        return;  // CheckOperators refuses it
+        return;  // CheckGraph refuses it
     }
   }
 
   /// The name of a layer's result before its fused activation.
   std::string BeforeActivation(const Operator& op) const {
-    return op.activation == FusedActivation::kNone ? ResultName(op) : Site(op) + ".sum";
+    return op.activation == FusedActivation::kNone ? ResultName(op) : NameOf(op) + ".sum";
   }
 
   std::string Convolve(const Operator& op, const BoundWeights& weights) {
@@ -270,12 +272,17 @@ class Writer {
     const std::string image = Read(op.inputs[0], op.compute);
     const std::string weight = Weight(op, weights, {graph_.value(op.output).shape.back(), inputs, op.kernel, op.kernel});
     const std::string result = onnx_.AddNode(OnnxOp::kConv, {image, weight, Bias(op, weights)}, BeforeActivation(op));
+    SetWindow(op);
+    onnx_.SetInt("group", op.groups);
+    return result;
+  }
+
+  /// Of the node that was added last.
+  void SetWindow(const Operator& op) {
     onnx_.SetInts("kernel_shape", {op.kernel, op.kernel});
     onnx_.SetInts("strides", {op.stride, op.stride});
     onnx_.SetInts("pads", {op.padding, op.padding, op.padding, op.padding});
     onnx_.SetInts("dilations", {op.dilation, op.dilation});
-    onnx_.SetInt("group", op.groups);
-    return result;
   }
 
   std::string Multiply(const Operator& op, const BoundWeights& weights) {
@@ -286,10 +293,35 @@ class Writer {
     return result;
   }
 
+  /// Two operands of one shape.
+  std::string Combine(const Operator& op, OnnxOp kind, const std::string& output) {
+    const std::string left = Read(op.inputs[0], op.compute);
+    const std::string right = Read(op.inputs[1], op.compute);
+    return onnx_.AddNode(kind, {left, right}, output);
+  }
+
+  /// The output has the quantiser of the input, so that a runtime may leave out both and move integers.
+  std::string MaxPool(const Operator& op) {
+    const std::string result = onnx_.AddNode(OnnxOp::kMaxPool, {Read(op.inputs[0], op.compute)}, ResultName(op));
+    SetWindow(op);
+    return result;
+  }
+
   std::string Activate(const Operator& op, const std::string& sum) {
-    if (op.activation == FusedActivation::kNone) return sum;
-    if (op.activation == FusedActivation::kRelu) return onnx_.AddNode(OnnxOp::kRelu, {sum}, ResultName(op));
-    return HardSigmoid(sum, ResultName(op));
+    switch (op.activation) {
+      case FusedActivation::kNone:
+        return sum;
+      case FusedActivation::kRelu:
+        return onnx_.AddNode(OnnxOp::kRelu, {sum}, ResultName(op));
+      case FusedActivation::kRelu6: {
+        const std::string low = onnx_.AddFloatScalar(NameOf(op) + ".low", 0.0F);
+        const std::string high = onnx_.AddFloatScalar(NameOf(op) + ".high", 6.0F);
+        return onnx_.AddNode(OnnxOp::kClip, {sum, low, high}, ResultName(op));
+      }
+      case FusedActivation::kHardSigmoid:
+        return HardSigmoid(sum, ResultName(op));
+    }
+    return sum;
   }
 
   std::string HardSigmoid(const std::string& input, const std::string& output) {
@@ -301,16 +333,16 @@ class Writer {
 
   /// Hard swish is written as a product, as HardSwish is a function in the runtime (see export/onnx_operators.h).
   std::string HardSwish(const Operator& op, const std::string& input) {
-    return onnx_.AddNode(OnnxOp::kMul, {input, HardSigmoid(input, Site(op) + ".gate")}, ResultName(op));
+    return onnx_.AddNode(OnnxOp::kMul, {input, HardSigmoid(input, NameOf(op) + ".gate")}, ResultName(op));
   }
 
   /// [N, C, 1, 1] becomes [N, C] after quantisation, so that a runtime sees dequantise, pool, quantise next to each other.
-  void Pool(const Operator& op) {
-    const std::string pooled = onnx_.AddNode(OnnxOp::kGlobalAveragePool, {Read(op.inputs[0], op.compute)}, Site(op) + ".image");
+  void Pool(const Operator& op, OnnxOp kind) {
+    const std::string pooled = onnx_.AddNode(kind, {Read(op.inputs[0], op.compute)}, NameOf(op) + ".image");
     if (!IsInt8(op.output)) {
       real_[op.output] = Flatten(pooled, ResultName(op));
     } else {
-      quantised_[op.output] = Flatten(Quantize(op.output, pooled, Site(op) + ".image.q"), OnnxValueName(graph_, op.output));
+      quantised_[op.output] = Flatten(Quantize(op.output, pooled, NameOf(op) + ".image.q"), OnnxValueName(graph_, op.output));
     }
     if (op.output == graph_.output) Read(op.output, ElementType::kFloat32);
   }
@@ -324,7 +356,7 @@ class Writer {
   /// The second operand of a channel-wise product, [N, C] as [N, C, 1, 1]; an int8 one before it is dequantised (see Pool).
   std::string Spread(const Operator& op) {
     const ValueId id = op.inputs[1];
-    const std::string name = Site(op) + ".factor";
+    const std::string name = NameOf(op) + ".factor";
     const std::string axes = onnx_.AddInt64s(name + ".axes", {2, 3});
     if (op.compute != ElementType::kInt8) return onnx_.AddNode(OnnxOp::kUnsqueeze, {Read(id, op.compute), axes}, name);
     return Dequantize(id, onnx_.AddNode(OnnxOp::kUnsqueeze, {Quantised(id), axes}, name + ".q"), name);
@@ -348,11 +380,14 @@ class Writer {
 };
 
 absl::Status CheckOperators(const Graph& graph) {
+  if (graph.output_name != kOnnxOutputName) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("model: expected a network whose output is called ", kOnnxOutputName, ", found \"", graph.output_name, "\""));
+  }
   for (const Operator& op : graph.operators) {
     const auto bad = [&](absl::string_view what) {
-      return absl::InvalidArgumentError(absl::StrCat("model: ", what, " at ", SiteName(op.provenance)));
+      return absl::InvalidArgumentError(absl::StrCat("model: ", what, " at ", graph.name(op)));
     };
-    if (op.kind == OpKind::kConvert) return bad("expected a graph, found an operator of an execution plan");
     if (op.compute == ElementType::kInt8 && op.has_weights() && BitWidth(op.weight_type) > 8) {
       return bad("expected integer weights in an int8 layer, found floats");
     }
@@ -368,7 +403,6 @@ absl::Status CheckOperators(const Graph& graph) {
 absl::StatusOr<std::string> WriteOnnx(const BoundModel& model, const OnnxOptions& options) {
   if (absl::Status status = CheckBoundModel(model); !status.ok()) return status;
   if (absl::Status status = CheckOperators(model.graph); !status.ok()) return status;
-  if (absl::Status status = CheckNames(model.graph); !status.ok()) return status;
   if (options.half_weights) {
     if (absl::Status status = CheckHalves(model); !status.ok()) return status;
   }
@@ -380,8 +414,8 @@ absl::StatusOr<std::string> WriteOnnx(const BoundModel& model, const OnnxOptions
 std::string OnnxValueName(const Graph& graph, ValueId value) {
   if (value == graph.input) return kOnnxInputName;
   const Value& v = graph.value(value);
-  if (v.type == ElementType::kInt8) return SiteName(v.producer) + ".q";
-  return value == graph.output ? std::string(kOnnxOutputName) : SiteName(v.producer);
+  if (v.type == ElementType::kInt8) return v.name + ".q";
+  return value == graph.output ? std::string(kOnnxOutputName) : v.name;
 }
 
 }  // namespace hanas

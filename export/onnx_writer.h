@@ -39,19 +39,21 @@ inline constexpr char kOnnxOutputName[] = "logits";  // float32 [N, classes]
 ///  * Integer weights are UINT8 or INT4 initialisers behind a DequantizeLinear per output channel. The bias of an int8 layer is an INT32
 ///    initialiser at scale input_scale * weight_scale, that of another layer is FLOAT.
 ///  * A 16-bit layer is float32.
-///  * A hard swish is the product of its input and a HardSigmoid; the operators are those of export/onnx_operators.h.
+///  * A max-pool of int8 values has one quantiser on both sides, so that a runtime can pool integers.
+///  * ReLU6 is a Clip. A hard swish is the product of its input and a HardSigmoid; the operators are those of export/onnx_operators.h.
 ///  * Preprocessing is not part of the graph: it is described in the metadata, with labels, space, architecture and digests (keys
 ///    "hanas.preprocessing", "hanas.labels", "hanas.space", "hanas.architecture", "hanas.architecture_digest", "hanas.graph_digest",
 ///    "hanas.checkpoint_sha256", "hanas.warnings").
 ///
 /// Pure: equal models and options give equal bytes. Thread-safe.
 ///
-/// Returns INVALID_ARGUMENT as CheckBoundModel does, if a text of the metadata is not UTF-8 or its JSON none, or if a 16-bit weight is
-/// beyond the range of a half while `half_weights` is set.
+/// Returns INVALID_ARGUMENT as CheckBoundModel does, if the graph's output is not called kOnnxOutputName, if two tensors would have one
+/// name, if a text of the metadata is not UTF-8 or its JSON none, or if a 16-bit weight is beyond the range of a half while `half_weights`
+/// is set.
 absl::StatusOr<std::string> WriteOnnx(const BoundModel& model, const OnnxOptions& options = {});
 
-/// The tensor that holds the value in its native type in a written model: kOnnxInputName for the input, else the SiteName of its producer,
-/// followed by ".q" where the value is int8. The classifier's value in float32 is kOnnxOutputName.
+/// The tensor that holds the value in its native type in a written model: kOnnxInputName for the input, else the value's name,
+/// followed by ".q" where the value is int8. The graph's output in float32 is kOnnxOutputName.
 std::string OnnxValueName(const Graph& graph, ValueId value);
 
 }  // namespace hanas

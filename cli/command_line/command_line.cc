@@ -16,6 +16,7 @@
 #include "cli/commands/farm_commands.h"
 #include "cli/commands/init_command.h"
 #include "cli/commands/local_run.h"
+#include "cli/commands/presets_command.h"
 #include "cli/commands/search_commands.h"
 #include "cli/commands/watch_command.h"
 #include "config/spelling.h"
@@ -174,7 +175,7 @@ void CommandLine::State::AddLocal() {
   CLI::Option* run_data = run_verb->add_option("--data", run.data, "Directory that holds the job's data set")->type_name("DIR");
   run_verb->add_flag("--drawn-data", run.drawn_data, "Train on pictures that hanas draws, whose accuracies mean nothing elsewhere")
       ->excludes(run_data);
-  run_verb->add_option("--workers", run.workers, "Worker processes of one thread each (default: processors less one)")
+  run_verb->add_option("--workers", run.workers, "Worker processes of one thread each (default: one for each processor)")
       ->check(CLI::Range(1, 1024).description(""))
       ->type_name("N");
   run_verb->add_flag("--no-references", no_references, "Do not train the reference networks of the report");
@@ -198,6 +199,11 @@ void CommandLine::State::AddLocal() {
   init_verb->add_option("--out", init.out, "The job to write")->capture_default_str()->type_name("JOB.yaml");
   init_verb->add_flag("--force", init.force, "Write over a file that is there already");
   init_verb->callback([this] { chosen = [this] { return InitCommand(init); }; });
+
+  CLI::App* presets =
+      Add(app, kLocal, "presets", "List the search spaces that a job can name, or print one", "hanas presets ofa-mobilenetv3");
+  presets->add_option("name", name, "The preset to print; without it, all are listed")->type_name("NAME");
+  presets->callback([this] { chosen = [this] { return PresetsCommand(name); }; });
 
   CLI::App* validate = Add(app, kLocal, "validate", "Check a job and say how large its space is", "hanas validate examples/tiny.yaml");
   validate->add_option("job", name, "The job, a YAML file")->required()->type_name("JOB.yaml");

@@ -562,7 +562,8 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
 
 }  // namespace
 
-int DefaultWorkers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1); }
+// Workers stand still while the agent measures, so that no processor need be kept free for it.
+int DefaultWorkers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 std::string DataRoot(const std::string& given) {
   if (!given.empty()) return given;

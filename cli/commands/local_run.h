@@ -20,7 +20,7 @@ struct RunOptions {
   bool quiet = false;
 };
 
-/// How many workers `hanas run` starts unless it is told: one less than this process has processors, at least one.
+/// How many workers `hanas run` starts unless it is told: one for each processor.
 int DefaultWorkers();
 /// The directory below which data sets are looked for: `given`, else HANAS_DATA_DIR; "" without both.
 std::string DataRoot(const std::string& given);

@@ -77,6 +77,26 @@ int NumHalvings(int smallest_resolution) { return std::min(5, static_cast<int>(s
 /// Of every layer that is not given its own.
 std::vector<Precision> Choices() { return {{4, 8}, {8, 8}, {16, 16}}; }
 
+/// Up to this side dense convolutions cost little enough to be worth trying beside depthwise ones.
+constexpr int kLargestDenseSide = 64;
+
+/// A stage of small pictures: what its blocks are made of, and how it halves the picture, is left to the search.
+StageSpec DenseStage(std::vector<int> widths, int stride) {
+  const BlockSpec block = {.kernels = {3},
+                           .expansions = {3},
+                           .squeeze_excite = {false},
+                           .activations = {Activation::kRelu},
+                           .expand_precisions = {{4, 8}, {8, 8}},
+                           .depthwise_precisions = {{8, 8}},
+                           .project_precisions = {{4, 8}, {8, 8}}};
+  return {.widths = std::move(widths),
+          .depths = {1, 2},
+          .stride = stride,
+          .kinds = {BlockKind::kMbconv, BlockKind::kConv, BlockKind::kResidual},
+          .downsamples = {Downsample::kStride, Downsample::kMaxPool},
+          .blocks = {block, block}};
+}
+
 StageSpec Stage(std::vector<int> widths, int stride, std::vector<double> expansions, bool last) {
   BlockSpec block = {.kernels = {3, 5},
                      .expansions = std::move(expansions),
@@ -88,8 +108,10 @@ StageSpec Stage(std::vector<int> widths, int stride, std::vector<double> expansi
   return {.widths = std::move(widths), .depths = {1, 2}, .stride = stride, .blocks = {block, block}};
 }
 
-/// The examples' spaces, with as many stages as the pictures can be halved.
+/// The examples' spaces, with as many stages as the pictures can be halved. Small pictures have dense convolutions to choose from.
 SpaceSpec SpaceFor(const std::string& name, std::vector<int> resolutions, int channels, int num_classes) {
+  const bool dense = resolutions.back() <= kLargestDenseSide;
+  if (dense) resolutions = {resolutions.back()};
   const int halvings = NumHalvings(resolutions.front());
   SpaceSpec space = {.name = name, .resolutions = std::move(resolutions), .input_channels = channels, .num_classes = num_classes};
   const bool stem_halves = halvings >= 4;
@@ -99,14 +121,22 @@ SpaceSpec SpaceFor(const std::string& name, std::vector<int> resolutions, int ch
   space.stem = {.widths = grey ? std::vector<int>{8, 16} : std::vector<int>{16},
                 .kernel = 3,
                 .stride = stem_halves ? 2 : 1,
-                .activation = Activation::kHardSwish,
-                .precisions = {{8, 8}, {16, 16}}};
+                .activation = dense ? Activation::kRelu : Activation::kHardSwish,
+                .precisions = dense ? std::vector<Precision>{{8, 8}} : std::vector<Precision>{{8, 8}, {16, 16}}};
   const std::array<std::vector<int>, 4> widths = grey ? std::array<std::vector<int>, 4>{{{8, 16}, {16, 32}, {24, 48}, {48, 80}}}
                                                       : std::array<std::vector<int>, 4>{{{16, 24}, {32, 48}, {64, 96}, {96, 160}}};
   for (int i = 0; i < num_stages; ++i) {
     const int stride = i >= num_stages - in_stages ? 2 : 1;
+    if (dense) {
+      space.stages.push_back(DenseStage(widths.at(static_cast<size_t>(i)), stride));
+      continue;
+    }
     const std::vector<double> expansions = i == 0 ? std::vector<double>{2, 4} : std::vector<double>{3, 6};
     space.stages.push_back(Stage(widths.at(static_cast<size_t>(i)), stride, expansions, i > 0));
+  }
+  if (dense && num_classes <= 64) {
+    space.head = {.widths = {}, .pools = {GlobalPool::kAverage, GlobalPool::kMax}, .classifier_precisions = {{8, 8}}};
+    return space;
   }
   // A classifier can tell no more classes apart than its features allow.
   const int head = std::clamp(static_cast<int>(std::bit_ceil(static_cast<unsigned>(num_classes))), grey ? 64 : 128, 512);
@@ -209,7 +239,7 @@ class Chooser {
   }
 
   void ChooseWorkers() {
-    const int by_cores = std::max(1, machine_.cores - 1);
+    const int by_cores = std::max(1, machine_.cores);
     draft_.workers = by_cores;
     if (machine_.memory_bytes == 0) return;
     // Each worker holds the whole set; half of the memory is left to training and to everything else.
@@ -279,13 +309,16 @@ class Chooser {
             : absl::StrCat("The pictures are ", Size(pictures.smallest), " to ", Size(pictures.largest), ", half of them up to ",
                            Size(pictures.median), "; all are decoded to ", Size(pictures.first), ", the size of the first");
     const int side = Sides().front();
-    Because("space.resolutions",
-            absl::StrCat(sizes, ". ",
-                         largest < RoundDown(side, 4)
-                             ? absl::StrCat("More than ", largest, " would leave this machine too few steps in half an hour. ")
-                         : largest > side ? absl::StrCat("Networks take ", largest, " at least. ")
-                                          : "",
-                         "The search chooses between these: a smaller one is faster to run and to train, a larger one shows more detail."));
+    Because(
+        "space.resolutions",
+        absl::StrCat(sizes, ". ",
+                     largest < RoundDown(side, 4)
+                         ? absl::StrCat("More than ", largest, " would leave this machine too few steps in half an hour. ")
+                     : largest > side ? absl::StrCat("Networks take ", largest, " at least. ")
+                                      : "",
+                     space.resolutions.size() > 1
+                         ? "The search chooses between these: a smaller one is faster to run and to train, a larger one shows more detail."
+                         : "A second, smaller one would let the search choose: it is faster to run, and shows less detail."));
     const bool grey = channels_ == 1;
     Because("space.input_channels",
             data_.place.format == DatasetFormat::kIdx ? "IDX files hold grey pictures."
@@ -300,12 +333,13 @@ class Chooser {
                                        space.stem.stride == 2 ? "halves the picture, which is large enough for that"
                                                               : "keeps the size of the picture, which is small",
                                        "; more width finds more in it and costs time at every pixel."));
-    Because("space.stages",
-            absl::StrCat(space.stages.size(),
-                         " stages of one or two blocks halve the smallest picture down to no less than 2.5 pixels a side; each "
-                         "list is a choice that the search makes, and one element fixes it."));
-    Because("space.head", absl::StrCat("The classifier sees so many features, for ", data_.classes.size(),
-                                       " classes; more tell more classes apart and make the file larger."));
+    Because("space.stages", absl::StrCat(space.stages.size(),
+                                         " stages of one or two blocks halve the smallest picture down to about 2.5 pixels a side; each "
+                                         "list is a choice that the search makes, and one element fixes it."));
+    Because("space.head", space.head.widths.empty() ? std::string("The classifier reads the channels of the last stage, pooled over the "
+                                                                  "whole picture: their average, or their largest value.")
+                                                    : absl::StrCat("The classifier sees so many features, for ", data_.classes.size(),
+                                                                   " classes; more tell more classes apart and make the file larger."));
     const Lowering lowering(*ConvnetSpace::Define(space));
     const auto size = [&](const Architecture& architecture) {
       return FormatBytes(static_cast<double>(GraphCost(lowering.Lower(architecture)).size_bytes));

@@ -47,8 +47,9 @@ std::string List(const std::vector<bool>& values) {
 std::string List(const std::vector<Precision>& values) {
   return List(values, [](Precision value) { return ToString(value); });
 }
-std::string List(const std::vector<Activation>& values) {
-  return List(values, [](Activation value) { return Name(value); });
+template <SpaceWord T>
+std::string List(const std::vector<T>& values) {
+  return List(values, [](T value) { return Name(value); });
 }
 
 /// Writes keys in order, each below its reason.
@@ -106,10 +107,13 @@ void WriteSpace(const SpaceSpec& space, Writer& writer) {
                                   ", activation: ", Name(space.stem.activation), ", precisions: ", List(space.stem.precisions), "}"));
   writer.Key("stages", "");
   for (const char* const meaning :
-       {"widths: channels between the blocks of a stage; more are more accurate, larger and slower.", "depths: blocks of the stage.",
+       {"kinds: what a block is made of, a choice of the whole stage: conv is one dense convolution, residual two and a shortcut, mbconv a "
+        "depthwise one between two of 1x1.",
+        "downsamples: whether a max-pool halves the picture or the stride of a convolution.",
+        "widths: channels between the blocks of a stage; more are more accurate, larger and slower.", "depths: blocks of the stage.",
         "stride: 2 halves the picture, 1 keeps its size.",
-        "kernels: sides of the depthwise convolution; 5 sees further and costs up to three times as much.",
-        "expansions: channels within a block, as a multiple of those between blocks.",
+        "kernels: sides of the convolution that sees neighbours; 5 sees further and costs up to three times as much.",
+        "expansions: channels within an mbconv block, as a multiple of those between blocks.",
         "squeeze_excite: whether a block may weigh its channels by what the whole picture shows.",
         "activations: relu is the cheapest; hard_swish is often more accurate.",
         "depthwise_precisions: as precisions, of layers that hold few weights, where fewer bits than 8 save nothing."}) {
@@ -117,7 +121,9 @@ void WriteSpace(const SpaceSpec& space, Writer& writer) {
   }
   for (const StageSpec& stage : space.stages) {
     const BlockSpec& block = stage.blocks.front();
-    writer.Line(absl::StrCat("    - widths: ", List(stage.widths)));
+    writer.Line(absl::StrCat("    - kinds: ", List(stage.kinds)));
+    writer.Line(absl::StrCat("      downsamples: ", List(stage.downsamples)));
+    writer.Line(absl::StrCat("      widths: ", List(stage.widths)));
     writer.Line(absl::StrCat("      depths: ", List(stage.depths)));
     writer.Line(absl::StrCat("      stride: ", stage.stride));
     writer.Line(absl::StrCat("      kernels: ", List(block.kernels)));
@@ -125,6 +131,11 @@ void WriteSpace(const SpaceSpec& space, Writer& writer) {
     writer.Line(absl::StrCat("      squeeze_excite: ", List(block.squeeze_excite)));
     writer.Line(absl::StrCat("      activations: ", List(block.activations)));
     writer.Line(absl::StrCat("      depthwise_precisions: ", List(block.depthwise_precisions)));
+  }
+  if (space.head.widths.empty()) {
+    writer.Key("head",
+               absl::StrCat("{pools: ", List(space.head.pools), ", classifier_precisions: ", List(space.head.classifier_precisions), "}"));
+    return;
   }
   writer.Key("head", absl::StrCat("{widths: ", List(space.head.widths), ", activation: ", Name(space.head.activation), ", precisions: ",
                                   List(space.head.precisions), ", classifier_precisions: ", List(space.head.classifier_precisions), "}"));

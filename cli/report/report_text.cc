@@ -209,6 +209,24 @@ std::vector<std::string> LeftOut(const v1::Report& report) {
   return lines;
 }
 
+/// "member-1  stages[0].kind conv (residual +12 µs, mbconv −3.1 µs)": one line for each member, in the order of the front.
+std::vector<std::string> WordChoiceLines(const v1::Report& report) {
+  std::vector<std::string> lines;
+  for (const v1::Member& member : report.front()) {
+    std::vector<std::string> parts;
+    for (const v1::WordChoice& choice : member.word_choices()) {
+      std::vector<std::string> others;
+      for (const v1::WordChoice::Other& other : choice.others()) {
+        const double change = other.predicted_latency_us() - choice.predicted_latency_us();
+        others.push_back(absl::StrCat(other.choice(), change < 0 ? " −" : " +", FormatMicroseconds(std::abs(change))));
+      }
+      parts.push_back(absl::StrCat(choice.gene(), " ", choice.choice(), " (", absl::StrJoin(others, ", "), ")"));
+    }
+    if (!parts.empty()) lines.push_back(absl::StrCat(member.id(), "  ", absl::StrJoin(parts, "; ")));
+  }
+  return lines;
+}
+
 std::string RenderTime(const v1::Report& report) {
   if (report.phases().empty()) return "";
   double total = 0;
@@ -249,6 +267,8 @@ std::string RenderReport(const v1::Report& report) {
   out += RenderFront(report);
   out += RenderLines("Left out", LeftOut(report));
   out += RenderLines("What the search won", Conclusions(report));
+  out += RenderLines("What the networks are made of, and what this device would take with the other choices instead (latency model)",
+                     WordChoiceLines(report));
   out += RenderLines("What decided", findings);
   out += RenderLines("How far to trust this", TrustLines(report));
   out += RenderTime(report);

@@ -12,6 +12,7 @@
 #include "coordinator/app/sharing.h"
 #include "coordinator/app/validate_job.h"
 #include "core/base/error_reason.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/job/job_cost.h"
 #include "core/lowering/lowering.h"
 #include "telemetry/event_log.h"

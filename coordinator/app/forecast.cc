@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/cost/cost.h"
+#include "core/family/convnet/convnet_space.h"
 
 namespace hanas::coordinator {
 namespace {

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <map>
 #include <utility>
+#include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/app/round_step.h"
 
@@ -21,6 +23,50 @@ double ChainSeconds(const SearchView& view, const TaskKey& chain) {
   return seconds;
 }
 
+/// `network` with an answer to every question, also to those that do not arise in it: the precision that most of its layers have, else the
+/// middle choice. What another kind of block asks for is then comparable with what is there.
+Architecture Answered(const SearchSpace& space, Architecture network) {
+  std::map<std::string, int> counts;
+  const auto word = [&](int g, int choice) { return space.ChoiceName(g, choice); };
+  for (int g = 0; g < static_cast<int>(space.genes().size()); ++g) {
+    if (space.gene(g).trait == Trait::kPrecision && space.IsActive(network, g)) ++counts[word(g, network.genes[static_cast<size_t>(g)])];
+  }
+  const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  const Architecture asked = network;
+  for (int g = 0; g < static_cast<int>(space.genes().size()); ++g) {
+    if (space.IsActive(asked, g)) continue;
+    const int choices = space.gene(g).num_choices();
+    int answer = (choices - 1) / 2;
+    for (int c = 0; space.gene(g).trait == Trait::kPrecision && most != counts.end() && c < choices; ++c) {
+      if (word(g, c) == most->first) answer = c;
+    }
+    network.genes[static_cast<size_t>(g)] = static_cast<uint8_t>(answer);
+  }
+  return network;
+}
+
+/// Of stages and the head, not of single blocks: such as the kind of a stage's blocks.
+std::vector<ReportWordChoice> WordChoices(const SearchSpace& space, const CandidateScorer& scorer, const Architecture& network) {
+  std::vector<ReportWordChoice> result;
+  for (int g = 0; g < static_cast<int>(space.genes().size()); ++g) {
+    const Gene& gene = space.gene(g);
+    const bool asked = gene.num_choices() > 1 && std::holds_alternative<std::string>(gene.choices.front()) && space.IsActive(network, g);
+    if (!asked || absl::StrContains(gene.name, ".blocks[")) continue;
+    const uint8_t chosen = network.genes[static_cast<size_t>(g)];
+    ReportWordChoice choice = {.gene = gene.name, .choice = space.ChoiceName(g, chosen)};
+    choice.predicted_us = scorer.ScoreOne(network).latency_us;
+    for (int other = 0; other < gene.num_choices(); ++other) {
+      if (other == chosen) continue;
+      Architecture changed = Answered(space, network);
+      changed.genes[static_cast<size_t>(g)] = static_cast<uint8_t>(other);
+      space.Canonicalise(changed);
+      choice.others.push_back({space.ChoiceName(g, other), scorer.ScoreOne(changed).latency_us});
+    }
+    result.push_back(std::move(choice));
+  }
+  return result;
+}
+
 absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchContext& context, const CandidateScorer& scorer,
                                         const MemberRecord& record) {
   const auto* bound = view.Done<BindOutcome>(MemberKey(TaskStage::kMemberBind, record));
@@ -29,8 +75,9 @@ absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchCont
     return absl::InternalError(absl::StrCat("expected ", record.id, " to be bound and verified, found it is not"));
   const SearchSpace& space = context.space();
   ReportMember member = {.record = record, .text = space.ToReadable(record.architecture), .json = space.ToJson(record.architecture)};
-  member.precision = context.lowering().family().PrecisionSummary(record.architecture);
+  member.precision = context.lowering().family().Summary(record.architecture);
   member.cost = scorer.ScoreOne(record.architecture);
+  member.word_choices = WordChoices(space, scorer, record.architecture);
   member.bound = *bound;
   member.verified = *verified;
   member.training_seconds = ChainSeconds(view, MemberKey(TaskStage::kMemberTrain, record));
@@ -43,18 +90,10 @@ absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchCont
 }
 
 std::string ClassOf(const OpKey& key) {
-  switch (key.kind) {
-    case OpKind::kConv2d:
-      if (key.kernel == 1) return "pointwise convolution";
-      return key.groups > 1 ? absl::StrCat("depthwise ", key.kernel, "x", key.kernel)
-                            : absl::StrCat("convolution ", key.kernel, "x", key.kernel);
-    case OpKind::kFullyConnected:
-      return "fully connected";
-    case OpKind::kHardSwish:
-      return "hard-swish";
-    default:
-      return "";
-  }
+  if (key.kind != OpKind::kConv2d) return std::string(SchemaOf(key.kind).report_name);
+  if (key.kernel == 1) return "pointwise convolution";
+  const absl::string_view what = key.groups == 1 ? "convolution" : key.groups == key.output_channels ? "depthwise" : "grouped convolution";
+  return absl::StrCat(what, " ", key.kernel, "x", key.kernel);
 }
 
 /// Shapes that the table has in both types, summed by class.

@@ -15,6 +15,18 @@
 
 namespace hanas::coordinator {
 
+/// What a network answers to a question with words for answers, and what it would take with the others, by the latency model.
+struct ReportWordChoice {
+  struct Other {
+    std::string choice;
+    double predicted_us = 0;
+  };
+  std::string gene;
+  std::string choice;
+  double predicted_us = 0;
+  std::vector<Other> others;
+};
+
 /// A network of the report with everything that was found out about it.
 struct ReportMember {
   MemberRecord record;
@@ -27,6 +39,7 @@ struct ReportMember {
   double training_seconds = 0;  // on this network alone
   double measured_us = 0;       // the job's statistic
   bool within_limits = false;   // with the measured latency
+  std::vector<ReportWordChoice> word_choices;
 
   /// On the test images, of the exported file on the runtime that ships it.
   double accuracy() const { return verified.exported.fraction(); }

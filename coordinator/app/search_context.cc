@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/bounds.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/graph/graph.h"
 #include "core/job/job_cost.h"
 #include "core/predictor/predictor_weights.h"

@@ -18,6 +18,7 @@
 #include "coordinator/surrogate/accuracy_predictor.h"
 #include "coordinator/surrogate/candidate_scorer.h"
 #include "core/base/stop.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/lowering/lowering.h"
 
 namespace hanas::coordinator {

@@ -59,6 +59,17 @@ v1::Member ToProto(const ReportMember& member) {
   out.set_architecture_text(member.text);
   out.set_architecture_json(member.json);
   out.set_precision(member.precision);
+  for (const ReportWordChoice& choice : member.word_choices) {
+    v1::WordChoice& word = *out.add_word_choices();
+    word.set_gene(choice.gene);
+    word.set_choice(choice.choice);
+    word.set_predicted_latency_us(choice.predicted_us);
+    for (const ReportWordChoice::Other& other : choice.others) {
+      v1::WordChoice::Other& out_other = *word.add_others();
+      out_other.set_choice(other.choice);
+      out_other.set_predicted_latency_us(other.predicted_us);
+    }
+  }
   out.set_test_correct(member.verified.exported.correct);
   out.set_test_images(member.verified.exported.images);
   out.set_test_accuracy(member.accuracy());

@@ -44,8 +44,8 @@ class Store {
 };
 
 /// The layout that this build reads and writes. A store of another one is refused as it is: 1 held jobs without the fields that were
-/// unset, which are now read as their defaults.
-inline constexpr int kStoreFormatVersion = 2;
+/// unset, which are now read as their defaults; 2 knows graphs by digests that are no longer made.
+inline constexpr int kStoreFormatVersion = 3;
 
 }  // namespace hanas::coordinator
 

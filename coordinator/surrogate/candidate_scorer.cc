@@ -23,7 +23,7 @@ class CandidateScorer::Compiler : public UnitVisitor {
 
   absl::StatusOr<CandidateScorer> Run() && {
     const std::string& name = lowering_.space().name();
-    WalkUnits(lowering_, *this);
+    WalkUnits(lowering_, WalkOf::kNetworks, *this);
     if (stopped_) return absl::CancelledError("compiling the cost tables of the space was cancelled");
     if (num_entries_ > max_entries_) {
       return absl::ResourceExhaustedError(absl::StrCat("cost tables: expected at most ", max_entries_,
@@ -37,8 +37,9 @@ class CandidateScorer::Compiler : public UnitVisitor {
     return std::move(scorer_);
   }
 
-  bool Enter(size_t unit, absl::Span<const int32_t> contexts) override {
-    UnitTable& table = scorer_.units_.emplace_back(NewTable(unit));
+  bool Enter(const UnitMeetings& met) override {
+    const absl::Span<const int32_t> contexts = met.contexts;
+    UnitTable& table = scorer_.units_.emplace_back(NewTable(met.unit));
     num_entries_ += table.choices.size() * static_cast<int64_t>(contexts.size());
     if (num_entries_ > max_entries_) return false;
     table.local_context.assign(static_cast<size_t>(contexts.empty() ? 0 : contexts.back() + 1), -1);
@@ -88,7 +89,7 @@ class CandidateScorer::Compiler : public UnitVisitor {
 
  private:
   UnitTable NewTable(size_t unit) const {
-    const ConvnetUnit& described = lowering_.family().units()[unit];
+    const Unit& described = lowering_.family().units()[unit];
     return {.local_context = {},
             .entries = nullptr,
             .choices = ChoiceIndex(lowering_.space(), described.genes, max_entries_),

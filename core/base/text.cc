@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "core/base/utf8.h"
 
 namespace hanas {
@@ -60,6 +61,12 @@ std::string Shorten(absl::string_view text, size_t max_bytes) {
   while (head > 0 && IsContinuation(text[head])) --head;
   while (tail < text.size() && IsContinuation(text[tail])) ++tail;
   return absl::StrCat(text.substr(0, head), kGap, text.substr(tail));
+}
+
+absl::StatusOr<uint8_t> IndexOfWord(absl::string_view name, absl::Span<const absl::string_view> words) {
+  const auto found = std::find(words.begin(), words.end(), name);
+  if (found != words.end()) return static_cast<uint8_t>(found - words.begin());
+  return absl::InvalidArgumentError(absl::StrCat("expected one of ", absl::StrJoin(words, ", "), ", found \"", name, "\""));
 }
 
 }  // namespace hanas

@@ -15,7 +15,11 @@ namespace hanas {
 struct Quantizer {
   float scale = 0;  // 0: the value is never int8
   int32_t zero_point = 0;
+  friend bool operator==(const Quantizer&, const Quantizer&) = default;
 };
+
+/// Of every output of OpKind::kSigmoid: what integer kernels of a sigmoid write.
+inline constexpr Quantizer kSigmoidQuantizer = {.scale = 1.0F / 256.0F, .zero_point = -128};
 
 /// The tensors of one operator with batch normalisation folded. Exactly one of `integers` and `floats` is filled.
 struct BoundWeights {
@@ -26,7 +30,8 @@ struct BoundWeights {
   std::vector<float> scales;
   /// Same layout, values representable in IEEE half, when weight_type is kFloat16.
   std::vector<float> floats;
-  /// One for each output channel, folded, float32. An int8 layer executes it as int32 at scale input_scale * scales[out], rounded to even.
+  /// One for each output channel, folded, float32; zeros where the layer has neither bias nor normalisation. An int8 layer executes it as
+  /// int32 at scale input_scale * scales[out], rounded to even.
   std::vector<float> bias;
 };
 
@@ -43,13 +48,14 @@ struct Preprocessing {
 /// the agent's runtimes and the verifier read only this.
 ///
 /// Invariants (CheckBoundModel): one entry of `weights` for each operator (empty for operators without), one quantiser for each value, with
-/// a positive finite scale wherever the value is produced or read as int8; all tensors have the size their operator implies and are finite.
+/// a positive finite scale wherever the value is produced or read as int8; all tensors have the size their operator implies and are finite;
+/// what a max-pool reads and leaves as int8 has one quantiser, and a sigmoid's int8 output has kSigmoidQuantizer.
 ///
 /// Semantics: an operator with compute kInt8 quantises each input with that value's quantiser, multiplies integers exactly, adds the int32
 /// bias, rescales, applies the fused activation and quantises the result with the output value's quantiser. A convolution or fully
 /// connected operator rescales as integer kernels do: the sum times the float32 factor input_scale * scales[out] / output_scale, rounded
-/// half to even, ReLU a clamp at the zero point. An operator with another compute type dequantises int8 inputs and works in float32.
-/// Weights of 8 bits or fewer in a 16-bit layer are used as scales * integers.
+/// half to even, ReLU a clamp at the zero point, ReLU6 one at the integer nearest to 6 too. An operator with another compute type
+/// dequantises int8 inputs and works in float32. Weights of 8 bits or fewer in a 16-bit layer are used as scales * integers.
 ///
 /// Thread-compatible.
 struct BoundModel {

@@ -4,21 +4,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/graph/op_schema.h"
+
 namespace hanas {
 namespace {
 
 constexpr int64_t kBiasBytes = 4;
 constexpr int64_t kScaleBytes = 4;
-
-int64_t OperatorMacs(const Graph& graph, const Operator& op) {
-  if (!op.has_weights()) return 0;
-  const int64_t inputs_per_group = graph.value(op.inputs[0]).shape.back() / op.groups;
-  return NumElements(graph.value(op.output).shape) * inputs_per_group * op.kernel * op.kernel;
-}
-
-int64_t WeightCount(const Graph& graph, const Operator& op) {
-  return graph.value(op.output).shape.back() * (graph.value(op.inputs[0]).shape.back() / op.groups) * op.kernel * op.kernel;
-}
 
 int64_t PackedBytes(int64_t count, ElementType type) { return (count * BitWidth(type) + 7) / 8; }
 
@@ -28,9 +20,10 @@ Cost GraphCost(const Graph& graph) {
   Cost cost;
   for (const Operator& op : graph.operators) {
     if (!op.has_weights()) continue;
-    const int64_t weights = WeightCount(graph, op);
+    const OpGeometry geometry = GeometryOf(graph, op);
+    const int64_t weights = NumWeights(geometry);
     const int64_t channels = graph.value(op.output).shape.back();
-    cost.macs += OperatorMacs(graph, op);
+    cost.macs += Macs(geometry);
     cost.parameters += weights + (op.has_norm() ? 2 * channels : 0) + (op.bias.present() ? channels : 0);
     cost.size_bytes += PackedBytes(weights, op.weight_type) + channels * kBiasBytes;
     if (BitWidth(op.weight_type) <= 8) cost.size_bytes += channels * kScaleBytes;
@@ -42,9 +35,8 @@ int64_t ExecutedWeightBytes(const ExecPlan& plan) {
   int64_t bytes = 0;
   for (const ExecStep& step : plan.steps) {
     const OpKey& key = step.key;
-    if (key.kind != OpKind::kConv2d && key.kind != OpKind::kFullyConnected) continue;
-    const int64_t count = key.output_channels * (key.input.back() / key.groups) * key.kernel * key.kernel;
-    bytes += PackedBytes(count, key.weight_type) + key.output_channels * kBiasBytes;
+    if (!SchemaOf(key.kind).has_weights) continue;
+    bytes += PackedBytes(NumWeights(key), key.weight_type) + key.output_channels * kBiasBytes;
   }
   return bytes;
 }

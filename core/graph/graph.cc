@@ -7,56 +7,34 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/graph/op_schema.h"
 
 namespace hanas {
 namespace {
 
-constexpr std::array<absl::string_view, 14> kRoleNames = {"input",     "stem",      "expand",      "depthwise", "se.pool",
-                                                          "se.reduce", "se.expand", "se.scale",    "project",   "residual",
-                                                          "head.conv", "head.pool", "head.hidden", "classifier"};
-constexpr std::array<absl::string_view, 7> kOpNames = {"conv2d", "fc", "gap", "add", "mul", "hswish", "convert"};
-constexpr std::array<absl::string_view, 3> kActivationNames = {"none", "relu", "hsigmoid"};
+constexpr std::array<absl::string_view, kNumFusedActivations> kActivationNames = {"none", "relu", "hsigmoid", "relu6"};
 
-absl::Status Broken(const Operator& op, absl::string_view what) {
-  return absl::InternalError(absl::StrCat("graph: ", what, " at ", SiteName(op.provenance)));
-}
-
-int64_t ConvOutputSize(int64_t input, const Operator& op) {
-  return (input + 2 * op.padding - op.dilation * (op.kernel - 1) - 1) / op.stride + 1;
-}
-
-int64_t OutputChannels(const Operator& op) { return op.weight.slices.empty() ? 0 : op.weight.slices[0].count; }
-
-Shape ExpectedOutput(const Graph& graph, const Operator& op) {
-  const Shape& in = graph.value(op.inputs[0]).shape;
-  switch (op.kind) {
-    case OpKind::kConv2d:
-      if (in.size() != 4) return {};
-      return {in[0], ConvOutputSize(in[1], op), ConvOutputSize(in[2], op), OutputChannels(op)};
-    case OpKind::kFullyConnected:
-      return {in[0], OutputChannels(op)};
-    case OpKind::kGlobalAveragePool:
-      if (in.size() != 4) return {};
-      return {in[0], in[3]};
-    default:
-      return in;
-  }
+absl::Status Broken(const Graph& graph, const Operator& op, absl::string_view what) {
+  return absl::InternalError(absl::StrCat("graph: ", what, " at ", graph.name(op)));
 }
 
 absl::Status CheckOperands(const Graph& graph, const Operator& op) {
+  const OpSchema& schema = SchemaOf(op.kind);
   const Shape& in = graph.value(op.inputs[0]).shape;
-  if (op.has_weights() != op.weight.present()) return Broken(op, "weights do not fit the operator kind");
-  if (op.kind == OpKind::kConv2d && op.weight.slices[1].count * op.groups != in.back()) {
-    return Broken(op, "input channels differ from the weights");
+  if (!schema.in_graph) return Broken(graph, op, "an operator of execution plans");
+  if (!schema.Allows(op.activation)) return Broken(graph, op, "an activation that this operator cannot have");
+  if (schema.has_weights != op.weight.present()) return Broken(graph, op, "weights do not fit the operator kind");
+  if (schema.has_weights) {
+    if (op.weight.slices.size() < 2 || op.weight.slices[0].count != graph.value(op.output).shape.back()) {
+      return Broken(graph, op, "output channels differ from the weights");
+    }
+    if (op.weight.slices[1].count * op.groups != in.back()) return Broken(graph, op, "input channels differ from the weights");
   }
-  if (op.kind == OpKind::kFullyConnected && op.weight.slices[1].count != in.back()) {
-    return Broken(op, "input features differ from the weights");
+  const OpGeometry geometry = GeometryOf(graph, op);
+  if (op.inputs.size() > 1 && graph.value(op.inputs[1]).shape != SecondShape(geometry)) {
+    return Broken(graph, op, "the second operand does not fit the first");
   }
-  if (op.kind == OpKind::kAdd && graph.value(op.inputs[1]).shape != in) return Broken(op, "operands of add differ in shape");
-  if (op.kind == OpKind::kMultiply && graph.value(op.inputs[1]).shape.back() != in.back()) {
-    return Broken(op, "operands of multiply differ in channels");
-  }
-  if (ExpectedOutput(graph, op) != graph.value(op.output).shape) return Broken(op, "output shape does not follow from the input");
+  if (OutputShape(geometry) != graph.value(op.output).shape) return Broken(graph, op, "output shape does not follow from the input");
   return absl::OkStatus();
 }
 
@@ -76,7 +54,6 @@ void AddOperator(const Operator& op, DigestBuilder& digest) {
   AddView(op.bias, digest);
   AddView(op.norm.gamma, digest);
   AddView(op.norm.beta, digest);
-  digest.Add(SiteName(op.provenance)).Add(static_cast<int64_t>(op.train_only));
 }
 
 }  // namespace
@@ -89,17 +66,8 @@ int64_t NumElements(const Shape& shape) {
 
 std::string ToString(const Shape& shape) { return absl::StrJoin(shape, "x"); }
 
-absl::string_view Name(LayerRole role) { return kRoleNames.at(static_cast<size_t>(role)); }
-absl::string_view Name(OpKind kind) { return kOpNames.at(static_cast<size_t>(kind)); }
+absl::string_view Name(OpKind kind) { return SchemaOf(kind).name; }
 absl::string_view Name(FusedActivation activation) { return kActivationNames.at(static_cast<size_t>(activation)); }
-
-std::string SiteName(const Provenance& provenance) {
-  std::string name;
-  if (provenance.unit == UnitKind::kBlock) absl::StrAppend(&name, "stages.", provenance.stage, ".blocks.", provenance.block, ".");
-  absl::StrAppend(&name, Name(provenance.role));
-  if (provenance.activation_op) absl::StrAppend(&name, ".act");
-  return name;
-}
 
 absl::Status CheckGraph(const Graph& graph) {
   const auto num_values = static_cast<ValueId>(graph.values.size());
@@ -109,13 +77,13 @@ absl::Status CheckGraph(const Graph& graph) {
   std::vector<bool> available(graph.values.size(), false);
   available[static_cast<size_t>(graph.input)] = true;
   for (const Operator& op : graph.operators) {
-    const size_t arity = op.kind == OpKind::kAdd || op.kind == OpKind::kMultiply ? 2 : 1;
-    if (op.inputs.size() != arity) return Broken(op, "wrong number of inputs");
+    if (op.output < 0 || op.output >= num_values) return absl::InternalError("graph: an output is not one of its values");
+    if (available[static_cast<size_t>(op.output)]) return Broken(graph, op, "an output is produced twice");
+    if (op.inputs.size() != static_cast<size_t>(SchemaOf(op.kind).num_inputs())) return Broken(graph, op, "wrong number of inputs");
     for (const ValueId id : op.inputs) {
-      if (id < 0 || id >= num_values || !available[static_cast<size_t>(id)]) return Broken(op, "an input is read before it is produced");
-    }
-    if (op.output < 0 || op.output >= num_values || available[static_cast<size_t>(op.output)]) {
-      return Broken(op, "an output is produced twice");
+      if (id < 0 || id >= num_values || !available[static_cast<size_t>(id)]) {
+        return Broken(graph, op, "an input is read before it is produced");
+      }
     }
     if (absl::Status status = CheckOperands(graph, op); !status.ok()) return status;
     available[static_cast<size_t>(op.output)] = true;
@@ -130,11 +98,11 @@ Digest GraphDigest(const Graph& graph) {
   for (const Value& value : graph.values) {
     digest.Add(static_cast<int64_t>(value.shape.size()));
     for (const int64_t extent : value.shape) digest.Add(extent);
-    digest.Add(static_cast<int64_t>(value.type)).Add(SiteName(value.producer));
+    digest.Add(static_cast<int64_t>(value.type)).Add(value.name);
   }
   digest.Add(static_cast<int64_t>(graph.operators.size()));
   for (const Operator& op : graph.operators) AddOperator(op, digest);
-  return digest.Add(graph.input).Add(graph.output).Build();
+  return digest.Add(graph.input).Add(graph.output).Add(graph.output_name).Build();
 }
 
 }  // namespace hanas

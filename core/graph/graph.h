@@ -20,9 +20,13 @@ namespace hanas {
 //  * A value has one native element type, that of its producer. An operator with `compute` type kInt8 reads each of its inputs *as int8*:
 //    an input whose native type is wider is quantised with the scale of that value's quantiser site. An operator with `compute` kFloat16
 //    reads an int8 input dequantised. MakePlan makes these conversions explicit; training applies the same fake quantisation.
-//  * Every value owns one quantiser site (scale, zero point), named by SiteName; it matters wherever the value exists as int8.
-//  * Weights are views of full-size slots (see WeightView). A convolution is followed by its batch normalisation (`norm` set) before the
-//    fused activation; there are no separate normalisation operators.
+//  * Every value owns one quantiser site (scale, zero point), which has the value's name; it matters wherever the value exists as int8.
+//    What a max-pool leaves has the quantiser of what it reads: it moves numbers and makes none. A sigmoid's output
+//    always has kSigmoidQuantizer
+//    (core/bound/bound_model.h).
+//  * Weights are views of full-size slots (see WeightView). A convolution adds its bias, if it has one, and then applies its batch
+//    normalisation, if it has one, before the fused activation; there are no separate normalisation operators.
+//  * Max-pools see nothing beyond the border: padding never wins.
 
 using ValueId = int32_t;
 using SlotId = int32_t;
@@ -32,60 +36,35 @@ int64_t NumElements(const Shape& shape);
 /// "1x28x28x16".
 std::string ToString(const Shape& shape);
 
-/// Where in the network a thing comes from.
-enum class UnitKind : uint8_t { kStem, kBlock, kHead };
-enum class LayerRole : uint8_t {
-  kInput,
-  kStem,
-  kExpand,
-  kDepthwise,
-  kSqueezePool,
-  kSqueezeReduce,
-  kSqueezeExpand,
-  kSqueezeScale,
-  kProject,
-  kResidual,
-  kHeadConv,
-  kPool,
-  kHidden,
-  kClassifier,
-};
-absl::string_view Name(LayerRole role);
-
-/// `stage` and `block` are -1 outside stages. `activation_op` marks the separate activation operator that follows a layer.
-struct Provenance {
-  UnitKind unit = UnitKind::kStem;
-  LayerRole role = LayerRole::kInput;
-  int16_t stage = -1;
-  int16_t block = -1;
-  bool activation_op = false;
-
-  friend bool operator==(const Provenance&, const Provenance&) = default;
-};
-/// Unique within a graph: "input", "stem", "stages.1.blocks.0.depthwise", "stages.1.blocks.0.depthwise.act", "head.conv", "classifier".
-/// Also the stable name of the quantiser site of the value produced there, and the prefix of slot names.
-std::string SiteName(const Provenance& provenance);
-
 struct Value {
   Shape shape;
   ElementType type = ElementType::kFloat32;
-  Provenance producer;
+  /// Unique within a graph: that of the layer that produces it, "stages.1.blocks.0.depthwise", with ".act" when an activation operator
+  /// follows the layer and produces it; "input" for the image. Also the name of the value's quantiser site; the slots of a layer start
+  /// with the layer's name.
+  std::string name;
 };
 
+/// What each kind reads, computes and leaves is a row of core/graph/op_schema.h. Model files hold these numbers: new kinds go to the end,
+/// and none is ever given to another.
 enum class OpKind : uint8_t {
-  kConv2d = 0,  // groups == channels makes it depthwise, kernel 1 pointwise
-  kFullyConnected = 1,
-  kGlobalAveragePool = 2,  // [N,H,W,C] -> [N,C]
-  kAdd = 3,                // same shapes
-  kMultiply = 4,           // [N,H,W,C] * [N,C] broadcast over space
-  kHardSwish = 5,          // x * relu6(x + 3) / 6
-  kConvert = 6,            // element type conversion; only in an ExecPlan
+  kConvert = 0,  // element type conversion; only in an ExecPlan
+  kConv2d = 1,   // groups == channels makes it depthwise, kernel 1 pointwise
+  kFullyConnected = 2,
+  kGlobalAveragePool = 3,  // [N,H,W,C] -> [N,C]
+  kAdd = 4,                // same shapes
+  kMultiply = 5,           // [N,H,W,C] * [N,C] broadcast over space
+  kHardSwish = 6,          // x * relu6(x + 3) / 6
+  kMaxPool = 7,            // over windows of kernel x kernel
+  kGlobalMaxPool = 8,      // [N,H,W,C] -> [N,C]
+  kSigmoid = 9,            // 1 / (1 + exp(-x))
+  kProduct = 10,           // same shapes; x * sigmoid(x) is SiLU
 };
 absl::string_view Name(OpKind kind);
 
 /// Piecewise linear, so that it can be part of the convolution (a clamp of the output). kHardSigmoid is relu6(x + 3) / 6: a backend
-/// folds the sixth and the half into scale and bias and clamps to [0, 1].
-enum class FusedActivation : uint8_t { kNone = 0, kRelu = 1, kHardSigmoid = 2 };
+/// folds the sixth and the half into scale and bias and clamps to [0, 1]. Model files hold these numbers too.
+enum class FusedActivation : uint8_t { kNone = 0, kRelu = 1, kHardSigmoid = 2, kRelu6 = 3 };
 absl::string_view Name(FusedActivation activation);
 
 /// A run of positions along one axis of a slot.
@@ -122,9 +101,6 @@ struct NormView {
   friend bool operator==(const NormView&, const NormView&) = default;
 };
 
-/// Things that exist only while training.
-enum class TrainOnlySite : uint8_t { kNone, kDropPath, kDistillationTap };
-
 /// One operator. Convolution weights are [out, in/groups, kh, kw] (OIHW), fully connected ones [out, in], bias [out].
 struct Operator {
   OpKind kind = OpKind::kConv2d;
@@ -139,10 +115,8 @@ struct Operator {
   int64_t groups = 1;
   FusedActivation activation = FusedActivation::kNone;
   WeightView weight;
-  WeightView bias;  // absent when a normalisation follows
+  WeightView bias;  // often absent when a normalisation follows
   NormView norm;    // gamma.present() says whether there is one
-  Provenance provenance;
-  TrainOnlySite train_only = TrainOnlySite::kNone;
 
   bool has_weights() const { return kind == OpKind::kConv2d || kind == OpKind::kFullyConnected; }
   bool has_norm() const { return norm.gamma.present(); }
@@ -156,8 +130,12 @@ struct Graph {
   std::vector<Operator> operators;
   ValueId input = -1;
   ValueId output = -1;
+  /// What `output` means to users of the network, "logits"; it is then float32 for whoever runs it. Empty in a fragment.
+  std::string output_name;
 
   const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }
+  /// The name of the value that `op` produces, which is how an operator is told of.
+  const std::string& name(const Operator& op) const { return value(op.output).name; }
 };
 
 /// Returns INTERNAL naming the first broken invariant: ids out of range, an input used before it is produced, a value produced twice,
@@ -167,22 +145,16 @@ absl::Status CheckGraph(const Graph& graph);
 /// Everything in the graph, weight views included; equal graphs have equal digests on every machine.
 Digest GraphDigest(const Graph& graph);
 
-/// A channel dimension that several slots share: permuting the group permutes every axis that names it. `granularity` is the unit in
-/// which the group grows and is sliced.
-struct ChannelGroup {
-  std::string name;
-  int64_t size = 0;
-  int64_t granularity = 1;
-};
+/// kPatchWhitening is a convolution's weights that are computed from the training images and never trained.
+enum class SlotKind : uint8_t { kConvWeight, kLinearWeight, kBias, kNormGamma, kNormBeta, kKernelTransform, kPatchWhitening };
 
-enum class SlotKind : uint8_t { kConvWeight, kLinearWeight, kBias, kNormGamma, kNormBeta, kKernelTransform };
-
-/// A full-size weight tensor of the supernet. `axis_groups[i]` is the index of the channel group of axis i, -1 when the axis has none.
+/// A full-size weight tensor of the supernet.
 struct Slot {
   std::string name;
   SlotKind kind = SlotKind::kConvWeight;
   Shape shape;
-  absl::InlinedVector<int, 4> axis_groups;
+
+  bool frozen() const { return kind == SlotKind::kPatchWhitening; }
 };
 
 }  // namespace hanas

@@ -466,11 +466,9 @@ FieldValue ValueOf(const JobField& field, const SearchJob& job) { return ValueIn
 FieldValue ValueOf(const PhaseField& field, const TrainingPhase& phase) { return ValueIn(field, phase); }
 
 absl::Status SetWord(absl::string_view name, const WordPlace& place) {
-  const auto found = std::find(place.names.begin(), place.names.end(), name);
-  if (found == place.names.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("expected one of ", absl::StrJoin(place.names, ", "), ", found \"", name, "\""));
-  }
-  *place.index = static_cast<uint8_t>(found - place.names.begin());
+  const absl::StatusOr<uint8_t> index = IndexOfWord(name, place.names);
+  if (!index.ok()) return index.status();
+  *place.index = *index;
   return absl::OkStatus();
 }
 

@@ -2,11 +2,16 @@
 #include "core/job/job_cost.h"
 
 #include <algorithm>
+#include <numeric>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/bounds.h"
+#include "core/family/convnet/convnet_space.h"
+#include "core/lowering/unit_walk.h"
 #include "core/plan/exec_plan.h"
 #include "core/plan/op_limits.h"
 
@@ -21,71 +26,108 @@ BackendCaps MostKeys() {
   return {.name = "any", .version = "", .isa = "", .native_float16 = true, .int8_hard_swish = false, .int4_fully_connected = true};
 }
 
-/// (context, choice) pairs of a unit, of all its genes, saturated far above the bound. The stem's context follows from its own genes.
-int64_t TableEntries(const SearchSpace& space, const ConvnetUnit& unit, const ReachedUnit& reached) {
-  // At most 2^14 contexts and 2^24 choices: no overflow.
-  int64_t entries = unit.id.kind == UnitKind::kStem ? 1 : reached.contexts.size();
-  for (const int gene : unit.genes) entries *= space.gene(gene).num_choices();
-  return entries;
-}
-
-int64_t NumWeights(const Lowering& lowering) {
+int64_t WeightsOf(const SlotTable& slots) {
   int64_t weights = 0;
-  for (const Slot& slot : lowering.slots().slots()) weights += NumElements(slot.shape);
+  for (const Slot& slot : slots.slots()) weights += NumElements(slot.shape);
   return weights;
 }
 
-/// Where a user can change the operator.
-std::string FieldOf(const SpaceSpec& space, const Provenance& made_by) {
-  switch (made_by.unit) {
-    case UnitKind::kStem:
-      return "space.stem.widths";
-    case UnitKind::kBlock:
-      return absl::StrCat("space.stages[", made_by.stage, "].widths");
-    case UnitKind::kHead:
-      if (made_by.role == LayerRole::kClassifier) return "space.num_classes";
-      return made_by.role == LayerRole::kHidden && space.head.hidden > 0 ? "space.head.hidden" : "space.head.widths";
-  }
-  return "space";
-}
+/// Counts what walks of operators and of networks would visit, without doing them, and keeps the largest that each unit can be: it walks
+/// the contexts, and lowers the unit once more in each of them with its other genes at their last, largest choices.
+class Counter : public UnitVisitor {
+ public:
+  explicit Counter(const FamilySpace& family) : family_(family) {}
 
-/// Every extent of an operator grows with every choice, so that the largest network has the largest operator of each kind and place.
-void CheckLargestOperators(const Lowering& lowering, FieldViolations& violations) {
-  const Graph graph = lowering.Lower(lowering.space().Largest({16, 16}));
-  std::vector<std::string> told;
-  for (const ExecStep& step : MakePlan(graph, {}).steps) {
-    const absl::Status status = CheckOpKey(step.key);
-    if (status.ok()) continue;
-    const Provenance made_by = step.op < 0 ? Provenance{} : graph.operators[static_cast<size_t>(step.op)].provenance;
-    std::string field = FieldOf(lowering.family().spec(), made_by);
-    if (std::find(told.begin(), told.end(), field) != told.end()) continue;
-    told.push_back(field);
-    violations.Add(std::move(field), absl::StrCat("expected operators that an agent can execute, even in the largest network; ",
-                                                  status.message(), "; lower resolutions, widths, expansions or classes"));
+  bool Enter(const UnitMeetings& met) override {
+    const SearchSpace& space = family_.space();
+    const Unit& unit = family_.units()[met.unit];
+    int64_t entries = static_cast<int64_t>(met.contexts.size());
+    for (const int gene : unit.genes) entries = Times(entries, space.gene(gene).num_choices());
+    table_entries = std::min(table_entries + entries, kSaturated);
+    for (const std::vector<int>& list : unit.operator_genes) {
+      int64_t visits = met.meetings;
+      for (const int gene : list) {
+        if (!Contains(met.open_genes, gene)) continue;
+        visits = Times(visits, Contains(unit.weight_bit_genes, gene) ? space.gene(gene).num_choices() : NumDistinctTypes(space.gene(gene)));
+      }
+      lowerings = std::min(lowerings + visits, kSaturated);
+    }
+    largest_.push_back(0);
+    return table_entries <= bounds::kMaxTableEntries && lowerings <= bounds::kMaxLowerings;
   }
-}
 
-int64_t TrainingBytes(const SearchJob& job, const Lowering& lowering) {
-  int64_t elements = 0;
-  for (const Value& value : lowering.Lower(lowering.space().Largest({16, 16})).values) elements += NumElements(value.shape);
-  return elements * kBytesPerNumber * kCopiesInTraining * job.training.batch_size;
-}
+  bool Repeat(size_t) override {
+    largest_.push_back(largest_.back());
+    return true;
+  }
+
+  bool Visit(const LoweredUnit& lowered) override {
+    const Unit& unit = family_.units()[lowered.unit];
+    std::vector<uint8_t> choices(lowered.choices.begin(), lowered.choices.end());
+    for (size_t i = 0; i < choices.size(); ++i) {
+      if (!Contains(unit.context_genes, unit.genes[i])) {
+        choices[i] = static_cast<uint8_t>(family_.space().gene(unit.genes[i]).num_choices() - 1);
+      }
+    }
+    See(lowered.unit, lowered.before, choices);
+    return true;
+  }
+
+  /// One of the largest networks, for a space that is not walked to its end: what is wrong with it is told even so.
+  void SeeLargest() {
+    const Architecture largest = family_.space().Largest({16, 16});
+    LoweringContext context = family_.Input(ChoicesOf(family_.units().front(), largest));
+    largest_.assign(family_.units().size(), 0);
+    for (size_t u = 0; u < family_.units().size(); ++u) context = See(u, context, ChoicesOf(family_.units()[u], largest));
+  }
+
+  /// Of all values of a network, at most.
+  int64_t NumActivations() const { return std::accumulate(largest_.begin(), largest_.end(), int64_t{0}); }
+  /// Of the supernet, but for layers that only smaller choices have.
+  int64_t NumWeights() const { return WeightsOf(slots_); }
+
+  int64_t lowerings = 0;
+  int64_t table_entries = 0;
+  std::vector<std::pair<std::string, std::string>> refused;  // fields, and why an agent would refuse an operator of theirs
+
+ private:
+  static constexpr int64_t kSaturated = int64_t{1} << 40;  // far above every bound
+  static int64_t Times(int64_t a, int64_t b) { return std::min(a * b, kSaturated); }
+  static bool Contains(absl::Span<const int> list, int gene) { return std::find(list.begin(), list.end(), gene) != list.end(); }
+
+  /// Takes a unit into account; returns the context behind it.
+  LoweringContext See(size_t unit, const LoweringContext& before, absl::Span<const uint8_t> choices) {
+    const Fragment fragment = family_.Lower(unit, choices, NetBuilder(before, &slots_));
+    const Graph& graph = fragment.graph;
+    int64_t elements = 0;
+    for (const Value& value : graph.values) elements += NumElements(value.shape);
+    largest_[unit] = std::max(largest_[unit], elements);
+    for (const ExecStep& step : MakePlan(graph, {}).steps) {
+      const absl::Status status = CheckOpKey(step.key);
+      if (status.ok()) continue;
+      const std::string field = family_.FieldOf(step.op < 0 ? "" : graph.name(graph.operators[static_cast<size_t>(step.op)]));
+      const auto same = [&](const auto& told) { return told.first == field; };
+      if (std::none_of(refused.begin(), refused.end(), same)) refused.emplace_back(field, std::string(status.message()));
+    }
+    return fragment.next;
+  }
+
+  const FamilySpace& family_;
+  SlotTable slots_;               // of the largest units
+  std::vector<int64_t> largest_;  // elements of each unit's values
+};
 
 std::string Gibibytes(int64_t bytes) { return absl::StrFormat("%.3g GiB", static_cast<double>(bytes) / (int64_t{1} << 30)); }
 
 }  // namespace
 
 JobCost CostOf(const SearchJob& job, const Lowering& lowering) {
-  JobCost cost;
-  cost.lowerings = NumLowerings(lowering);
-  const std::vector<ReachedUnit> units = lowering.ReachedUnits();
-  for (size_t i = 0; i < units.size(); ++i) {
-    if (units[i].same_as == static_cast<int>(i))
-      cost.table_entries += TableEntries(lowering.space(), lowering.family().units()[i], units[i]);
-  }
-  cost.supernet_weights = NumWeights(lowering);
-  cost.training_bytes = TrainingBytes(job, lowering);
-  return cost;
+  Counter counter(lowering.family());
+  WalkUnits(lowering, WalkOf::kContexts, counter);
+  return {.lowerings = counter.lowerings,
+          .table_entries = counter.table_entries,
+          .supernet_weights = WeightsOf(lowering.slots()),
+          .training_bytes = counter.NumActivations() * kBytesPerNumber * kCopiesInTraining * job.training.batch_size};
 }
 
 void CheckJobCost(const SearchJob& job, FieldViolations& violations) {
@@ -94,18 +136,24 @@ void CheckJobCost(const SearchJob& job, FieldViolations& violations) {
     for (const FieldViolation& violation : ViolationsOf(space.status())) violations.Add(violation.path, violation.message);
     return;
   }
-  const Lowering lowering(*space);
-  const JobCost cost = CostOf(job, lowering);
+  // The walk ends as soon as there is too much.
+  Counter counter(*space);
+  const bool whole = WalkUnits(*space, WalkOf::kContexts, counter);
+  if (!whole) counter.SeeLargest();
+  const char* const found = whole ? ", found " : ", found at least ";
   const char* const kFewer = "; give stages fewer choices of width, expansion, kernel or precision, or the space fewer resolutions";
-  if (cost.lowerings > bounds::kMaxLowerings) {
-    violations.Add("space", absl::StrCat("expected at most ", bounds::kMaxLowerings,
-                                         " combinations of neighbouring choices to look for operators in, found ", cost.lowerings, kFewer));
+  if (counter.lowerings > bounds::kMaxLowerings) {
+    violations.Add(
+        "space", absl::StrCat("expected at most ", bounds::kMaxLowerings, " combinations of neighbouring choices to look for operators in",
+                              found, counter.lowerings, kFewer));
   }
-  if (cost.table_entries > bounds::kMaxTableEntries) {
+  if (counter.table_entries > bounds::kMaxTableEntries) {
     violations.Add("space",
                    absl::StrCat("expected cost tables of at most ", bounds::kMaxTableEntries,
-                                " entries (the choices of each block combined, in every context), found ", cost.table_entries, kFewer));
+                                " entries (the choices of each block combined, in every context)", found, counter.table_entries, kFewer));
   }
+  const JobCost cost = {.supernet_weights = counter.NumWeights(),
+                        .training_bytes = counter.NumActivations() * kBytesPerNumber * kCopiesInTraining * job.training.batch_size};
   if (cost.supernet_weights > bounds::kMaxSupernetWeights) {
     violations.Add("space", absl::StrCat("expected at most ", bounds::kMaxSupernetWeights, " weights in the supernet, found ",
                                          cost.supernet_weights, "; lower widths, expansions or depths"));
@@ -116,7 +164,10 @@ void CheckJobCost(const SearchJob& job, FieldViolations& violations) {
         absl::StrCat("expected at most ", Gibibytes(bounds::kMaxTrainingBytes), " for a batch of the largest network, found about ",
                      Gibibytes(cost.training_bytes), " for ", job.training.batch_size, " images; lower the batch, resolutions or widths"));
   }
-  CheckLargestOperators(lowering, violations);
+  for (const auto& [field, message] : counter.refused) {
+    violations.Add(field, absl::StrCat("expected operators that an agent can execute, even in the largest network; ", message,
+                                       "; lower resolutions, widths, expansions or classes"));
+  }
 }
 
 bool IsSearchedWhole(const SearchJob& job, const SearchSpace& space) {

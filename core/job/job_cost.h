@@ -12,7 +12,7 @@
 
 namespace hanas {
 
-/// What a job costs before anything of it is done, from arithmetic on its space.
+/// What a job costs before anything of it is done, from a walk of the contexts of its space.
 struct JobCost {
   int64_t lowerings = 0;         // of units, to find the operators to measure
   int64_t table_entries = 0;     // of the cost tables that candidates are scored with
@@ -23,7 +23,8 @@ struct JobCost {
 JobCost CostOf(const SearchJob& job, const Lowering& lowering);
 
 /// Adds a violation for everything that the job would make the coordinator, a worker or an agent do beyond core/base/bounds.h: with the
-/// field to change, the bound and what was found. Takes milliseconds. Requires a space and a training that are valid one by one.
+/// field to change, the bound and what was found. Takes milliseconds for
+/// most jobs, and a second or two for the largest. Requires a space and a training that are valid one by one.
 void CheckJobCost(const SearchJob& job, FieldViolations& violations);
 
 /// Whether every network of the space is evaluated and measured, since the job asks for as many evaluations anyway, or since they are too

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "core/lowering/unit_walk.h"
 
 namespace hanas {
 namespace {
@@ -20,7 +20,7 @@ class Planner {
   ExecPlan Run() && {
     plan_.input = Define(graph_.input, Executed(graph_.value(graph_.input).type));
     for (size_t i = 0; i < graph_.operators.size(); ++i) Step(graph_.operators[i], static_cast<int>(i));
-    const bool network = graph_.value(graph_.output).producer.role == LayerRole::kClassifier;
+    const bool network = !graph_.output_name.empty();
     const ElementType native = Executed(graph_.value(graph_.output).type);
     plan_.output = Read(graph_.output, network ? ElementType::kFloat32 : native);
     return std::move(plan_);
@@ -114,128 +114,43 @@ class Planner {
   std::map<std::pair<ValueId, ElementType>, int> known_;
 };
 
-// ---- the choices that operator keys depend on ----
-//
-// The keys of a network are far fewer than its choices combined: weight bits change no key of a convolution, an operator sees only the
-// layers beside it, and blocks that lower alike have the same keys. So the walk visits, for each unit that lowers in a way of its own and
-// each context, choices that together show every operator with every neighbour:
-//   the entering half: expansion, expand precision, activation, kernel, depthwise precision, with one choice of the rest;
-//   the leaving half: width, expansion, squeeze-and-excite, depthwise and project precision, with one choice of the rest.
-
-/// One precision for each element type that layers compute in.
-std::vector<Precision> ComputePrecisions(const std::vector<Precision>& precisions) {
-  std::vector<Precision> kept;
-  for (const Precision precision : precisions) {
-    const auto same = [&](Precision other) { return other.activation_bits == precision.activation_bits; };
-    if (std::none_of(kept.begin(), kept.end(), same)) kept.push_back(precision);
-  }
-  return kept;
-}
-
-/// The choices of one unit, to be combined with every context that reaches it; the width is that of the context where it is entered.
-class UnitChoices {
+/// Collects the operator keys of all units.
+class KeyCollector : public UnitVisitor {
  public:
-  UnitChoices(const ConvnetSpace& space, const ReachedUnit& unit) : spec_(space.spec()), unit_(unit) {}
+  KeyCollector(const BackendCaps& caps, StopCheck stop, int64_t most) : caps_(caps), stop_(stop), most_(most) {}
 
-  /// Calls visit(choice) until it returns false; returns whether it never did.
-  bool ForEach(absl::FunctionRef<bool(const UnitChoice&)> visit) const {
-    switch (unit_.id.kind) {
-      case UnitKind::kStem:
-        return ForEachStem(visit);
-      case UnitKind::kBlock:
-        return ForEachEntering(visit) && ForEachLeaving(visit);
-      case UnitKind::kHead:
-        return ForEachHead(visit);
+  bool Enter(const UnitMeetings&) override { return true; }
+  bool Repeat(size_t) override { return true; }
+  bool Visit(const LoweredUnit& lowered) override {
+    constexpr int kLookEvery = 256;  // lowerings: about a millisecond
+    if (++looked_ % kLookEvery == 0 && stop_()) status_ = absl::CancelledError("finding the operators of the space was cancelled");
+    for (ExecStep& step : MakePlan(lowered.fragment.graph, caps_).steps) keys_.insert(std::move(step.key));
+    if (static_cast<int64_t>(keys_.size()) > most_) {
+      status_ =
+          absl::ResourceExhaustedError(absl::StrCat("expected at most ", most_, " operators to measure, found at least ", keys_.size()));
     }
-    return false;
+    return status_.ok();
+  }
+
+  absl::StatusOr<std::vector<OpKey>> Sorted() && {
+    if (!status_.ok()) return status_;
+    std::vector<std::pair<std::string, OpKey>> texts;
+    texts.reserve(keys_.size());
+    for (const OpKey& key : keys_) texts.emplace_back(ToString(key), key);
+    std::sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<OpKey> sorted;
+    sorted.reserve(texts.size());
+    for (auto& [text, key] : texts) sorted.push_back(std::move(key));
+    return sorted;
   }
 
  private:
-  bool ForEachStem(absl::FunctionRef<bool(const UnitChoice&)> visit) const {
-    for (const int width : spec_.stem.widths) {
-      for (const Precision precision : ComputePrecisions(spec_.stem.precisions)) {
-        if (!visit(StemChoice{0, width, precision})) return false;
-      }
-    }
-    return true;
-  }
-
-  const StageSpec& stage() const { return spec_.stages[static_cast<size_t>(unit_.id.stage)]; }
-  const BlockSpec& block() const { return stage().blocks[static_cast<size_t>(unit_.id.block)]; }
-  BlockChoice First() const {
-    return {.kernel = block().kernels.front(),
-            .expansion = block().expansions.front(),
-            .squeeze_excite = block().squeeze_excite.front(),
-            .activation = block().activations.front(),
-            .expand = block().expand_precisions.front(),
-            .depthwise = block().depthwise_precisions.front(),
-            .project = block().project_precisions.front(),
-            .width = stage().widths.front(),
-            .stride = unit_.id.block == 0 ? stage().stride : 1};
-  }
-
-  bool ForEachEntering(absl::FunctionRef<bool(const UnitChoice&)> visit) const {
-    BlockChoice choice = First();
-    for (const double expansion : block().expansions) {
-      choice.expansion = expansion;
-      for (const Precision expand : ComputePrecisions(block().expand_precisions)) {
-        choice.expand = expand;
-        for (const Activation activation : block().activations) {
-          choice.activation = activation;
-          for (const int kernel : block().kernels) {
-            choice.kernel = kernel;
-            for (const Precision depthwise : ComputePrecisions(block().depthwise_precisions)) {
-              choice.depthwise = depthwise;
-              if (!visit(choice)) return false;
-            }
-          }
-        }
-        if (expansion == 1.0) break;  // there is no such layer
-      }
-    }
-    return true;
-  }
-
-  bool ForEachLeaving(absl::FunctionRef<bool(const UnitChoice&)> visit) const {
-    BlockChoice choice = First();
-    const std::vector<int> entered = {choice.width};
-    for (const int width : unit_.width_is_entered ? entered : stage().widths) {
-      choice.width = width;
-      for (const double expansion : block().expansions) {
-        choice.expansion = expansion;
-        for (const bool squeeze_excite : block().squeeze_excite) {
-          choice.squeeze_excite = squeeze_excite;
-          for (const Precision depthwise : ComputePrecisions(block().depthwise_precisions)) {
-            choice.depthwise = depthwise;
-            for (const Precision project : ComputePrecisions(block().project_precisions)) {
-              choice.project = project;
-              if (!visit(choice)) return false;
-            }
-          }
-        }
-      }
-    }
-    return true;
-  }
-
-  bool ForEachHead(absl::FunctionRef<bool(const UnitChoice&)> visit) const {
-    const HeadSpec& head = spec_.head;
-    std::vector<Precision> hidden = head.hidden_precisions;
-    if (head.hidden == 0) hidden.resize(1);
-    for (const int width : head.widths) {
-      for (const Precision conv : ComputePrecisions(head.precisions)) {
-        for (const Precision in : hidden) {
-          for (const Precision out : head.classifier_precisions) {
-            if (!visit(HeadChoice{width, conv, in, out})) return false;
-          }
-        }
-      }
-    }
-    return true;
-  }
-
-  const SpaceSpec& spec_;
-  const ReachedUnit& unit_;
+  const BackendCaps& caps_;
+  StopCheck stop_;
+  int64_t most_;
+  absl::flat_hash_set<OpKey> keys_;
+  int looked_ = 0;
+  absl::Status status_;
 };
 
 }  // namespace
@@ -264,58 +179,13 @@ Digest PlanDigest(const ExecPlan& plan) {
 ExecPlan MakePlan(const Graph& graph, const BackendCaps& caps) { return Planner(graph, caps).Run(); }
 
 absl::StatusOr<std::vector<OpKey>> EnumerateOpKeys(const Lowering& lowering, const BackendCaps& caps, StopCheck stop, int64_t most) {
-  constexpr int kLookEvery = 256;  // lowerings: about a millisecond
-  absl::flat_hash_set<OpKey> keys;
-  const std::vector<ReachedUnit> units = lowering.ReachedUnits();
-  int looked = 0;
-  absl::Status status;
-  const auto visit = [&](const ReachedUnit& unit, const LoweringContext& context, UnitChoice choice) {
-    if (unit.width_is_entered) std::get<BlockChoice>(choice).width = static_cast<int>(context.channels);
-    if (++looked % kLookEvery == 0 && stop()) status = absl::CancelledError("finding the operators of the space was cancelled");
-    for (ExecStep& step : MakePlan(lowering.LowerUnit(unit.id, context, choice).graph, caps).steps) keys.insert(std::move(step.key));
-    if (static_cast<int64_t>(keys.size()) > most) {
-      status = absl::ResourceExhaustedError(absl::StrCat("expected at most ", most, " operators to measure, found at least ", keys.size()));
-    }
-    return status.ok();
-  };
-  for (size_t i = 0; i < units.size(); ++i) {
-    const ReachedUnit& unit = units[i];
-    if (unit.same_as != static_cast<int>(i)) continue;
-    UnitChoices(lowering.family(), unit).ForEach([&](const UnitChoice& choice) {
-      for (int64_t c = 0; c < unit.contexts.size(); ++c) {
-        if (!visit(unit, unit.contexts.at(c), choice)) return false;
-      }
-      return true;
-    });
-    if (!status.ok()) return status;
-  }
-  std::vector<std::pair<std::string, OpKey>> texts;
-  texts.reserve(keys.size());
-  for (const OpKey& key : keys) texts.emplace_back(ToString(key), key);
-  std::sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<OpKey> sorted;
-  sorted.reserve(texts.size());
-  for (auto& [text, key] : texts) sorted.push_back(std::move(key));
-  return sorted;
+  KeyCollector collector(caps, stop, most);
+  WalkUnits(lowering, WalkOf::kOperators, collector);
+  return std::move(collector).Sorted();
 }
 
 std::vector<OpKey> EnumerateOpKeys(const Lowering& lowering, const BackendCaps& caps) {
   return *EnumerateOpKeys(lowering, caps, NeverStop, std::numeric_limits<int64_t>::max());
-}
-
-int64_t NumLowerings(const Lowering& lowering) {
-  const std::vector<ReachedUnit> units = lowering.ReachedUnits();
-  int64_t count = 0;
-  for (size_t i = 0; i < units.size(); ++i) {
-    if (units[i].same_as != static_cast<int>(i)) continue;
-    int64_t choices = 0;
-    UnitChoices(lowering.family(), units[i]).ForEach([&](const UnitChoice&) {
-      ++choices;
-      return true;
-    });
-    count += choices * units[i].contexts.size();
-  }
-  return count;
 }
 
 }  // namespace hanas

@@ -52,22 +52,19 @@ struct ExecPlan {
 };
 Digest PlanDigest(const ExecPlan& plan);
 
-/// Pure. The plan's input is the float32 image; its output is float32 when `graph` ends in a classifier (a fragment's output keeps its
+/// Pure. The plan's input is the float32 image; its output is float32 when `graph` is a network (a fragment's output keeps its
 /// type). A conversion is made at most once per (value, type). A 16-bit layer runs as float32 unless caps.native_float16; weights of 4 or
 /// 2 bits are unpacked to the layer's compute type unless the backend has a kernel for them.
 ///
 /// Planning a network equals planning its fragments one after another: a fragment's conversions are its own.
 ExecPlan MakePlan(const Graph& graph, const BackendCaps& caps);
 
-/// Every operator key that any network of the space can need on this backend, sorted by text, without duplicates. Its cost is
-/// NumLowerings, a microsecond or five each. Returns CANCELLED when `stop` says so, and RESOURCE_EXHAUSTED as soon as there are more than
-/// `most`.
+/// Every operator key that any network of the space can need on this backend, sorted by text, without duplicates: a walk of the space's
+/// operators, a microsecond or five for each unit lowered. Returns CANCELLED when `stop` says so, and RESOURCE_EXHAUSTED as soon as there
+/// are more than `most`.
 absl::StatusOr<std::vector<OpKey>> EnumerateOpKeys(const Lowering& lowering, const BackendCaps& caps, StopCheck stop, int64_t most);
 /// The same without bounds, for spaces that are known to be small.
 std::vector<OpKey> EnumerateOpKeys(const Lowering& lowering, const BackendCaps& caps);
-
-/// How many units EnumerateOpKeys lowers for this space.
-int64_t NumLowerings(const Lowering& lowering);
 
 }  // namespace hanas
 

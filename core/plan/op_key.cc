@@ -14,18 +14,19 @@
 namespace hanas {
 namespace {
 
-constexpr std::array<OpKind, 7> kKinds = {OpKind::kConv2d, OpKind::kFullyConnected, OpKind::kGlobalAveragePool,
-                                          OpKind::kAdd,    OpKind::kMultiply,       OpKind::kHardSwish,
-                                          OpKind::kConvert};
-constexpr std::array<FusedActivation, 3> kActivations = {FusedActivation::kNone, FusedActivation::kRelu, FusedActivation::kHardSigmoid};
+bool ParseKind(absl::string_view text, OpKind& out) {
+  for (const OpSchema& schema : OpSchemas()) {
+    if (schema.name != text) continue;
+    out = schema.kind;
+    return true;
+  }
+  return false;
+}
 
-template <typename T, size_t kSize>
-bool ParseName(absl::string_view text, const std::array<T, kSize>& all, T& out) {
-  for (const T item : all) {
-    if (Name(item) == text) {
-      out = item;
-      return true;
-    }
+bool ParseActivation(absl::string_view text, FusedActivation& out) {
+  for (int i = 0; i < kNumFusedActivations; ++i) {
+    out = static_cast<FusedActivation>(i);
+    if (Name(out) == text) return true;
   }
   return false;
 }
@@ -64,11 +65,6 @@ bool ParseTypes(absl::string_view text, OpKey& key) {
   return true;
 }
 
-int64_t OutputExtent(const OpKey& key, int64_t input) {
-  const int64_t reach = int64_t{key.dilation} * (key.kernel - 1) + 1;  // of the dilated kernel; 2^40 at most
-  return input + 2 * key.padding < reach ? 0 : (input + 2 * key.padding - reach) / key.stride + 1;
-}
-
 }  // namespace
 
 std::string ToString(const OpKey& key) {
@@ -80,11 +76,11 @@ std::string ToString(const OpKey& key) {
 absl::StatusOr<OpKey> OpKeyFromString(absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, ' ');
   OpKey key;
-  const bool parsed = parts.size() == 10 && ParseName(parts[0], kKinds, key.kind) && ParseShape(parts[1], key.input) &&
+  const bool parsed = parts.size() == 10 && ParseKind(parts[0], key.kind) && ParseShape(parts[1], key.input) &&
                       ParseField(parts[2], 'o', 1, key.output_channels) && ParseField(parts[3], 'k', 1, key.kernel) &&
                       ParseField(parts[4], 's', 1, key.stride) && ParseField(parts[5], 'p', 0, key.padding) &&
                       ParseField(parts[6], 'd', 1, key.dilation) && ParseField(parts[7], 'g', 1, key.groups) &&
-                      ParseName(parts[8], kActivations, key.activation) && ParseTypes(parts[9], key);
+                      ParseActivation(parts[8], key.activation) && ParseTypes(parts[9], key);
   // Only in the spelling of ToString: the text is the key of tables.
   if (!parsed || !CheckOpKey(key).ok() || ToString(key) != text) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -93,23 +89,15 @@ absl::StatusOr<OpKey> OpKeyFromString(absl::string_view text) {
   return key;
 }
 
-Shape OutputShape(const OpKey& key) {
-  switch (key.kind) {
-    case OpKind::kConv2d:
-      return {key.input[0], OutputExtent(key, key.input[1]), OutputExtent(key, key.input[2]), key.output_channels};
-    case OpKind::kFullyConnected:
-      return {key.input[0], key.output_channels};
-    case OpKind::kGlobalAveragePool:
-      return {key.input[0], key.input[3]};
-    default:
-      return key.input;
-  }
-}
-
-int64_t Macs(const OpKey& key) {
-  if (key.kind == OpKind::kFullyConnected) return key.input[0] * key.input[1] * key.output_channels;
-  if (key.kind != OpKind::kConv2d) return 0;
-  return NumElements(OutputShape(key)) * key.kernel * key.kernel * (key.input[3] / key.groups);
+OpGeometry GeometryOf(const OpKey& key) {
+  return {.kind = key.kind,
+          .input = key.input,
+          .output_channels = key.output_channels,
+          .kernel = key.kernel,
+          .stride = key.stride,
+          .padding = key.padding,
+          .dilation = key.dilation,
+          .groups = key.groups};
 }
 
 }  // namespace hanas

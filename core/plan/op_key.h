@@ -8,12 +8,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/graph/graph.h"
+#include "core/graph/op_schema.h"
 
 namespace hanas {
 
 /// Identity of one executed operator: two steps with equal keys take the same time on the same device. The key of a latency table row.
 ///
-/// `input` is the shape of the first operand (the second operand of add has the same, that of multiply is [N, C]).
+/// `input` is the shape of the first operand; that of the second, if there is one, follows from it.
 struct OpKey {
   OpKind kind = OpKind::kConv2d;
   Shape input;
@@ -41,10 +42,10 @@ std::string ToString(const OpKey& key);
 /// Inverse of ToString. Returns INVALID_ARGUMENT for anything that ToString does not produce of an operator within CheckOpKey's limits.
 absl::StatusOr<OpKey> OpKeyFromString(absl::string_view text);
 
-/// Shape of the operator's output.
-Shape OutputShape(const OpKey& key);
-/// Multiply-accumulate operations of one execution; 0 for operators without weights.
-int64_t Macs(const OpKey& key);
+OpGeometry GeometryOf(const OpKey& key);
+inline Shape OutputShape(const OpKey& key) { return OutputShape(GeometryOf(key)); }
+inline int64_t NumWeights(const OpKey& key) { return NumWeights(GeometryOf(key)); }
+inline int64_t Macs(const OpKey& key) { return Macs(GeometryOf(key)); }
 
 }  // namespace hanas
 

@@ -7,8 +7,6 @@
 namespace hanas {
 namespace {
 
-bool HasWeights(const OpKey& key) { return key.kind == OpKind::kConv2d || key.kind == OpKind::kFullyConnected; }
-
 bool IsComputeType(ElementType type) {
   return type == ElementType::kFloat32 || type == ElementType::kFloat16 || type == ElementType::kInt8;
 }
@@ -31,7 +29,9 @@ absl::string_view WindowProblem(const OpKey& key) {
   if (key.dilation < 1 || key.dilation > bounds::kMaxOperatorDilation) return "expected a dilation from 1 to 64";
   const int extent = key.dilation * (key.kernel - 1) + 1;
   if (key.padding < 0 || key.padding >= extent) return "expected a padding below the kernel's extent";
-  if (key.kind != OpKind::kConv2d) return key.kernel == 1 && key.stride == 1 && key.dilation == 1 ? "" : "expected no window";
+  if (!SchemaOf(key.kind).has_window) return key.kernel == 1 && key.stride == 1 && key.dilation == 1 ? "" : "expected no window";
+  // Padding never wins a maximum, so no window may lie in it alone.
+  if (key.kind == OpKind::kMaxPool && 2 * key.padding >= key.kernel) return "expected a padding of less than half of the kernel";
   if (key.input[1] + 2 * key.padding < extent || key.input[2] + 2 * key.padding < extent)
     return "expected a kernel that fits the padded image";
   return "";
@@ -41,11 +41,12 @@ absl::string_view ChannelProblem(const OpKey& key) {
   const int64_t in = key.input.back();
   if (key.output_channels < 1 || key.output_channels > bounds::kMaxExtent) return "expected output channels from 1 to 2^20";
   if (key.groups < 1 || key.groups > in) return "expected groups from 1 to the input channels";
-  if (key.kind == OpKind::kConv2d) {
+  const OpSchema& schema = SchemaOf(key.kind);
+  if (schema.has_groups) {
     if (in % key.groups != 0 || key.output_channels % key.groups != 0) return "expected groups that divide the channels";
   } else {
     if (key.groups != 1) return "expected one group";
-    if (key.kind != OpKind::kFullyConnected && key.output_channels != in) return "expected as many output as input channels";
+    if (!schema.has_weights && key.output_channels != in) return "expected as many output as input channels";
   }
   return "";
 }
@@ -62,8 +63,8 @@ absl::string_view TypeProblem(const OpKey& key) {
 
 /// Enumerators that exist; without them a key has no text.
 bool Nameable(const OpKey& key) {
-  if (static_cast<uint8_t>(key.kind) > static_cast<uint8_t>(OpKind::kConvert)) return false;
-  if (static_cast<uint8_t>(key.activation) > static_cast<uint8_t>(FusedActivation::kHardSigmoid)) return false;
+  if (!IsOpKind(static_cast<int64_t>(key.kind))) return false;
+  if (static_cast<int>(key.activation) >= kNumFusedActivations) return false;
   for (const ElementType type : {key.input_type, key.weight_type, key.output_type}) {
     if (static_cast<uint8_t>(type) > static_cast<uint8_t>(ElementType::kInt32)) return false;
   }
@@ -72,15 +73,22 @@ bool Nameable(const OpKey& key) {
 
 absl::string_view Problem(const OpKey& key) {
   if (absl::string_view problem = ShapeProblem(key.input); !problem.empty()) return problem;
-  const bool image = key.kind == OpKind::kConv2d || key.kind == OpKind::kGlobalAveragePool || key.kind == OpKind::kMultiply;
-  if (image && key.input.size() != 4) return "expected an image";
-  if (key.kind == OpKind::kFullyConnected && key.input.size() != 2) return "expected a matrix";
+  const OpSchema& schema = SchemaOf(key.kind);
+  if (schema.rank == 4 && key.input.size() != 4) return "expected an image";
+  if (schema.rank == 2 && key.input.size() != 2) return "expected a matrix";
   for (const absl::string_view problem : {ChannelProblem(key), WindowProblem(key), TypeProblem(key)}) {
     if (!problem.empty()) return problem;
   }
-  if (key.activation != FusedActivation::kNone && !HasWeights(key)) return "expected no activation";
+  if (!schema.Allows(key.activation)) return "expected an activation that this operator can have";
   if (absl::string_view problem = ShapeProblem(OutputShape(key)); !problem.empty()) return problem;
-  if (HasWeights(key)) {
+  if (schema.has_window && !schema.has_weights) {
+    const Shape output = OutputShape(key);
+    const int64_t taps = int64_t{key.kernel} * key.kernel;
+    // Runtimes keep a pointer for each position of each window.
+    if (output[1] * output[2] * taps > bounds::kMaxTensorElements) return "expected at most 2^26 positions in all windows";
+    if (NumElements(output) * taps > bounds::kMaxMacs) return "expected at most 2^36 comparisons";
+  }
+  if (schema.has_weights) {
     // Extents are below 2^20 and kernels below 2^7, so that this cannot overflow.
     if (NumWeights(key) > bounds::kMaxWeightElements) return "expected at most 2^26 weights";
     if (Macs(key) > bounds::kMaxMacs) return "expected at most 2^36 multiply-accumulates";
@@ -89,11 +97,6 @@ absl::string_view Problem(const OpKey& key) {
 }
 
 }  // namespace
-
-int64_t NumWeights(const OpKey& key) {
-  if (!HasWeights(key)) return 0;
-  return key.output_channels * (key.input.back() / key.groups) * key.kernel * key.kernel;
-}
 
 absl::Status CheckOpKey(const OpKey& key) {
   if (!Nameable(key))

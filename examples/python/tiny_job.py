@@ -18,7 +18,7 @@ def block(kernels: list[int], squeeze_excite: list[bool]) -> pb.BlockSpec:
         kernels=kernels,
         expansions=[2],
         squeeze_excite=squeeze_excite,
-        activations=[pb.RELU],
+        activations=[pb.ACTIVATION_RELU],
         expand_precisions=[W8A8, W16A16],
         depthwise_precisions=[W8A8, W16A16],
         project_precisions=[W8A8, W16A16],
@@ -34,13 +34,13 @@ def tiny_job(name: str = "tiny") -> pb.SearchSpec:
             resolutions=[16, 20],
             input_channels=1,
             num_classes=10,
-            stem=pb.StemSpec(widths=[8], kernel=3, stride=2, activation=pb.RELU, precisions=[W8A8]),
+            stem=pb.StemSpec(widths=[8], kernel=3, stride=2, activation=pb.ACTIVATION_RELU, precisions=[W8A8]),
             stages=[
                 pb.StageSpec(widths=[8], depths=[1, 2], stride=2, blocks=[block([3], [False]), block([3], [False])]),
                 pb.StageSpec(widths=[16], depths=[1], stride=2, blocks=[block([3, 5], [False, True])]),
             ],
             head=pb.HeadSpec(
-                widths=[32], activation=pb.RELU, precisions=[W8A8], hidden_precisions=[W8A8, W16A16], classifier_precisions=[W8A8, W16A16]
+                widths=[32], activation=pb.ACTIVATION_RELU, precisions=[W8A8], hidden_precisions=[W8A8, W16A16], classifier_precisions=[W8A8, W16A16]
             ),
         ),
         training=pb.TrainingSpec(steps=20, batch_size=32, learning_rate=0.05),

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiler-agent/runtime/random_weights.h"
-#include "core/plan/op_limits.h"
 
 #include <cmath>
 

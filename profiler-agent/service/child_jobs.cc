@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "core/base/error_reason.h"
 #include "core/bound/bound_model.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/lowering/lowering.h"
 #include "core/plan/exec_plan.h"
 #include "export/bound_model_file.h"

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/convert/space.h"
 
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/field_violation.h"
+#include "core/family/convnet/whitening_stem.h"
 
 namespace hanas::rpc {
 namespace {
-
-constexpr absl::string_view kActivations = "RELU, HARD_SWISH";
 
 template <typename Repeated, typename T>
 void Fill(const std::vector<T>& items, Repeated* repeated) {
@@ -19,63 +23,114 @@ void Fill(const std::vector<Precision>& items, google::protobuf::RepeatedPtrFiel
   for (const Precision item : items) *repeated->Add() = ToProto(item);
 }
 
-template <typename T, typename Repeated>
-std::vector<T> List(const Repeated& repeated) {
-  return std::vector<T>(repeated.begin(), repeated.end());
+/// The wire's number of a word is its index plus one; 0 is "unspecified".
+template <SpaceWord T>
+int ToWire(T word) {
+  return static_cast<int>(word) + 1;
 }
 
-Activation ReadActivation(v1::Activation proto, const std::string& path, ConversionViolations& violations) {
-  switch (proto) {
-    case v1::RELU:
-      return Activation::kRelu;
-    case v1::HARD_SWISH:
-      return Activation::kHardSwish;
-    default:
-      violations.AddUnspecified(path, kActivations);
-      return Activation::kRelu;
+template <SpaceWord T>
+void FillWords(const std::vector<T>& items, google::protobuf::RepeatedField<int>* repeated) {
+  for (const T item : items) repeated->Add(ToWire(item));
+}
+
+/// Reads fields of one message; those that are absent keep their defaults.
+class Reader {
+ public:
+  Reader(std::string path, ConversionViolations& violations) : path_(std::move(path)), violations_(violations) {}
+
+  template <typename T, typename Repeated>
+  void List(const Repeated& repeated, std::vector<T>& out) const {
+    if (!repeated.empty()) out.assign(repeated.begin(), repeated.end());
   }
-}
 
-std::vector<Activation> ReadActivations(const google::protobuf::RepeatedField<int>& protos, const std::string& path,
-                                        ConversionViolations& violations) {
-  std::vector<Activation> list;
-  for (int i = 0; i < protos.size(); ++i) {
-    list.push_back(ReadActivation(static_cast<v1::Activation>(protos[i]), absl::StrCat(path, "[", i, "]"), violations));
+  template <SpaceWord T>
+  void Word(int wire, const std::string& field, T& out) const {
+    if (wire >= 1 && wire <= static_cast<int>(Words<T>().size())) {
+      out = static_cast<T>(wire - 1);
+    } else {
+      violations_.AddUnspecified(path_ + "." + field, absl::AsciiStrToUpper(absl::StrJoin(Words<T>(), ", ")));
+    }
   }
-  return list;
-}
 
-Precision ReadPrecision(const v1::Precision& proto, const std::string& path, ConversionViolations& violations) {
-  return {violations.Byte(proto.weight_bits(), path + ".weight_bits"), violations.Byte(proto.activation_bits(), path + ".activation_bits")};
-}
+  template <SpaceWord T>
+  void WordList(const google::protobuf::RepeatedField<int>& repeated, const std::string& field, std::vector<T>& out) const {
+    if (!repeated.empty()) out.clear();
+    for (int i = 0; i < repeated.size(); ++i) Word(repeated[i], absl::StrCat(field, "[", i, "]"), out.emplace_back());
+  }
 
-std::vector<Precision> ReadPrecisions(const google::protobuf::RepeatedPtrField<v1::Precision>& protos, const std::string& path,
-                                      ConversionViolations& violations) {
-  std::vector<Precision> list;
-  for (int i = 0; i < protos.size(); ++i) list.push_back(ReadPrecision(protos[i], absl::StrCat(path, "[", i, "]"), violations));
-  return list;
-}
+  Precision One(const v1::Precision& proto, const std::string& path) const {
+    return {violations_.Byte(proto.weight_bits(), path + ".weight_bits"),
+            violations_.Byte(proto.activation_bits(), path + ".activation_bits")};
+  }
+
+  void Precisions(const google::protobuf::RepeatedPtrField<v1::Precision>& protos, const std::string& field,
+                  std::vector<Precision>& out) const {
+    if (!protos.empty()) out.clear();
+    for (int i = 0; i < protos.size(); ++i) out.push_back(One(protos[i], absl::StrCat(path_, ".", field, "[", i, "]")));
+  }
+
+ private:
+  std::string path_;
+  ConversionViolations& violations_;
+};
 
 BlockSpec ReadBlock(const v1::BlockSpec& proto, const std::string& path, ConversionViolations& violations) {
+  const Reader reader(path, violations);
   BlockSpec block;
-  block.kernels = List<int>(proto.kernels());
-  block.expansions = List<double>(proto.expansions());
-  block.squeeze_excite = List<bool>(proto.squeeze_excite());
-  block.activations = ReadActivations(proto.activations(), path + ".activations", violations);
-  block.expand_precisions = ReadPrecisions(proto.expand_precisions(), path + ".expand_precisions", violations);
-  block.depthwise_precisions = ReadPrecisions(proto.depthwise_precisions(), path + ".depthwise_precisions", violations);
-  block.project_precisions = ReadPrecisions(proto.project_precisions(), path + ".project_precisions", violations);
+  reader.List(proto.kernels(), block.kernels);
+  reader.List(proto.expansions(), block.expansions);
+  reader.List(proto.squeeze_excite(), block.squeeze_excite);
+  reader.WordList(proto.activations(), "activations", block.activations);
+  reader.Precisions(proto.expand_precisions(), "expand_precisions", block.expand_precisions);
+  reader.Precisions(proto.depthwise_precisions(), "depthwise_precisions", block.depthwise_precisions);
+  reader.Precisions(proto.project_precisions(), "project_precisions", block.project_precisions);
   return block;
 }
 
 StageSpec ReadStage(const v1::StageSpec& proto, const std::string& path, ConversionViolations& violations) {
+  const Reader reader(path, violations);
   StageSpec stage;
-  stage.widths = List<int>(proto.widths());
-  stage.depths = List<int>(proto.depths());
-  stage.stride = proto.stride();
+  reader.List(proto.widths(), stage.widths);
+  reader.List(proto.depths(), stage.depths);
+  if (proto.has_stride()) stage.stride = proto.stride();
+  reader.WordList(proto.kinds(), "kinds", stage.kinds);
+  reader.WordList(proto.downsamples(), "downsamples", stage.downsamples);
+  if (proto.has_bottleneck()) stage.bottleneck = proto.bottleneck();
+  if (proto.has_groups()) stage.groups = proto.groups();
+  if (proto.has_squeeze_style()) reader.Word(proto.squeeze_style(), "squeeze_style", stage.squeeze_style);
   for (int i = 0; i < proto.blocks_size(); ++i)
     stage.blocks.push_back(ReadBlock(proto.blocks(i), absl::StrCat(path, ".blocks[", i, "]"), violations));
   return stage;
+}
+
+StemSpec ReadStem(const v1::StemSpec& proto, int input_channels, const std::string& path, ConversionViolations& violations) {
+  const Reader reader(path, violations);
+  SpaceSpec space = {.input_channels = input_channels};
+  StemSpec& stem = space.stem;
+  if (proto.whitening()) stem = WhiteningStem(input_channels);
+  if (proto.has_kernel()) stem.kernel = proto.kernel();
+  if (proto.whitening()) stem.widths = {WhiteningChannels(space)};
+  reader.List(proto.widths(), stem.widths);
+  if (proto.has_stride()) stem.stride = proto.stride();
+  if (proto.has_activation()) reader.Word(proto.activation(), "activation", stem.activation);
+  reader.Precisions(proto.precisions(), "precisions", stem.precisions);
+  stem.max_pool = proto.max_pool();
+  return stem;
+}
+
+HeadSpec ReadHead(const v1::HeadSpec& proto, const std::string& path, ConversionViolations& violations) {
+  const Reader reader(path, violations);
+  HeadSpec head;
+  reader.List(proto.widths(), head.widths);
+  if (proto.has_activation()) reader.Word(proto.activation(), "activation", head.activation);
+  reader.Precisions(proto.precisions(), "precisions", head.precisions);
+  reader.WordList(proto.pools(), "pools", head.pools);
+  head.hidden = proto.hidden();
+  if (proto.has_hidden_bias()) head.hidden_bias = proto.hidden_bias();
+  reader.Precisions(proto.hidden_precisions(), "hidden_precisions", head.hidden_precisions);
+  reader.Precisions(proto.classifier_precisions(), "classifier_precisions", head.classifier_precisions);
+  return head;
 }
 
 v1::BlockSpec ToProto(const BlockSpec& block) {
@@ -83,7 +138,7 @@ v1::BlockSpec ToProto(const BlockSpec& block) {
   Fill(block.kernels, proto.mutable_kernels());
   Fill(block.expansions, proto.mutable_expansions());
   Fill(block.squeeze_excite, proto.mutable_squeeze_excite());
-  for (const Activation activation : block.activations) proto.add_activations(rpc::ToProto(activation));
+  FillWords(block.activations, proto.mutable_activations());
   Fill(block.expand_precisions, proto.mutable_expand_precisions());
   Fill(block.depthwise_precisions, proto.mutable_depthwise_precisions());
   Fill(block.project_precisions, proto.mutable_project_precisions());
@@ -95,7 +150,37 @@ v1::StageSpec ToProto(const StageSpec& stage) {
   Fill(stage.widths, proto.mutable_widths());
   Fill(stage.depths, proto.mutable_depths());
   proto.set_stride(stage.stride);
+  FillWords(stage.kinds, proto.mutable_kinds());
+  FillWords(stage.downsamples, proto.mutable_downsamples());
+  proto.set_bottleneck(stage.bottleneck);
+  proto.set_groups(stage.groups);
+  proto.set_squeeze_style(static_cast<v1::SqueezeStyle>(ToWire(stage.squeeze_style)));
   for (const BlockSpec& block : stage.blocks) *proto.add_blocks() = ToProto(block);
+  return proto;
+}
+
+v1::StemSpec ToProto(const StemSpec& stem) {
+  v1::StemSpec proto;
+  Fill(stem.widths, proto.mutable_widths());
+  proto.set_kernel(stem.kernel);
+  proto.set_stride(stem.stride);
+  proto.set_activation(static_cast<v1::Activation>(ToWire(stem.activation)));
+  Fill(stem.precisions, proto.mutable_precisions());
+  proto.set_whitening(stem.whitening);
+  proto.set_max_pool(stem.max_pool);
+  return proto;
+}
+
+v1::HeadSpec ToProto(const HeadSpec& head) {
+  v1::HeadSpec proto;
+  Fill(head.widths, proto.mutable_widths());
+  proto.set_activation(static_cast<v1::Activation>(ToWire(head.activation)));
+  Fill(head.precisions, proto.mutable_precisions());
+  FillWords(head.pools, proto.mutable_pools());
+  proto.set_hidden(head.hidden);
+  proto.set_hidden_bias(head.hidden_bias);
+  Fill(head.hidden_precisions, proto.mutable_hidden_precisions());
+  Fill(head.classifier_precisions, proto.mutable_classifier_precisions());
   return proto;
 }
 
@@ -110,7 +195,7 @@ v1::Precision ToProto(Precision precision) {
 
 absl::StatusOr<Precision> PrecisionFromProto(const v1::Precision& proto, absl::string_view path) {
   ConversionViolations violations;
-  const Precision precision = ReadPrecision(proto, std::string(path), violations);
+  const Precision precision = Reader("", violations).One(proto, std::string(path));
   if (!IsLegal(precision)) {
     violations.validated().Add(std::string(path),
                                absl::StrCat("expected one of w16a16, w8a16, w4a16, w2a16, w8a8, w4a8, w2a8, found ", ToString(precision)));
@@ -119,35 +204,15 @@ absl::StatusOr<Precision> PrecisionFromProto(const v1::Precision& proto, absl::s
   return precision;
 }
 
-v1::Activation ToProto(Activation activation) { return activation == Activation::kRelu ? v1::RELU : v1::HARD_SWISH; }
-
-absl::StatusOr<Activation> ActivationFromProto(v1::Activation proto, absl::string_view path) {
-  ConversionViolations violations;
-  const Activation activation = ReadActivation(proto, std::string(path), violations);
-  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  return activation;
-}
-
 v1::SpaceSpec ToProto(const SpaceSpec& spec) {
   v1::SpaceSpec proto;
   proto.set_name(spec.name);
   Fill(spec.resolutions, proto.mutable_resolutions());
   proto.set_input_channels(spec.input_channels);
   proto.set_num_classes(spec.num_classes);
-  v1::StemSpec& stem = *proto.mutable_stem();
-  Fill(spec.stem.widths, stem.mutable_widths());
-  stem.set_kernel(spec.stem.kernel);
-  stem.set_stride(spec.stem.stride);
-  stem.set_activation(ToProto(spec.stem.activation));
-  Fill(spec.stem.precisions, stem.mutable_precisions());
+  *proto.mutable_stem() = ToProto(spec.stem);
   for (const StageSpec& stage : spec.stages) *proto.add_stages() = ToProto(stage);
-  v1::HeadSpec& head = *proto.mutable_head();
-  Fill(spec.head.widths, head.mutable_widths());
-  head.set_activation(ToProto(spec.head.activation));
-  Fill(spec.head.precisions, head.mutable_precisions());
-  head.set_hidden(spec.head.hidden);
-  Fill(spec.head.hidden_precisions, head.mutable_hidden_precisions());
-  Fill(spec.head.classifier_precisions, head.mutable_classifier_precisions());
+  *proto.mutable_head() = ToProto(spec.head);
   return proto;
 }
 
@@ -155,22 +220,13 @@ SpaceSpec ReadSpaceSpec(const v1::SpaceSpec& proto, absl::string_view path, Conv
   const std::string at(path);
   SpaceSpec spec;
   spec.name = proto.name();
-  spec.resolutions = List<int>(proto.resolutions());
+  spec.resolutions.assign(proto.resolutions().begin(), proto.resolutions().end());
   spec.input_channels = proto.input_channels();
   spec.num_classes = proto.num_classes();
-  spec.stem.widths = List<int>(proto.stem().widths());
-  spec.stem.kernel = proto.stem().kernel();
-  spec.stem.stride = proto.stem().stride();
-  spec.stem.activation = ReadActivation(proto.stem().activation(), at + ".stem.activation", violations);
-  spec.stem.precisions = ReadPrecisions(proto.stem().precisions(), at + ".stem.precisions", violations);
+  spec.stem = ReadStem(proto.stem(), spec.input_channels, at + ".stem", violations);
   for (int i = 0; i < proto.stages_size(); ++i)
     spec.stages.push_back(ReadStage(proto.stages(i), absl::StrCat(at, ".stages[", i, "]"), violations));
-  spec.head.widths = List<int>(proto.head().widths());
-  spec.head.activation = ReadActivation(proto.head().activation(), at + ".head.activation", violations);
-  spec.head.precisions = ReadPrecisions(proto.head().precisions(), at + ".head.precisions", violations);
-  spec.head.hidden = proto.head().hidden();
-  spec.head.hidden_precisions = ReadPrecisions(proto.head().hidden_precisions(), at + ".head.hidden_precisions", violations);
-  spec.head.classifier_precisions = ReadPrecisions(proto.head().classifier_precisions(), at + ".head.classifier_precisions", violations);
+  spec.head = ReadHead(proto.head(), at + ".head", violations);
   return spec;
 }
 

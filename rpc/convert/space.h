@@ -20,9 +20,6 @@ v1::Precision ToProto(Precision precision);
 /// Refuses what is not one of the legal precisions.
 absl::StatusOr<Precision> PrecisionFromProto(const v1::Precision& proto, absl::string_view path = "precision");
 
-v1::Activation ToProto(Activation activation);
-absl::StatusOr<Activation> ActivationFromProto(v1::Activation proto, absl::string_view path = "activation");
-
 v1::SpaceSpec ToProto(const SpaceSpec& spec);
 /// Converted and validated (ValidateSpaceSpec).
 absl::StatusOr<SpaceSpec> SpaceSpecFromProto(const v1::SpaceSpec& proto, absl::string_view path = "space");

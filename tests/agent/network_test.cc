@@ -14,6 +14,7 @@
 #include "profiler-agent/runtime/arena.h"
 #include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
 #include "tests/core/small_space.h"
+#include "tests/export/dense_model.h"
 
 namespace hanas {
 namespace {
@@ -52,8 +53,8 @@ TEST(XnnNetworkTest, EveryKeyOfTheSpacePrepares) {
 }
 
 TEST(XnnNetworkTest, SharedMemoryChangesNoResult) {
-  for (int i = 0; i < 40; ++i) {
-    const Graph graph = RandomGraph(i);
+  for (int i = 0; i < 60; ++i) {
+    const Graph graph = i < 40 ? RandomGraph(i) : DenseGraph(static_cast<uint64_t>(i));
     const ExecPlan plan = MakePlan(graph, Runtime().caps());
     const auto shared = Runtime().PrepareNetwork(graph, plan);
     const auto kept = Runtime().PrepareNetwork(graph, plan, nullptr, {.keep_values = true});

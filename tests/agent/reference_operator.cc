@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace hanas {
 namespace {
@@ -23,6 +24,8 @@ double Activate(FusedActivation activation, double x) {
   switch (activation) {
     case FusedActivation::kRelu:
       return std::max(x, 0.0);
+    case FusedActivation::kRelu6:
+      return std::clamp(x, 0.0, 6.0);
     case FusedActivation::kHardSigmoid:
       return std::clamp((x + 3) / 6, 0.0, 1.0);
     default:
@@ -76,6 +79,36 @@ std::vector<double> Connect(const ReferenceCase& c) {
   return result;
 }
 
+/// The whole image for a global one; what lies beyond the border never wins.
+std::vector<double> MaxPool(const ReferenceCase& c) {
+  const OpKey& key = c.key;
+  const bool global = key.kind == OpKind::kGlobalMaxPool;
+  const Shape out = global ? Shape{key.input[0], 1, 1, key.input[3]} : OutputShape(key);
+  const int64_t height = global ? key.input[1] : key.kernel;
+  const int64_t width = global ? key.input[2] : key.kernel;
+  std::vector<double> result;
+  for (int64_t n = 0; n < out[0]; ++n) {
+    for (int64_t y = 0; y < out[1]; ++y) {
+      for (int64_t x = 0; x < out[2]; ++x) {
+        for (int64_t channel = 0; channel < out[3]; ++channel) {
+          double most = -std::numeric_limits<double>::infinity();
+          for (int64_t ky = 0; ky < height; ++ky) {
+            for (int64_t kx = 0; kx < width; ++kx) {
+              const int64_t iy = y * key.stride - key.padding + ky * key.dilation;
+              const int64_t ix = x * key.stride - key.padding + kx * key.dilation;
+              if (iy < 0 || ix < 0 || iy >= key.input[1] || ix >= key.input[2]) continue;
+              const int64_t at = ((n * key.input[1] + iy) * key.input[2] + ix) * key.input[3] + channel;
+              most = std::max(most, static_cast<double>(c.inputs[0][static_cast<size_t>(at)]));
+            }
+          }
+          result.push_back(most);
+        }
+      }
+    }
+  }
+  return result;
+}
+
 std::vector<double> Elementwise(const ReferenceCase& c) {
   const Shape& shape = c.key.input;
   const auto channels = static_cast<size_t>(shape.back());
@@ -92,7 +125,13 @@ std::vector<double> Elementwise(const ReferenceCase& c) {
     const double x = c.inputs[0][i];
     switch (c.key.kind) {
       case OpKind::kAdd:
-        result.push_back(x + c.inputs[1][i]);
+        result.push_back(Activate(c.key.activation, x + c.inputs[1][i]));
+        break;
+      case OpKind::kProduct:
+        result.push_back(x * c.inputs[1][i]);
+        break;
+      case OpKind::kSigmoid:
+        result.push_back(1 / (1 + std::exp(-x)));
         break;
       case OpKind::kMultiply:
         result.push_back(x * c.inputs[1][i / (c.inputs[0].size() / static_cast<size_t>(shape[0])) * channels + i % channels]);
@@ -107,12 +146,24 @@ std::vector<double> Elementwise(const ReferenceCase& c) {
   return result;
 }
 
+std::vector<double> Real(const ReferenceCase& c) {
+  switch (c.key.kind) {
+    case OpKind::kConv2d:
+      return Convolve(c);
+    case OpKind::kFullyConnected:
+      return Connect(c);
+    case OpKind::kMaxPool:
+    case OpKind::kGlobalMaxPool:
+      return MaxPool(c);
+    default:
+      return Elementwise(c);
+  }
+}
+
 }  // namespace
 
 std::vector<double> ReferenceOutput(const ReferenceCase& c) {
-  std::vector<double> real = c.key.kind == OpKind::kConv2d           ? Convolve(c)
-                             : c.key.kind == OpKind::kFullyConnected ? Connect(c)
-                                                                     : Elementwise(c);
+  std::vector<double> real = Real(c);
   if (c.key.output_type != ElementType::kInt8) return real;
   const Quantizer& q = c.output_quantizer;
   for (double& value : real) {

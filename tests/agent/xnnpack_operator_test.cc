@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every operator kind against the reference, over random shapes, quantisers and weights.
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -8,6 +10,7 @@
 
 #include "absl/status/status_matchers.h"
 #include "core/base/counter_random.h"
+#include "core/graph/op_schema.h"
 #include "core/plan/op_limits.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -40,6 +43,8 @@ int64_t Between(CounterRandom& random, int64_t low, int64_t high) {
 float Uniform(CounterRandom& random, double low, double high) { return static_cast<float>(low + (high - low) * random.UniformDouble()); }
 
 Quantizer RandomQuantizer(CounterRandom& random) {
+  // The ends too: nothing below zero is said, or nothing above.
+  if (random.Bernoulli(0.1)) return {.scale = 0.05F, .zero_point = random.Bernoulli(0.5) ? -128 : 127};
   return {.scale = Uniform(random, 0.02, 0.09), .zero_point = static_cast<int32_t>(Between(random, -60, 60))};
 }
 
@@ -77,10 +82,10 @@ ReferenceCase MakeCase(CounterRandom& random, const OpKey& key) {
       .key = key, .input_quantizers = {RandomQuantizer(random), RandomQuantizer(random)}, .output_quantizer = RandomQuantizer(random)};
   c.weights = WeightsFor(random, key);
   c.inputs[0] = RandomTensor(random, NumElements(key.input), key.input_type, c.input_quantizers[0]);
-  const int64_t second = key.kind == OpKind::kAdd        ? NumElements(key.input)
-                         : key.kind == OpKind::kMultiply ? key.input[0] * key.input[3]
-                                                         : 0;
-  c.inputs[1] = RandomTensor(random, second, key.input_type, c.input_quantizers[1]);
+  if (SchemaOf(key.kind).keeps_quantizer) c.output_quantizer = c.input_quantizers[0];
+  if (key.kind == OpKind::kSigmoid) c.output_quantizer = kSigmoidQuantizer;
+  const Shape second = SecondShape(GeometryOf(key));
+  c.inputs[1] = RandomTensor(random, second.empty() ? 0 : NumElements(second), key.input_type, c.input_quantizers[1]);
   return c;
 }
 
@@ -111,23 +116,29 @@ std::vector<double> Load(const AlignedBuffer& buffer, size_t count, ElementType 
   return values;
 }
 
-/// Largest difference from the reference: in quantiser steps for int8 outputs, else relative to the largest value.
-double WorstDifference(const ReferenceCase& c) {
+/// What the operator makes of the inputs; nothing when it cannot be made.
+std::vector<double> Execute(const ReferenceCase& c) {
   Runtime();  // starts XNNPACK
   auto op = XnnOperator::Create({.key = c.key, .inputs = c.input_quantizers, .output = c.output_quantizer, .weights = &c.weights});
   EXPECT_THAT(op, IsOk()) << ToString(c.key);
-  if (!op.ok()) return 1e9;
+  if (!op.ok()) return {};
   std::array<AlignedBuffer, 2> inputs;
   for (size_t i = 0; i < 2; ++i) Store(c.inputs[i], c.key.input_type, c.input_quantizers[i], inputs[i]);
   const auto count = static_cast<size_t>(NumElements(OutputShape(c.key)));
   AlignedBuffer output(count * 4);
   EXPECT_THAT((*op)->Bind(inputs[0].data(), inputs[1].data(), output.data()), IsOk());
   EXPECT_THAT((*op)->Run(), IsOk());
-  const std::vector<double> found = Load(output, count, c.key.output_type, c.output_quantizer);
+  return Load(output, count, c.key.output_type, c.output_quantizer);
+}
+
+/// Largest difference from the reference: in quantiser steps for int8 outputs, else relative to the largest value.
+double WorstDifference(const ReferenceCase& c) {
+  const std::vector<double> found = Execute(c);
   const std::vector<double> expected = ReferenceOutput(c);
+  if (found.size() != expected.size()) return 1e9;
   double worst = 0;
   double largest = 1;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < found.size(); ++i) {
     worst = std::max(worst, std::abs(found[i] - expected[i]));
     largest = std::max(largest, std::abs(expected[i]));
   }
@@ -136,24 +147,25 @@ double WorstDifference(const ReferenceCase& c) {
 
 void ExpectAgrees(const ReferenceCase& c) {
   const bool half = c.key.input_type == ElementType::kFloat16 || c.key.output_type == ElementType::kFloat16;
-  const double tolerance = c.key.output_type == kInt8 ? 1.001 : half ? 1e-2 : 1e-5;
+  const bool moved = SchemaOf(c.key.kind).keeps_quantizer && !half;  // numbers that are there already, not new ones
+  const double tolerance = moved ? 1e-6 : c.key.output_type == kInt8 ? 1.001 : half ? 1e-2 : 1e-5;
   EXPECT_LE(WorstDifference(c), tolerance) << ToString(c.key) << " seed " << kSeed;
 }
 
-FusedActivation RandomActivation(CounterRandom& random) { return static_cast<FusedActivation>(random.UniformInt(3)); }
+FusedActivation RandomActivation(CounterRandom& random) { return static_cast<FusedActivation>(random.UniformInt(kNumFusedActivations)); }
 
 /// Channels around every tile size, odd ones included.
 int64_t RandomChannels(CounterRandom& random) { return Between(random, 1, 70); }
 
 OpKey RandomConvolution(CounterRandom& random, ElementType type, bool depthwise) {
-  const int kernel = static_cast<int>(1 + 2 * random.UniformInt(depthwise ? 4 : 3));
+  const int kernel = static_cast<int>(1 + random.UniformInt(depthwise ? 7 : 5));
   const int64_t channels = RandomChannels(random);
   OpKey key{.kind = OpKind::kConv2d,
             .input = {Between(random, 1, 2), Between(random, 1, 15), Between(random, 1, 15), channels},
             .output_channels = depthwise ? channels : RandomChannels(random),
             .kernel = kernel,
             .stride = static_cast<int>(Between(random, 1, 2)),
-            .padding = kernel / 2,
+            .padding = kernel / 2,  // of even kernels too
             .dilation = 1,
             .groups = depthwise ? channels : 1,
             .activation = RandomActivation(random),
@@ -181,7 +193,25 @@ OpKey RandomElementwise(CounterRandom& random, OpKind kind, ElementType from, El
             .input_type = from,
             .weight_type = from,
             .output_type = to};
-  if ((kind == OpKind::kHardSwish || kind == OpKind::kConvert) && random.Bernoulli(0.3)) key.input = {key.input[0], channels};
+  if (SchemaOf(kind).rank == 0 && random.Bernoulli(0.3)) key.input = {key.input[0], channels};
+  return key;
+}
+
+/// Windows of one pixel, and those further apart than they are wide, included.
+OpKey RandomMaxPool(CounterRandom& random, ElementType type) {
+  OpKey key = RandomElementwise(random, OpKind::kMaxPool, type, type);
+  key.kernel = static_cast<int>(Between(random, 1, 5));
+  key.stride = static_cast<int>(Between(random, 1, 4));
+  key.padding = static_cast<int>(Between(random, 0, (key.kernel - 1) / 2));
+  key.dilation = static_cast<int>(Between(random, 1, 2));
+  const int reach = key.dilation * (key.kernel - 1) + 1;
+  for (const size_t axis : {1, 2}) key.input[axis] = std::max<int64_t>(key.input[axis], reach - 2 * key.padding);
+  return key;
+}
+
+OpKey RandomAddition(CounterRandom& random, ElementType type, FusedActivation activation) {
+  OpKey key = RandomElementwise(random, OpKind::kAdd, type, type);
+  key.activation = activation;
   return key;
 }
 
@@ -240,6 +270,54 @@ TEST(XnnpackOperatorTest, MultiplyBroadcasts) {
   CheckMany("mul f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kMultiply, kFloat, kFloat); });
   CheckMany("mul i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kMultiply, kInt8, kInt8); });
 }
+TEST(XnnpackOperatorTest, AddWithFusedActivation) {
+  for (const FusedActivation activation : {FusedActivation::kRelu, FusedActivation::kRelu6}) {
+    CheckMany("add f32 then", [&](CounterRandom& r) { return RandomAddition(r, kFloat, activation); });
+    CheckMany("add i8 then", [&](CounterRandom& r) { return RandomAddition(r, kInt8, activation); });
+  }
+}
+
+/// To the step: a sum far below zero is zero, one far above six the level nearest to six.
+TEST(XnnpackOperatorTest, SumsAreClampedAtTheLevelsOfZeroAndSix) {
+  for (const int zero_point : {-128, -127, -60, 0, 40, 126}) {
+    for (const FusedActivation activation : {FusedActivation::kRelu, FusedActivation::kRelu6}) {
+      const Quantizer output = {.scale = 0.11F, .zero_point = zero_point};
+      const OpKey key{.kind = OpKind::kAdd,
+                      .input = {1, 200},
+                      .output_channels = 200,
+                      .activation = activation,
+                      .input_type = kInt8,
+                      .weight_type = kInt8,
+                      .output_type = kInt8};
+      ReferenceCase c{.key = key, .input_quantizers = {Quantizer{0.25F, 3}, Quantizer{0.25F, 3}}, .output_quantizer = output};
+      for (auto& input : c.inputs) input.assign(200, -20);
+      for (auto& input : c.inputs) std::fill(input.begin() + 100, input.end(), 20.0F);
+      EXPECT_EQ(Execute(c), ReferenceOutput(c)) << zero_point;
+    }
+  }
+}
+TEST(XnnpackOperatorTest, Product) {
+  CheckMany("product f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kProduct, kFloat, kFloat); });
+  CheckMany("product i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kProduct, kInt8, kInt8); });
+}
+TEST(XnnpackOperatorTest, MaxPool) {
+  CheckMany("maxpool f32", [](CounterRandom& r) { return RandomMaxPool(r, kFloat); });
+  CheckMany("maxpool i8", [](CounterRandom& r) { return RandomMaxPool(r, kInt8); });
+}
+TEST(XnnpackOperatorTest, GlobalMaxPool) {
+  CheckMany("gmp f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kGlobalMaxPool, kFloat, kFloat); });
+  CheckMany("gmp i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kGlobalMaxPool, kInt8, kInt8); });
+  for (const ElementType type : {kFloat, kInt8}) {
+    CounterRandom random(kSeed, "gmp of a pixel");
+    OpKey key = RandomElementwise(random, OpKind::kGlobalMaxPool, type, type);
+    key.input = {2, 1, 1, key.input[3]};
+    ExpectAgrees(MakeCase(random, key));
+  }
+}
+TEST(XnnpackOperatorTest, Sigmoid) {
+  CheckMany("sigmoid f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kSigmoid, kFloat, kFloat); });
+  CheckMany("sigmoid i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kSigmoid, kInt8, kInt8); });
+}
 TEST(XnnpackOperatorTest, HardSwish) {
   CheckMany("hs f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kHardSwish, kFloat, kFloat); });
   if (Runtime().caps().int8_hard_swish)
@@ -257,6 +335,35 @@ TEST(XnnpackOperatorTest, Float16WhereNative) {
   CheckMany("fc f16", [](CounterRandom& r) { return RandomFullyConnected(r, kHalf, kHalf); });
   CheckMany("add f16", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kAdd, kHalf, kHalf); });
   CheckMany("to f16", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kConvert, kFloat, kHalf); });
+}
+
+/// These have half kernels on more processors than those where half is worth it.
+TEST(XnnpackOperatorTest, Float16WithoutWeights) {
+  constexpr ElementType kHalf = ElementType::kFloat16;
+  Runtime();
+  const auto made = XnnOperator::Create({.key = {.kind = OpKind::kGlobalMaxPool,
+                                                 .input = {1, 2, 2, 8},
+                                                 .output_channels = 8,
+                                                 .input_type = kHalf,
+                                                 .weight_type = kHalf,
+                                                 .output_type = kHalf}});
+  if (absl::IsUnimplemented(made.status())) GTEST_SKIP() << "no half kernels here";
+  CheckMany("maxpool f16", [](CounterRandom& r) { return RandomMaxPool(r, kHalf); });
+  for (const OpKind kind : {OpKind::kGlobalMaxPool, OpKind::kSigmoid, OpKind::kProduct})
+    CheckMany("plain f16", [kind](CounterRandom& r) { return RandomElementwise(r, kind, kHalf, kHalf); });
+  CheckMany("add f16 then", [](CounterRandom& r) { return RandomAddition(r, kHalf, FusedActivation::kRelu6); });
+  CheckMany("add f16 then relu", [](CounterRandom& r) { return RandomAddition(r, kHalf, FusedActivation::kRelu); });
+}
+
+TEST(XnnpackOperatorTest, RefusesQuantizersThatDoNotFit) {
+  CounterRandom random(kSeed, "quantizers");
+  ReferenceCase pool = MakeCase(random, RandomMaxPool(random, kInt8));
+  ReferenceCase sigmoid = MakeCase(random, RandomElementwise(random, OpKind::kSigmoid, kInt8, kInt8));
+  for (ReferenceCase* c : {&pool, &sigmoid}) {
+    c->output_quantizer.scale *= 2;
+    EXPECT_THAT(XnnOperator::Create({.key = c->key, .inputs = c->input_quantizers, .output = c->output_quantizer}),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("operator: expected")));
+  }
 }
 
 TEST(XnnpackOperatorTest, IntegersOfAFloatLayerAreScaled) {
@@ -299,8 +406,11 @@ TEST(XnnpackOperatorTest, RefusesHostileKeys) {
     k.input = {1, 8, 8, 1 << 14};
     k.output_channels = 1 << 14;
   });
-  refused("no activation", [](OpKey& k) {
-    k = {.kind = OpKind::kAdd, .input = {1, 8, 8, 16}, .output_channels = 16, .activation = FusedActivation::kRelu};
+  refused("an activation that", [](OpKey& k) {
+    k = {.kind = OpKind::kAdd, .input = {1, 8, 8, 16}, .output_channels = 16, .activation = FusedActivation::kHardSigmoid};
+  });
+  refused("an activation that", [](OpKey& k) {
+    k = {.kind = OpKind::kProduct, .input = {1, 8, 8, 16}, .output_channels = 16, .activation = FusedActivation::kRelu};
   });
   refused("as many output", [](OpKey& k) { k = {.kind = OpKind::kAdd, .input = {1, 8, 8, 16}, .output_channels = 8}; });
 }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/app/app.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/latency/latency_model.h"
 #include "core/lowering/lowering.h"
 #include "core/predictor/predictor_weights.h"

@@ -15,14 +15,15 @@ const std::vector<Room>& Rooms() {
       {"core/statistics", {"core/base"}},
       {"core/space", {"core/base"}},
       {"core/graph", {"core/base"}},
-      {"core/family/convnet", {"core/base", "core/space", "core/graph"}},
-      {"core/lowering", {"core/base", "core/space", "core/graph", "core/family/convnet"}},
-      {"core/plan", {"core/base", "core/space", "core/graph", "core/family/convnet", "core/lowering"}},
+      {"core/family", {"core/base", "core/space", "core/graph"}},
+      {"core/family/convnet", {"core/base", "core/space", "core/graph", "core/family"}},
+      {"core/lowering", {"core/base", "core/space", "core/graph", "core/family"}},  // no family by name
+      {"core/plan", {"core/base", "core/space", "core/graph", "core/family", "core/lowering"}},
       {"core/cost", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan"}},
       {"core/latency", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan", "core/statistics"}},
       {"core/encoding", {"core/base", "core/space"}},
       {"core/bound", {"core/base", "core/space", "core/graph"}},
-      {"core/job", {"core/base", "core/space", "core/graph", "core/family/convnet", "core/lowering", "core/plan"}},
+      {"core/job", {"core/base", "core/space", "core/graph", "core/family", "core/family/convnet", "core/lowering", "core/plan"}},
       {"core/predictor", {"core/base", "core/encoding", "core/statistics"}},
 
       // Shared by the processes.
@@ -98,7 +99,7 @@ const std::vector<LibraryRule>& LibraryRules() {
       {"yaml-cpp", {"yaml-cpp/"}, {"config", "config/process"}},
       {"prometheus-cpp", {"prometheus/"}, {"telemetry/prometheus"}},
       {"libmicrohttpd", {"microhttpd.h"}, {"telemetry/prometheus"}},
-      {"Eigen", {"Eigen/"}, {"coordinator/surrogate", "coordinator/calibration"}},
+      {"Eigen", {"Eigen/"}, {"coordinator/surrogate", "coordinator/calibration", "worker/engine"}},
       {"CLI11", {"CLI/"}, {"cli", "config/process"}},
       {"TurboJPEG", {"turbojpeg.h"}, {"dataset"}},
       {"libcurl", {"curl/"}, {"cli"}},

@@ -83,7 +83,7 @@ TEST(CommandLineTest, CompletesVerbsFlagsAndValues) {
       {"hanas nonsense --", "words\n--help\n--version\n"},
   };
   for (const Completion& row : rows) EXPECT_EQ(Complete(command_line.app(), row.line), row.answer) << row.line;
-  EXPECT_THAT(Complete(command_line.app(), "hanas "), StartsWith("words\nrun\ninit\nvalidate\n"));
+  EXPECT_THAT(Complete(command_line.app(), "hanas "), StartsWith("words\nrun\ninit\npresets\nvalidate\n"));
 }
 
 TEST(CommandLineTest, HiddenVerbsStayHidden) {

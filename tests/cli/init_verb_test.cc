@@ -90,9 +90,9 @@ class InitVerbTest : public testing::Test {
 
 TEST_F(InitVerbTest, TheJobOfEverySetThatIsAcceptedIsValid) {
   ASSERT_THAT(DrawDataset(File("drawn"), {.num_train = 1000, .num_test = 100}), IsOk());
-  ExpectAccepted("drawn", {"format: idx", "input_channels: 1", "num_classes: 10", "resolutions: [20, 28]", "directory: \"drawn\""});
+  ExpectAccepted("drawn", {"format: idx", "input_channels: 1", "num_classes: 10", "resolutions: [28]", "directory: \"drawn\""});
   PutFolders("colour", 3, 100, 20, JpegStorage::kColour, 40);
-  ExpectAccepted("colour", {"format: image_folder", "input_channels: 3", "num_classes: 3", "resolutions: [28, 40]"});
+  ExpectAccepted("colour", {"format: image_folder", "input_channels: 3", "num_classes: 3", "resolutions: [40]"});
   PutFolders("grey", 2, 100, 20, JpegStorage::kGrey);
   ExpectAccepted("grey", {"input_channels: 1", "num_classes: 2"});
   PutFolders("few pictures", 2, 66, 1, JpegStorage::kColour);

@@ -8,6 +8,7 @@
 
 #include "absl/status/status_matchers.h"
 #include "config/job_file.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/plan/exec_plan.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

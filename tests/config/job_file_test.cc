@@ -156,7 +156,9 @@ INSTANTIATE_TEST_SUITE_P(
         {"TooDeep", "depths: [1, 2]", "depths: [1, 99]",
          "job.yaml:11:19: space.stages[0].depths[1]: expected a number from 1 to 16, found 99"},
         {"StridesAboveResolution", "depths: [1]}", "depths: [1], stride: 4}\n    - {widths: [8], depths: [1], stride: 2}",
-         "job.yaml:5:16: space.resolutions: expected at least 32, the product of all strides, found 16"},
+         "job.yaml:5:16: space.resolutions: expected images that the strides leave something of, found 16, of which stage 2 leaves "
+         "nothing; raise "
+         "resolutions[0] or lower strides"},
         {"LatencyWithoutUnit", "latency: 2 ms", "latency: 2",
          "job.yaml:22:21: target.limits.latency: expected a time such as \"0.4 ms\" (units µs or us, ms, s), found \"2\""},
         {"LatencyTooLarge", "latency: 2 ms", "latency: 2000 s",

@@ -26,13 +26,13 @@ TEST(ConvnetSpaceTest, EveryMistakeIsReportedWithItsPath) {
   spec.resolutions = {24, 16};
   spec.stages[1].blocks[0].kernels = {4};
   spec.stem.precisions = {{2, 8}};
-  spec.head.widths = {};
+  spec.head.widths = {0};
   const absl::Status status = ConvnetSpace::Define(spec).status();
 
-  EXPECT_THAT(
-      ViolationsOf(status),
-      ElementsAre(Field(&FieldViolation::path, "space.resolutions[1]"), Field(&FieldViolation::path, "space.stem.precisions[0]"),
-                  Field(&FieldViolation::path, "space.stages[1].blocks[0].kernels[0]"), Field(&FieldViolation::path, "space.head.widths")));
+  EXPECT_THAT(ViolationsOf(status),
+              ElementsAre(Field(&FieldViolation::path, "space.resolutions[1]"), Field(&FieldViolation::path, "space.stem.precisions[0]"),
+                          Field(&FieldViolation::path, "space.stages[1].blocks[0].kernels[0]"),
+                          Field(&FieldViolation::path, "space.head.widths[0]")));
   EXPECT_THAT(std::string(status.message()), HasSubstr("expected an odd kernel size, found 4"));
 }
 
@@ -41,8 +41,11 @@ TEST(ConvnetSpaceTest, ResolutionMustSurviveTheStrides) {
   spec.stages[0].stride = 4;
   spec.stages[1].stride = 4;
   spec.stem.stride = 2;
-  EXPECT_THAT(ConvnetSpace::Define(spec),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.resolutions: expected at least 32")));
+  EXPECT_THAT(
+      ConvnetSpace::Define(spec),
+      StatusIs(
+          absl::StatusCode::kInvalidArgument,
+          HasSubstr("space.resolutions: expected images that the strides leave something of, found 16, of which stage 1 leaves nothing")));
 }
 
 TEST(ConvnetSpaceTest, CanonicalFormForgetsWhatTheNetworkDoesNotHave) {
@@ -114,7 +117,7 @@ TEST(ConvnetSpaceTest, PrintsForPeople) {
   const SearchSpace space = SmallSpace();
   EXPECT_EQ(space.ToReadable(space.Smallest({8, 8})),
             "r16 stem8/w8a8 | w16 d1: k3 e1 re w8a8,w8a8 | w24 d1: k3 e1 re w8a8,w8a8 | head64/w8a8,w8a8");
-  EXPECT_EQ(SmallConvnet().PrecisionSummary(space.Smallest({8, 8})), "pw 8 · dw 8 · last 8");
+  EXPECT_EQ(SmallConvnet().Summary(space.Smallest({8, 8})), "pw 8 · dw 8 · last 8");
   EXPECT_THAT(space.ToJson(space.Smallest({8, 8})), HasSubstr("\"stages[0].blocks[0].activation\": \"relu\""));
 }
 
@@ -126,13 +129,17 @@ TEST(ConvnetSpaceTest, WhatNoNetworkDecidesIsNoGene) {
   EXPECT_EQ(family.space().ToReadable(family.space().Largest({8, 8})),
             "r24 stem8/w8a8 | w16 d2: k5 e3 se hs w8a8,w8a8,w8a8; k5 e3 se hs w8a8,w8a8,w8a8 | w32 d1: k5 e1 se hs w8a8,w8a8 | "
             "head64/w8a8,w8a8");
-  // The units without it decode as the others do.
+  // The questions behind it still find their answers.
   Architecture network = family.space().Largest({8, 8});
   network.genes[GeneNamed(family.space(), "stages[1].blocks[0].project_precision")] = 0;
-  const auto block = std::get<BlockChoice>(family.UnitsOf(network).at(3).second);
-  EXPECT_EQ(block.project, (Precision{2, 8}));
-  EXPECT_EQ(block.depthwise, (Precision{8, 8}));
-  EXPECT_EQ(block.width, 32);
+  const Unit& unit = family.units()[3];
+  std::vector<uint8_t> choices;
+  for (const int gene : unit.genes) choices.push_back(network.genes[static_cast<size_t>(gene)]);
+  SlotTable slots;
+  const Graph graph = family.Lower(3, choices, NetBuilder({8, 8, 16, ElementType::kInt8}, &slots)).graph;
+  EXPECT_EQ(graph.operators.front().weight_type, ElementType::kInt8) << graph.name(graph.operators.front());
+  EXPECT_EQ(graph.operators.back().weight_type, ElementType::kInt2) << graph.name(graph.operators.back());
+  EXPECT_EQ(graph.value(graph.output).shape.back(), 32);
 }
 
 TEST(ConvnetSpaceTest, WhatIsFixedIsPartOfTheDigest) {
@@ -141,6 +148,65 @@ TEST(ConvnetSpaceTest, WhatIsFixedIsPartOfTheDigest) {
   SpaceSpec hidden = SmallSpaceSpec();
   hidden.head.hidden = 32;
   for (const SpaceSpec& other : {strided, hidden}) EXPECT_NE(SmallSpace().digest(), ConvnetSpace::Define(other)->space().digest());
+}
+
+/// A stage whose kind and way of downsampling are genes.
+SpaceSpec MixedSpec() {
+  SpaceSpec spec = SmallSpaceSpec();
+  spec.stages[0].kinds = {BlockKind::kMbconv, BlockKind::kResidual, BlockKind::kConv};
+  spec.stages[0].downsamples = {Downsample::kStride, Downsample::kMaxPool};
+  for (BlockSpec& block : spec.stages[0].blocks) block.expansions = {3};
+  return spec;
+}
+
+TEST(ConvnetSpaceTest, TheKindOfAStageIsAGene) {
+  const ConvnetSpace family = ConvnetSpace::Define(MixedSpec()).value();
+  const SearchSpace& space = family.space();
+  Architecture network = space.Smallest({8, 8});
+  network.genes[GeneNamed(space, "stages[0].kind")] = 2;
+  network.genes[GeneNamed(space, "stages[0].downsample")] = 1;
+  space.Canonicalise(network);
+  EXPECT_THAT(family.KindsOf(network), ElementsAre(BlockKind::kConv, BlockKind::kMbconv));
+  EXPECT_EQ(space.ToReadable(network),
+            "r16 stem8/w8a8 | w16 d1 conv by max_pool: k3 re w8a8 | w24 d1: k3 e1 re w8a8,w8a8 | head64/w8a8,w8a8");
+  EXPECT_EQ(family.Summary(network), "conv,mbconv · kxk 8 · pw 8 · dw 8 · last 8");
+  EXPECT_FALSE(space.IsActive(network, static_cast<int>(GeneNamed(space, "stages[0].blocks[0].expand_precision"))));
+}
+
+TEST(ConvnetSpaceTest, QuestionsOfOtherKindsDoNotCount) {
+  SpaceSpec spec = MixedSpec();
+  spec.stages.erase(spec.stages.begin() + 1);
+  const double shared = 2 * 2;                   // kernel, activation
+  const double mbconv = shared * 2 * 3 * 3 * 3;  // se and three precisions; one expansion
+  const double residual = shared * 3 * 3;
+  const double conv = shared * 3;
+  double stage = 0;
+  for (const double block : {mbconv, residual, conv}) stage += 2 * (block + block * block);  // two ways to downsample
+  EXPECT_EQ(ConvnetSpace::Define(spec)->space().NumNetworks(), 2 * 2 * stage * 3 * 2);
+}
+
+TEST(ConvnetSpaceTest, MistakesInBlocksOfOtherKindsAreNamed) {
+  SpaceSpec spec = MixedSpec();
+  spec.stages[0].blocks[1].expansions = {1, 3};
+  spec.stages[0].groups = 2;
+  spec.stages[1].kinds = {BlockKind::kConv, BlockKind::kConv};
+  spec.stages[1].bottleneck = 0;
+  spec.stem.whitening = true;
+  EXPECT_THAT(
+      ViolationsOf(ConvnetSpace::Define(spec).status()),
+      ElementsAre(Field(&FieldViolation::path, "space.stem.widths"), Field(&FieldViolation::path, "space.stages[0].groups"),
+                  Field(&FieldViolation::path, "space.stages[0].blocks[1].expansions"),
+                  Field(&FieldViolation::path, "space.stages[1].kinds[1]"), Field(&FieldViolation::path, "space.stages[1].bottleneck")));
+}
+
+TEST(ConvnetSpaceTest, PoolsMustLeaveSomething) {
+  SpaceSpec spec = SmallSpaceSpec();
+  spec.resolutions = {8};
+  spec.stem = {.widths = {8}, .kernel = 2, .stride = 1, .whitening = true};  // 8 -> 7
+  spec.stages[0].stride = 4;                                                 // -> 2 by convolution, 1 by pool
+  EXPECT_TRUE(ConvnetSpace::Define(spec).ok());
+  spec.stages[0].downsamples = {Downsample::kStride, Downsample::kMaxPool};
+  EXPECT_THAT(ConvnetSpace::Define(spec), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("stage 1 leaves nothing")));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
 #include "core/cost/cost.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/lowering/unit_walk.h"
 #include "core/plan/exec_plan.h"
 #include "gmock/gmock.h"
@@ -83,8 +84,9 @@ TEST(LoweringTest, ViewsLieInsideTheirSlots) {
 TEST(LoweringTest, SmallerKernelReadsTheCroppedAndTransformedSlot) {
   const Lowering lowering(SmallConvnet());
   const Architecture smallest = lowering.space().Smallest({8, 8});
-  for (const Operator& op : lowering.Lower(smallest).operators) {
-    if (op.provenance.role != LayerRole::kDepthwise || op.kind != OpKind::kConv2d) continue;
+  const Graph graph = lowering.Lower(smallest);
+  for (const Operator& op : graph.operators) {
+    if (op.kind != OpKind::kConv2d || op.groups == 1) continue;
     EXPECT_EQ(op.kernel, 3);
     EXPECT_EQ(op.weight.slices[2].count, 5);
     ASSERT_EQ(op.weight.transforms.size(), 1);
@@ -99,9 +101,11 @@ TEST(LoweringTest, CostOfANetworkIsTheSumOfItsUnits) {
     Cost sum;
     int64_t peak = 0;
     int64_t weights = 0;
-    LoweringContext context = lowering.InputContext(lowering.family().ResolutionOf(architecture));
-    for (const auto& [unit, choice] : lowering.family().UnitsOf(architecture)) {
-      const Fragment fragment = lowering.LowerUnit(unit, context, choice);
+    LoweringContext context = lowering.InputContext(architecture);
+    for (size_t u = 0; u < lowering.family().units().size(); ++u) {
+      const Unit& unit = lowering.family().units()[u];
+      if (!SearchSpace::Hold(architecture, unit.present_if)) continue;
+      const Fragment fragment = lowering.LowerUnit(u, context, ChoicesOf(unit, architecture));
       const Cost cost = GraphCost(fragment.graph);
       const ExecPlan plan = MakePlan(fragment.graph, Float32Only());
       sum.macs += cost.macs;
@@ -133,76 +137,123 @@ TEST(LoweringTest, EnumeratedKeysCoverEveryNetworkAndNothingElse) {
   EXPECT_EQ(used.size(), enumerated.size()) << "a key was enumerated that 20 000 random networks never used";
 }
 
-/// Every combination of the choices of a unit, by brute force; its images have the first resolution.
-std::vector<UnitChoice> AllChoices(const ConvnetSpace& family, const ConvnetUnit& unit) {
-  std::vector<UnitChoice> all;
-  std::vector<uint8_t> choices(unit.genes.size(), 0);
-  const auto advance = [&] {
-    for (size_t i = choices.size(); i-- > (unit.id.kind == UnitKind::kStem ? 1U : 0U); choices[i] = 0) {
-      if (++choices[i] < family.space().gene(unit.genes[i]).num_choices()) return true;
-    }
-    return false;
-  };
-  do {
-    all.push_back(family.Decode(unit, choices));
-  } while (advance());
-  return all;
-}
+/// The keys of everything that a walk shows.
+class KeysOf : public UnitVisitor {
+ public:
+  explicit KeysOf(const BackendCaps& caps) : caps_(caps) {}
+  bool Enter(const UnitMeetings&) override { return true; }
+  bool Repeat(size_t) override { return true; }
+  bool Visit(const LoweredUnit& lowered) override {
+    for (const ExecStep& step : MakePlan(lowered.fragment.graph, caps_).steps) keys.insert(ToString(step.key));
+    return true;
+  }
+  std::set<std::string> keys;
 
-TEST(LoweringTest, EnumerationFindsWhatBruteForceFinds) {
+ private:
+  const BackendCaps& caps_;
+};
+
+TEST(LoweringTest, EnumerationFindsWhatAWalkOfAllNetworksFinds) {
   const std::vector<BackendCaps> devices = {
       {}, {.int8_hard_swish = true}, {.native_float16 = true, .int8_hard_swish = true, .int4_fully_connected = true}};
   RandomJobs jobs(1, {.resolution = 24, .width = 24, .stages = 2, .depth = 3});
-  for (int i = 0; i < 40; ++i) {
+  int compared = 0;
+  for (int i = 0; i < 60; ++i) {
     const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(jobs.Next().space);
     if (!space.ok()) continue;
+    ++compared;
     const Lowering lowering(*space);
     for (const BackendCaps& caps : devices) {
-      std::set<std::string> expected;
-      const std::vector<ReachedUnit> units = lowering.ReachedUnits();
-      for (size_t u = 0; u < units.size(); ++u) {
-        const ReachedUnit& unit = units[u];
-        for (const UnitChoice& choice : AllChoices(*space, space->units()[u])) {
-          for (int64_t c = 0; c < unit.contexts.size(); ++c) {
-            const LoweringContext context = unit.contexts.at(c);
-            if (unit.width_is_entered && std::get<BlockChoice>(choice).width != context.channels) continue;
-            for (const ExecStep& step : MakePlan(lowering.LowerUnit(unit.id, context, choice).graph, caps).steps)
-              expected.insert(ToString(step.key));
-          }
-        }
-      }
+      KeysOf all(caps);
+      ASSERT_TRUE(WalkUnits(lowering, WalkOf::kNetworks, all));
       std::set<std::string> found;
       for (const OpKey& key : EnumerateOpKeys(lowering, caps)) found.insert(ToString(key));
-      ASSERT_EQ(found, expected) << "job " << i;
+      ASSERT_EQ(found, all.keys) << "job " << i;
     }
   }
+  EXPECT_GE(compared, 20);
 }
 
-TEST(LoweringTest, ReachedContextsAreThoseOfTheNetworks) {
+TEST(LoweringTest, SlotsAreAsLargeAsTheLargestView) {
+  RandomJobs jobs(4, {.resolution = 24, .width = 24, .stages = 2, .depth = 2});
+  int compared = 0;
+  for (int i = 0; i < 60; ++i) {
+    const absl::StatusOr<ConvnetSpace> family = ConvnetSpace::Define(jobs.Next().space);
+    if (!family.ok() || family->space().NumNetworks() > 20'000) continue;
+    ++compared;
+    const Lowering lowering(*family);
+    std::map<SlotId, Shape> largest;
+    const auto see = [&](const WeightView& view) {
+      Shape& shape = largest[view.slot];
+      if (shape.empty()) shape.assign(view.slices.size(), 0);
+      for (size_t axis = 0; axis < shape.size(); ++axis)
+        shape[axis] = std::max(shape[axis], view.slices[axis].begin + view.slices[axis].count);
+      for (const KernelTransform& step : view.transforms) largest[step.matrix] = {int64_t{step.to} * step.to, int64_t{step.to} * step.to};
+    };
+    for (const Architecture& network : family->space().AllNetworks()) {
+      const Graph graph = lowering.Lower(network);
+      ASSERT_THAT(CheckGraph(graph), IsOk()) << family->space().ToReadable(network);
+      for (const Operator& op : graph.operators) {
+        if (op.weight.present()) see(op.weight);
+        if (op.bias.present()) see(op.bias);
+        if (op.has_norm()) see(op.norm.gamma), see(op.norm.beta);
+      }
+    }
+    const std::vector<Slot>& slots = lowering.slots().slots();
+    for (size_t slot = 0; slot < slots.size(); ++slot) {
+      EXPECT_EQ(largest[static_cast<SlotId>(slot)], slots[slot].shape) << slots[slot].name;
+    }
+  }
+  EXPECT_GE(compared, 10);
+}
+
+/// Unit and context of every meeting.
+class Meetings : public UnitVisitor {
+ public:
+  using Place = std::tuple<size_t, int64_t, int64_t, ElementType>;
+  bool Enter(const UnitMeetings& met) override {
+    first_.push_back(met.unit);
+    for (const int32_t context : met.contexts) places.insert(PlaceOf(met.unit, contexts_.at(context)));
+    return true;
+  }
+  bool Repeat(size_t) override {
+    first_.push_back(first_.back());
+    return true;
+  }
+  bool Visit(const LoweredUnit& lowered) override {
+    contexts_.emplace(lowered.next, lowered.fragment.next);
+    return true;
+  }
+  static Place PlaceOf(size_t unit, const LoweringContext& c) { return {unit, c.height, c.channels, c.type}; }
+  size_t First(size_t unit) const { return first_.at(unit); }
+  std::set<Place> places;
+
+ private:
+  std::vector<size_t> first_;
+  std::map<int32_t, LoweringContext> contexts_ = {{kStartContext, {}}};
+};
+
+TEST(LoweringTest, AWalkOfContextsMeetsThoseOfTheNetworks) {
   RandomJobs jobs(2, {.resolution = 24, .width = 8, .stages = 2, .depth = 2});
   for (int i = 0; i < 20; ++i) {
     const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(jobs.Next().space);
     if (!space.ok()) continue;
     const Lowering lowering(*space);
-    using Place = std::tuple<int, int, int64_t, int64_t, ElementType>;  // stage and block of the unit, then its context
-    const auto place = [&](const UnitId& id, const LoweringContext& c) {
-      return Place{id.kind == UnitKind::kHead ? 1000 : id.stage, id.block, c.height, c.channels, c.type};
-    };
-    std::set<Place> reached;
-    for (const ReachedUnit& unit : lowering.ReachedUnits()) {
-      for (int64_t c = 0; c < unit.contexts.size(); ++c) reached.insert(place(unit.id, unit.contexts.at(c)));
-    }
-    std::set<Place> met;
+    Meetings reached;
+    ASSERT_TRUE(WalkUnits(lowering, WalkOf::kContexts, reached));
+    std::set<Meetings::Place> met = {Meetings::PlaceOf(0, {})};
     for (int n = 0; n < 2000; ++n) {
       CounterRandom random(3, "contexts", static_cast<uint64_t>(n));
       const Architecture architecture = space->space().Random(random);
-      LoweringContext context = lowering.InputContext(space->ResolutionOf(architecture));
-      for (const auto& [id, choice] : lowering.family().UnitsOf(architecture)) {
-        met.insert(place(id, context));
-        context = lowering.LowerUnit(id, context, choice).next;
+      LoweringContext context = lowering.InputContext(architecture);
+      for (size_t u = 0; u < space->units().size(); ++u) {
+        const Unit& unit = space->units()[u];
+        if (!SearchSpace::Hold(architecture, unit.present_if)) continue;
+        if (u > 0) met.insert(Meetings::PlaceOf(reached.First(u), context));
+        context = lowering.LowerUnit(u, context, ChoicesOf(unit, architecture)).next;
       }
     }
-    EXPECT_EQ(met, reached) << "job " << i;
+    EXPECT_EQ(met, reached.places) << "job " << i;
   }
 }
 
@@ -216,9 +267,9 @@ class Diary : public UnitVisitor {
   /// Unit, context in front of it (but for the stem, which has none), choices of its genes, context behind it.
   using Place = std::tuple<size_t, std::string, std::vector<uint8_t>, std::string>;
 
-  bool Enter(size_t unit, absl::Span<const int32_t> contexts) override {
-    EXPECT_TRUE(std::is_sorted(contexts.begin(), contexts.end()));
-    first_.push_back(unit);
+  bool Enter(const UnitMeetings& met) override {
+    EXPECT_TRUE(std::is_sorted(met.contexts.begin(), met.contexts.end()));
+    first_.push_back(met.unit);
     return true;
   }
   bool Visit(const LoweredUnit& lowered) override {
@@ -254,18 +305,16 @@ TEST(LoweringTest, AWalkVisitsExactlyWhatNetworksHave) {
     ++walked;
     const Lowering lowering(*family);
     Diary diary;
-    ASSERT_TRUE(WalkUnits(lowering, diary));
+    ASSERT_TRUE(WalkUnits(lowering, WalkOf::kNetworks, diary));
     std::set<Diary::Place> met;
     for (const Architecture& network : family->space().AllNetworks()) {
       LoweringContext before;
       for (size_t u = 0; u < family->units().size(); ++u) {
-        const ConvnetUnit& unit = family->units()[u];
+        const Unit& unit = family->units()[u];
         if (!SearchSpace::Hold(network, unit.present_if)) continue;
-        std::vector<uint8_t> choices;
-        for (const int gene : unit.genes) choices.push_back(network.genes[static_cast<size_t>(gene)]);
-        const LoweringContext image = lowering.InputContext(family->ResolutionOf(network));
-        const LoweringContext next = lowering.LowerUnit(unit.id, u == 0 ? image : before, family->Decode(unit, choices)).next;
-        met.insert({diary.First(u), u == 0 ? "" : TextOf(before), choices, TextOf(next)});
+        const auto choices = ChoicesOf(unit, network);
+        const LoweringContext next = lowering.LowerUnit(u, u == 0 ? lowering.InputContext(network) : before, choices).next;
+        met.insert({diary.First(u), u == 0 ? "" : TextOf(before), {choices.begin(), choices.end()}, TextOf(next)});
         before = next;
       }
     }
@@ -277,7 +326,7 @@ TEST(LoweringTest, AWalkVisitsExactlyWhatNetworksHave) {
 TEST(LoweringTest, AWalkEndsWhenTheVisitorSaysSo) {
   Diary diary;
   diary.StopAfter(3);
-  EXPECT_FALSE(WalkUnits(Lowering(SmallConvnet()), diary));
+  EXPECT_FALSE(WalkUnits(Lowering(SmallConvnet()), WalkOf::kNetworks, diary));
   EXPECT_EQ(diary.places().size(), 3);
 }
 

@@ -33,23 +33,42 @@ class RandomJobs {
     space.input_channels = job.dataset.format == DatasetFormat::kIdx || Flip() ? 1 : 3;
     space.num_classes = Number(2, 200);
     space.stem = {.widths = Ascending(1, size_.width),
-                  .kernel = 2 * Number(0, 3) + 1,
+                  .kernel = Flip() ? 2 * Number(0, 3) + 1 : Number(1, 4),
                   .stride = Number(1, 2),
+                  .whitening = Number(0, 3) == 0,
+                  .max_pool = Number(0, 3) == 0,
                   .activation = AnyActivation(),
                   .precisions = Precisions(8)};
-    int strides = 2;
+    if (space.stem.whitening) {
+      space.stem.kernel = Number(1, 3);
+      space.stem.widths = {WhiteningChannels(space)};
+    }
+    int strides = 4;
     for (int s = 0; s < stages; ++s) {
       StageSpec stage = {.widths = Ascending(1, size_.width), .depths = Ascending(1, size_.depth)};
       stage.stride = strides * 2 <= space.resolutions.front() ? Number(1, 2) : 1;
       strides *= stage.stride;
+      if (Flip())
+        stage.kinds =
+            Some<BlockKind>({BlockKind::kMbconv, BlockKind::kFusedMbconv, BlockKind::kResidual, BlockKind::kBottleneck, BlockKind::kConv});
+      if (Flip()) stage.downsamples = Some<Downsample>({Downsample::kStride, Downsample::kMaxPool});
+      if (Flip()) stage.squeeze_style = SqueezeStyle::kEfficientNet;
+      stage.bottleneck = Number(1, 4) / 4.0;
       const BlockSpec common = Block();
-      for (int b = 0; b < stage.depths.back(); ++b) stage.blocks.push_back(Flip() ? common : Block());
+      for (int b = 0; b < stage.depths.back(); ++b) {
+        BlockSpec block = Flip() ? common : Block();
+        if (stage.kinds.size() > 1 && block.expansions.size() > 1 && block.expansions.front() == 1.0)
+          block.expansions.erase(block.expansions.begin());
+        stage.blocks.push_back(block);
+      }
       space.stages.push_back(std::move(stage));
     }
-    space.head = {.widths = Ascending(1, size_.width),
+    space.head = {.widths = Number(0, 3) == 0 ? std::vector<int>{} : Ascending(1, size_.width),
                   .activation = AnyActivation(),
                   .precisions = Precisions(2),
+                  .pools = Some<GlobalPool>({GlobalPool::kAverage, GlobalPool::kMax}),
                   .hidden = Flip() ? 0 : Number(1, size_.width),
+                  .hidden_bias = Flip(),
                   .hidden_precisions = Precisions(2),
                   .classifier_precisions = Precisions(8)};
     job.training.batch_size = Number(2, 256);
@@ -60,7 +79,16 @@ class RandomJobs {
   bool Flip() { return random_.UniformInt(2) == 0; }
   int Number(int low, int high) { return low + static_cast<int>(random_.UniformInt(static_cast<uint64_t>(high - low + 1))); }
   size_t Count() { return 1 + random_.UniformInt(size_.choices); }
-  Activation AnyActivation() { return Flip() ? Activation::kRelu : Activation::kHardSwish; }
+  Activation AnyActivation() { return static_cast<Activation>(Number(0, 3)); }
+  /// One of `all`, or several in their order.
+  template <typename T>
+  std::vector<T> Some(std::vector<T> all) {
+    std::vector<T> some;
+    for (const T& item : all) {
+      if (some.size() < size_.choices && Flip()) some.push_back(item);
+    }
+    return some.empty() ? std::vector<T>{all[random_.UniformInt(all.size())]} : some;
+  }
 
   std::vector<int> Ascending(int low, int high) {
     std::vector<int> all;

@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "config/job_file.h"
 #include "core/base/counter_random.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/lowering/lowering.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -17,6 +17,7 @@
 #include "onnx/defs/schema.h"
 #include "onnx/onnx_pb.h"
 #include "tests/core/small_space.h"
+#include "tests/export/dense_model.h"
 #include "tests/export/random_bound_model.h"
 
 namespace hanas {
@@ -52,6 +53,12 @@ onnx::ModelProto Good() {
   return model;
 }
 
+onnx::ModelProto GoodDense() {
+  onnx::ModelProto model;
+  EXPECT_TRUE(model.ParseFromString(WriteOnnx(DenseModel(0)).value()));
+  return model;
+}
+
 onnx::NodeProto* FirstNode(onnx::ModelProto& model, const std::string& type) {
   for (onnx::NodeProto& node : *model.mutable_graph()->mutable_node()) {
     if (node.op_type() == type) return &node;
@@ -78,8 +85,8 @@ onnx::TensorProto* Weights(onnx::ModelProto& model) {
 }
 
 TEST(OnnxCheckTest, EveryModelThatIsWrittenIsAdmitted) {
-  for (uint64_t i = 0; i < 150; ++i) {
-    const BoundModel model = ModelAt(i);
+  for (uint64_t i = 0; i < 180; ++i) {
+    const BoundModel model = i < 150 ? ModelAt(i) : DenseModel(i);
     for (const OnnxOptions& options : {OnnxOptions{}, OnnxOptions{.dynamic_batch = false, .half_weights = false},
                                        OnnxOptions{.native_int2 = true}, OnnxOptions{.expose_values = true}}) {
       EXPECT_THAT(CheckOnnx(WriteOnnx(model, options).value()), IsOk()) << model.architecture_json;
@@ -230,6 +237,37 @@ TEST(OnnxCheckTest, HostileModelsAreRefusedAndSayWhy) {
   EXPECT_THAT(CheckOnnx(Good().SerializeAsString()), IsOk());
   for (const Hostile& hostile : HostileModels()) {
     onnx::ModelProto model = Good();
+    hostile.change(model);
+    EXPECT_THAT(CheckOnnx(model.SerializePartialAsString()), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(hostile.said)))
+        << hostile.name;
+  }
+}
+
+TEST(OnnxCheckTest, HostileDenseModelsAreRefusedAndSayWhy) {
+  const std::vector<Hostile> models = {
+      {"a window that lies in the padding", [](auto& model) { AttributeOf(FirstNode(model, "MaxPool"), "pads")->set_ints(3, 2); },
+       "paddings of less than half the window"},
+      {"a window larger than the image", [](auto& model) { AttributeOf(FirstNode(model, "MaxPool"), "dilations")->set_ints(1, 99); },
+       "a window no larger than the padded image"},
+      {"a window of three axes", [](auto& model) { AttributeOf(FirstNode(model, "MaxPool"), "kernel_shape")->add_ints(2); },
+       "of at most 255"},
+      {"rounding up",
+       [](auto& model) {
+         onnx::AttributeProto* attribute = AttributeOf(FirstNode(model, "MaxPool"), "ceil_mode");
+         attribute->set_type(onnx::AttributeProto::INT);
+         attribute->set_i(1);
+       },
+       "attributes that this program writes, found \"ceil_mode\""},
+      {"positions as a second output", [](auto& model) { FirstNode(model, "MaxPool")->add_output("positions"); }, "expected one output"},
+      {"a bound that is computed", [](auto& model) { FirstNode(model, "Clip")->set_input(1, FirstNode(model, "Clip")->input(0)); },
+       "two stored bounds"},
+      {"one bound", [](auto& model) { FirstNode(model, "Clip")->mutable_input()->RemoveLast(); }, "expected 3 to 3 inputs, found 2"},
+      {"features as an image", [](auto& model) { FirstNode(model, "GlobalMaxPool")->set_input(0, FirstNode(model, "Gemm")->input(0)); },
+       "GlobalMaxPool"},
+  };
+  EXPECT_THAT(CheckOnnx(GoodDense().SerializeAsString()), IsOk());
+  for (const Hostile& hostile : models) {
+    onnx::ModelProto model = GoodDense();
     hostile.change(model);
     EXPECT_THAT(CheckOnnx(model.SerializePartialAsString()), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(hostile.said)))
         << hostile.name;

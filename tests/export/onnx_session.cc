@@ -83,20 +83,20 @@ std::map<std::string, OnnxOutput> OnnxSession::Run(absl::Span<const float> image
   return tensors;
 }
 
-std::set<std::string> OnnxWrittenOperators(absl::string_view model_bytes) {
+std::multiset<std::string> OnnxWrittenOperators(absl::string_view model_bytes) {
   onnx::ModelProto model;
   if (!model.ParseFromString(std::string(model_bytes))) return {"no model"};
-  std::set<std::string> types;
+  std::multiset<std::string> types;
   for (const onnx::NodeProto& node : model.graph().node()) types.insert(node.op_type());
   return types;
 }
 
-std::set<std::string> OnnxExecutedOperators(absl::string_view model_bytes) {
+std::multiset<std::string> OnnxExecutedOperators(absl::string_view model_bytes, bool optimise) {
   std::string path = (std::filesystem::temp_directory_path() / "hanas-onnx-XXXXXX").string();
   close(mkstemp(path.data()));
   const QuietStandardError quiet;
   Ort::SessionOptions options;
-  options.SetGraphOptimizationLevel(ORT_DISABLE_ALL);
+  options.SetGraphOptimizationLevel(optimise ? ORT_ENABLE_EXTENDED : ORT_DISABLE_ALL);
   options.SetOptimizedModelFilePath(path.c_str());
   const Ort::Session session(Environment(), model_bytes.data(), model_bytes.size(), options);
   std::ifstream file(path, std::ios::binary);

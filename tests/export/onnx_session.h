@@ -36,11 +36,11 @@ class OnnxSession {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The types of operators that ONNX Runtime executes for a model with its optimiser off. Those that it has no kernel for are taken apart
-/// into others.
-std::set<std::string> OnnxExecutedOperators(absl::string_view model_bytes);
+/// The types of operators that ONNX Runtime executes for a model, once for each that it executes. Those that it has no kernel for are taken
+/// apart into others; with `optimise` neighbours are fused.
+std::multiset<std::string> OnnxExecutedOperators(absl::string_view model_bytes, bool optimise);
 /// Those that stand in the file.
-std::set<std::string> OnnxWrittenOperators(absl::string_view model_bytes);
+std::multiset<std::string> OnnxWrittenOperators(absl::string_view model_bytes);
 
 }  // namespace hanas
 

@@ -17,6 +17,7 @@
 #include "onnx/checker.h"
 #include "onnx/onnx_pb.h"
 #include "tests/core/small_space.h"
+#include "tests/export/dense_model.h"
 #include "tests/export/random_bound_model.h"
 
 namespace hanas {
@@ -65,6 +66,29 @@ TEST(OnnxWriterTest, EveryFilePassesOnnxsOwnChecker) {
   }
 }
 
+TEST(OnnxWriterTest, FilesOfDenseNetworksPassOnnxsOwnChecker) {
+  for (uint64_t i = 0; i < 20; ++i) {
+    const onnx::ModelProto proto = Decode(WriteOnnx(DenseModel(i), {.expose_values = i % 2 == 0}));
+    EXPECT_NO_THROW(onnx::checker::check_model(proto, /*full_check=*/true)) << i;
+  }
+}
+
+/// Then a runtime can leave both out.
+TEST(OnnxWriterTest, AnInt8MaxPoolStandsBetweenEqualQuantizers) {
+  const onnx::ModelProto proto = Decode(WriteOnnx(DenseModel(1, {ElementType::kInt8})));
+  std::map<std::string, const onnx::NodeProto*> by_output;
+  std::map<std::string, const onnx::TensorProto*> stored;
+  for (const onnx::NodeProto& node : proto.graph().node()) by_output[node.output(0)] = &node;
+  for (const onnx::TensorProto& tensor : proto.graph().initializer()) stored[tensor.name()] = &tensor;
+  const onnx::NodeProto& quantize = *by_output.at("pool.q");
+  const onnx::NodeProto& pool = *by_output.at(quantize.input(0));
+  const onnx::NodeProto& dequantize = *by_output.at(pool.input(0));
+  EXPECT_EQ(quantize.op_type(), "QuantizeLinear");
+  EXPECT_EQ(pool.op_type(), "MaxPool");
+  EXPECT_EQ(dequantize.op_type(), "DequantizeLinear");
+  for (const int input : {1, 2}) EXPECT_EQ(stored.at(quantize.input(input))->raw_data(), stored.at(dequantize.input(input))->raw_data());
+}
+
 TEST(OnnxWriterTest, WeightsKeepTheirStoredWidth) {
   EXPECT_THAT(InitializerTypes(Decode(WriteOnnx(ModelOf({4, 16})))), testing::Contains(testing::Key(onnx::TensorProto::INT4)));
   EXPECT_THAT(InitializerTypes(Decode(WriteOnnx(ModelOf({2, 8})))), testing::Contains(testing::Key(onnx::TensorProto::INT4)));
@@ -83,11 +107,11 @@ TEST(OnnxWriterTest, EightBitIntegersAreUnsignedAnd128Higher) {
   for (size_t i = 0; i < model.graph.operators.size(); ++i) {
     const Operator& op = model.graph.operators[i];
     if (!op.has_weights()) continue;
-    const std::string& stored = raw.at(SiteName(op.provenance) + ".weight.integers");
+    const std::string& stored = raw.at(model.graph.name(op) + ".weight.integers");
     ASSERT_EQ(stored.size(), model.weights[i].integers.size());
     for (size_t k = 0; k < stored.size(); ++k)
-      ASSERT_EQ(static_cast<int>(static_cast<uint8_t>(stored[k])) - 128, model.weights[i].integers[k]) << SiteName(op.provenance);
-    EXPECT_EQ(raw.at(SiteName(op.provenance) + ".weight.zero_points"), std::string(model.weights[i].scales.size(), '\x80'));
+      ASSERT_EQ(static_cast<int>(static_cast<uint8_t>(stored[k])) - 128, model.weights[i].integers[k]) << model.graph.name(op);
+    EXPECT_EQ(raw.at(model.graph.name(op) + ".weight.zero_points"), std::string(model.weights[i].scales.size(), '\x80'));
   }
 }
 
@@ -148,9 +172,16 @@ TEST(OnnxWriterTest, RefusesWhatItCannotWrite) {
   EXPECT_THAT(WriteOnnx(broken), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("biases, found")));
 
   BoundModel twice = ModelOf({8, 8});
-  twice.graph.values[2].producer = twice.graph.values[1].producer;
-  EXPECT_THAT(WriteOnnx(twice),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected values with names of their own, found two at stem")));
+  twice.graph.values[2].name = twice.graph.values[1].name;
+  EXPECT_THAT(WriteOnnx(twice), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("of the file one of its own, found two at stem")));
+
+  BoundModel derived = ModelOf({16, 16});
+  derived.graph.values[2].name = "stem.weight";  // what the file calls the weights of "stem"
+  EXPECT_THAT(WriteOnnx(derived), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found two at stem.weight")));
+
+  BoundModel part = ModelOf({8, 8});
+  part.graph.output_name.clear();
+  EXPECT_THAT(WriteOnnx(part), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("whose output is called logits, found \"\"")));
 
   // One entry that is no text makes readers refuse the file.
   const std::vector<std::pair<std::function<void(BoundModel&)>, std::string>> changes = {

@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/counter_random.h"
+#include "core/graph/op_schema.h"
 #include "export/tensor_packing.h"
 #include "tests/support/reference_interpreter.h"
 
@@ -34,7 +37,7 @@ void QuantizeWeights(const std::vector<double>& real, size_t channels, ElementTy
 
 BoundWeights RandomWeights(const Graph& graph, const Operator& op, CounterRandom& random) {
   const auto outputs = static_cast<size_t>(graph.value(op.output).shape.back());
-  const int64_t fan_in = graph.value(op.inputs[0]).shape.back() / op.groups * op.kernel * op.kernel;
+  const int64_t fan_in = NumWeights(GeometryOf(graph, op)) / static_cast<int64_t>(outputs);
   const double deviation = std::sqrt(2.0 / static_cast<double>(fan_in));
   std::vector<double> real(outputs * static_cast<size_t>(fan_in));
   for (double& weight : real) weight = deviation * random.Normal();
@@ -44,7 +47,8 @@ BoundWeights RandomWeights(const Graph& graph, const Operator& op, CounterRandom
   } else {
     for (const double weight : real) weights.floats.push_back(HalfToFloat(FloatToHalf(static_cast<float>(weight))));
   }
-  for (size_t c = 0; c < outputs; ++c) weights.bias.push_back(static_cast<float>(kBiasDeviation * random.Normal()));
+  const bool constant = op.bias.present() || op.has_norm();
+  for (size_t c = 0; c < outputs; ++c) weights.bias.push_back(constant ? static_cast<float>(kBiasDeviation * random.Normal()) : 0.0F);
   return weights;
 }
 
@@ -77,13 +81,18 @@ void Calibrate(BoundModel& model, uint64_t seed) {
     const double zero_point = std::clamp(std::nearbyint(-128.0 - low[v] / scale), -128.0, 127.0);
     model.quantizers[v] = {static_cast<float>(scale), static_cast<int32_t>(zero_point)};
   }
+  for (const Operator& op : model.graph.operators) {
+    Quantizer& output = model.quantizers[static_cast<size_t>(op.output)];
+    if (SchemaOf(op.kind).keeps_quantizer) output = model.quantizers[static_cast<size_t>(op.inputs[0])];
+    if (op.kind == OpKind::kSigmoid) output = kSigmoidQuantizer;
+  }
 }
 
 }  // namespace
 
-BoundModel RandomBoundModel(const Lowering& lowering, const Architecture& architecture, uint64_t seed) {
+BoundModel RandomBoundModel(Graph graph, uint64_t seed) {
   BoundModel model;
-  model.graph = lowering.Lower(architecture);
+  model.graph = std::move(graph);
   CounterRandom random(seed, "random-bound-model");
   for (const Operator& op : model.graph.operators) {
     model.weights.push_back(op.has_weights() ? RandomWeights(model.graph, op, random) : BoundWeights());
@@ -96,11 +105,19 @@ BoundModel RandomBoundModel(const Lowering& lowering, const Architecture& archit
                          .mean = std::vector<float>(channels, 0.25F),
                          .stddev = std::vector<float>(channels, 0.5F)};
   for (int64_t c = 0; c < model.graph.value(model.graph.output).shape.back(); ++c) model.labels.push_back(absl::StrCat("class ", c));
-  model.space_name = lowering.family().spec().name;
-  model.architecture_json = lowering.space().ToJson(architecture);
-  model.architecture_digest = lowering.space().ArchitectureDigest(architecture).ToHex();
+  model.space_name = "by-hand";
+  model.architecture_json = "{}";
+  model.architecture_digest = GraphDigest(model.graph).ToHex();
   model.checkpoint_sha256 = std::string(64, '0');
   Calibrate(model, seed + 1000);
+  return model;
+}
+
+BoundModel RandomBoundModel(const Lowering& lowering, const Architecture& architecture, uint64_t seed) {
+  BoundModel model = RandomBoundModel(lowering.Lower(architecture), seed);
+  model.space_name = lowering.space().name();
+  model.architecture_json = lowering.space().ToJson(architecture);
+  model.architecture_digest = lowering.space().ArchitectureDigest(architecture).ToHex();
   return model;
 }
 

@@ -14,6 +14,9 @@ namespace hanas {
 /// to what a few random images produce, as calibration would.
 BoundModel RandomBoundModel(const Lowering& lowering, const Architecture& architecture, uint64_t seed);
 
+/// The same of any network.
+BoundModel RandomBoundModel(Graph graph, uint64_t seed);
+
 /// A preprocessed image [H, W, C] for the model: smooth random blobs plus noise, about zero mean and unit variance.
 std::vector<float> RandomImage(const BoundModel& model, uint64_t seed);
 

@@ -17,6 +17,7 @@
 #include "profiler-agent/runtime/runtime.h"
 #include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
 #include "tests/core/small_space.h"
+#include "tests/export/dense_model.h"
 #include "tests/export/onnx_session.h"
 #include "tests/export/onnx_values.h"
 #include "tests/export/random_bound_model.h"
@@ -28,6 +29,7 @@ namespace {
 using ::absl_testing::IsOk;
 
 constexpr int kArchitectures = 30;
+constexpr uint64_t kDenseNetworks = 15;
 constexpr double kFloatTolerance = 1e-5;
 
 /// XNNPACK that executes 16-bit layers as float32, as ONNX Runtime does with the exported file.
@@ -67,6 +69,15 @@ BoundModel ModelAt(const SpaceSpec& spec, uint64_t index) {
   return ParseBoundModel(SerializeBoundModel(RandomBoundModel(lowering, lowering.space().Random(random), index))).value();
 }
 
+/// The spaces' networks, then dense ones by hand.
+std::vector<BoundModel> EveryModel() {
+  std::vector<BoundModel> models;
+  for (uint64_t i = 0; i < kArchitectures; ++i) models.push_back(ModelAt(EveryPrecision(), i));
+  for (uint64_t i = 0; i < kDenseNetworks; ++i) models.push_back(ParseBoundModel(SerializeBoundModel(DenseModel(i))).value());
+  models.push_back(DenseModel(1, {ElementType::kInt8}));
+  return models;
+}
+
 /// Runs every step of the plan alone, on the inputs that ONNX Runtime had, and compares with what ONNX Runtime made of them.
 class StepParity {
  public:
@@ -87,8 +98,8 @@ class StepParity {
       if (IsIntermediate(step.output)) continue;
       const std::vector<float> found = network_->ReadValue(step.output).value();
       const Deviation deviation = Compare(AsStored(step.output, Reals(step.output, onnx_values)), AsStored(step.output, found));
-      EXPECT_LE(deviation.steps, 1) << ToString(step.key) << " at " << SiteName(SourceOf(step.output).producer);
-      EXPECT_LE(deviation.relative, kFloatTolerance) << ToString(step.key) << " at " << SiteName(SourceOf(step.output).producer);
+      EXPECT_LE(deviation.steps, 1) << ToString(step.key) << " at " << SourceOf(step.output).name;
+      EXPECT_LE(deviation.relative, kFloatTolerance) << ToString(step.key) << " at " << SourceOf(step.output).name;
       worst.Include(deviation);
     }
     return worst;
@@ -131,11 +142,10 @@ class StepParity {
 TEST(AgentVersusOnnxRuntimeTest, EveryStepIsWithinOneStepOnTheSameInput) {
   const std::unique_ptr<DeviceRuntime> runtime = Runtime();
   Deviation worst;
-  for (uint64_t i = 0; i < kArchitectures; ++i) {
-    const BoundModel model = ModelAt(EveryPrecision(), i);
+  for (const BoundModel& model : EveryModel()) {
     SCOPED_TRACE(model.architecture_json);
     OnnxSession session(WriteOnnx(model, {.expose_values = true}).value(), /*optimise=*/false);
-    worst.Include(StepParity(model, *runtime).Run(OnnxValues(model, session, RandomImage(model, i))));
+    worst.Include(StepParity(model, *runtime).Run(OnnxValues(model, session, RandomImage(model, 1))));
   }
   RecordProperty("largest_step_difference", worst.steps);
   RecordProperty("largest_share_off_by_one", absl::StrCat(worst.share));
@@ -162,6 +172,17 @@ TEST(AgentVersusOnnxRuntimeTest, Float32NetworksHaveTheSameLogits) {
   EXPECT_LE(worst, 1e-4);
 }
 
+TEST(AgentVersusOnnxRuntimeTest, DenseFloat32NetworksHaveTheSameLogits) {
+  const std::unique_ptr<DeviceRuntime> runtime = Runtime();
+  for (uint64_t i = 0; i < 10; ++i) {
+    const BoundModel model = DenseModel(i, {ElementType::kFloat16});
+    OnnxSession session(WriteOnnx(model).value(), /*optimise=*/false);
+    const std::vector<float> image = RandomImage(model, i);
+    EXPECT_THAT(runtime->PrepareBoundModel(model).value()->Infer(image).value(),
+                testing::Pointwise(testing::FloatNear(1e-4F), OnnxLogits(model, session, image)));
+  }
+}
+
 TEST(AgentVersusOnnxRuntimeTest, AnotherWeightIsNoticed) {
   const BoundModel model = ModelAt(EveryPrecision(), 0);
   BoundModel other = model;
@@ -178,8 +199,7 @@ TEST(AgentVersusOnnxRuntimeTest, WholeNetworksAgreeOnTheClass) {
   const std::unique_ptr<DeviceRuntime> runtime = Runtime();
   int same = 0;
   int images = 0;
-  for (uint64_t i = 0; i < kArchitectures; ++i) {
-    const BoundModel model = ModelAt(EveryPrecision(), i);
+  for (const BoundModel& model : EveryModel()) {
     OnnxSession session(WriteOnnx(model).value(), /*optimise=*/false);
     const std::unique_ptr<NetworkInstance> network = runtime->PrepareBoundModel(model).value();
     for (uint64_t k = 0; k < 10; ++k) {

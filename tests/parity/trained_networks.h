@@ -13,9 +13,9 @@
 
 namespace hanas {
 
-/// Networks with weights that the real engine trained for some seconds: squeeze-and-excite with hard-swish, residual blocks with either
-/// activation, a hidden layer, two resolutions, every precision. Fashion-MNIST where HANAS_DATA_DIR has it, else images that the program
-/// draws.
+/// Networks with weights that the real engine trained for some seconds, of two spaces. One has squeeze-and-excite with hard-swish, inverted
+/// residuals with either activation, a hidden layer, two resolutions, every precision; the other every kind of block, pools, a stem
+/// computed from the images, SiLU and ReLU6. Fashion-MNIST where HANAS_DATA_DIR has it, else images that the program draws.
 ///
 /// Trains when made. Not thread-safe.
 class TrainedNetworks {
@@ -31,16 +31,19 @@ class TrainedNetworks {
   const Dataset& data() const { return data_; }
   TrainingEngine& engine() { return *engine_; }
 
-  /// Every precision throughout the network at both resolutions, then some with a precision for each layer.
+  /// Of each space: every precision throughout the smallest and the largest network, then some with a precision for each layer.
   std::vector<Network> All();
 
  private:
-  BoundModel Bind(const Architecture& architecture);
+  struct Supernet {
+    Lowering lowering;
+    std::string checkpoint;
+  };
+  BoundModel Bind(const Supernet& supernet, const Architecture& architecture);
 
   Dataset data_;
-  Lowering lowering_;
   std::unique_ptr<TrainingEngine> engine_;
-  std::string checkpoint_;
+  std::vector<std::unique_ptr<Supernet>> supernets_;
 };
 
 }  // namespace hanas

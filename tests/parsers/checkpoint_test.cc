@@ -8,6 +8,7 @@
 
 #include "tests/core/small_space.h"
 #include "tests/parsers/damage.h"
+#include "tests/worker/drawn_data.h"
 
 namespace hanas {
 namespace {
@@ -35,7 +36,7 @@ std::string Sealed(absl::string_view body) {
 class CheckpointDamageTest : public ::testing::Test {
  protected:
   CheckpointDamageTest() {
-    Checkpoint fresh = InitialCheckpoint(lowering_, 7);
+    Checkpoint fresh = InitialCheckpoint(lowering_, 7, DrawnData(20, 10, 10));
     good_.push_back(SerializeCheckpoint(fresh, lowering_.slots().slots()));
     fresh.momentum = fresh.weights;
     fresh.step = 42;

@@ -81,8 +81,10 @@ TEST(ConvertSpace, Rejects) {
       {"illegal precision", [](auto& s) { s.mutable_stem()->mutable_precisions(0)->set_weight_bits(3); }, "space.stem.precisions[0]",
        "w3a8"},
       {"empty choice", [](auto& s) { s.clear_resolutions(); }, "space.resolutions", "at least one choice"},
-      {"no stem", [](auto& s) { s.clear_stem(); }, "space.stem.widths", "at least one choice"},
-      {"even kernel", [](auto& s) { s.mutable_stem()->set_kernel(4); }, "space.stem.kernel[0]", "found 4"},
+      {"kernel", [](auto& s) { s.mutable_stem()->set_kernel(8); }, "space.stem.kernel", "found 8"},
+      {"kind unspecified", [](auto& s) { s.mutable_stages(0)->add_kinds(v1::BLOCK_KIND_UNSPECIFIED); }, "space.stages[0].kinds[1]",
+       "expected one of MBCONV, FUSED_MBCONV"},
+      {"groups", [](auto& s) { s.mutable_stages(0)->set_groups(0); }, "space.stages[0].groups", "found 0"},
   };
   for (const Case& test : cases) {
     SCOPED_TRACE(test.name);
@@ -92,6 +94,22 @@ TEST(ConvertSpace, Rejects) {
     EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(test.message)));
     EXPECT_THAT(PathsOf(status), Contains(test.path));
   }
+}
+
+TEST(ConvertSpace, WhatIsLeftOutHasTheDefaultsOfJobFiles) {
+  v1::SpaceSpec proto = ToProto(SmallSpaceSpec());
+  proto.mutable_stem()->Clear();
+  proto.mutable_stem()->set_whitening(true);
+  proto.mutable_stages(0)->clear_stride();
+  proto.mutable_stages(0)->clear_kinds();
+  const absl::StatusOr<SpaceSpec> spec = SpaceSpecFromProto(proto);
+  ASSERT_THAT(spec, IsOk());
+  EXPECT_EQ(spec->stem.kernel, 2);
+  EXPECT_EQ(spec->stem.stride, 1);
+  EXPECT_EQ(spec->stem.activation, Activation::kRelu);
+  EXPECT_EQ(spec->stem.widths, std::vector<int>{8});
+  EXPECT_EQ(spec->stages[0].stride, 1);
+  EXPECT_EQ(spec->stages[0].kinds, std::vector<BlockKind>{BlockKind::kMbconv});
 }
 
 TEST(ConvertSpace, SaysNothingTwiceAboutAFieldItCouldNotConvert) {

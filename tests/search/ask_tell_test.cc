@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status_matchers.h"
+#include "absl/strings/match.h"
 #include "coordinator/search/nsga2.h"
 #include "coordinator/search/random_search.h"
 #include "coordinator/search/variation.h"
@@ -203,8 +204,8 @@ TEST(VariationTest, MutantsDifferAndChildrenInheritBlocks) {
     EXPECT_EQ(canonical, mutant);
     const Architecture child = variation.Crossover(a, b, random);
     ASSERT_THAT(space.CheckArchitecture(child), IsOk());
-    for (const ConvnetUnit& unit : family.units()) {
-      if (unit.id.kind != UnitKind::kBlock || !SearchSpace::Hold(child, unit.present_if)) continue;
+    for (const Unit& unit : family.units()) {
+      if (!absl::StartsWith(unit.name, "stages.") || !SearchSpace::Hold(child, unit.present_if)) continue;
       const auto genes_of = [&](const Architecture& parent) {
         std::vector<uint8_t> choices;  // without the first, the width, which is the stage's
         for (size_t i = 1; i < unit.genes.size(); ++i) choices.push_back(parent.genes[static_cast<size_t>(unit.genes[i])]);

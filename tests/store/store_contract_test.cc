@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "coordinator/store/memory_store.h"
 #include "coordinator/store/rocksdb/rocksdb_store.h"
 
@@ -121,9 +122,10 @@ TEST(RocksDbStoreTest, OtherFormatsAreRefusedAndLeftAsTheyAre) {
     ASSERT_THAT(store, IsOk());
     ASSERT_THAT((*store)->Write({{std::string("\0format", 7), format}, {"a", "1"}}), IsOk());
   };
-  mark("/newer", "3");
+  mark("/newer", absl::StrCat(kStoreFormatVersion + 1));
   EXPECT_THAT(OpenRocksDbStore(directory + "/newer"),
-              StatusIs(absl::StatusCode::kFailedPrecondition, testing::HasSubstr("found format 3: install the newer HA-NAS")));
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       testing::HasSubstr(absl::StrCat("found format ", kStoreFormatVersion + 1, ": install the newer HA-NAS"))));
   mark("/older", "1");
   for (int i = 0; i < 2; ++i) {
     EXPECT_THAT(OpenRocksDbStore(directory + "/older"),

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "core/graph/op_schema.h"
 
 namespace hanas::testing {
 namespace {
@@ -30,10 +31,10 @@ std::string GraphText(const Graph& graph, const std::vector<Slot>& slots) {
   std::string text = absl::StrCat("image: ", typed(graph.input), "\n");
   for (const Operator& op : graph.operators) {
     const std::string name = absl::StrCat("v", names.size());
-    absl::StrAppend(&text, name, " = ", Name(op.kind), "(",
+    absl::StrAppend(&text, name, " = ", SchemaOf(op.kind).name, "(",
                     absl::StrJoin(op.inputs, ", ", [&](std::string* out, ValueId id) { out->append(names.at(id)); }), ") as ",
                     Name(op.compute));
-    if (op.kind == OpKind::kConv2d) {
+    if (SchemaOf(op.kind).has_window) {
       absl::StrAppend(&text, " k", op.kernel, " s", op.stride, " p", op.padding, " d", op.dilation, " g", op.groups);
     }
     if (op.activation != FusedActivation::kNone) absl::StrAppend(&text, " then ", Name(op.activation));

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "absl/log/check.h"
+#include "core/graph/op_schema.h"
 
 namespace hanas {
 namespace {
@@ -58,6 +60,26 @@ std::vector<Number> Layer(const Operator& op, const Graph& graph, const std::vec
   return Multiply(static_cast<size_t>(out.back()), input, weights);
 }
 
+/// Windows see nothing beyond the border.
+std::vector<double> MaxPool(const Operator& op, const Shape& in, const Shape& out, const std::vector<double>& input) {
+  std::vector<double> most(static_cast<size_t>(NumElements(out)), -std::numeric_limits<double>::infinity());
+  for (size_t i = 0; i < most.size(); ++i) {
+    const auto at = static_cast<int64_t>(i);
+    const int64_t channel = at % out[3];
+    const int64_t x = at / out[3] % out[2];
+    const int64_t y = at / out[3] / out[2];
+    for (int ky = 0; ky < op.kernel; ++ky) {
+      for (int kx = 0; kx < op.kernel; ++kx) {
+        const int64_t row = y * op.stride - op.padding + int64_t{ky} * op.dilation;
+        const int64_t column = x * op.stride - op.padding + int64_t{kx} * op.dilation;
+        if (row < 0 || row >= in[1] || column < 0 || column >= in[2]) continue;
+        most[i] = std::max(most[i], input[static_cast<size_t>((row * in[2] + column) * in[3] + channel)]);
+      }
+    }
+  }
+  return most;
+}
+
 double Activate(FusedActivation activation, double x) {
   switch (activation) {
     case FusedActivation::kNone:
@@ -66,6 +88,8 @@ double Activate(FusedActivation activation, double x) {
       return std::max(x, 0.0);
     case FusedActivation::kHardSigmoid:
       return std::clamp(x + 3.0, 0.0, 6.0) / 6.0;
+    case FusedActivation::kRelu6:
+      return std::clamp(x, 0.0, 6.0);
   }
   CHECK(false) << "no such activation";
 }
@@ -144,14 +168,25 @@ std::vector<double> ReferenceInterpreter::RunReal(int op_index, const std::vecto
   const std::vector<double> right = op.inputs.size() > 1 ? ReadReals(op, 1, values) : std::vector<double>();
   switch (op.kind) {
     case OpKind::kAdd:
-      for (size_t i = 0; i < left.size(); ++i) left[i] += right[i];
+      for (size_t i = 0; i < left.size(); ++i) left[i] = Activate(op.activation, left[i] + right[i]);
       return left;
+    case OpKind::kProduct:
     case OpKind::kMultiply:
       for (size_t i = 0; i < left.size(); ++i) left[i] *= right[i % right.size()];
       return left;
     case OpKind::kHardSwish:
       for (double& x : left) x *= std::clamp(x + 3.0, 0.0, 6.0) / 6.0;
       return left;
+    case OpKind::kSigmoid:
+      for (double& x : left) x = 1.0 / (1.0 + std::exp(-x));
+      return left;
+    case OpKind::kMaxPool:
+      return MaxPool(op, model_.graph.value(op.inputs[0]).shape, model_.graph.value(op.output).shape, left);
+    case OpKind::kGlobalMaxPool: {
+      std::vector<double> most(static_cast<size_t>(model_.graph.value(op.output).shape.back()), -std::numeric_limits<double>::infinity());
+      for (size_t i = 0; i < left.size(); ++i) most[i % most.size()] = std::max(most[i % most.size()], left[i]);
+      return most;
+    }
     case OpKind::kGlobalAveragePool: {
       std::vector<double> means(static_cast<size_t>(model_.graph.value(op.output).shape.back()), 0.0);
       for (size_t i = 0; i < left.size(); ++i) means[i % means.size()] += left[i];
@@ -159,7 +194,7 @@ std::vector<double> ReferenceInterpreter::RunReal(int op_index, const std::vecto
       return means;
     }
     default:
-      CHECK(false) << "a graph has no " << Name(op.kind);
+      CHECK(false) << "a graph has no " << SchemaOf(op.kind).name;
   }
 }
 

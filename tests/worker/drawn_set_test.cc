@@ -3,6 +3,7 @@
 // (That a linear classifier does not suffice is tests/dataset/draw_test.cc.)
 #include "absl/status/status_matchers.h"
 #include "config/job_file.h"
+#include "core/family/convnet/convnet_space.h"
 #include "gtest/gtest.h"
 #include "tests/worker/drawn_data.h"
 #include "worker/torch/create_engine.h"
@@ -12,8 +13,10 @@ namespace {
 
 constexpr int64_t kSteps = 300;
 
-TEST(DrawnSetTest, SmallestAndLargestNetworkOfTheExampleDifferByFivePoints) {
-  const absl::StatusOr<config::JobFile> file = config::JobFile::Load(std::string(HANAS_SOURCE_DIR) + "/examples/fashion-mnist.yaml");
+TEST(DrawnSetTest, SmallestAndLargestNetworkOfASpaceDifferByFivePoints) {
+  // A space whose largest network trains in seconds.
+  const absl::StatusOr<config::JobFile> file =
+      config::JobFile::Load(std::string(HANAS_SOURCE_DIR) + "/tests/core/recorded_graphs/fashion-mnist.yaml");
   ASSERT_THAT(file, absl_testing::IsOk());
   const Lowering lowering(ConvnetSpace::Define(file->job().space).value());
   const Dataset data = DrawnData(20000, 2000, 1000);

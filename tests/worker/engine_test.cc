@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/core/small_space.h"
+#include "tests/worker/drawn_data.h"
 #include "worker/engine/checkpoint.h"
 #include "worker/engine/kernels.h"
 #include "worker/engine/predictor_trainer.h"
@@ -82,11 +83,12 @@ TEST(QuantizeTest, RoundToHalfKnownAnswers) {
 class CheckpointTest : public ::testing::Test {
  protected:
   const Lowering lowering_{SmallConvnet()};
+  const Dataset data_ = DrawnData(20, 10, 10);
   const std::vector<Slot>& slots() const { return lowering_.slots().slots(); }
 };
 
 TEST_F(CheckpointTest, RoundTripsWithAndWithoutMomentum) {
-  Checkpoint checkpoint = InitialCheckpoint(lowering_, 7);
+  Checkpoint checkpoint = InitialCheckpoint(lowering_, 7, data_);
   checkpoint.step = 42;
   checkpoint.chain = {1, 2};
   for (const bool momentum : {false, true}) {
@@ -101,12 +103,12 @@ TEST_F(CheckpointTest, RoundTripsWithAndWithoutMomentum) {
 }
 
 TEST_F(CheckpointTest, InitialWeightsArePureInTheSeed) {
-  EXPECT_EQ(InitialCheckpoint(lowering_, 7).weights, InitialCheckpoint(lowering_, 7).weights);
-  EXPECT_NE(InitialCheckpoint(lowering_, 7).weights, InitialCheckpoint(lowering_, 8).weights);
+  EXPECT_EQ(InitialCheckpoint(lowering_, 7, data_).weights, InitialCheckpoint(lowering_, 7, data_).weights);
+  EXPECT_NE(InitialCheckpoint(lowering_, 7, data_).weights, InitialCheckpoint(lowering_, 8, data_).weights);
 }
 
 TEST_F(CheckpointTest, EveryDamageIsRefused) {
-  const std::string good = SerializeCheckpoint(InitialCheckpoint(lowering_, 7), slots());
+  const std::string good = SerializeCheckpoint(InitialCheckpoint(lowering_, 7, data_), slots());
   CounterRandom random(3, "test/damage");
   for (int i = 0; i < 300; ++i) {
     std::string bad = good;
@@ -126,7 +128,7 @@ TEST_F(CheckpointTest, OtherSpaceIsRefused) {
   SpaceSpec other = SmallSpaceSpec();
   other.stages[1].widths = {24, 40};
   const Lowering lowering(ConvnetSpace::Define(other).value());
-  EXPECT_THAT(ParseCheckpoint(SerializeCheckpoint(InitialCheckpoint(lowering_, 7), slots()), lowering).status(),
+  EXPECT_THAT(ParseCheckpoint(SerializeCheckpoint(InitialCheckpoint(lowering_, 7, data_), slots()), lowering).status(),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("expected one of the space")));
 }
 

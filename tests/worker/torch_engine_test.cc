@@ -13,6 +13,7 @@
 #include "tests/core/small_space.h"
 #include "tests/worker/drawn_data.h"
 #include "worker/engine/checkpoint.h"
+#include "worker/engine/patch_whitening.h"
 #include "worker/engine/quantize.h"
 #include "worker/torch/create_engine.h"
 
@@ -260,7 +261,7 @@ TEST_F(TorchEngineTest, BoundIntegersAreThoseOfTrainingUpToTheSignOfGamma) {
       const float step = WeightStep(row, op.weight_type);
       for (size_t k = 0; k < in; ++k) {
         const int expected = gamma == 0 ? 0 : (gamma < 0 ? -1 : 1) * QuantizeWeight(row[k], step, op.weight_type);
-        EXPECT_EQ(model->weights[i].integers[out * in + k], expected) << SiteName(op.provenance) << " " << out << " " << k;
+        EXPECT_EQ(model->weights[i].integers[out * in + k], expected) << model->graph.name(op) << " " << out << " " << k;
         ++compared;
       }
     }
@@ -294,9 +295,96 @@ TEST_F(TorchEngineTest, BoundModelsScoreWhatWasEvaluated) {
   }
 }
 
+/// Dense blocks of all kinds behind a stem of patch whitening.
+Lowering DenseLowering() {
+  const std::vector<Precision> any = {{4, 8}, {8, 8}, {16, 16}};
+  const BlockSpec block = {.kernels = {3},
+                           .expansions = {2},
+                           .squeeze_excite = {false, true},
+                           .activations = {Activation::kRelu, Activation::kRelu6, Activation::kSilu},
+                           .expand_precisions = any,
+                           .depthwise_precisions = any,
+                           .project_precisions = any};
+  SpaceSpec spec = {.name = "dense", .resolutions = {16, 20}, .input_channels = 1, .num_classes = 10};
+  spec.stem = {
+      .widths = {8}, .kernel = 2, .stride = 1, .whitening = true, .activation = Activation::kRelu, .precisions = {{8, 8}, {16, 16}}};
+  StageSpec stage = {.widths = {16},
+                     .depths = {1, 2},
+                     .stride = 2,
+                     .kinds = {BlockKind::kConv, BlockKind::kResidual, BlockKind::kFusedMbconv},
+                     .downsamples = {Downsample::kStride, Downsample::kMaxPool},
+                     .bottleneck = 0.5,
+                     .squeeze_style = SqueezeStyle::kEfficientNet,
+                     .blocks = {block, block}};
+  spec.stages = {stage, stage};
+  spec.stages[1].widths = {16, 32};
+  spec.stages[1].kinds = {BlockKind::kBottleneck};
+  spec.stages[1].groups = 2;
+  spec.head = {.widths = {},
+               .pools = {GlobalPool::kAverage, GlobalPool::kMax},
+               .hidden = 24,
+               .hidden_bias = false,
+               .hidden_precisions = {{8, 8}},
+               .classifier_precisions = {{8, 8}}};
+  return Lowering(ConvnetSpace::Define(spec).value());
+}
+
+TEST_F(TorchEngineTest, DenseNetworksAreTrainedEvaluatedAndBound) {
+  const Lowering dense = DenseLowering();
+  TrainRequest training = Request(40);
+  training.lowering = &dense;
+  training.training.learning_rate = 0.05;
+  training.training.phases = {{1.0, SamplingKind::kRandomPath}};
+  const absl::StatusOr<TrainResult> trained = engine_->Train(training, {});
+  ASSERT_THAT(trained, IsOk());
+  EvaluateRequest evaluation = ClassificationScore(trained->checkpoint);
+  evaluation.lowering = &dense;
+  CounterRandom random(12, "test/architectures");
+  for (int trial = 0; trial < 12; ++trial) {
+    const Architecture architecture = trial == 0 ? dense.space().Largest({8, 8}) : dense.space().Random(random);
+    SCOPED_TRACE(dense.space().ToReadable(architecture));
+    const auto scored = engine_->Evaluate(evaluation, {architecture}, {});
+    BindRequest binding = Binding(trained->checkpoint, architecture);
+    binding.lowering = &dense;
+    const absl::StatusOr<BoundModel> model = engine_->Bind(binding);
+    ASSERT_THAT(scored, IsOk());
+    ASSERT_THAT(model, IsOk());
+    const auto bound = engine_->EvaluateBound({.model = &*model, .dataset = &data(), .split = Split::kValidation}, {});
+    ASSERT_THAT(bound, IsOk());
+    EXPECT_NEAR(bound->evaluation.loss, (*scored)[0].loss, 0.03);
+    EXPECT_NEAR(static_cast<double>(bound->evaluation.correct), static_cast<double>((*scored)[0].correct), 10);
+  }
+}
+
+TEST_F(TorchEngineTest, FrozenWeightsStayAsTheyWereComputed) {
+  const Lowering dense = DenseLowering();
+  const std::vector<float> computed = PatchWhitening(data(), {8, 1, 2, 2});
+  TrainRequest request = Request(6);
+  request.lowering = &dense;
+  const absl::StatusOr<TrainResult> whole = engine_->Train(request, {});
+  ASSERT_THAT(whole, IsOk());
+  request.to_step = 3;
+  const absl::StatusOr<TrainResult> part = engine_->Train(request, {});
+  ASSERT_THAT(part, IsOk());
+  request.from_step = 3;
+  request.to_step = 6;
+  request.checkpoint = part->checkpoint;
+  const absl::StatusOr<TrainResult> rest = engine_->Train(request, {});
+  ASSERT_THAT(rest, IsOk());
+  EXPECT_EQ(rest->checkpoint, whole->checkpoint);
+  const Checkpoint end = ParseCheckpoint(whole->checkpoint, dense).value();
+  const Checkpoint middle = ParseCheckpoint(part->checkpoint, dense).value();
+  const auto stem = static_cast<size_t>(dense.slots().Find("stem")->weight);
+  ASSERT_TRUE(dense.slots().slots()[stem].frozen());
+  EXPECT_EQ(end.weights[stem], computed);
+  EXPECT_EQ(middle.momentum[stem], std::vector<float>(computed.size(), 0.0F));
+  const auto bias = static_cast<size_t>(dense.slots().Find("stem")->bias);
+  EXPECT_NE(end.weights[bias], std::vector<float>(8, 0.0F)) << "its bias is trained";
+}
+
 TEST_F(TorchEngineTest, ALossThatIsNotFiniteIsAnError) {
-  Checkpoint checkpoint = InitialCheckpoint(lowering(), 1);
-  for (float& weight : checkpoint.weights[static_cast<size_t>(lowering().slots().classifier().weight)])
+  Checkpoint checkpoint = InitialCheckpoint(lowering(), 1, data());
+  for (float& weight : checkpoint.weights[static_cast<size_t>(lowering().slots().Find("classifier")->weight)])
     weight = weight < 0 ? -3e38F : 3e38F;
   const std::string bytes = SerializeCheckpoint(checkpoint, lowering().slots().slots());
   TrainRequest request = Request(4);

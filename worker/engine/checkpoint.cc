@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/counter_random.h"
+#include "worker/engine/patch_whitening.h"
 
 namespace hanas {
 namespace {
@@ -107,7 +108,7 @@ absl::Status ReadData(const std::vector<Slot>& slots, Reader& reader, std::vecto
   return absl::OkStatus();
 }
 
-std::vector<float> InitialTensor(const Slot& slot, uint64_t seed, uint64_t index) {
+std::vector<float> InitialTensor(const Slot& slot, uint64_t seed, uint64_t index, const Dataset& dataset) {
   std::vector<float> tensor(static_cast<size_t>(NumElements(slot.shape)), 0.0F);
   CounterRandom random(seed, "worker/initial-weights", index);
   const auto fill_normal = [&](double deviation) {
@@ -128,6 +129,8 @@ std::vector<float> InitialTensor(const Slot& slot, uint64_t seed, uint64_t index
     case SlotKind::kKernelTransform:
       for (int64_t i = 0; i < slot.shape[0]; ++i) tensor[static_cast<size_t>(i * slot.shape[1] + i)] = 1.0F;
       break;
+    case SlotKind::kPatchWhitening:
+      return PatchWhitening(dataset, slot.shape);
     case SlotKind::kBias:
     case SlotKind::kNormBeta:
       break;
@@ -204,10 +207,10 @@ absl::StatusOr<Checkpoint> ParseCheckpoint(absl::string_view bytes, const Loweri
   return checkpoint;
 }
 
-Checkpoint InitialCheckpoint(const Lowering& lowering, uint64_t seed) {
+Checkpoint InitialCheckpoint(const Lowering& lowering, uint64_t seed, const Dataset& dataset) {
   Checkpoint checkpoint = {.space = lowering.space().digest(), .chain = {}, .step = 0, .weights = {}, .momentum = {}};
   uint64_t index = 0;
-  for (const Slot& slot : lowering.slots().slots()) checkpoint.weights.push_back(InitialTensor(slot, seed, index++));
+  for (const Slot& slot : lowering.slots().slots()) checkpoint.weights.push_back(InitialTensor(slot, seed, index++, dataset));
   return checkpoint;
 }
 

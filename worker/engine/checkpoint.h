@@ -11,6 +11,7 @@
 #include "core/base/digest.h"
 #include "core/graph/graph.h"
 #include "core/lowering/lowering.h"
+#include "dataset/dataset.h"
 
 namespace hanas {
 
@@ -41,9 +42,10 @@ std::string SerializeCheckpoint(const Checkpoint& checkpoint, const std::vector<
 /// another space than `lowering`'s.
 absl::StatusOr<Checkpoint> ParseCheckpoint(absl::string_view bytes, const Lowering& lowering);
 
-/// The weights a supernet starts from, pure in (space, seed): He normal for convolutions (fan out for depthwise), small normal for linear
-/// layers, ones and zeros for normalisations, identity for kernel transforms.
-Checkpoint InitialCheckpoint(const Lowering& lowering, uint64_t seed);
+/// The weights a supernet starts from, pure in (space, seed, data set): He normal for convolutions (fan out for depthwise), small normal
+/// for linear layers, ones and zeros for normalisations, identity for kernel transforms; patch whitening is computed from the training
+/// images (worker/engine/patch_whitening.h). Requires a data set with as many channels as the space's networks read.
+Checkpoint InitialCheckpoint(const Lowering& lowering, uint64_t seed, const Dataset& dataset);
 
 }  // namespace hanas
 

@@ -190,6 +190,7 @@ template <Nonlinearity kKind>
 HANAS_INLINE float Slope(float x) {
   if constexpr (kKind == Nonlinearity::kNone) return 1.0F;
   if constexpr (kKind == Nonlinearity::kRelu) return x > 0.0F ? 1.0F : 0.0F;
+  if constexpr (kKind == Nonlinearity::kRelu6) return x > 0.0F && x < 6.0F ? 1.0F : 0.0F;
   const float middle = (2.0F * x + 3.0F) * (1.0F / 6.0F);
   return x <= -3.0F ? 0.0F : (x >= 3.0F ? 1.0F : middle);
 }
@@ -200,6 +201,7 @@ HANAS_INLINE void AffineLoop(const float* a, const float* b, const QuantizerTerm
   for (int64_t i = 0; i < count; ++i) {
     float t = a[i] * x[i] + b[i];
     if constexpr (kKind == Nonlinearity::kRelu) t = std::max(t, 0.0F);
+    if constexpr (kKind == Nonlinearity::kRelu6) t = std::min(std::max(t, 0.0F), 6.0F);
     if constexpr (kFirst) t = first(t);
     if constexpr (kKind == Nonlinearity::kHardSwish) t = HardSwish(t);
     if constexpr (kSecond) t = second(t);
@@ -260,6 +262,7 @@ HANAS_INLINE void GradientBlock(const AffineActivation& what, const float* x, co
     gs.Load(g + r * channels + c);
     const auto before = scale.v * xs.v + shift.v;
     if constexpr (kKind == Nonlinearity::kRelu) gs.v = before > 0.0F ? gs.v : 0.0F * gs.v;
+    if constexpr (kKind == Nonlinearity::kRelu6) gs.v = (before > 0.0F) & (before < 6.0F) ? gs.v : 0.0F * gs.v;
     if constexpr (kKind == Nonlinearity::kHardSwish) {
       const auto middle = (2.0F * before + 3.0F) * (1.0F / 6.0F) * gs.v;
       gs.v = before <= -3.0F ? 0.0F * gs.v : (before >= 3.0F ? gs.v : middle);
@@ -293,6 +296,8 @@ HANAS_CLONES void AffineDispatch(const AffineActivation& what, const Tile& tile,
       return AffineTiles<Nonlinearity::kRelu>(what, tile, a, b, x, total, y);
     case Nonlinearity::kHardSwish:
       return AffineTiles<Nonlinearity::kHardSwish>(what, tile, a, b, x, total, y);
+    case Nonlinearity::kRelu6:
+      return AffineTiles<Nonlinearity::kRelu6>(what, tile, a, b, x, total, y);
   }
 }
 
@@ -305,6 +310,8 @@ HANAS_CLONES void SumDispatch(const AffineActivation& what, const float* x, cons
       return SumGradients<Nonlinearity::kRelu>(what, x, g, rows, channels, out);
     case Nonlinearity::kHardSwish:
       return SumGradients<Nonlinearity::kHardSwish>(what, x, g, rows, channels, out);
+    case Nonlinearity::kRelu6:
+      return SumGradients<Nonlinearity::kRelu6>(what, x, g, rows, channels, out);
   }
 }
 
@@ -330,6 +337,9 @@ HANAS_CLONES void ApplyDispatch(Nonlinearity kind, int64_t tile, const GradientT
         break;
       case Nonlinearity::kHardSwish:
         GradientApply<Nonlinearity::kHardSwish>(a, b, p, q, r, x + at, g + at, count, out + at);
+        break;
+      case Nonlinearity::kRelu6:
+        GradientApply<Nonlinearity::kRelu6>(a, b, p, q, r, x + at, g + at, count, out + at);
         break;
     }
   }
@@ -504,6 +514,21 @@ Moments ComputeMoments(const float* data, int64_t rows, int64_t channels) {
 void AffineForward(const AffineActivation& what, const float* input, int64_t rows, int64_t channels, float* output) {
   const Tile tile(channels);
   AffineDispatch(what, tile, tile.Repeat(what.scale), tile.Repeat(what.shift), input, rows * channels, output);
+}
+
+std::vector<float> AffineBackward(const AffineActivation& what, const float* input, const float* output_gradient, int64_t rows,
+                                  int64_t channels, float* input_gradient) {
+  const Tile tile(channels);
+  const std::vector<float> nothing(static_cast<size_t>(channels), 0.0F);
+  const GradientTerms terms = {.a = tile.Repeat(what.scale),
+                               .b = tile.Repeat(what.shift),
+                               .p = tile.Repeat(what.scale),
+                               .q = tile.Repeat(nothing.data()),
+                               .r = tile.Repeat(nothing.data())};
+  GradientTotals totals(channels);
+  SumDispatch(what, input, output_gradient, rows, channels, totals);
+  ApplyDispatch(what.nonlinearity, tile.size(), terms, input, output_gradient, rows * channels, input_gradient);
+  return {totals.sum.begin(), totals.sum.end()};
 }
 
 NormGradients NormBackward(const AffineActivation& what, const float* mean, const float* inverse_stddev, const float* input,

@@ -51,9 +51,9 @@ struct FakeQuantizer {
 };
 
 /// What follows the affine map of a normalisation.
-enum class Nonlinearity { kNone, kRelu, kHardSwish };
+enum class Nonlinearity { kNone, kRelu, kHardSwish, kRelu6 };
 
-/// y = quantise_2(f(quantise_1(scale[c] * x + shift[c]))), where for kNone and kRelu there is no second step: quantise_1(f(...)).
+/// y = quantise_2(f(quantise_1(scale[c] * x + shift[c]))) for kHardSwish; the others have no second step: quantise_1(f(...)).
 struct AffineActivation {
   const float* scale = nullptr;  // for each channel
   const float* shift = nullptr;
@@ -62,6 +62,9 @@ struct AffineActivation {
   FakeQuantizer second;  // kHardSwish only
 };
 void AffineForward(const AffineActivation& what, const float* input, int64_t rows, int64_t channels, float* output);
+/// Straight through the quantisers. Writes the gradient of the input and returns that of the shift.
+std::vector<float> AffineBackward(const AffineActivation& what, const float* input, const float* output_gradient, int64_t rows,
+                                  int64_t channels, float* input_gradient);
 
 /// Backward of a batch normalisation followed by a nonlinearity, straight through the quantisers. `input` is what was normalised, with
 /// `mean` and `inverse_stddev` of the batch. Writes the gradients of the input, gamma and beta.

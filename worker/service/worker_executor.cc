@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/error_reason.h"
+#include "core/family/convnet/convnet_space.h"
 #include "core/job/findings.h"
 #include "core/predictor/predictor_weights.h"
 #include "core/statistics/guessing.h"
@@ -135,13 +136,13 @@ absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v
                       "DATA_DISAGREES");
   }
   if (lowering == nullptr) return dataset;
-  const SpaceSpec& space = lowering->family().spec();
-  if ((*dataset)->channels() != space.input_channels || (*dataset)->num_classes() != space.num_classes) {
-    return WithReason(
-        absl::FailedPreconditionError(absl::StrCat("the space expects images of ", space.input_channels, " channels in ", space.num_classes,
-                                                   " classes, the data set ", spec->name, " has ", (*dataset)->channels(), " and ",
-                                                   (*dataset)->num_classes(), "; change space.input_channels and space.num_classes")),
-        "DATA_DISAGREES");
+  const FamilySpace& space = lowering->family();
+  if ((*dataset)->channels() != space.input_channels() || (*dataset)->num_classes() != space.num_classes()) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat("the space expects images of ", space.input_channels(), " channels in ",
+                                                                 space.num_classes(), " classes, the data set ", spec->name, " has ",
+                                                                 (*dataset)->channels(), " and ", (*dataset)->num_classes(),
+                                                                 "; change space.input_channels and space.num_classes")),
+                      "DATA_DISAGREES");
   }
   return dataset;
 }
@@ -165,7 +166,7 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
         absl::StrCat("train: expected a checkpoint to continue from step ", task.from_step(), ", found none"));
   }
   const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
-      DatasetOf(task.dataset(), digest, (*lowering)->family().spec().input_channels, *lowering);
+      DatasetOf(task.dataset(), digest, static_cast<int>((*lowering)->family().input_channels()), *lowering);
   if (!dataset.ok()) return dataset.status();
   std::string checkpoint;
   if (!task.initial().sha256().empty()) {
@@ -227,7 +228,7 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
   if (absl::Status status = CheckAtLeast("evaluate.validation_images", task.validation_images(), 0); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("evaluate.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
   const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
-      DatasetOf(task.dataset(), digest, (*lowering)->family().spec().input_channels, *lowering);
+      DatasetOf(task.dataset(), digest, static_cast<int>((*lowering)->family().input_channels()), *lowering);
   if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
   if (!checkpoint.ok()) return checkpoint.status();
@@ -290,7 +291,7 @@ absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, ab
   if (absl::Status status = CheckGraphDigest(**lowering, *architecture, task.graph_digest()); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("bind.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
   const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
-      DatasetOf(task.dataset(), digest, (*lowering)->family().spec().input_channels, *lowering);
+      DatasetOf(task.dataset(), digest, static_cast<int>((*lowering)->family().input_channels()), *lowering);
   if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
   if (!checkpoint.ok()) return checkpoint.status();

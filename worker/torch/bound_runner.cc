@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/graph/op_schema.h"
 #include "worker/engine/quantize.h"
-#include "worker/torch/fused_ops.h"
 
 namespace hanas {
 namespace {
@@ -14,16 +14,6 @@ constexpr double kLargestExactFloat = 16777216.0;  // 2^24
 constexpr double kLargestBias = 1073741824.0;      // 2^30 leaves room for the sum it is added to
 
 size_t At(int64_t index) { return static_cast<size_t>(index); }
-
-/// [N, H, W, C] -> the product with OIHW or [out, in] weights, summed in the weights' type.
-torch::Tensor Multiply(const Operator& op, const torch::Tensor& input, const torch::Tensor& weight) {
-  if (op.kind == OpKind::kFullyConnected) return input.mm(weight.t());
-  const ConvGeometry geometry = GeometryOf(op);
-  if (weight.scalar_type() == torch::kFloat32) return Convolve(input, weight, geometry);
-  const torch::Tensor result = at::conv2d(input.permute({0, 3, 1, 2}), weight, {}, {geometry.stride, geometry.stride},
-                                          {geometry.padding, geometry.padding}, {1, 1}, geometry.depthwise ? weight.size(0) : 1);
-  return result.permute({0, 2, 3, 1}).contiguous();
-}
 
 /// Integers of one value: round(real / scale) + zero point, half to even, clamped.
 torch::Tensor QuantizeToIntegers(const torch::Tensor& real, const Quantizer& q) {
@@ -34,26 +24,21 @@ torch::Tensor ToReal(const torch::Tensor& integers, const Quantizer& q) { return
 
 torch::Tensor FromVector(const std::vector<float>& values) { return torch::tensor(values, torch::kFloat32); }
 
-torch::Tensor Activate(const torch::Tensor& value, FusedActivation activation) {
-  if (activation == FusedActivation::kRelu) return torch::relu(value);
-  if (activation == FusedActivation::kHardSigmoid) return torch::clamp(value + 3.0, 0.0, 6.0) / 6.0;
-  return value;
-}
-
-/// Per-channel multiplier and offset of a normalisation.
-struct Fold {
-  float scale = 1;
-  float shift = 0;
+/// The integers to which an activation clamps what a kernel writes with the quantiser `out`.
+struct IntegerClamp {
+  double low = -128;
+  double high = 127;
 };
-
-Fold FoldOf(const OperatorTensors& t, const Calibration& calibration, size_t op, size_t channel, bool has_norm) {
-  if (!has_norm) return {1.0F, t.bias.defined() ? t.bias.const_data_ptr<float>()[channel] : 0.0F};
-  const float scale = t.gamma.const_data_ptr<float>()[channel] / std::sqrt(calibration.variance[op][channel] + kNormEpsilon);
-  return {scale, t.beta.const_data_ptr<float>()[channel] - scale * calibration.mean[op][channel]};
+IntegerClamp ClampOf(FusedActivation activation, const Quantizer& out) {
+  IntegerClamp clamp;
+  const bool relu6 = activation == FusedActivation::kRelu6;
+  if (relu6 || activation == FusedActivation::kRelu) clamp.low = static_cast<double>(out.zero_point);
+  if (relu6) clamp.high = std::min(127.0, std::nearbyint(static_cast<double>(6.0F / out.scale)) + static_cast<double>(out.zero_point));
+  return clamp;
 }
 
 /// The input scale when the layer computes in int8, else 0: its bias then stays real.
-void BindIntegers(const float* weights, size_t count, ElementType type, const Fold& fold, float input_scale, BoundWeights& out) {
+void BindIntegers(const float* weights, size_t count, ElementType type, const ChannelFold& fold, float input_scale, BoundWeights& out) {
   const float step = WeightStep({weights, count}, type);
   const float scale = step * std::abs(fold.scale);
   const double limit = input_scale > 0 ? static_cast<double>(std::abs(fold.shift)) / (static_cast<double>(input_scale) * kLargestBias) : 0;
@@ -74,6 +59,17 @@ void WidenOutputStep(const BoundWeights& weights, float input_scale, Quantizer& 
   output.scale = std::max(output.scale, widest / kLargestRatio);
 }
 
+/// Likewise of sums and products, which integer kernels rescale by one factor for each operand.
+void WidenSumStep(const Operator& op, std::vector<Quantizer>& quantizers) {
+  constexpr float kLargestRatio = 255;
+  if (op.kind != OpKind::kAdd && op.kind != OpKind::kProduct) return;
+  const float left = quantizers[At(op.inputs[0])].scale;
+  const float right = quantizers[At(op.inputs[1])].scale;
+  const float widest = op.kind == OpKind::kAdd ? std::max(left, right) : left * right;
+  Quantizer& output = quantizers[At(op.output)];
+  output.scale = std::max(output.scale, widest / kLargestRatio);
+}
+
 }  // namespace
 
 void BindTensors(const Graph& graph, const std::vector<OperatorTensors>& unquantized, const Calibration& calibration, BoundModel& model) {
@@ -82,6 +78,8 @@ void BindTensors(const Graph& graph, const std::vector<OperatorTensors>& unquant
   model.weights.assign(graph.operators.size(), {});
   for (size_t i = 0; i < graph.operators.size(); ++i) {
     const Operator& op = graph.operators[i];
+    PassQuantizerOn(op, model.quantizers);  // its input's may be wider than calibration made it
+    if (op.compute == ElementType::kInt8) WidenSumStep(op, model.quantizers);
     if (!op.has_weights()) continue;
     const torch::Tensor weight = unquantized[i].weight.detach().contiguous();
     const size_t channels = At(weight.size(0));
@@ -89,7 +87,7 @@ void BindTensors(const Graph& graph, const std::vector<OperatorTensors>& unquant
     const bool integer = BitWidth(op.weight_type) <= 8;
     const float input_scale = op.compute == ElementType::kInt8 ? model.quantizers[At(op.inputs[0])].scale : 0;
     for (size_t c = 0; c < channels; ++c) {
-      const Fold fold = FoldOf(unquantized[i], calibration, i, c, op.has_norm());
+      const ChannelFold fold = FoldOf(op, unquantized[i], calibration, i, c);
       const float* const row = weight.const_data_ptr<float>() + c * count;
       BoundWeights& out = model.weights[i];
       if (integer) {
@@ -137,12 +135,16 @@ torch::Tensor BoundRunner::ReadReal(const Operator& op, size_t which, const std:
   return values[At(id)];
 }
 
-torch::Tensor BoundRunner::ReadCentred(const Operator& op, const std::vector<torch::Tensor>& values) const {
+torch::Tensor BoundRunner::ReadIntegers(const Operator& op, const std::vector<torch::Tensor>& values) const {
   const ValueId id = op.inputs[0];
-  const Quantizer& quantizer = model_.quantizers[At(id)];
   const bool native_int8 = model_.graph.value(id).type == ElementType::kInt8;
-  const torch::Tensor integers = native_int8 ? values[At(id)] : QuantizeToIntegers(values[At(id)], quantizer);
-  return integers - static_cast<double>(quantizer.zero_point);
+  return native_int8 ? values[At(id)] : QuantizeToIntegers(values[At(id)], model_.quantizers[At(id)]);
+}
+
+torch::Tensor BoundRunner::Multiply(const Operator& op, const torch::Tensor& input, const torch::Tensor& weight) const {
+  if (op.kind == OpKind::kFullyConnected) return input.mm(weight.t());
+  if (weight.scalar_type() == torch::kFloat32) return ops_.Convolve(input, weight, ConvGeometryOf(op));
+  return StockOps().Convolve(input, weight, ConvGeometryOf(op));
 }
 
 torch::Tensor BoundRunner::RunInteger(size_t i, const std::vector<torch::Tensor>& values) const {
@@ -152,45 +154,65 @@ torch::Tensor BoundRunner::RunInteger(size_t i, const std::vector<torch::Tensor>
   const Quantizer& out = model_.quantizers[At(op.output)];
   const torch::Tensor accumulator_scale = FromVector(w.scales).to(torch::kFloat64) * static_cast<double>(in.scale);
   const torch::Tensor bias = torch::round(FromVector(w.bias).to(torch::kFloat64) / accumulator_scale);
-  const torch::Tensor sums = Multiply(op, ReadCentred(op, values).to(weights_[i].scalar_type()), weights_[i]).to(torch::kFloat64) + bias;
+  const torch::Tensor centred = ReadIntegers(op, values) - static_cast<double>(in.zero_point);
+  const torch::Tensor sums = Multiply(op, centred.to(weights_[i].scalar_type()), weights_[i]).to(torch::kFloat64) + bias;
   if (op.activation == FusedActivation::kHardSigmoid) {
-    return QuantizeToIntegers(Activate(sums * accumulator_scale, op.activation), out).to(torch::kFloat32);
+    return QuantizeToIntegers(ops_.Activate(sums * accumulator_scale, op.activation), out).to(torch::kFloat32);
   }
   // The exact sum times one float32 factor for each channel: as the integer kernels of XNNPACK and ONNX Runtime do it, to the bit.
   std::vector<float> factors;
   for (const float scale : w.scales) factors.push_back(in.scale * scale / out.scale);
   const torch::Tensor steps = torch::round(sums.to(torch::kFloat32) * FromVector(factors)) + static_cast<double>(out.zero_point);
-  const double low = op.activation == FusedActivation::kRelu ? std::max(-128.0, static_cast<double>(out.zero_point)) : -128.0;
-  return torch::clamp(steps, low, 127.0);
+  const IntegerClamp clamp = ClampOf(op.activation, out);
+  return torch::clamp(steps, clamp.low, clamp.high);
 }
 
 torch::Tensor BoundRunner::RunWeighted(size_t i, const std::vector<torch::Tensor>& values) const {
   const Operator& op = model_.graph.operators[i];
   if (op.compute == ElementType::kInt8) return RunInteger(i, values);
-  return Activate(Multiply(op, ReadReal(op, 0, values), weights_[i]) + FromVector(model_.weights[i].bias), op.activation);
+  return ops_.Activate(Multiply(op, ReadReal(op, 0, values), weights_[i]) + FromVector(model_.weights[i].bias), op.activation);
+}
+
+torch::Tensor BoundRunner::RunPool(const Operator& op, const torch::Tensor& values) const {
+  return op.kind == OpKind::kMaxPool ? ops_.MaxPool(values, PoolWindowOf(op)) : ops_.GlobalMaxPool(values);
 }
 
 torch::Tensor BoundRunner::RunOther(const Operator& op, const std::vector<torch::Tensor>& values) const {
+  const bool int8 = op.compute == ElementType::kInt8;
+  if (int8 && SchemaOf(op.kind).keeps_quantizer) return RunPool(op, ReadIntegers(op, values));
   torch::Tensor real = ReadReal(op, 0, values).contiguous();
   switch (op.kind) {
     case OpKind::kGlobalAveragePool:
-      real = PoolImages(real);
+      real = ops_.GlobalAveragePool(real);
       break;
     case OpKind::kAdd:
-      real = real + ReadReal(op, 1, values);
+      real = ops_.Add(real, ReadReal(op, 1, values));
       break;
     case OpKind::kMultiply:
-      real = ScaleChannels(real, ReadReal(op, 1, values));
+      real = ops_.ScaleChannels(real, ReadReal(op, 1, values));
       break;
     case OpKind::kHardSwish:
-      real = HardSwish(real);
+      real = ops_.HardSwish(real);
+      break;
+    case OpKind::kMaxPool:
+    case OpKind::kGlobalMaxPool:
+      real = RunPool(op, real);
+      break;
+    case OpKind::kSigmoid:
+      real = ops_.Sigmoid(real);
+      break;
+    case OpKind::kProduct:
+      real = ops_.Product(real, ReadReal(op, 1, values));
       break;
     case OpKind::kConv2d:
     case OpKind::kFullyConnected:
     case OpKind::kConvert:
-      TORCH_CHECK(false, "unexpected operator ", SiteName(op.provenance));
+      TORCH_CHECK(false, "unexpected operator ", model_.graph.name(op));
   }
-  return op.compute == ElementType::kInt8 ? QuantizeToIntegers(real, model_.quantizers[At(op.output)]) : real;
+  if (!int8) return ops_.Activate(real, op.activation);
+  const Quantizer& out = model_.quantizers[At(op.output)];
+  const IntegerClamp clamp = ClampOf(op.activation, out);
+  return torch::clamp(QuantizeToIntegers(real, out), clamp.low, clamp.high);
 }
 
 torch::Tensor BoundRunner::Run(const torch::Tensor& images, std::vector<torch::Tensor>* values) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/bound/bound_model.h"
+#include "worker/torch/cpu_fused_ops.h"
 #include "worker/torch/network.h"
 
 namespace hanas {
@@ -30,12 +31,17 @@ class BoundRunner {
  private:
   /// Real numbers of a value as the operator reads it; quantised first when it computes in int8.
   torch::Tensor ReadReal(const Operator& op, size_t which, const std::vector<torch::Tensor>& values) const;
-  /// Integers minus the zero point.
-  torch::Tensor ReadCentred(const Operator& op, const std::vector<torch::Tensor>& values) const;
+  /// Integers of the first operand.
+  torch::Tensor ReadIntegers(const Operator& op, const std::vector<torch::Tensor>& values) const;
+  /// The product with OIHW or [out, in] weights, summed in the weights' type.
+  torch::Tensor Multiply(const Operator& op, const torch::Tensor& input, const torch::Tensor& weight) const;
   torch::Tensor RunWeighted(size_t i, const std::vector<torch::Tensor>& values) const;
   torch::Tensor RunInteger(size_t i, const std::vector<torch::Tensor>& values) const;
+  /// The largest of a window or of all positions, of whatever `values` are.
+  torch::Tensor RunPool(const Operator& op, const torch::Tensor& values) const;
   torch::Tensor RunOther(const Operator& op, const std::vector<torch::Tensor>& values) const;
 
+  const CpuFusedOps ops_;
   const BoundModel& model_;
   std::vector<torch::Tensor> weights_;  // integers or reals as the layer multiplies them
 };

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "core/base/counter_random.h"
+#include "core/graph/op_schema.h"
 #include "worker/engine/quantize.h"
-#include "worker/torch/fused_ops.h"
 
 namespace hanas {
 namespace {
@@ -19,13 +19,16 @@ size_t At(int64_t index) { return static_cast<size_t>(index); }
 /// Runs a graph operator by operator. With a calibration it evaluates, without one it uses the batch's own statistics.
 class Interpreter {
  public:
-  Interpreter(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration* calibration, CalibrationSums* sums)
-      : graph_(graph),
+  Interpreter(const DeviceOps& ops, const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration* calibration,
+              CalibrationSums* sums)
+      : ops_(ops),
+        graph_(graph),
         tensors_(tensors),
         calibration_(calibration),
         sums_(sums),
         native_(graph.values.size()),
         as_int8_(graph.values.size()),
+        fixed_(FixedQuantizers(graph)),
         uses_(graph.values.size(), 0) {
     for (const Operator& op : graph.operators) {
       for (const ValueId id : op.inputs) ++uses_[At(id)];
@@ -63,18 +66,15 @@ class Interpreter {
   }
 
   torch::Tensor Quantize(ValueId id, const torch::Tensor& value) {
-    Quantizer quantizer;
+    Quantizer quantizer = fixed_[At(id)];
     if (calibration_ != nullptr) {
       quantizer = calibration_->quantizers[At(id)];
-    } else if (IsHardSigmoidOutput(graph_, id)) {
-      quantizer = HardSigmoidQuantizer();
-    } else {
-      const torch::Tensor flat = value.detach().contiguous();
-      const kernels::Range range = kernels::FindRange(flat.const_data_ptr<float>(), flat.numel());
+    } else if (quantizer.scale == 0) {
+      const kernels::Range range = ops_.FindRange(value);
       if (sums_ != nullptr) sums_->AddRange(id, range);
       quantizer = QuantizerForRange(range.low, range.high);
     }
-    return QuantizeStraightThrough(value, ToFakeQuantizer(quantizer));
+    return ops_.Quantize(value, ToFakeQuantizer(quantizer));
   }
 
   /// The hard swish that follows operator `i` alone and can be computed with it.
@@ -88,25 +88,31 @@ class Interpreter {
   /// Returns whether the next operator was done too.
   bool RunConv(size_t i) {
     const Operator& op = graph_.operators[i];
-    TORCH_CHECK(op.has_norm() && op.activation != FusedActivation::kHardSigmoid,
-                "a convolution needs a normalisation and no hard sigmoid: ", SiteName(op.provenance));
     const Operator* const swish = SwishAfter(i);
-    ConvTail tail = {
-        .nonlinearity = kernels::Nonlinearity::kNone, .quantize_first = Int8(op), .quantize_second = swish != nullptr && Int8(op)};
+    // A hard sigmoid is no part of the tail: no network has many of them.
+    const bool in_tail = op.activation != FusedActivation::kHardSigmoid;
+    ConvTail tail = {.nonlinearity = kernels::Nonlinearity::kNone,
+                     .quantize_first = Int8(op) && in_tail,
+                     .quantize_second = swish != nullptr && Int8(op)};
     if (op.activation == FusedActivation::kRelu) tail.nonlinearity = kernels::Nonlinearity::kRelu;
+    if (op.activation == FusedActivation::kRelu6) tail.nonlinearity = kernels::Nonlinearity::kRelu6;
     if (swish != nullptr) tail.nonlinearity = kernels::Nonlinearity::kHardSwish;
     const ValueId output = swish != nullptr ? swish->output : op.output;
-    native_[At(output)] = calibration_ != nullptr ? EvaluateConv(i, tail, output) : TrainConvolution(i, tail, output);
+    torch::Tensor result = calibration_ != nullptr ? EvaluateConv(i, tail, output) : TrainConv(i, tail, output);
+    if (!in_tail) {
+      result = ops_.Activate(result, op.activation);
+      if (Int8(op)) result = Quantize(output, result);
+    }
+    native_[At(output)] = result;
     return swish != nullptr;
   }
 
-  torch::Tensor TrainConvolution(size_t i, const ConvTail& tail, ValueId output) {
+  torch::Tensor TrainConv(size_t i, const ConvTail& tail, ValueId output) {
     const Operator& op = graph_.operators[i];
-    const OperatorTensors& t = tensors_[i];
     ConvObservation observation;
-    torch::Tensor result = TrainConv(Read(op, 0), t.weight, t.gamma, t.beta, GeometryOf(op), tail, observation);
+    torch::Tensor result = ops_.TrainConv(Read(op, 0), tensors_[i], ConvGeometryOf(op), tail, observation);
     if (sums_ != nullptr) {
-      sums_->AddMoments(i, observation.moments);
+      if (op.has_norm()) sums_->AddMoments(i, observation.moments);
       if (tail.quantize_first) sums_->AddRange(op.output, observation.first);
       if (tail.quantize_second) sums_->AddRange(output, observation.second);
     }
@@ -116,50 +122,61 @@ class Interpreter {
   torch::Tensor EvaluateConv(size_t i, const ConvTail& tail, ValueId output) {
     const Operator& op = graph_.operators[i];
     const OperatorTensors& t = tensors_[i];
-    const torch::Tensor sums = Convolve(Read(op, 0), t.weight, GeometryOf(op));
-    const int64_t channels = sums.size(3);
-    std::vector<float> scale(At(channels));
-    std::vector<float> shift(At(channels));
-    for (size_t c = 0; c < scale.size(); ++c) {
-      scale[c] = t.gamma.const_data_ptr<float>()[c] / std::sqrt(calibration_->variance[i][c] + kNormEpsilon);
-      shift[c] = t.beta.const_data_ptr<float>()[c] - scale[c] * calibration_->mean[i][c];
+    const size_t channels = At(graph_.value(op.output).shape.back());
+    CalibratedTail what = {.scale = std::vector<float>(channels),
+                           .shift = std::vector<float>(channels),
+                           .nonlinearity = tail.nonlinearity,
+                           .first = {},
+                           .second = {}};
+    for (size_t c = 0; c < channels; ++c) {
+      const ChannelFold fold = FoldOf(op, t, *calibration_, i, c);
+      what.scale[c] = fold.scale;
+      what.shift[c] = fold.shift;
     }
-    kernels::AffineActivation what = {scale.data(), shift.data(), tail.nonlinearity, {}, {}};
     if (tail.quantize_first) what.first = ToFakeQuantizer(calibration_->quantizers[At(op.output)]);
     if (tail.quantize_second) what.second = ToFakeQuantizer(calibration_->quantizers[At(output)]);
-    float* const data = sums.mutable_data_ptr<float>();
-    kernels::AffineForward(what, data, sums.numel() / channels, channels, data);
-    return sums;
+    return ops_.EvaluateConv(Read(op, 0), t.weight, ConvGeometryOf(op), what);
   }
 
   torch::Tensor RunPlain(size_t i) {
     const Operator& op = graph_.operators[i];
     torch::Tensor result;
     switch (op.kind) {
-      case OpKind::kFullyConnected: {
-        const OperatorTensors& t = tensors_[i];
-        result = torch::linear(Read(op, 0), t.weight, t.bias);
-        if (op.activation == FusedActivation::kRelu) result = torch::relu(result);
-        if (op.activation == FusedActivation::kHardSigmoid) result = torch::clamp(result + 3.0, 0.0, 6.0) / 6.0;
+      case OpKind::kFullyConnected:
+        TORCH_CHECK(!op.has_norm(), "a fully connected operator has no normalisation: ", graph_.name(op));
+        result = ops_.Linear(Read(op, 0), tensors_[i].weight, tensors_[i].bias);
         break;
-      }
       case OpKind::kGlobalAveragePool:
-        result = PoolImages(Read(op, 0));
+        result = ops_.GlobalAveragePool(Read(op, 0));
         break;
       case OpKind::kAdd:
-        result = Read(op, 0) + Read(op, 1);
+        result = ops_.Add(Read(op, 0), Read(op, 1));
         break;
       case OpKind::kMultiply:
-        result = ScaleChannels(Read(op, 0), Read(op, 1));
+        result = ops_.ScaleChannels(Read(op, 0), Read(op, 1));
         break;
       case OpKind::kHardSwish:
-        result = HardSwish(Read(op, 0));
+        result = ops_.HardSwish(Read(op, 0));
+        break;
+      case OpKind::kMaxPool:
+        result = ops_.MaxPool(Read(op, 0), PoolWindowOf(op));
+        break;
+      case OpKind::kGlobalMaxPool:
+        result = ops_.GlobalMaxPool(Read(op, 0));
+        break;
+      case OpKind::kSigmoid:
+        result = ops_.Sigmoid(Read(op, 0));
+        break;
+      case OpKind::kProduct:
+        result = ops_.Product(Read(op, 0), Read(op, 1));
         break;
       case OpKind::kConv2d:
       case OpKind::kConvert:
-        TORCH_CHECK(false, "unexpected operator ", SiteName(op.provenance));
+        TORCH_CHECK(false, "unexpected operator ", graph_.name(op));
     }
-    return Int8(op) ? Quantize(op.output, result) : result;
+    result = ops_.Activate(result, op.activation);
+    // What moves numbers leaves them on the grid on which it found them.
+    return Int8(op) && !SchemaOf(op.kind).keeps_quantizer ? Quantize(op.output, result) : result;
   }
 
   /// Drops values that nothing reads any more, so that evaluation does not hold a network of activations.
@@ -171,12 +188,14 @@ class Interpreter {
     }
   }
 
+  const DeviceOps& ops_;
   const Graph& graph_;
   const std::vector<OperatorTensors>& tensors_;
   const Calibration* calibration_;
   CalibrationSums* sums_;
   std::vector<torch::Tensor> native_;
   std::vector<torch::Tensor> as_int8_;
+  std::vector<Quantizer> fixed_;
   std::vector<int> uses_;
   bool keep_ = false;
 };
@@ -197,7 +216,7 @@ SlotTensors::SlotTensors(const std::vector<Slot>& slots, const std::vector<std::
   for (size_t i = 0; i < slots.size(); ++i) {
     torch::Tensor tensor = torch::empty(std::vector<int64_t>(slots[i].shape.begin(), slots[i].shape.end()));
     std::copy(weights[i].begin(), weights[i].end(), tensor.mutable_data_ptr<float>());
-    tensors_.push_back(tensor.set_requires_grad(requires_grad));
+    tensors_.push_back(tensor.set_requires_grad(requires_grad && !slots[i].frozen()));
   }
 }
 
@@ -211,13 +230,13 @@ torch::Tensor SlotTensors::View(const WeightView& view) const {
   return ApplyTransforms(std::move(tensor), view, tensors_);
 }
 
-std::vector<OperatorTensors> Materialise(const Graph& graph, const SlotTensors& slots) {
+std::vector<OperatorTensors> Materialise(const DeviceOps& ops, const Graph& graph, const SlotTensors& slots) {
   std::vector<OperatorTensors> tensors(graph.operators.size());
   for (size_t i = 0; i < graph.operators.size(); ++i) {
     const Operator& op = graph.operators[i];
     if (!op.has_weights()) continue;
-    tensors[i].weight = QuantizeWeightsStraightThrough(slots.View(op.weight), op.weight_type);
-    if (op.bias.present()) tensors[i].bias = slots.View(op.bias);
+    tensors[i].weight = ops.QuantizeWeights(slots.View(op.weight), op.weight_type);
+    if (op.bias.present()) tensors[i].bias = slots.View(op.bias).contiguous();
     if (!op.has_norm()) continue;
     tensors[i].gamma = slots.View(op.norm.gamma).contiguous();
     tensors[i].beta = slots.View(op.norm.beta).contiguous();
@@ -235,9 +254,25 @@ std::vector<bool> ValuesReadAsInt8(const Graph& graph) {
   return result;
 }
 
-bool IsHardSigmoidOutput(const Graph& graph, ValueId value) {
-  return std::any_of(graph.operators.begin(), graph.operators.end(),
-                     [&](const Operator& op) { return op.output == value && op.activation == FusedActivation::kHardSigmoid; });
+std::vector<Quantizer> FixedQuantizers(const Graph& graph) {
+  std::vector<Quantizer> quantizers(graph.values.size());
+  for (const Operator& op : graph.operators) {
+    if (op.kind == OpKind::kSigmoid) quantizers[At(op.output)] = kSigmoidQuantizer;
+    if (op.activation == FusedActivation::kHardSigmoid) quantizers[At(op.output)] = HardSigmoidQuantizer();
+  }
+  return quantizers;
+}
+
+void PassQuantizerOn(const Operator& op, std::vector<Quantizer>& quantizers) {
+  if (op.compute == ElementType::kInt8 && SchemaOf(op.kind).keeps_quantizer) quantizers[At(op.output)] = quantizers[At(op.inputs[0])];
+}
+
+ChannelFold FoldOf(const Operator& op, const OperatorTensors& t, const Calibration& calibration, size_t index, size_t channel) {
+  const float bias = t.bias.defined() ? t.bias.const_data_ptr<float>()[channel] : 0.0F;
+  if (!op.has_norm()) return {1.0F, bias};
+  const float scale = t.gamma.const_data_ptr<float>()[channel] / std::sqrt(calibration.variance[index][channel] + kNormEpsilon);
+  const float mean = calibration.mean[index][channel] - bias;
+  return {scale, t.beta.const_data_ptr<float>()[channel] - scale * mean};
 }
 
 void CalibrationSums::AddMoments(size_t op, const kernels::Moments& moments) {
@@ -274,25 +309,27 @@ Calibration CalibrationSums::Average(const Graph& graph) const {
       calibration.quantizers[v] = QuantizerForRange(static_cast<float>(sum.low / sum.count), static_cast<float>(sum.high / sum.count));
   }
   const std::vector<bool> needed = ValuesReadAsInt8(graph);
+  const std::vector<Quantizer> fixed = FixedQuantizers(graph);
   for (size_t v = 0; v < needed.size(); ++v) {
-    if (needed[v] && IsHardSigmoidOutput(graph, static_cast<ValueId>(v))) calibration.quantizers[v] = HardSigmoidQuantizer();
+    if (needed[v] && fixed[v].scale > 0) calibration.quantizers[v] = fixed[v];
   }
+  for (const Operator& op : graph.operators) PassQuantizerOn(op, calibration.quantizers);
   return calibration;
 }
 
-torch::Tensor ForwardBatch(const Graph& graph, const std::vector<OperatorTensors>& tensors, const torch::Tensor& input,
-                           CalibrationSums* sums, std::vector<torch::Tensor>* values) {
-  Interpreter interpreter(graph, tensors, nullptr, sums);
+torch::Tensor ForwardBatch(const DeviceOps& ops, const Graph& graph, const std::vector<OperatorTensors>& tensors,
+                           const torch::Tensor& input, CalibrationSums* sums, std::vector<torch::Tensor>* values) {
+  Interpreter interpreter(ops, graph, tensors, nullptr, sums);
   if (values != nullptr) interpreter.KeepValues();
   torch::Tensor logits = interpreter.Run(input);
   if (values != nullptr) *values = interpreter.TakeValues();
   return logits;
 }
 
-torch::Tensor ForwardCalibrated(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration& calibration,
-                                const torch::Tensor& input) {
+torch::Tensor ForwardCalibrated(const DeviceOps& ops, const Graph& graph, const std::vector<OperatorTensors>& tensors,
+                                const Calibration& calibration, const torch::Tensor& input) {
   const torch::NoGradGuard no_grad;
-  return Interpreter(graph, tensors, &calibration, nullptr).Run(input);
+  return Interpreter(ops, graph, tensors, &calibration, nullptr).Run(input);
 }
 
 Batch LoadBatch(const Dataset& dataset, Split split, absl::Span<const int64_t> indices) {
@@ -368,7 +405,7 @@ torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t widt
   return at::upsample_bilinear2d(images.permute({0, 3, 1, 2}), {height, width}, /*align_corners=*/false).permute({0, 2, 3, 1}).contiguous();
 }
 
-Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
+Calibration Calibrate(const DeviceOps& ops, const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
                       const CalibrationSet& options) {
   const torch::NoGradGuard no_grad;
   const ImagePreprocessor preprocessor = MakePreprocessor(dataset, PreprocessingOf(graph, dataset));
@@ -379,7 +416,7 @@ Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& te
   for (int64_t begin = 0; begin + size <= images; begin += size) {
     std::vector<int64_t> indices(At(size));
     std::iota(indices.begin(), indices.end(), begin);
-    ForwardBatch(graph, tensors, LoadInputs(dataset, Split::kTrain, indices, preprocessor).images, &sums);
+    ForwardBatch(ops, graph, tensors, LoadInputs(dataset, Split::kTrain, indices, preprocessor).images, &sums);
   }
   return sums.Average(graph);
 }

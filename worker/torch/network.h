@@ -14,13 +14,14 @@
 #include "dataset/dataset.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/kernels.h"
+#include "worker/torch/device_ops.h"
 
 namespace hanas {
 
 // The supernet: it interprets the core Graph over shared slot tensors. There are no layer objects; a network is its graph. Functions throw
 // c10::Error; the engine turns that into a Status. Thread-compatible.
 
-/// The slots of a space as tensors, leaves of the gradient when training.
+/// The slots of a space as tensors, leaves of the gradient when training unless they are frozen.
 class SlotTensors {
  public:
   /// Copies `weights`, one vector for each slot.
@@ -34,14 +35,8 @@ class SlotTensors {
   std::vector<torch::Tensor> tensors_;
 };
 
-/// What one operator reads, weights already on their grid.
-struct OperatorTensors {
-  torch::Tensor weight;
-  torch::Tensor bias;
-  torch::Tensor gamma;
-  torch::Tensor beta;
-};
-std::vector<OperatorTensors> Materialise(const Graph& graph, const SlotTensors& slots);
+/// What each operator reads, its weights on their grid.
+std::vector<OperatorTensors> Materialise(const DeviceOps& ops, const Graph& graph, const SlotTensors& slots);
 
 /// Whether the value exists as int8 anywhere, for each value.
 std::vector<bool> ValuesReadAsInt8(const Graph& graph);
@@ -52,6 +47,14 @@ struct Calibration {
   std::vector<std::vector<float>> variance;
   std::vector<Quantizer> quantizers;
 };
+
+/// What a convolution's bias and normalisation do to one channel of its sums.
+struct ChannelFold {
+  float scale = 1;
+  float shift = 0;
+};
+/// Of operator `index`; with an empty calibration only for operators without a normalisation.
+ChannelFold FoldOf(const Operator& op, const OperatorTensors& tensors, const Calibration& calibration, size_t index, size_t channel);
 
 /// Averages what the batches of a calibration saw.
 class CalibrationSums {
@@ -77,15 +80,17 @@ class CalibrationSums {
 
 /// Logits with the statistics and ranges of the batch itself; differentiable. `sums` may be null. `values`, when not null, receives every
 /// value (for tests).
-torch::Tensor ForwardBatch(const Graph& graph, const std::vector<OperatorTensors>& tensors, const torch::Tensor& input,
-                           CalibrationSums* sums, std::vector<torch::Tensor>* values = nullptr);
+torch::Tensor ForwardBatch(const DeviceOps& ops, const Graph& graph, const std::vector<OperatorTensors>& tensors,
+                           const torch::Tensor& input, CalibrationSums* sums, std::vector<torch::Tensor>* values = nullptr);
 
 /// Logits with fixed statistics and ranges. No gradient.
-torch::Tensor ForwardCalibrated(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Calibration& calibration,
-                                const torch::Tensor& input);
+torch::Tensor ForwardCalibrated(const DeviceOps& ops, const Graph& graph, const std::vector<OperatorTensors>& tensors,
+                                const Calibration& calibration, const torch::Tensor& input);
 
-/// The quantiser site of a value behind a hard sigmoid is fixed.
-bool IsHardSigmoidOutput(const Graph& graph, ValueId value);
+/// For each value: the quantiser of one behind a sigmoid or a hard sigmoid, which is fixed; a scale of 0 for all others.
+std::vector<Quantizer> FixedQuantizers(const Graph& graph);
+/// Gives what `op` leaves the quantiser of what it reads if it is a max-pool in int8.
+void PassQuantizerOn(const Operator& op, std::vector<Quantizer>& quantizers);
 
 /// Normalised images [N, H, W, C] and their labels.
 struct Batch {
@@ -107,7 +112,7 @@ void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torc
 torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t width);
 
 /// One pass over the first images of the TRAIN split. Requires a non-empty calibration set.
-Calibration Calibrate(const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
+Calibration Calibrate(const DeviceOps& ops, const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
                       const CalibrationSet& options);
 
 }  // namespace hanas

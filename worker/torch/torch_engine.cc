@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "worker/torch/bound_runner.h"
+#include "worker/torch/cpu_fused_ops.h"
 #include "worker/torch/create_engine.h"
 #include "worker/torch/network.h"
 #include "worker/torch/trainer.h"
@@ -49,14 +50,14 @@ double Seconds(std::chrono::steady_clock::time_point since) {
 }
 
 absl::Status CheckFits(const Lowering& lowering, const Dataset& dataset) {
-  const SpaceSpec& spec = lowering.family().spec();
-  if (spec.input_channels != dataset.channels()) {
+  const FamilySpace& family = lowering.family();
+  if (family.input_channels() != dataset.channels()) {
     return absl::InvalidArgumentError(absl::StrCat("space.input_channels: expected ", dataset.channels(), " as in the data set, found ",
-                                                   spec.input_channels, ": ", dataset.name()));
+                                                   family.input_channels(), ": ", dataset.name()));
   }
-  if (spec.num_classes != dataset.num_classes()) {
+  if (family.num_classes() != dataset.num_classes()) {
     return absl::InvalidArgumentError(absl::StrCat("space.num_classes: expected ", dataset.num_classes(), " as in the data set, found ",
-                                                   spec.num_classes, ": ", dataset.name()));
+                                                   family.num_classes(), ": ", dataset.name()));
   }
   return absl::OkStatus();
 }
@@ -83,7 +84,7 @@ absl::Status CheckRequest(const TrainRequest& request) {
 /// The state that the first step of a request starts from.
 absl::StatusOr<Checkpoint> StartingState(const TrainRequest& request) {
   if (request.checkpoint.empty()) {
-    if (request.from_step == 0) return InitialCheckpoint(*request.lowering, request.seed);
+    if (request.from_step == 0) return InitialCheckpoint(*request.lowering, request.seed, *request.dataset);
     return absl::InvalidArgumentError(
         absl::StrCat("training: expected a checkpoint to continue from step ", request.from_step, ", found none"));
   }
@@ -183,11 +184,11 @@ class TorchEngine final : public TrainingEngine {
   }
 
  private:
-  static absl::StatusOr<TrainResult> RunTraining(const TrainRequest& request,
-                                                 const std::function<Continue(const TrainProgress&)>& progress) {
+  absl::StatusOr<TrainResult> RunTraining(const TrainRequest& request,
+                                          const std::function<Continue(const TrainProgress&)>& progress) const {
     absl::StatusOr<Checkpoint> state = StartingState(request);
     if (!state.ok()) return state.status();
-    Trainer trainer(request, *std::move(state));
+    Trainer trainer(ops_, request, *std::move(state));
     TrainResult result = {.checkpoint = {}, .step = request.from_step};
     std::vector<double> losses;
     int64_t images = 0;
@@ -211,9 +212,9 @@ class TorchEngine final : public TrainingEngine {
     return result;
   }
 
-  static absl::StatusOr<std::vector<ClassificationScore>> RunEvaluations(const EvaluateRequest& request,
-                                                                         absl::Span<const Architecture> architectures,
-                                                                         const EvaluateProgress& progress) {
+  absl::StatusOr<std::vector<ClassificationScore>> RunEvaluations(const EvaluateRequest& request,
+                                                                  absl::Span<const Architecture> architectures,
+                                                                  const EvaluateProgress& progress) const {
     absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
     if (!state.ok()) return state.status();
     const torch::NoGradGuard no_grad;
@@ -222,11 +223,11 @@ class TorchEngine final : public TrainingEngine {
     std::vector<ClassificationScore> evaluations;
     for (size_t i = 0; i < architectures.size(); ++i) {
       const Graph graph = request.lowering->Lower(architectures[i]);
-      const std::vector<OperatorTensors> tensors = Materialise(graph, slots);
-      const Calibration calibration = Calibrate(graph, tensors, *request.dataset, request.calibration);
+      const std::vector<OperatorTensors> tensors = Materialise(ops_, graph, slots);
+      const Calibration calibration = Calibrate(ops_, graph, tensors, *request.dataset, request.calibration);
       ClassificationScore evaluation;
       batches.ForEach(MakePreprocessor(*request.dataset, PreprocessingOf(graph, *request.dataset)), [&](const Batch& batch) {
-        Score(ForwardCalibrated(graph, tensors, calibration, batch.images), batch.labels, evaluation);
+        Score(ForwardCalibrated(ops_, graph, tensors, calibration, batch.images), batch.labels, evaluation);
         return true;
       });
       evaluation.loss /= static_cast<double>(std::max<int64_t>(evaluation.total, 1));
@@ -237,20 +238,20 @@ class TorchEngine final : public TrainingEngine {
     return evaluations;
   }
 
-  static absl::StatusOr<BoundModel> RunBind(const BindRequest& request) {
+  absl::StatusOr<BoundModel> RunBind(const BindRequest& request) const {
     absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
     if (!state.ok()) return state.status();
     const torch::NoGradGuard no_grad;
     const SearchSpace& space = request.lowering->space();
     const Graph graph = request.lowering->Lower(request.architecture);
     const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false);
-    const std::vector<OperatorTensors> tensors = Materialise(graph, slots);
+    const std::vector<OperatorTensors> tensors = Materialise(ops_, graph, slots);
     BoundModel model;
     std::vector<OperatorTensors> unquantized = tensors;
     for (size_t i = 0; i < tensors.size(); ++i) {
       if (graph.operators[i].has_weights()) unquantized[i].weight = slots.View(graph.operators[i].weight);
     }
-    BindTensors(graph, unquantized, Calibrate(graph, tensors, *request.dataset, request.calibration), model);
+    BindTensors(graph, unquantized, Calibrate(ops_, graph, tensors, *request.dataset, request.calibration), model);
     model.preprocessing = PreprocessingOf(graph, *request.dataset);
     model.labels = request.dataset->class_names();
     model.space_name = space.name();
@@ -280,6 +281,8 @@ class TorchEngine final : public TrainingEngine {
     result.evaluation.loss /= static_cast<double>(std::max<int64_t>(result.evaluation.total, 1));
     return result;
   }
+
+  const CpuFusedOps ops_;
 };
 
 }  // namespace

@@ -27,8 +27,9 @@ Digest ChainDigest(const TrainRequest& request) {
   return digest.Build();
 }
 
-Trainer::Trainer(const TrainRequest& request, Checkpoint state)
-    : request_(request),
+Trainer::Trainer(const DeviceOps& ops, const TrainRequest& request, Checkpoint state)
+    : ops_(ops),
+      request_(request),
       state_(std::move(state)),
       slots_(request.lowering->slots().slots(), state_.weights, /*requires_grad=*/true),
       order_(request.dataset->size(Split::kTrain), request.training.batch_size, request.seed) {
@@ -60,7 +61,8 @@ std::vector<Architecture> Trainer::Architectures(int64_t step) const {
 double Trainer::TrainNetwork(const Architecture& architecture, const Batch& batch, torch::Tensor* teacher, bool is_teacher) {
   const Graph graph = request_.lowering->Lower(architecture);
   const Shape& input = graph.value(graph.input).shape;
-  const torch::Tensor logits = ForwardBatch(graph, Materialise(graph, slots_), ResizeTo(batch.images, input[1], input[2]), nullptr);
+  const torch::Tensor logits =
+      ForwardBatch(ops_, graph, Materialise(ops_, graph, slots_), ResizeTo(batch.images, input[1], input[2]), nullptr);
   torch::Tensor loss = CrossEntropy(logits, batch.labels, request_.training.label_smoothing);
   if (is_teacher) {
     *teacher = torch::softmax(logits.detach(), 1);
@@ -104,7 +106,7 @@ void Trainer::ApplyGradients(int64_t step) {
   constexpr auto kMu = static_cast<float>(kMomentum);
   for (size_t s = 0; s < slots.size(); ++s) {
     torch::Tensor& tensor = slots_.tensors()[s];
-    if (!tensor.grad().defined()) continue;  // not part of this step's networks: it rests
+    if (!tensor.grad().defined()) continue;  // frozen, or not part of this step's networks: it rests
     const float slot_decay = Decays(slots[s].kind) ? decay : 0.0F;
     const float* const gradient = tensor.grad().const_data_ptr<float>();
     auto* const weights = static_cast<float*>(tensor.data_ptr());

@@ -23,8 +23,8 @@ class Trainer {
     int64_t images = 0;  // each network of the step counted
   };
 
-  /// `state` gives weights and, when continuing, momentum. `request` must outlive the trainer.
-  Trainer(const TrainRequest& request, Checkpoint state);
+  /// `state` gives weights and, when continuing, momentum. `ops` and `request` must outlive the trainer.
+  Trainer(const DeviceOps& ops, const TrainRequest& request, Checkpoint state);
 
   StepResult Step(int64_t step);
   /// The state after the last step.
@@ -36,6 +36,7 @@ class Trainer {
   double TrainNetwork(const Architecture& architecture, const Batch& batch, torch::Tensor* teacher, bool is_teacher);
   void ApplyGradients(int64_t step);
 
+  const DeviceOps& ops_;
   const TrainRequest& request_;
   Checkpoint state_;
   SlotTensors slots_;

@@ -5,8 +5,10 @@
 #include <map>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 namespace hanas {
 namespace {
@@ -15,13 +17,19 @@ using Conditions = absl::InlinedVector<Condition, 2>;
 
 /// What decides the meaning of choices besides the choices themselves. The version changes when equal choices come to mean other networks.
 Digest Meaning(const SpaceSpec& spec) {
-  constexpr int64_t kVersion = 1;
+  constexpr int64_t kVersion = 2;
   DigestBuilder digest;
   digest.Add("convnet").Add(kVersion).Add(int64_t{spec.input_channels}).Add(int64_t{spec.num_classes});
-  digest.Add(int64_t{spec.stem.kernel}).Add(int64_t{spec.stem.stride}).Add(static_cast<int64_t>(spec.stem.activation));
-  for (const StageSpec& stage : spec.stages) digest.Add(int64_t{stage.stride});
-  digest.Add(static_cast<int64_t>(spec.head.activation)).Add(int64_t{spec.head.hidden});
-  return digest.Build();
+  const StemSpec& stem = spec.stem;
+  digest.Add(int64_t{stem.kernel}).Add(int64_t{stem.stride}).Add(Name(stem.activation)).Add(stem.whitening).Add(stem.max_pool);
+  for (const StageSpec& stage : spec.stages) {
+    digest.Add(int64_t{stage.stride}).Add(stage.bottleneck).Add(int64_t{stage.groups}).Add(Name(stage.squeeze_style));
+    // With one answer these are no genes.
+    digest.Add(Name(stage.kinds.front())).Add(Name(stage.downsamples.front()));
+  }
+  const HeadSpec& head = spec.head;
+  digest.Add(Name(head.activation)).Add(int64_t{head.hidden}).Add(head.hidden_bias).Add(Name(head.pools.front()));
+  return digest.Add(static_cast<int64_t>(head.widths.size())).Build();
 }
 
 /// Adds that `gene` takes one of those `choices` for which `holds` is true; nothing when it is true for all.
@@ -32,19 +40,30 @@ void AddCondition(int gene, const std::vector<T>& choices, Holds holds, Conditio
   if (!std::all_of(choices.begin(), choices.end(), holds)) conditions.push_back(condition);
 }
 
+bool HasAny(const StageSpec& stage, std::initializer_list<BlockKind> kinds) {
+  return std::any_of(stage.kinds.begin(), stage.kinds.end(),
+                     [&](BlockKind kind) { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); });
+}
+
 /// Asks the questions of a specification in order: each becomes a gene of the unit that is being defined.
 class Definer {
  public:
   explicit Definer(const SpaceSpec& spec) : spec_(spec) {}
 
-  std::pair<std::vector<Gene>, std::vector<ConvnetUnit>> Define() && {
+  void Define() {
     DefineStem();
     for (size_t s = 0; s < spec_.stages.size(); ++s) DefineStage(static_cast<int>(s), spec_.stages[s]);
     DefineHead();
-    return {std::move(genes_), std::move(units_)};
   }
 
+  std::vector<Gene> genes;
+  std::vector<Unit> units;
+  std::vector<UnitQuestions> questions;
+
  private:
+  /// Who must see every choice of a gene, besides the cost tables, which see all.
+  enum Sees : uint8_t { kNobody = 0, kWeights = 1, kContexts = 2, kEntering = 4, kLeaving = 8, kWeightBits = 16 };
+
   /// A gene of the current group, active under the current conditions. `word` says how a choice reads.
   template <typename T, typename ToWord>
   int Ask(absl::string_view name, const std::vector<T>& choices, ToWord word) {
@@ -54,99 +73,180 @@ class Definer {
       gene.choices.push_back(AsChoice(choice));
       gene.words.push_back(word(choice));
     }
-    genes_.push_back(std::move(gene));
-    return static_cast<int>(genes_.size()) - 1;
+    genes.push_back(std::move(gene));
+    return static_cast<int>(genes.size()) - 1;
+  }
+
+  /// The last unit reads `gene`. Returns the question's place.
+  int Read(int gene, int seen_by) {
+    Unit& unit = units.back();
+    unit.genes.push_back(gene);
+    if ((seen_by & kWeights) != 0) unit.weight_genes.push_back(gene);
+    if ((seen_by & kContexts) != 0) unit.context_genes.push_back(gene);
+    if ((seen_by & kEntering) != 0) entering_.push_back(gene);
+    if ((seen_by & kLeaving) != 0) leaving_.push_back(gene);
+    if ((seen_by & kWeightBits) != 0) unit.weight_bit_genes.push_back(gene);
+    return static_cast<int>(unit.genes.size()) - 1;
   }
 
   static Choice AsChoice(int value) { return int64_t{value}; }
   static Choice AsChoice(double value) { return value; }
   static Choice AsChoice(bool value) { return value; }
-  static Choice AsChoice(Activation value) { return std::string(Name(value)); }
   static Choice AsChoice(Precision value) { return value; }
+  template <SpaceWord T>
+  static Choice AsChoice(T value) {
+    return std::string(Name(value));
+  }
 
   /// The word of a choice that reads as `before` and the choice itself.
   static auto Word(absl::string_view before) {
     return [before](const auto& choice) { return absl::StrCat(before, ChoiceText(AsChoice(choice))); };
   }
 
-  ConvnetUnit NewUnit(const UnitId& id) const {
-    ConvnetUnit unit;
-    unit.id = id;
-    unit.lowers_like = static_cast<int>(units_.size());
-    return unit;
+  UnitQuestions& NewUnit(UnitQuestions::Part part, std::string name) {
+    Unit unit;
+    unit.name = std::move(name);
+    unit.lowers_like = static_cast<int>(units.size());
+    unit.present_if.assign(conditions_.begin(), conditions_.end());
+    units.push_back(std::move(unit));
+    entering_.clear();
+    leaving_.clear();
+    return questions.emplace_back(UnitQuestions{.part = part});
+  }
+
+  /// The operators of a unit show themselves in two halves, unless they are not known to.
+  void FinishUnit(bool in_halves) {
+    Unit& unit = units.back();
+    unit.operator_genes = in_halves ? std::vector<std::vector<int>>{entering_, leaving_} : std::vector<std::vector<int>>{unit.genes};
   }
 
   void DefineStem() {
     group_ = "stem";
-    ConvnetUnit unit = NewUnit({.kind = UnitKind::kStem});
-    unit.genes.push_back(Ask("resolution", spec_.resolutions, Word("r")));
-    unit.genes.push_back(Ask("stem.width", spec_.stem.widths, Word(" stem")));
-    unit.genes.push_back(Ask("stem.precision", spec_.stem.precisions, Word("/")));
-    units_.push_back(std::move(unit));
+    UnitQuestions& at = NewUnit(UnitQuestions::Part::kStem, "stem");
+    at.resolution = Read(Ask("resolution", spec_.resolutions, Word("r")), kContexts);
+    at.width = Read(Ask("stem.width", spec_.stem.widths, Word(" stem")), kWeights | kContexts);
+    at.precision = Read(Ask("stem.precision", spec_.stem.precisions, Word("/")), kContexts);
+    FinishUnit(/*in_halves=*/false);
   }
+
+  /// What all blocks of a stage have in common; -1: no question.
+  struct StageGenes {
+    int width = -1;
+    int kind = -1;
+    int downsample = -1;
+  };
 
   void DefineStage(int s, const StageSpec& stage) {
     const std::string name = absl::StrCat("stages[", s, "]");
     group_ = name;
-    const int width = Ask(name + ".width", stage.widths, Word(" | w"));
+    StageGenes common;
+    common.width = Ask(name + ".width", stage.widths, Word(" | w"));
     const int depth = Ask(name + ".depth", stage.depths, Word(" d"));
+    if (stage.kinds.size() > 1) common.kind = Ask(name + ".kind", stage.kinds, Word(" "));
+    if (stage.downsamples.size() > 1 && stage.stride > 1) {
+      common.downsample = Ask(name + ".downsample", stage.downsamples, Word(" by "));
+    }
     for (int b = 0; b < static_cast<int>(stage.blocks.size()); ++b) {
       group_ = absl::StrCat(name, ".blocks[", b, "]");
       AddCondition(depth, stage.depths, [b](int blocks) { return blocks > b; }, conditions_);
-      DefineBlock({UnitKind::kBlock, s, b}, width, stage.blocks[static_cast<size_t>(b)]);
+      DefineBlock(s, b, common);
       conditions_.clear();
     }
   }
 
-  void DefineBlock(const UnitId& id, int width, const BlockSpec& block) {
+  /// As Ask, while the stage's kind is one of `kinds`; -1 when it never is.
+  template <typename T, typename ToWord>
+  int AskKinds(const StageSpec& stage, int kind, std::initializer_list<BlockKind> kinds, absl::string_view name,
+               const std::vector<T>& choices, ToWord word) {
+    if (!HasAny(stage, kinds)) return -1;
+    const Conditions before = conditions_;
+    if (kind >= 0) {
+      AddCondition(kind, stage.kinds, [&](BlockKind k) { return std::find(kinds.begin(), kinds.end(), k) != kinds.end(); }, conditions_);
+    }
+    const int gene = Ask(name, choices, word);
+    conditions_ = before;
+    return gene;
+  }
+
+  void DefineBlock(int s, int b, const StageGenes& common) {
+    using enum BlockKind;
+    const StageSpec& stage = spec_.stages[static_cast<size_t>(s)];
+    const BlockSpec& block = stage.blocks[static_cast<size_t>(b)];
     const std::string name = group_ + ".";
-    ConvnetUnit unit = NewUnit(id);
-    unit.genes.push_back(width);
-    unit.present_if.assign(conditions_.begin(), conditions_.end());
+    UnitQuestions& at = NewUnit(UnitQuestions::Part::kBlock, absl::StrCat("stages.", s, ".blocks.", b));
+    at.stage = s;
+    at.block = b;
     // The first block of a stage has its stride.
-    if (id.block > 1 && block == spec_.stages[static_cast<size_t>(id.stage)].blocks[static_cast<size_t>(id.block) - 1]) {
-      unit.lowers_like = units_.back().lowers_like;
-    }
-    unit.genes.push_back(Ask(name + "kernel", block.kernels, Word(id.block == 0 ? ": k" : "; k")));
-    const int expansion = Ask(name + "expansion", block.expansions, Word(" e"));
-    unit.genes.push_back(expansion);
-    unit.genes.push_back(Ask(name + "squeeze_excite", block.squeeze_excite, [](bool yes) { return yes ? " se" : ""; }));
-    unit.genes.push_back(
-        Ask(name + "activation", block.activations, [](Activation a) { return a == Activation::kRelu ? " re " : " hs "; }));
-    if (block.expansions.back() != 1.0) {
-      const Conditions of_block = conditions_;
-      AddCondition(expansion, block.expansions, [](double times) { return times != 1.0; }, conditions_);
-      unit.genes.push_back(
-          Ask(name + "expand_precision", block.expand_precisions, [](Precision bits) { return absl::StrCat(ToString(bits), ","); }));
-      conditions_ = of_block;
-    }
-    unit.genes.push_back(Ask(name + "depthwise_precision", block.depthwise_precisions, Word("")));
-    unit.genes.push_back(Ask(name + "project_precision", block.project_precisions, Word(",")));
-    units_.push_back(std::move(unit));
+    if (b > 1 && block == stage.blocks[static_cast<size_t>(b) - 1]) units.back().lowers_like = units[units.size() - 2].lowers_like;
+    const auto read = [&](int gene, int seen_by) { return gene < 0 ? -1 : Read(gene, seen_by); };
+    constexpr int kAll = kWeights | kContexts | kEntering | kLeaving;
+
+    at.width = Read(common.width, kWeights | kContexts | kLeaving);
+    at.kind = read(common.kind, kAll);
+    if (b == 0) at.downsample = read(common.downsample, kAll);
+    at.kernel = Read(Ask(name + "kernel", block.kernels, Word(b == 0 ? ": k" : "; k")), kEntering);
+    const int expansion = AskKinds(stage, common.kind, {kMbconv, kFusedMbconv}, name + "expansion", block.expansions, Word(" e"));
+    at.expansion = read(expansion, kWeights | kEntering | kLeaving);
+    at.squeeze_excite = read(AskKinds(stage, common.kind, {kMbconv, kFusedMbconv}, name + "squeeze_excite", block.squeeze_excite,
+                                      [](bool yes) { return yes ? " se" : ""; }),
+                             kWeights | kLeaving);
+    at.activation = Read(Ask(name + "activation", block.activations, [](Activation a) { return ActivationWord(a); }), kEntering);
+    at.expand_precision = read(AskFirstPrecision(stage, block, common.kind, expansion, name), kEntering);
+    at.depthwise_precision = read(AskKinds(stage, common.kind, {kMbconv, kBottleneck}, name + "depthwise_precision",
+                                           block.depthwise_precisions, [](Precision bits) { return ToString(bits) + ","; }),
+                                  kEntering | kLeaving);
+    at.project_precision = Read(Ask(name + "project_precision", block.project_precisions, Word("")), kContexts | kLeaving);
+    FinishUnit(/*in_halves=*/!HasAny(stage, {kFusedMbconv, kResidual, kBottleneck, kConv}) &&
+               stage.squeeze_style == SqueezeStyle::kMobileNetV3);
+  }
+
+  static std::string ActivationWord(Activation activation) {
+    if (activation == Activation::kRelu) return " re ";
+    if (activation == Activation::kHardSwish) return " hs ";
+    return absl::StrCat(" ", Name(activation), " ");
+  }
+
+  /// Of the first of several convolutions, which an mbconv with expansion 1 does not have.
+  int AskFirstPrecision(const StageSpec& stage, const BlockSpec& block, int kind, int expansion, const std::string& name) {
+    using enum BlockKind;
+    const auto word = [](Precision bits) { return ToString(bits) + ","; };
+    const bool residual = HasAny(stage, {kResidual, kBottleneck});
+    const bool expands = HasAny(stage, {kMbconv, kFusedMbconv}) && block.expansions.back() != 1.0;
+    if (!expands) return AskKinds(stage, kind, {kResidual, kBottleneck}, name + "expand_precision", block.expand_precisions, word);
+    const Conditions before = conditions_;
+    if (!residual) AddCondition(expansion, block.expansions, [](double times) { return times != 1.0; }, conditions_);
+    const int gene =
+        AskKinds(stage, kind, {kMbconv, kFusedMbconv, kResidual, kBottleneck}, name + "expand_precision", block.expand_precisions, word);
+    conditions_ = before;
+    return gene;
   }
 
   void DefineHead() {
     group_ = "head";
     const HeadSpec& head = spec_.head;
-    ConvnetUnit unit = NewUnit({.kind = UnitKind::kHead});
-    unit.genes.push_back(Ask("head.width", head.widths, Word(" | head")));
-    unit.genes.push_back(Ask("head.precision", head.precisions, Word("/")));
+    UnitQuestions& at = NewUnit(UnitQuestions::Part::kHead, "head");
+    if (!head.widths.empty()) {
+      at.width = Read(Ask("head.width", head.widths, Word(" | head")), kWeights | kContexts);
+      at.precision = Read(Ask("head.precision", head.precisions, Word("/")), kContexts);
+    }
+    if (head.pools.size() > 1) at.pool = Read(Ask("head.pool", head.pools, Word(" ")), kContexts);
     if (head.hidden > 0) {
-      unit.genes.push_back(Ask("head.hidden_precision", head.hidden_precisions, Word(",")));
-    } else {
+      at.hidden_precision = Read(Ask("head.hidden_precision", head.hidden_precisions, Word(",")), kWeightBits);
+    } else if (!head.widths.empty()) {
       // There is no such layer, yet descriptions of networks have always named its bits.
       const std::vector<Precision> fixed(head.hidden_precisions.begin(), head.hidden_precisions.begin() + 1);
-      unit.genes.push_back(Ask("head.hidden_precision", fixed, [](Precision) { return ""; }));
+      at.hidden_precision = Read(Ask("head.hidden_precision", fixed, [](Precision) { return ""; }), kNobody);
     }
-    unit.genes.push_back(Ask("head.classifier_precision", head.classifier_precisions, Word(",")));
-    units_.push_back(std::move(unit));
+    at.classifier_precision =
+        Read(Ask("head.classifier_precision", head.classifier_precisions, Word(head.widths.empty() ? " | last " : ",")), kWeightBits);
+    FinishUnit(/*in_halves=*/false);
   }
 
   const SpaceSpec& spec_;
   std::string group_;
   Conditions conditions_;
-  std::vector<Gene> genes_;
-  std::vector<ConvnetUnit> units_;
+  std::vector<int> entering_;
+  std::vector<int> leaving_;
 };
 
 std::string MostCommonBits(const std::map<std::string, int>& counts) {
@@ -161,84 +261,99 @@ std::string ShortBits(Precision p) {
 
 }  // namespace
 
-int MakeDivisible(double value, int divisor) {
-  int rounded = std::max(divisor, static_cast<int>(value + divisor / 2.0) / divisor * divisor);
-  if (rounded < 0.9 * value) rounded += divisor;
-  return rounded;
-}
-
 absl::StatusOr<ConvnetSpace> ConvnetSpace::Define(SpaceSpec spec, absl::string_view path) {
   FieldViolations violations;
   ValidateSpaceSpec(spec, path, violations);
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  auto [genes, units] = Definer(spec).Define();
-  absl::StatusOr<SearchSpace> space = SearchSpace::Create(spec.name, std::move(genes), Meaning(spec), absl::StrCat(path, ".genes"));
+  Definer definer(spec);
+  definer.Define();
+  absl::StatusOr<SearchSpace> space = SearchSpace::Create(spec.name, std::move(definer.genes), Meaning(spec), absl::StrCat(path, ".genes"));
   if (!space.ok()) return space.status();
-  for (ConvnetUnit& unit : units) unit.present_if = space->WithTheirOwn(unit.present_if);
-  return ConvnetSpace(std::move(spec), *std::move(space), std::move(units));
-}
-
-BlockChoice ConvnetSpace::DecodeBlock(const UnitId& id, absl::Span<const uint8_t> choices) const {
-  const StageSpec& stage = spec_.stages[static_cast<size_t>(id.stage)];
-  const BlockSpec& block = stage.blocks[static_cast<size_t>(id.block)];
-  const bool expands = block.expansions.back() != 1.0;
-  const absl::Span<const uint8_t> behind = choices.subspan(expands ? 6 : 5);
-  return {.kernel = block.kernels[choices[1]],
-          .expansion = block.expansions[choices[2]],
-          .squeeze_excite = block.squeeze_excite[choices[3]],
-          .activation = block.activations[choices[4]],
-          .expand = expands ? block.expand_precisions[choices[5]] : Precision{},
-          .depthwise = block.depthwise_precisions[behind[0]],
-          .project = block.project_precisions[behind[1]],
-          .width = stage.widths[choices[0]],
-          .stride = id.block == 0 ? stage.stride : 1};
-}
-
-UnitChoice ConvnetSpace::Decode(const ConvnetUnit& unit, absl::Span<const uint8_t> choices) const {
-  switch (unit.id.kind) {
-    case UnitKind::kStem:
-      return StemChoice{spec_.resolutions[choices[0]], spec_.stem.widths[choices[1]], spec_.stem.precisions[choices[2]]};
-    case UnitKind::kBlock:
-      return DecodeBlock(unit.id, choices);
-    case UnitKind::kHead:
-      break;
-  }
-  return HeadChoice{spec_.head.widths[choices[0]], spec_.head.precisions[choices[1]], spec_.head.hidden_precisions[choices[2]],
-                    spec_.head.classifier_precisions[choices[3]]};
-}
-
-std::vector<std::pair<UnitId, UnitChoice>> ConvnetSpace::UnitsOf(const Architecture& architecture) const {
-  std::vector<std::pair<UnitId, UnitChoice>> units;
-  absl::InlinedVector<uint8_t, 8> choices;
-  for (const ConvnetUnit& unit : units_) {
-    if (!SearchSpace::Hold(architecture, unit.present_if)) continue;
-    choices.clear();
-    for (const int gene : unit.genes) choices.push_back(architecture.genes[static_cast<size_t>(gene)]);
-    units.emplace_back(unit.id, Decode(unit, choices));
-  }
-  return units;
+  for (Unit& unit : definer.units) unit.present_if = space->WithTheirOwn(unit.present_if);
+  return ConvnetSpace(std::move(spec), *std::move(space), std::move(definer.units), std::move(definer.questions));
 }
 
 int ConvnetSpace::ResolutionOf(const Architecture& architecture) const {
   return spec_.resolutions[architecture.genes[static_cast<size_t>(units_.front().genes.front())]];
 }
 
-std::string ConvnetSpace::PrecisionSummary(const Architecture& architecture) const {
+std::vector<BlockKind> ConvnetSpace::KindsOf(const Architecture& architecture) const {
+  std::vector<BlockKind> kinds;
+  for (size_t u = 0; u < units_.size(); ++u) {
+    const UnitQuestions& at = questions_[u];
+    if (at.part != UnitQuestions::Part::kBlock || at.block != 0) continue;
+    const std::vector<BlockKind>& choices = spec_.stages[static_cast<size_t>(at.stage)].kinds;
+    kinds.push_back(at.kind < 0 ? choices.front()
+                                : choices[architecture.genes[static_cast<size_t>(units_[u].genes[static_cast<size_t>(at.kind)])]]);
+  }
+  return kinds;
+}
+
+std::string ConvnetSpace::FieldOf(absl::string_view layer) const {
+  if (absl::StartsWith(layer, "stages.")) {
+    const std::vector<absl::string_view> parts = absl::StrSplit(layer, '.');
+    return absl::StrCat("space.stages[", parts[1], "].widths");
+  }
+  if (layer == "classifier") return "space.num_classes";
+  if (absl::StartsWith(layer, "head.hidden")) return "space.head.hidden";
+  if (absl::StartsWith(layer, "head")) return "space.head.widths";
+  return absl::StartsWith(layer, "stem") ? "space.stem.widths" : "space.resolutions";
+}
+
+std::string ConvnetSpace::Summary(const Architecture& architecture) const {
+  std::map<std::string, int> dense;
   std::map<std::string, int> pointwise;
   std::map<std::string, int> depthwise;
   std::string last;
-  for (const auto& [id, choice] : UnitsOf(architecture)) {
-    if (const auto* block = std::get_if<BlockChoice>(&choice); block != nullptr) {
-      if (block->expansion != 1.0) ++pointwise[ShortBits(block->expand)];
-      ++pointwise[ShortBits(block->project)];
-      ++depthwise[ShortBits(block->depthwise)];
-    } else if (const auto* head = std::get_if<HeadChoice>(&choice); head != nullptr) {
-      ++pointwise[ShortBits(head->conv)];
-      last = ShortBits(head->classifier);
+  for (size_t u = 0; u < units_.size(); ++u) {
+    const Unit& unit = units_[u];
+    if (!SearchSpace::Hold(architecture, unit.present_if)) continue;
+    // The bits of the layer whose gene is at this place, if the network has it.
+    const auto bits = [&](int place) -> std::string {
+      if (place < 0 || !space_.IsActive(architecture, unit.genes[static_cast<size_t>(place)])) return "";
+      const int gene = unit.genes[static_cast<size_t>(place)];
+      return ShortBits(std::get<Precision>(space_.gene(gene).choices[architecture.genes[static_cast<size_t>(gene)]]));
+    };
+    const auto choice = [&](int place) -> size_t {
+      return place < 0 ? 0 : architecture.genes[static_cast<size_t>(unit.genes[static_cast<size_t>(place)])];
+    };
+    const auto count = [&](std::map<std::string, int>& counts, int place) {
+      if (std::string text = bits(place); !text.empty()) ++counts[std::move(text)];
+    };
+    const UnitQuestions& at = questions_[u];
+    switch (at.part) {
+      case UnitQuestions::Part::kStem:
+        break;
+      case UnitQuestions::Part::kBlock: {
+        const BlockKind kind = KindsOf(architecture)[static_cast<size_t>(at.stage)];
+        const bool thin = kind == BlockKind::kMbconv || kind == BlockKind::kBottleneck;
+        count(thin ? pointwise : dense, at.expand_precision);
+        count(kind == BlockKind::kMbconv ? depthwise : dense, at.depthwise_precision);
+        const std::vector<double>& expansions =
+            spec_.stages[static_cast<size_t>(at.stage)].blocks[static_cast<size_t>(at.block)].expansions;
+        const bool fused_alone = kind == BlockKind::kFusedMbconv && expansions[choice(at.expansion)] == 1.0;
+        count((thin || kind == BlockKind::kFusedMbconv) && !fused_alone ? pointwise : dense, at.project_precision);
+        break;
+      }
+      case UnitQuestions::Part::kHead:
+        count(pointwise, at.precision);
+        last = bits(at.classifier_precision);
+        break;
     }
   }
-  return absl::StrCat("pw ", MostCommonBits(pointwise), pointwise.size() > 1 ? "*" : "", " · dw ", MostCommonBits(depthwise),
-                      depthwise.size() > 1 ? "*" : "", " · last ", last);
+  std::vector<std::string> parts;
+  const std::vector<BlockKind> kinds = KindsOf(architecture);
+  if (std::any_of(kinds.begin(), kinds.end(), [](BlockKind kind) { return kind != BlockKind::kMbconv; })) {
+    parts.push_back(absl::StrJoin(kinds, ",", [](std::string* out, BlockKind kind) { absl::StrAppend(out, Name(kind)); }));
+  }
+  const auto add = [&](absl::string_view name, const std::map<std::string, int>& counts) {
+    if (!counts.empty()) parts.push_back(absl::StrCat(name, " ", MostCommonBits(counts), counts.size() > 1 ? "*" : ""));
+  };
+  add("kxk", dense);
+  add("pw", pointwise);
+  add("dw", depthwise);
+  parts.push_back("last " + last);
+  return absl::StrJoin(parts, " · ");
 }
 
 }  // namespace hanas

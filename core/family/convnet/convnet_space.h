@@ -2,105 +2,82 @@
 #ifndef HANAS_CORE_FAMILY_CONVNET_CONVNET_SPACE_H_
 #define HANAS_CORE_FAMILY_CONVNET_CONVNET_SPACE_H_
 
+#include <cstdint>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/family/convnet/space_spec.h"
-#include "core/graph/graph.h"
+#include "core/family/family.h"
 #include "core/space/search_space.h"
 
 namespace hanas {
 
-/// A unit is the smallest thing that is lowered alone: the stem, one block, the head. `stage` and `block` are -1 outside stages.
-struct UnitId {
-  UnitKind kind = UnitKind::kStem;
-  int stage = -1;
+/// Where the questions of a unit are among its genes; -1 for one that is none, since it has one answer or does not arise.
+struct UnitQuestions {
+  enum class Part : uint8_t { kStem, kBlock, kHead };
+  Part part = Part::kStem;
+  int stage = -1;  // of a block
   int block = -1;
+
+  int resolution = -1;  // of the stem
+  int width = -1;
+  int precision = -1;  // of the stem's or the head's convolution
+  int kind = -1;
+  int downsample = -1;
+  int kernel = -1;
+  int expansion = -1;
+  int squeeze_excite = -1;
+  int activation = -1;
+  int expand_precision = -1;
+  int depthwise_precision = -1;
+  int project_precision = -1;
+  int pool = -1;  // of the head
+  int hidden_precision = -1;
+  int classifier_precision = -1;
 };
 
-struct StemChoice {
-  int resolution = 0;
-  int width = 0;
-  Precision precision;
-};
-
-/// The decoded choices of one block. `expand` means nothing when `expansion` is 1: there is no such layer.
-struct BlockChoice {
-  int kernel = 3;
-  double expansion = 6;
-  bool squeeze_excite = false;
-  Activation activation = Activation::kRelu;
-  Precision expand;
-  Precision depthwise;
-  Precision project;
-  int width = 0;  // output channels: the stage's width gene
-  int stride = 1;
-  friend bool operator==(const BlockChoice&, const BlockChoice&) = default;
-};
-
-struct HeadChoice {
-  int width = 0;
-  Precision conv;
-  Precision hidden;
-  Precision classifier;
-};
-
-/// The alternative of the unit's kind.
-using UnitChoice = std::variant<StemChoice, BlockChoice, HeadChoice>;
-
-/// What a unit's lowering reads besides what the units before it leave.
-struct ConvnetUnit {
-  UnitId id;
-  std::vector<int> genes;             // in the order that Decode expects
-  std::vector<Condition> present_if;  // SearchSpace::Hold says whether a network has the unit
-  /// The index of the first unit that lowers as this one does from equal contexts and choices, but for slots and provenance; often this
-  /// one's own.
-  int lowers_like = 0;
-};
-
-/// A validated space of convolutional networks: its specification as genes and units. Genes stand in the order resolution, stem, stages
-/// (width, depth, then the genes of each block of the deepest choice), head; a question that arises in no network is no gene.
+/// A validated space of convolutional networks: its specification as genes and units, which are the stem, the blocks of all stages at their
+/// largest depths, and the head. Genes stand in the order resolution, stem, stages (width, depth, kind, downsample, then the genes of each
+/// block of the deepest choice), head; a question that arises in no network is no gene, and neither are kind, downsample and pool with one
+/// answer.
 ///
 /// Immutable, hence thread-safe. Copyable.
-class ConvnetSpace {
+class ConvnetSpace : public FamilySpace {
  public:
   /// Returns INVALID_ARGUMENT with field violations below `path`.
   static absl::StatusOr<ConvnetSpace> Define(SpaceSpec spec, absl::string_view path = "space");
 
   const SpaceSpec& spec() const { return spec_; }
-  const SearchSpace& space() const { return space_; }
-  /// The stem, the blocks of all stages at their largest depths, the head.
-  const std::vector<ConvnetUnit>& units() const { return units_; }
-  int num_stages() const { return static_cast<int>(spec_.stages.size()); }
-  int max_depth(int stage) const { return static_cast<int>(spec_.stages[static_cast<size_t>(stage)].blocks.size()); }
 
-  /// What `choices` of the unit's genes mean; one for each, in their order.
-  UnitChoice Decode(const ConvnetUnit& unit, absl::Span<const uint8_t> choices) const;
-  /// The units that a network has, in order, with their choices.
-  std::vector<std::pair<UnitId, UnitChoice>> UnitsOf(const Architecture& architecture) const;
+  const SearchSpace& space() const override { return space_; }
+  absl::Span<const Unit> units() const override { return units_; }
+  LoweringContext Input(absl::Span<const uint8_t> choices) const override;
+  Fragment Lower(size_t unit, absl::Span<const uint8_t> choices, NetBuilder net) const override;
+  int64_t input_channels() const override { return spec_.input_channels; }
+  int64_t num_classes() const override { return spec_.num_classes; }
+  std::string FieldOf(absl::string_view layer) const override;
+  /// Kinds of the stages when they are a choice or not all mbconv, then the precisions, the most common of each class of layers:
+  /// "conv·conv·residual · kxk 8 · pw 8* · last 4".
+  std::string Summary(const Architecture& architecture) const override;
+
   /// Of the images that a network reads.
   int ResolutionOf(const Architecture& architecture) const;
-
-  /// Precisions in words, most common of each layer class: "pw 8 · dw 16 · last 4".
-  std::string PrecisionSummary(const Architecture& architecture) const;
+  /// Of each stage, in order.
+  std::vector<BlockKind> KindsOf(const Architecture& architecture) const;
 
  private:
-  ConvnetSpace(SpaceSpec spec, SearchSpace space, std::vector<ConvnetUnit> units)
-      : spec_(std::move(spec)), space_(std::move(space)), units_(std::move(units)) {}
-  BlockChoice DecodeBlock(const UnitId& id, absl::Span<const uint8_t> choices) const;
+  ConvnetSpace(SpaceSpec spec, SearchSpace space, std::vector<Unit> units, std::vector<UnitQuestions> questions)
+      : spec_(std::move(spec)), space_(std::move(space)), units_(std::move(units)), questions_(std::move(questions)) {}
 
   SpaceSpec spec_;
   SearchSpace space_;
-  std::vector<ConvnetUnit> units_;
+  std::vector<Unit> units_;
+  std::vector<UnitQuestions> questions_;  // one for each unit
 };
-
-/// `value` rounded to the nearest multiple of `divisor`, never more than 10 % below (the rounding of MobileNet's reference code).
-int MakeDivisible(double value, int divisor);
 
 }  // namespace hanas
 

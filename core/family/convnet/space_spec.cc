@@ -2,11 +2,11 @@
 #include "core/family/convnet/space_spec.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/bounds.h"
+#include "core/family/convnet/whitening_stem.h"
 
 namespace hanas {
 namespace {
@@ -100,8 +100,46 @@ void CheckBlock(const BlockSpec& block, const Checker& at) {
   at.Field("project_precisions").Precisions(block.project_precisions);
 }
 
+bool Has(const StageSpec& stage, BlockKind kind) { return std::find(stage.kinds.begin(), stage.kinds.end(), kind) != stage.kinds.end(); }
+
+/// In a stage of several kinds, whether a block has a first convolution must not depend on its expansion: no gene could say that.
+void CheckExpansions(const StageSpec& stage, const Checker& at) {
+  if (!Has(stage, BlockKind::kResidual) && !Has(stage, BlockKind::kBottleneck)) return;
+  if (!Has(stage, BlockKind::kMbconv) && !Has(stage, BlockKind::kFusedMbconv)) return;
+  for (size_t i = 0; i < stage.blocks.size(); ++i) {
+    const std::vector<double>& expansions = stage.blocks[i].expansions;
+    if (expansions.size() < 2 || expansions.front() != 1.0) continue;
+    at.Item("blocks", i)
+        .Field("expansions")
+        .Fail("expected 1 alone or not at all beside residual or bottleneck blocks, found 1 among others; leave it out");
+  }
+}
+
+void CheckGroups(const StageSpec& stage, const Checker& at) {
+  at.Field("groups").Range(stage.groups, 1, bounds::kMaxChannels);
+  if (stage.groups <= 1) return;
+  for (const BlockKind kind : stage.kinds) {
+    if (kind == BlockKind::kBottleneck) continue;
+    return at.Field("groups").Fail(absl::StrCat("expected 1 beside blocks other than bottleneck, found ", stage.groups));
+  }
+  for (const int width : stage.widths) {
+    const int middle = MakeDivisible(width * stage.bottleneck, 8);
+    if (middle % stage.groups == 0) continue;
+    return at.Field("groups").Fail(absl::StrCat("expected a divisor of the ", middle, " channels in the middle of a bottleneck of width ",
+                                                width, ", found ", stage.groups));
+  }
+}
+
 void CheckStage(const StageSpec& stage, const Checker& at) {
-  at.Field("widths").Ascending(stage.widths, 1, bounds::kMaxChannels);
+  const bool widths = at.Field("widths").Ascending(stage.widths, 1, bounds::kMaxChannels) && stage.widths.front() >= 1 &&
+                      stage.widths.back() <= bounds::kMaxChannels;
+  at.Field("kinds").Distinct(stage.kinds);
+  at.Field("downsamples").Distinct(stage.downsamples);
+  if (!(stage.bottleneck > 0 && stage.bottleneck <= 1)) {
+    at.Field("bottleneck").Fail(absl::StrCat("expected a number above 0 and at most 1, found ", stage.bottleneck));
+  } else if (widths) {
+    CheckGroups(stage, at);
+  }
   at.Field("depths").Ascending(stage.depths, 1, bounds::kMaxDepth);
   at.Field("stride").Range(stage.stride, 1, bounds::kMaxStride);
   const size_t deepest = stage.depths.empty() ? 0 : static_cast<size_t>(std::max(0, stage.depths.back()));
@@ -112,6 +150,7 @@ void CheckStage(const StageSpec& stage, const Checker& at) {
     return;
   }
   for (size_t i = 0; i < stage.blocks.size(); ++i) CheckBlock(stage.blocks[i], at.Item("blocks", i));
+  CheckExpansions(stage, at);
 }
 
 void CheckStages(const SpaceSpec& spec, const Checker& at) {
@@ -130,24 +169,90 @@ void CheckStages(const SpaceSpec& spec, const Checker& at) {
   }
 }
 
-/// The feature map must not shrink to nothing at the smallest resolution.
-void CheckStrides(const SpaceSpec& spec, const Checker& at) {
-  int64_t total = spec.stem.stride;
-  for (const StageSpec& stage : spec.stages) total = std::min(total * stage.stride, int64_t{bounds::kMaxExtent});
-  if (!spec.resolutions.empty() && spec.resolutions.front() < total) {
-    at.Field("resolutions")
-        .Fail(absl::StrCat("expected at least ", total, ", the product of all strides, found ", spec.resolutions.front()));
+/// The covariance of patches is computed over thousands of images before the first step.
+constexpr int kMaxWhiteningKernel = 3;
+
+void CheckStem(const SpaceSpec& spec, const Checker& at) {
+  const StemSpec& stem = spec.stem;
+  at.Field("widths").Ascending(stem.widths, 1, bounds::kMaxChannels);
+  at.Field("kernel").Range(stem.kernel, 1, stem.whitening ? kMaxWhiteningKernel : bounds::kMaxKernel);
+  at.Field("stride").Range(stem.stride, 1, bounds::kMaxStride);
+  at.Field("precisions").Precisions(stem.precisions, 8);
+  if (stem.whitening && (stem.widths.size() != 1 || stem.widths.front() != WhiteningChannels(spec))) {
+    at.Field("widths").Fail(absl::StrCat("expected [", WhiteningChannels(spec), "] for a whitening stem, twice the ", stem.kernel, "x",
+                                         stem.kernel, "x", spec.input_channels, " numbers of a patch"));
   }
 }
 
+/// Behind convolutions and pools the smallest images must have something left.
+void CheckExtents(const SpaceSpec& spec, const Checker& at) {
+  if (spec.resolutions.empty()) return;
+  const StemSpec& stem = spec.stem;
+  const auto fail = [&](absl::string_view where) {
+    at.Field("resolutions")
+        .Fail(absl::StrCat("expected images that the strides leave something of, found ", spec.resolutions.front(), ", of which ", where,
+                           " leaves nothing; raise resolutions[0] or lower strides"));
+  };
+  int64_t extent = spec.resolutions.front();
+  const int padding = stem.kernel % 2 == 0 ? 0 : stem.kernel / 2;
+  if (extent + 2 * padding < stem.kernel) return fail("the stem");
+  extent = (extent + 2 * padding - stem.kernel) / stem.stride + 1;
+  if (stem.max_pool) extent = (extent - 1) / 2 + 1;
+  for (size_t s = 0; s < spec.stages.size(); ++s) {
+    const StageSpec& stage = spec.stages[s];
+    // A convolution pads and leaves something of everything; a pool does not. Strides that lower one pixel to one pixel are of no use.
+    const bool pools = std::find(stage.downsamples.begin(), stage.downsamples.end(), Downsample::kMaxPool) != stage.downsamples.end();
+    if (extent < stage.stride) return fail(absl::StrCat("stage ", s));
+    extent = pools ? extent / stage.stride : (extent - 1) / stage.stride + 1;
+  }
+}
+
+constexpr std::array<absl::string_view, 4> kActivations = {"relu", "hard_swish", "relu6", "silu"};
+constexpr std::array<absl::string_view, 5> kKinds = {"mbconv", "fused_mbconv", "residual", "bottleneck", "conv"};
+constexpr std::array<absl::string_view, 2> kDownsamples = {"stride", "max_pool"};
+constexpr std::array<absl::string_view, 2> kPools = {"average", "max"};
+constexpr std::array<absl::string_view, 2> kSqueezeStyles = {"mobilenet_v3", "efficientnet"};
+
 }  // namespace
 
-absl::string_view Name(Activation activation) { return activation == Activation::kRelu ? "relu" : "hard_swish"; }
+template <>
+absl::Span<const absl::string_view> Words<Activation>() {
+  return kActivations;
+}
+template <>
+absl::Span<const absl::string_view> Words<BlockKind>() {
+  return kKinds;
+}
+template <>
+absl::Span<const absl::string_view> Words<Downsample>() {
+  return kDownsamples;
+}
+template <>
+absl::Span<const absl::string_view> Words<GlobalPool>() {
+  return kPools;
+}
+template <>
+absl::Span<const absl::string_view> Words<SqueezeStyle>() {
+  return kSqueezeStyles;
+}
 
-absl::StatusOr<Activation> ActivationFromName(absl::string_view name) {
-  if (name == "relu") return Activation::kRelu;
-  if (name == "hard_swish") return Activation::kHardSwish;
-  return absl::InvalidArgumentError(absl::StrCat("expected an activation (relu, hard_swish), found \"", name, "\""));
+int MakeDivisible(double value, int divisor) {
+  int rounded = std::max(divisor, static_cast<int>(value + divisor / 2.0) / divisor * divisor);
+  if (rounded < 0.9 * value) rounded += divisor;
+  return rounded;
+}
+
+int WhiteningChannels(const SpaceSpec& spec) {
+  // Whoever asks may have found neither in range yet.
+  const int kernel = std::clamp(spec.stem.kernel, 1, bounds::kMaxKernel);
+  return 2 * kernel * kernel * std::clamp(spec.input_channels, 1, bounds::kMaxInputChannels);
+}
+
+StemSpec WhiteningStem(int input_channels) {
+  SpaceSpec spec = {.input_channels = input_channels};
+  spec.stem = {.kernel = 2, .stride = 1, .whitening = true, .activation = Activation::kRelu};
+  spec.stem.widths = {WhiteningChannels(spec)};
+  return spec.stem;
 }
 
 void ValidateSpaceSpec(const SpaceSpec& spec, absl::string_view path, FieldViolations& violations) {
@@ -158,19 +263,16 @@ void ValidateSpaceSpec(const SpaceSpec& spec, absl::string_view path, FieldViola
   at.Field("resolutions").Ascending(spec.resolutions, bounds::kMinResolution, bounds::kMaxResolution);
   at.Field("input_channels").Range(spec.input_channels, 1, bounds::kMaxInputChannels);
   at.Field("num_classes").Range(spec.num_classes, bounds::kMinClasses, bounds::kMaxClasses);
-  const Checker stem = at.Field("stem");
-  stem.Field("widths").Ascending(spec.stem.widths, 1, bounds::kMaxChannels);
-  stem.Field("kernel").Kernels({spec.stem.kernel});
-  stem.Field("stride").Range(spec.stem.stride, 1, bounds::kMaxStride);
-  stem.Field("precisions").Precisions(spec.stem.precisions, 8);
+  CheckStem(spec, at.Field("stem"));
   CheckStages(spec, at);
   const Checker head = at.Field("head");
-  head.Field("widths").Ascending(spec.head.widths, 1, bounds::kMaxChannels);
+  if (!spec.head.widths.empty()) head.Field("widths").Ascending(spec.head.widths, 1, bounds::kMaxChannels);
+  head.Field("pools").Distinct(spec.head.pools);
   head.Field("precisions").Precisions(spec.head.precisions);
   head.Field("hidden").Range(spec.head.hidden, 0, bounds::kMaxChannels);
   head.Field("hidden_precisions").Precisions(spec.head.hidden_precisions);
   head.Field("classifier_precisions").Precisions(spec.head.classifier_precisions, 8);
-  if (violations.empty()) CheckStrides(spec, at);
+  if (violations.empty()) CheckExtents(spec, at);
 }
 
 SpaceSpec MobileNetV3Large() {
@@ -195,7 +297,7 @@ SpaceSpec MobileNetV3Large() {
   SpaceSpec spec = {.name = "mobilenet-v3-large", .resolutions = {224}, .input_channels = 3, .num_classes = 1000};
   spec.stem = {.widths = {16}, .kernel = 3, .stride = 2, .activation = kHs, .precisions = half};
   for (const auto& [stride, rows] : stages) {
-    StageSpec stage = {.widths = {rows[0].width}, .depths = {static_cast<int>(rows.size())}, .stride = stride, .blocks = {}};
+    StageSpec stage = {.widths = {rows[0].width}, .depths = {static_cast<int>(rows.size())}, .stride = stride};
     for (const Row& row : rows) {
       stage.blocks.push_back({{row.kernel}, {row.expansion}, {row.squeeze_excite}, {row.activation}, half, half, half});
     }

@@ -62,6 +62,18 @@ OpKey Elementwise(OpKind kind, ElementType from, ElementType to) {
   return {.kind = kind, .input = {1, 14, 14, 96}, .output_channels = 96, .input_type = from, .weight_type = from, .output_type = to};
 }
 
+OpKey MaxPool(ElementType type) {
+  OpKey key = Elementwise(OpKind::kMaxPool, type, type);
+  key.kernel = key.stride = 2;
+  return key;
+}
+
+OpKey ClampedAdd(ElementType type) {
+  OpKey key = Elementwise(OpKind::kAdd, type, type);
+  key.activation = FusedActivation::kRelu6;
+  return key;
+}
+
 OpKey PackedFullyConnected() {
   return {.kind = OpKind::kFullyConnected,
           .input = {1, 96},
@@ -94,7 +106,9 @@ bool NativeHalf(DeviceRuntime& runtime) {
        {Elementwise(OpKind::kConvert, kFloat, kHalf), Elementwise(OpKind::kConvert, kHalf, kFloat),
         Elementwise(OpKind::kConvert, kHalf, ElementType::kInt8), Elementwise(OpKind::kConvert, ElementType::kInt8, kHalf),
         Elementwise(OpKind::kHardSwish, kHalf, kHalf), Elementwise(OpKind::kAdd, kHalf, kHalf),
-        Elementwise(OpKind::kMultiply, kHalf, kHalf), Elementwise(OpKind::kGlobalAveragePool, kHalf, kHalf)}) {
+        Elementwise(OpKind::kMultiply, kHalf, kHalf), Elementwise(OpKind::kGlobalAveragePool, kHalf, kHalf), MaxPool(kHalf),
+        Elementwise(OpKind::kGlobalMaxPool, kHalf, kHalf), Elementwise(OpKind::kSigmoid, kHalf, kHalf),
+        Elementwise(OpKind::kProduct, kHalf, kHalf), ClampedAdd(kHalf)}) {
     if (!BestMicroseconds(runtime, key)) return false;
   }
   for (const auto& [kernel, groups, most] : {std::tuple{1, int64_t{1}, 0.9}, std::tuple{3, int64_t{96}, 1.1}}) {

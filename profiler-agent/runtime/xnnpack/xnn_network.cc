@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/graph/op_schema.h"
 #include "profiler-agent/runtime/arena.h"
 #include "profiler-agent/runtime/random_weights.h"
 #include "profiler-agent/runtime/xnnpack/xnn_operator.h"
@@ -18,16 +19,11 @@ absl::Status BadStep(size_t step, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("plan: step ", step, ": ", what));
 }
 
-/// Shape of an operand as the key implies it.
-Shape OperandShape(const OpKey& key, size_t operand) {
-  if (operand == 1 && key.kind == OpKind::kMultiply) return {key.input[0], key.input[3]};
-  return key.input;
-}
-
+/// The step's key is one that CheckOpKey accepts: the runtime looks before.
 absl::Status CheckStep(const Graph& graph, const ExecPlan& plan, size_t index, const std::vector<bool>& produced) {
   const ExecStep& step = plan.steps[index];
   const auto in_range = [&](int value) { return value >= 0 && static_cast<size_t>(value) < plan.values.size(); };
-  const size_t operands = step.key.kind == OpKind::kAdd || step.key.kind == OpKind::kMultiply ? 2 : 1;
+  const auto operands = static_cast<size_t>(SchemaOf(step.key.kind).num_inputs());
   if (step.inputs.size() != operands) return BadStep(index, absl::StrCat("expected ", operands, " inputs, found ", step.inputs.size()));
   if (!in_range(step.output) || produced[static_cast<size_t>(step.output)])
     return BadStep(index, "expected an output that no step produced before");
@@ -37,7 +33,7 @@ absl::Status CheckStep(const Graph& graph, const ExecPlan& plan, size_t index, c
     if (!in_range(step.inputs[i]) || !produced[static_cast<size_t>(step.inputs[i])])
       return BadStep(index, "an input is not produced before");
     const ExecValue& input = plan.values[static_cast<size_t>(step.inputs[i])];
-    if (input.shape != OperandShape(step.key, i) || input.type != step.key.input_type)
+    if (input.shape != (i == 0 ? step.key.input : SecondShape(GeometryOf(step.key))) || input.type != step.key.input_type)
       return BadStep(index, "an input does not fit the key");
   }
   if (output.shape != OutputShape(step.key) || output.type != step.key.output_type)
@@ -66,17 +62,27 @@ absl::Status CheckPlan(const Graph& graph, const ExecPlan& plan) {
   return produced[static_cast<size_t>(plan.output)] ? absl::OkStatus() : absl::InvalidArgumentError("plan: no step produces the output");
 }
 
+/// Quantisers for weights that mean nothing; as MakePlan and XnnOperator need them.
+std::vector<Quantizer> AnyQuantizers(const Graph& graph) {
+  std::vector<Quantizer> quantizers(graph.values.size(), kRandomQuantizer);
+  for (const Operator& op : graph.operators) {
+    Quantizer& output = quantizers[static_cast<size_t>(op.output)];
+    if (SchemaOf(op.kind).keeps_quantizer) output = quantizers[static_cast<size_t>(op.inputs[0])];
+    if (op.kind == OpKind::kSigmoid) output = kSigmoidQuantizer;
+  }
+  return quantizers;
+}
+
 class XnnNetwork : public NetworkInstance {
  public:
   XnnNetwork(const ExecPlan& plan, bool keep_values) : plan_(plan), keep_values_(keep_values), layout_(LayOutArena(plan, !keep_values)) {}
 
-  absl::Status Build(const BoundModel* model, uint64_t seed) {
+  absl::Status Build(const Graph& graph, const BoundModel* model, uint64_t seed) {
     arena_ = AlignedBuffer(layout_.total_bytes);
     if (arena_.data() == nullptr)
       return absl::ResourceExhaustedError(absl::StrCat("xnnpack: no memory for ", layout_.total_bytes, " bytes of activations"));
-    for (const ExecValue& value : plan_.values) {
-      quantizers_.push_back(model == nullptr ? kRandomQuantizer : model->quantizers[static_cast<size_t>(value.source)]);
-    }
+    const std::vector<Quantizer> of_graph = model == nullptr ? AnyQuantizers(graph) : model->quantizers;
+    for (const ExecValue& value : plan_.values) quantizers_.push_back(of_graph[static_cast<size_t>(value.source)]);
     for (size_t i = 0; i < plan_.steps.size(); ++i) {
       if (absl::Status status = AddStep(plan_.steps[i], model, seed + i); !status.ok()) return status;
     }
@@ -226,7 +232,7 @@ absl::StatusOr<std::unique_ptr<NetworkInstance>> CreateXnnNetwork(const Graph& g
     return absl::InvalidArgumentError("network: the model belongs to another graph");
   }
   auto network = std::make_unique<XnnNetwork>(plan, options.keep_values);
-  if (absl::Status status = network->Build(model, options.seed); !status.ok()) return status;
+  if (absl::Status status = network->Build(graph, model, options.seed); !status.ok()) return status;
   return network;
 }
 

@@ -24,12 +24,14 @@ struct XnnOperatorSpec {
 /// One executed operator. The only place that calls XNNPACK's operators, whether they are timed alone or in a network.
 ///
 /// Hard-sigmoid is folded into its operator: scales and weights times 1/6, bias/6 + 1/2, output clamped to [0, 1]; integers stay the same.
+/// An addition with a fused activation is a sum and a clamp in place, where saturation does not clamp already: two kernels, one operator.
 /// A fully connected operator with 4-bit weights computes float32 from int8 and quantises: two kernels, one operator.
 ///
 /// Weights are packed by Create. Thread-compatible.
 class XnnOperator {
  public:
-  /// Returns INVALID_ARGUMENT for a key that CheckOpKey refuses or weights and quantisers that do not fit it; RESOURCE_EXHAUSTED;
+  /// Returns INVALID_ARGUMENT for a key that CheckOpKey refuses or weights and quantisers that do not fit it (a max-pool has one
+  /// quantiser, an int8 sigmoid leaves kSigmoidQuantizer); RESOURCE_EXHAUSTED;
   /// UNIMPLEMENTED where this processor has no kernel; INTERNAL when XNNPACK refuses otherwise. All name the key.
   static absl::StatusOr<std::unique_ptr<XnnOperator>> Create(const XnnOperatorSpec& spec);
 

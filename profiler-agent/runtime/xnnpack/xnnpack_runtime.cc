@@ -25,7 +25,10 @@ class XnnOperatorInstance : public OperatorInstance {
     if (absl::Status status = CheckOpKey(key); !status.ok()) return status;
     const BoundWeights weights = RandomWeights(key, kOperatorSeed);
     absl::StatusOr<std::unique_ptr<XnnOperator>> made =
-        XnnOperator::Create({.key = key, .inputs = {kRandomQuantizer, kRandomQuantizer}, .output = kRandomQuantizer, .weights = &weights});
+        XnnOperator::Create({.key = key,
+                             .inputs = {kRandomQuantizer, kRandomQuantizer},
+                             .output = key.kind == OpKind::kSigmoid ? kSigmoidQuantizer : kRandomQuantizer,
+                             .weights = &weights});
     if (!made.ok()) return made.status();
     operator_ = *std::move(made);
     for (AlignedBuffer& input : inputs_) {

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The interpreted network against its graph.
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/counter_random.h"
+#include "core/cost/cost.h"
+#include "gtest/gtest.h"
+#include "tests/core/small_space.h"
+#include "tests/worker/drawn_data.h"
+#include "worker/engine/checkpoint.h"
+#include "worker/torch/cpu_fused_ops.h"
+#include "worker/torch/network.h"
+
+namespace hanas {
+namespace {
+
+TEST(NetworkTest, ShapesMacsAndParametersAreThoseOfTheGraph) {
+  const Lowering lowering(SmallConvnet());
+  const SlotTensors slots(lowering.slots().slots(), InitialCheckpoint(lowering, 1, DrawnData(20, 10, 10)).weights, false);
+  CounterRandom random(8, "test/architectures");
+  for (int trial = 0; trial < 12; ++trial) {
+    const Architecture architecture = lowering.space().Random(random);
+    SCOPED_TRACE(lowering.space().ToReadable(architecture));
+    const Graph graph = lowering.Lower(architecture);
+    const Shape& input = graph.value(graph.input).shape;
+    const std::vector<OperatorTensors> tensors = Materialise(CpuFusedOps(), graph, slots);
+    std::vector<torch::Tensor> values;
+    const torch::NoGradGuard no_grad;
+    const torch::Tensor images = torch::randn({2, input[1], input[2], input[3]});
+    ForwardBatch(CpuFusedOps(), graph, tensors, images, nullptr, &values);
+    for (size_t v = 0; v < values.size(); ++v) {
+      std::vector<int64_t> expected(graph.values[v].shape.begin(), graph.values[v].shape.end());
+      expected[0] = 2;
+      EXPECT_EQ(values[v].sizes().vec(), expected) << graph.values[v].name;
+    }
+    int64_t macs = 0;
+    int64_t parameters = 0;
+    for (size_t i = 0; i < graph.operators.size(); ++i) {
+      const Operator& op = graph.operators[i];
+      if (!op.has_weights()) continue;
+      const torch::Tensor& out = values[static_cast<size_t>(op.output)];
+      macs += tensors[i].weight.numel() * (out.dim() == 4 ? out.size(1) * out.size(2) : 1);
+      for (const torch::Tensor& t : {tensors[i].weight, tensors[i].bias, tensors[i].gamma, tensors[i].beta})
+        parameters += t.defined() ? t.numel() : 0;
+    }
+    EXPECT_EQ(macs, GraphCost(graph).macs);
+    EXPECT_EQ(parameters, GraphCost(graph).parameters);
+  }
+}
+
+TEST(NetworkTest, FusingTheHardSwishChangesNothing) {
+  const Lowering lowering(SmallConvnet());
+  const SlotTensors slots(lowering.slots().slots(), InitialCheckpoint(lowering, 1, DrawnData(20, 10, 10)).weights, false);
+  const Graph graph = lowering.Lower(lowering.space().Largest({16, 16}));
+  const Shape& input = graph.value(graph.input).shape;
+  const std::vector<OperatorTensors> tensors = Materialise(CpuFusedOps(), graph, slots);
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(3);
+  const torch::Tensor images = torch::randn({8, input[1], input[2], input[3]});
+  std::vector<torch::Tensor> values;
+  EXPECT_TRUE(torch::allclose(ForwardBatch(CpuFusedOps(), graph, tensors, images, nullptr),
+                              ForwardBatch(CpuFusedOps(), graph, tensors, images, nullptr, &values), 1e-3, 1e-4));
+}
+
+/// 64 times an image of 6 by 6 pixels, all different.
+torch::Tensor SameImages() { return torch::arange(36, torch::kFloat).reshape({1, 6, 6, 1}).repeat({64, 1, 1, 1}); }
+
+TEST(AugmentTest, ChangesNothingWhenItIsSwitchedOff) {
+  torch::Tensor images = SameImages();
+  Augment({.flip = false, .shift = 0}, /*seed=*/1, /*step=*/3, images);
+  EXPECT_TRUE(torch::equal(images, SameImages()));
+}
+
+TEST(AugmentTest, FlipsAboutHalfOfTheImagesAndMovesNone) {
+  torch::Tensor images = SameImages();
+  Augment({.flip = true, .shift = 0}, 1, 3, images);
+  const torch::Tensor plain = SameImages()[0];
+  const torch::Tensor mirrored = plain.flip({1});
+  int flipped = 0;
+  for (int64_t i = 0; i < images.size(0); ++i) {
+    ASSERT_TRUE(torch::equal(images[i], plain) || torch::equal(images[i], mirrored)) << i;
+    flipped += torch::equal(images[i], mirrored) ? 1 : 0;
+  }
+  EXPECT_GT(flipped, 16);
+  EXPECT_LT(flipped, 48);
+}
+
+TEST(AugmentTest, MovesUpToTheShiftInEveryDirectionAndFlipsNone) {
+  for (const int shift : {1, 2}) {
+    torch::Tensor images = SameImages();
+    Augment({.flip = false, .shift = shift}, 1, 3, images);
+    // Rows count in sixes and columns in ones: the pixel at (3, 3), far enough from the edges, says where it came from.
+    int64_t lowest = 0;
+    int64_t highest = 0;
+    for (int64_t i = 0; i < images.size(0); ++i) {
+      const auto from = images[i][3][3][0].item<int64_t>();
+      for (const int64_t moved : {from / 6 - 3, from % 6 - 3}) {
+        lowest = std::min(lowest, moved);
+        highest = std::max(highest, moved);
+      }
+      EXPECT_LT(images[i][3][2][0].item<float>(), images[i][3][3][0].item<float>());  // not mirrored
+    }
+    EXPECT_EQ(lowest, -shift);
+    EXPECT_EQ(highest, shift);
+  }
+}
+
+}  // namespace
+}  // namespace hanas
