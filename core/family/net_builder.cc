@@ -27,6 +27,9 @@ Operator NewOperator(OpKind kind, ValueId input, ElementType compute) {
 }  // namespace
 
 NetBuilder::NetBuilder(const LoweringContext& context, const SlotTable* slots, SlotTable* growing) : slots_(slots), growing_(growing) {
+  constexpr size_t kMostOften = 12;  // operators of a block
+  graph_.values.reserve(kMostOften);
+  graph_.operators.reserve(kMostOften);
   graph_.values.push_back({{1, context.height, context.width, context.channels}, context.type, "input"});
   graph_.input = 0;
 }

@@ -5,23 +5,30 @@
 
 namespace hanas {
 
-void AppendFragment(const Graph& fragment, Graph& graph) {
-  std::vector<ValueId> renamed(fragment.values.size());
+namespace {
+
+/// Takes a fragment apart: copying its names would cost more than lowering it.
+void Join(Graph fragment, Graph& graph) {
+  absl::InlinedVector<ValueId, 32> renamed(fragment.values.size());
   for (size_t i = 0; i < fragment.values.size(); ++i) {
     if (static_cast<ValueId>(i) == fragment.input) {
       renamed[i] = graph.output;
       continue;
     }
     renamed[i] = static_cast<ValueId>(graph.values.size());
-    graph.values.push_back(fragment.values[i]);
+    graph.values.push_back(std::move(fragment.values[i]));
   }
-  for (Operator op : fragment.operators) {
+  for (Operator& op : fragment.operators) {
     for (ValueId& id : op.inputs) id = renamed[static_cast<size_t>(id)];
     op.output = renamed[static_cast<size_t>(op.output)];
     graph.operators.push_back(std::move(op));
   }
   graph.output = renamed[static_cast<size_t>(fragment.output)];
 }
+
+}  // namespace
+
+void AppendFragment(const Graph& fragment, Graph& graph) { Join(fragment, graph); }
 
 absl::InlinedVector<uint8_t, 16> ChoicesOf(const Unit& unit, const Architecture& architecture) {
   absl::InlinedVector<uint8_t, 16> choices;
@@ -41,17 +48,20 @@ LoweringContext Lowering::InputContext(const Architecture& architecture) const {
 
 Graph Lowering::Lower(const Architecture& architecture) const {
   LoweringContext context = InputContext(architecture);
+  constexpr size_t kOperatorsOfAUnit = 5;  // about; what is reserved need not be moved
   Graph graph;
+  graph.values.reserve(kOperatorsOfAUnit * family_->units().size());
+  graph.operators.reserve(kOperatorsOfAUnit * family_->units().size());
   graph.values.push_back({{1, context.height, context.width, context.channels}, context.type, "input"});
   graph.input = 0;
   graph.output = 0;
   for (size_t u = 0; u < family_->units().size(); ++u) {
     const Unit& unit = family_->units()[u];
     if (!SearchSpace::Hold(architecture, unit.present_if)) continue;
-    const Fragment fragment = LowerUnit(u, context, ChoicesOf(unit, architecture));
-    AppendFragment(fragment.graph, graph);
-    graph.output_name = fragment.graph.output_name;
+    Fragment fragment = LowerUnit(u, context, ChoicesOf(unit, architecture));
+    graph.output_name = std::move(fragment.graph.output_name);
     context = fragment.next;
+    Join(std::move(fragment.graph), graph);
   }
   return graph;
 }
