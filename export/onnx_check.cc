@@ -442,11 +442,19 @@ class Checker {
     return Tensor{.type = onnx::TensorProto::FLOAT, .dims = {1, weight[0]}};
   }
 
+  /// One scale and zero point for a value, or one for each of its channels.
+  bool IsValueQuantizer(const Dims& value) const {
+    if (Attribute("axis") == nullptr) return IsQuantizer(onnx::TensorProto::UINT8);
+    if (!Is("axis", 1) || value.size() < 2 || inputs_.size() != 3) return false;
+    const Dims channels = {value[1]};
+    return IsStored(1, onnx::TensorProto::FLOAT, channels) && IsStored(2, onnx::TensorProto::UINT8, channels);
+  }
+
   absl::StatusOr<Tensor> InferDequantize() const {
     const Tensor& integers = inputs_[0];
     if (!integers.constant) {
-      if (integers.type != onnx::TensorProto::UINT8 || Attribute("axis") != nullptr || !IsQuantizer(onnx::TensorProto::UINT8))
-        return BadInputs("integers, a scale, and a zero point");
+      if (integers.type != onnx::TensorProto::UINT8 || !IsValueQuantizer(integers.dims))
+        return BadInputs("integers, a scale, and a zero point, or with axis 1 both for each channel");
       return Tensor{.type = onnx::TensorProto::FLOAT, .dims = integers.dims};
     }
     const bool is_weight =

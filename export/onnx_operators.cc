@@ -14,7 +14,8 @@ constexpr auto kInts = OnnxAttributeType::kInts;
 constexpr OnnxAttribute kCastAttributes[] = {{"to", kInt}};
 constexpr OnnxAttribute kConvAttributes[] = {
     {"kernel_shape", kInts}, {"strides", kInts}, {"pads", kInts}, {"dilations", kInts}, {"group", kInt}};
-constexpr OnnxAttribute kDequantizeAttributes[] = {{"axis", kInt, /*required=*/false}};  // of weights and biases
+constexpr OnnxAttribute kDequantizeAttributes[] = {
+    {"axis", kInt, /*required=*/false}};  // of weights and biases, and of what wider layers read
 constexpr OnnxAttribute kFlattenAttributes[] = {{"axis", kInt}};
 constexpr OnnxAttribute kGemmAttributes[] = {{"transB", kInt}};
 constexpr OnnxAttribute kHardSigmoidAttributes[] = {{"alpha", kFloat}, {"beta", kFloat}};

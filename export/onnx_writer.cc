@@ -174,6 +174,26 @@ class Writer {
     return name;
   }
 
+  /// The value as a layer with weights reads it. ONNX Runtime makes the weights of a floating layer behind a dequantised tensor 8-bit ones
+  /// with one scale for all of them; it passes over a tensor with a scale for each channel, so a wider layer reads that, of equal scales.
+  std::string ReadByLayer(const Operator& op) {
+    const ValueId id = op.inputs[0];
+    if (op.compute == ElementType::kInt8 || !IsInt8(id)) return Read(id, op.compute);
+    std::string& name = dequantised_by_channel_[id];
+    if (!name.empty()) return name;
+    name = NameOf(id) + ".dq_channels";
+    const Quantizer& quantizer = model_.quantizers[static_cast<size_t>(id)];
+    const auto channels = static_cast<size_t>(graph_.value(id).shape.back());
+    const std::string scales =
+        onnx_.AddFloats(name + ".scales", std::vector<float>(channels, quantizer.scale), Vector(channels), ElementType::kFloat32);
+    const std::string zero_points =
+        onnx_.AddIntegers(name + ".zero_points", std::vector<int8_t>(channels, static_cast<int8_t>(quantizer.zero_point)), Vector(channels),
+                          ElementType::kInt8);
+    onnx_.AddNode(OnnxOp::kDequantizeLinear, {Quantised(id), scales, zero_points}, name);
+    onnx_.SetInt("axis", 1);
+    return name;
+  }
+
   /// The name under which an operator writes its real result.
   std::string ResultName(const Operator& op) const { return IsInt8(op.output) ? NameOf(op) + ".real" : OnnxValueName(graph_, op.output); }
 
@@ -269,7 +289,7 @@ class Writer {
 
   std::string Convolve(const Operator& op, const BoundWeights& weights) {
     const int64_t inputs = graph_.value(op.inputs[0]).shape.back() / op.groups;
-    const std::string image = Read(op.inputs[0], op.compute);
+    const std::string image = ReadByLayer(op);
     const std::string weight = Weight(op, weights, {graph_.value(op.output).shape.back(), inputs, op.kernel, op.kernel});
     const std::string result = onnx_.AddNode(OnnxOp::kConv, {image, weight, Bias(op, weights)}, BeforeActivation(op));
     SetWindow(op);
@@ -286,7 +306,7 @@ class Writer {
   }
 
   std::string Multiply(const Operator& op, const BoundWeights& weights) {
-    const std::string features = Read(op.inputs[0], op.compute);
+    const std::string features = ReadByLayer(op);
     const std::string weight = Weight(op, weights, {graph_.value(op.output).shape.back(), graph_.value(op.inputs[0]).shape.back()});
     const std::string result = onnx_.AddNode(OnnxOp::kGemm, {features, weight, Bias(op, weights)}, BeforeActivation(op));
     onnx_.SetInt("transB", 1);
@@ -376,6 +396,7 @@ class Writer {
   std::map<ValueId, std::string> real_;
   std::map<ValueId, std::string> quantised_;
   std::map<ValueId, std::string> dequantised_;
+  std::map<ValueId, std::string> dequantised_by_channel_;  // with one scale for each channel, all equal
   absl::flat_hash_set<std::string> scales_;
 };
 

@@ -228,6 +228,16 @@ const std::vector<Hostile>& HostileModels() {
        },
        "to be declared as it is computed"},
       {"two inputs", [](auto& model) { *model.mutable_graph()->add_input() = model.graph().input(0); }, "expected one input, found 2"},
+      {"a scale for each of other channels",
+       [](auto& model) {
+         onnx::NodeProto* node = nullptr;
+         for (onnx::NodeProto& each : *model.mutable_graph()->mutable_node()) {
+           if (each.op_type() == "DequantizeLinear" && each.attribute_size() > 0 && each.attribute(0).i() == 1) node = &each;
+         }
+         ASSERT_NE(node, nullptr);
+         node->mutable_attribute(0)->set_i(0);
+       },
+       "or with axis 1 both for each channel"},
       {"no operators", [](auto& model) { model.mutable_graph()->clear_node(); }, "operators, found 0"},
   };
   return *kModels;

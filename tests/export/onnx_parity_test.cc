@@ -150,6 +150,25 @@ TEST(OnnxParityTest, IntegerNetworksAreExecutedInIntegers) {
                                         "GlobalMaxPool", "QuantizeLinear", "Flatten", "QGemm", "QGemm", "DequantizeLinear"}));
 }
 
+/// The optimiser takes no bits from a wider layer, also where it reads and leaves integers.
+TEST(OnnxParityTest, WiderLayersAreExecutedInFloat) {
+  int wider = 0;
+  for (const BoundModel& model : EveryModel()) {
+    const std::multiset<std::string> executed = OnnxExecutedOperators(WriteOnnx(model).value(), /*optimise=*/true);
+    const auto expect = [&](OpKind kind, std::initializer_list<const char*> names) {
+      const auto layers = std::count_if(model.graph.operators.begin(), model.graph.operators.end(),
+                                        [&](const Operator& op) { return op.kind == kind && op.compute != ElementType::kInt8; });
+      size_t in_float = 0;
+      for (const char* const name : names) in_float += executed.count(name);
+      EXPECT_GE(in_float, static_cast<size_t>(layers)) << Name(kind) << ", " << model.architecture_json;
+      wider += static_cast<int>(layers);
+    };
+    expect(OpKind::kConv2d, {"Conv", "FusedConv"});
+    expect(OpKind::kFullyConnected, {"Gemm", "FusedGemm"});
+  }
+  EXPECT_GT(wider, 100);
+}
+
 /// Names, numbers and shapes that are changed and admitted all the same: the runtime loads and executes them, or says why not.
 TEST(OnnxParityTest, ChangedFilesThatAreAdmittedDoTheRuntimeNoHarm) {
   constexpr uint64_t kSeed = 19;

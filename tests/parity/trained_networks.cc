@@ -59,7 +59,7 @@ SpaceSpec Space() {
 
 /// All kinds of blocks, in two stages so that each may follow each.
 SpaceSpec DenseSpace() {
-  const BlockSpec block = {.kernels = {3, 5},
+  const BlockSpec block = {.kernels = {1, 3},
                            .expansions = {2},
                            .squeeze_excite = {true},
                            .activations = {Activation::kRelu, Activation::kRelu6, Activation::kSilu},
