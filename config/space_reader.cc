@@ -243,7 +243,8 @@ SpaceSpec ReadResolvedSpace(const YAML::Node& node, const std::string& path, con
 
 SpaceSpec ReadSpace(const YAML::Node& node, const std::string& path, const std::string& default_name, SourceMap& source) {
   const std::optional<YAML::Node> resolved = WithPreset(node, path, source);
-  return resolved.has_value() ? ReadResolvedSpace(*resolved, path, default_name, source) : SpaceSpec{};
+  // Without the preset that was meant, nothing can be said of the rest: one that is sound stands in for it.
+  return resolved.has_value() ? ReadResolvedSpace(*resolved, path, default_name, source) : SpecOf(Presets().front());
 }
 
 }  // namespace hanas::config

@@ -85,7 +85,7 @@ std::string DescribeNetwork(const Lowering& lowering, const Architecture& archit
   const Cost cost = NetworkCost(graph, MakePlan(graph, caps));
   return absl::StrCat(FormatCount(static_cast<double>(cost.macs)), " MACs, ", FormatCount(static_cast<double>(cost.parameters)),
                       " parameters, ", FormatBytes(static_cast<double>(cost.size_bytes)), ", peak memory ",
-                      FormatBytes(static_cast<double>(cost.peak_memory_bytes)));
+                      FormatBytes(static_cast<double>(cost.peak_memory_bytes)), " (", lowering.family().Summary(architecture), ")");
 }
 
 /// "10^8.3 networks", "12 networks, all of them evaluated".
@@ -233,8 +233,8 @@ ExitCode ValidateCommand(const std::string& job_path) {
   Print(absl::StrCat("  space      ", DescribeSize(job, space), ", ", space.genes().size(), " genes\n"));
   Print(absl::StrCat("  operators  ", EnumerateOpKeys(lowering, caps).size(), " to measure on ", caps.name,
                      ", with its int8 hard-swish and without native half\n"));
-  Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space.Smallest({8, 8}), caps), " (8 bits)\n"));
-  Print(absl::StrCat("  largest    ", DescribeNetwork(lowering, space.Largest({16, 16}), caps), " (16 bits)\n"));
+  Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space.Smallest({8, 8}), caps), "\n"));
+  Print(absl::StrCat("  largest    ", DescribeNetwork(lowering, space.Largest({16, 16}), caps), "\n"));
   Print(absl::StrCat("  digest     ", JobDigest(job).ToHex(), "\n"));
   return ExitCode::kOk;
 }

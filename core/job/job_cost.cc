@@ -53,7 +53,7 @@ class Counter : public UnitVisitor {
       lowerings = std::min(lowerings + visits, kSaturated);
     }
     largest_.push_back(0);
-    return table_entries <= bounds::kMaxTableEntries && lowerings <= bounds::kMaxLowerings;
+    return GoesOn();
   }
 
   bool Repeat(size_t) override {
@@ -62,6 +62,7 @@ class Counter : public UnitVisitor {
   }
 
   bool Visit(const LoweredUnit& lowered) override {
+    ++visits_;
     const Unit& unit = family_.units()[lowered.unit];
     std::vector<uint8_t> choices(lowered.choices.begin(), lowered.choices.end());
     for (size_t i = 0; i < choices.size(); ++i) {
@@ -70,7 +71,7 @@ class Counter : public UnitVisitor {
       }
     }
     See(lowered.unit, lowered.before, choices);
-    return true;
+    return GoesOn();
   }
 
   /// One of the largest networks, for a space that is not walked to its end: what is wrong with it is told even so.
@@ -91,6 +92,12 @@ class Counter : public UnitVisitor {
   std::vector<std::pair<std::string, std::string>> refused;  // fields, and why an agent would refuse an operator of theirs
 
  private:
+  /// Where one bound is exceeded the other may be too: the walk goes on for as long as nobody notices.
+  bool GoesOn() const {
+    constexpr int64_t kUnnoticed = 5'000;
+    return visits_ < kUnnoticed || (table_entries <= bounds::kMaxTableEntries && lowerings <= bounds::kMaxLowerings);
+  }
+
   static constexpr int64_t kSaturated = int64_t{1} << 40;  // far above every bound
   static int64_t Times(int64_t a, int64_t b) { return std::min(a * b, kSaturated); }
   static bool Contains(absl::Span<const int> list, int gene) { return std::find(list.begin(), list.end(), gene) != list.end(); }
@@ -103,9 +110,10 @@ class Counter : public UnitVisitor {
     for (const Value& value : graph.values) elements += NumElements(value.shape);
     largest_[unit] = std::max(largest_[unit], elements);
     for (const ExecStep& step : MakePlan(graph, {}).steps) {
+      if (step.op < 0) continue;  // a conversion is as large as what it converts
       const absl::Status status = CheckOpKey(step.key);
       if (status.ok()) continue;
-      const std::string field = family_.FieldOf(step.op < 0 ? "" : graph.name(graph.operators[static_cast<size_t>(step.op)]));
+      const std::string field = family_.FieldOf(graph.name(graph.operators[static_cast<size_t>(step.op)]));
       const auto same = [&](const auto& told) { return told.first == field; };
       if (std::none_of(refused.begin(), refused.end(), same)) refused.emplace_back(field, std::string(status.message()));
     }
@@ -115,7 +123,15 @@ class Counter : public UnitVisitor {
   const FamilySpace& family_;
   SlotTable slots_;               // of the largest units
   std::vector<int64_t> largest_;  // elements of each unit's values
+  int64_t visits_ = 0;
 };
+
+JobCost CostFrom(const SearchJob& job, const Counter& counter) {
+  return {.lowerings = counter.lowerings,
+          .table_entries = counter.table_entries,
+          .supernet_weights = counter.NumWeights(),
+          .training_bytes = counter.NumActivations() * kBytesPerNumber * kCopiesInTraining * job.training.batch_size};
+}
 
 std::string Gibibytes(int64_t bytes) { return absl::StrFormat("%.3g GiB", static_cast<double>(bytes) / (int64_t{1} << 30)); }
 
@@ -124,10 +140,9 @@ std::string Gibibytes(int64_t bytes) { return absl::StrFormat("%.3g GiB", static
 JobCost CostOf(const SearchJob& job, const Lowering& lowering) {
   Counter counter(lowering.family());
   WalkUnits(lowering, WalkOf::kContexts, counter);
-  return {.lowerings = counter.lowerings,
-          .table_entries = counter.table_entries,
-          .supernet_weights = WeightsOf(lowering.slots()),
-          .training_bytes = counter.NumActivations() * kBytesPerNumber * kCopiesInTraining * job.training.batch_size};
+  JobCost cost = CostFrom(job, counter);
+  cost.supernet_weights = WeightsOf(lowering.slots());
+  return cost;
 }
 
 void CheckJobCost(const SearchJob& job, FieldViolations& violations) {
@@ -140,20 +155,19 @@ void CheckJobCost(const SearchJob& job, FieldViolations& violations) {
   Counter counter(*space);
   const bool whole = WalkUnits(*space, WalkOf::kContexts, counter);
   if (!whole) counter.SeeLargest();
+  const JobCost cost = CostFrom(job, counter);
   const char* const found = whole ? ", found " : ", found at least ";
   const char* const kFewer = "; give stages fewer choices of width, expansion, kernel or precision, or the space fewer resolutions";
-  if (counter.lowerings > bounds::kMaxLowerings) {
+  if (cost.lowerings > bounds::kMaxLowerings) {
     violations.Add(
         "space", absl::StrCat("expected at most ", bounds::kMaxLowerings, " combinations of neighbouring choices to look for operators in",
-                              found, counter.lowerings, kFewer));
+                              found, cost.lowerings, kFewer));
   }
-  if (counter.table_entries > bounds::kMaxTableEntries) {
+  if (cost.table_entries > bounds::kMaxTableEntries) {
     violations.Add("space",
                    absl::StrCat("expected cost tables of at most ", bounds::kMaxTableEntries,
-                                " entries (the choices of each block combined, in every context)", found, counter.table_entries, kFewer));
+                                " entries (the choices of each block combined, in every context)", found, cost.table_entries, kFewer));
   }
-  const JobCost cost = {.supernet_weights = counter.NumWeights(),
-                        .training_bytes = counter.NumActivations() * kBytesPerNumber * kCopiesInTraining * job.training.batch_size};
   if (cost.supernet_weights > bounds::kMaxSupernetWeights) {
     violations.Add("space", absl::StrCat("expected at most ", bounds::kMaxSupernetWeights, " weights in the supernet, found ",
                                          cost.supernet_weights, "; lower widths, expansions or depths"));

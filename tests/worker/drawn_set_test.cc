@@ -11,12 +11,10 @@
 namespace hanas {
 namespace {
 
-constexpr int64_t kSteps = 300;
+constexpr int64_t kSteps = 120;
 
-TEST(DrawnSetTest, SmallestAndLargestNetworkOfASpaceDifferByFivePoints) {
-  // A space whose largest network trains in seconds.
-  const absl::StatusOr<config::JobFile> file =
-      config::JobFile::Load(std::string(HANAS_SOURCE_DIR) + "/tests/core/recorded_graphs/fashion-mnist.yaml");
+TEST(DrawnSetTest, SmallestAndLargestNetworkOfTheExampleDifferByFivePoints) {
+  const absl::StatusOr<config::JobFile> file = config::JobFile::Load(std::string(HANAS_SOURCE_DIR) + "/examples/fashion-mnist.yaml");
   ASSERT_THAT(file, absl_testing::IsOk());
   const Lowering lowering(ConvnetSpace::Define(file->job().space).value());
   const Dataset data = DrawnData(20000, 2000, 1000);
