@@ -69,9 +69,11 @@ asan: root ## Unit and contract tests under AddressSanitizer and UBSan, without 
 	$(call announce,"Tests (2 min)")
 	@$(ROOT) run ctest --preset asan-ubsan $(TEST_ARGS)
 
-lint: root ## Formatting, shellcheck, cppcheck, clang's thread-safety analysis, clang-tidy on core (first: 16 min)
+lint: root ## Formatting, shellcheck, buf, cppcheck, clang's thread-safety analysis, clang-tidy on core (first: 16 min)
 	$(call announce,"Formatting and shellcheck (5 s)")
 	@$(ROOT) run deploy/lint.sh format
+	$(call announce,"buf over the wire (5 s)")
+	@deploy/lint.sh buf
 	$(call announce,"cppcheck (first time 1 min; then what has changed)")
 	@$(ROOT) run deploy/lint.sh cppcheck
 	$(call announce,"Thread-safety analysis: configure and build with clang (first time 10 min; then seconds)")

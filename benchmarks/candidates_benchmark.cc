@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "benchmark/benchmark.h"
-#include "coordinator/app/candidates.h"
+#include "coordinator/judging/candidates.h"
 #include "tests/core/small_space.h"
 #include "tests/surrogate/fake_latency.h"
 

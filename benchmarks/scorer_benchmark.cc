@@ -41,7 +41,7 @@ SpaceSpec TenBlocks() {
 /// Everything that scoring needs.
 struct Setup {
   Lowering lowering{ConvnetSpace::Define(TenBlocks()).value()};
-  BackendCaps caps = {.name = "benchmark"};
+  BackendCaps caps = {.name = "benchmark", .native = EveryKindBut(OpKind::kHardSwish, ElementType::kInt8)};
   LatencyTable table = FakeLatencyTable(lowering, caps);
   CandidateScorer scorer = CandidateScorer::Create(lowering, caps, &table, {}).value();
   AccuracyPredictor predictor = AccuracyPredictor::Create(lowering.space(), RandomPredictor(lowering.space(), 4, {64, 64})).value();

@@ -65,8 +65,9 @@ function(hanas_library name)
   add_library(hanas::${name} ALIAS hanas_${name})
 endfunction()
 
-# Messages (and, with GRPC, stubs) from .proto files named relative to the calling folder. The import root is the repository root, so a file is
-# imported and included by its path there: import "proto/hanas/v1/x.proto", #include "proto/hanas/v1/x.pb.h".
+# Messages (and, with GRPC, stubs) from .proto files named relative to the calling folder. proto/ is an import root, so that what it holds is
+# imported and included everywhere as in other projects: import "hanas/v1/x.proto", #include "hanas/v1/x.pb.h"; and so is third_party/. Of
+# other files the root is the repository's: #include "rpc/health.pb.h".
 function(hanas_proto_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "GRPC" "" "PROTOS;PUBLIC")
   _hanas_check_arguments("hanas_proto_library(${name})" arg)
@@ -82,7 +83,19 @@ function(hanas_proto_library name)
   endforeach()
   set(generated)
   foreach(proto IN LISTS absolute_protos)
-    file(RELATIVE_PATH relative "${PROJECT_SOURCE_DIR}" "${proto}")
+    set(roots "${PROJECT_SOURCE_DIR}/proto" "${PROJECT_SOURCE_DIR}/third_party")
+    set(root "${PROJECT_SOURCE_DIR}")
+    foreach(candidate IN LISTS roots)
+      cmake_path(IS_PREFIX candidate "${proto}" below)
+      if(below)
+        set(root "${candidate}")
+      endif()
+    endforeach()
+    if(NOT root IN_LIST roots)
+      list(APPEND roots "${root}")
+    endif()
+    list(TRANSFORM roots PREPEND "-I")
+    file(RELATIVE_PATH relative "${root}" "${proto}")
     string(REGEX REPLACE "\\.proto$" "" stem "${relative}")
     set(outputs "${out}/${stem}.pb.cc" "${out}/${stem}.pb.h")
     if(arg_GRPC)
@@ -90,7 +103,7 @@ function(hanas_proto_library name)
     endif()
     add_custom_command(
       OUTPUT ${outputs}
-      COMMAND protobuf::protoc -I "${PROJECT_SOURCE_DIR}" --cpp_out=${out} ${plugin_arguments} ${relative}
+      COMMAND protobuf::protoc ${roots} --cpp_out=${out} ${plugin_arguments} ${proto}
       DEPENDS ${absolute_protos} protobuf::protoc
       WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
       COMMENT "Generating ${stem}.pb.{h,cc}"

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "config/goals_reader.h"
 #include "config/space_reader.h"
 #include "config/yaml_outline.h"
 #include "config/yaml_reader.h"
@@ -37,8 +38,6 @@ class FieldReader {
   /// Return whether the key was there.
   bool operator()(double* place) {
     switch (form_) {
-      case FieldForm::kMilliseconds:
-        return ReadAs<Milliseconds>([&](const Milliseconds& time) { *place = time.value; });
       case FieldForm::kSeconds:
         return ReadAs<Seconds>([&](const Seconds& time) { *place = time.value; });
       case FieldForm::kHours:
@@ -47,12 +46,18 @@ class FieldReader {
         return reader_.Read(key_, *place, need_);
     }
   }
-  bool operator()(int64_t* place) {
-    if (form_ == FieldForm::kBytes) return ReadAs<ByteSize>([&](const ByteSize& size) { *place = size.bytes; });
-    return reader_.Read(key_, *place, need_);
-  }
   bool operator()(WordPlace place) { return reader_.Read(key_, place, need_); }
   bool operator()(std::vector<TrainingPhase>* phases);
+  bool operator()(std::vector<ObjectiveSpec>* objectives) {
+    const std::optional<YAML::Node> node = reader_.Take(key_, need_);
+    if (node) *objectives = ReadObjectives(*node, reader_.PathOf(key_), reader_.source());
+    return node.has_value();
+  }
+  bool operator()(std::vector<LimitSpec>* limits) {
+    const std::optional<YAML::Node> node = reader_.Take(key_, need_);
+    if (node) ReadLimits(*node, reader_.PathOf(key_), reader_.source(), *limits);
+    return node.has_value();
+  }
   template <typename T>
   bool operator()(T* place) {
     return reader_.Read(key_, *place, need_);
@@ -84,7 +89,7 @@ bool FieldReader::operator()(std::vector<TrainingPhase>* phases) {
   for (const auto& [path, node] : reader_.ReadMaps(key_, need_)) {
     MapReader reader(node, path, reader_.source());
     TrainingPhase& phase = phases->emplace_back();
-    for (const PhaseField& field : PhaseFields()) ReadField(reader, field.path, field, phase);
+    for (const ElementField<TrainingPhase>& field : ElementFields<TrainingPhase>()) ReadField(reader, field.path, field, phase);
     reader.Finish();
   }
   return true;
@@ -97,6 +102,7 @@ class JobReader {
 
   SearchJob Read(const YAML::Node& root) {
     ReadSection(root, "");
+    ResolvePresets(job_, source_);
     for (const JobField& field : JobFields()) {
       if (field.file_path() != field.path) source_.SetOrigin(std::string(field.path), std::string(field.file_path()));
       if (field.when_absent == nullptr || present_.contains(field.path)) continue;
@@ -123,6 +129,9 @@ class JobReader {
       if (!sections.insert(inner).second) continue;
       const absl::string_view path = field.file_path().substr(0, prefix.size() + dot);
       if (const auto map = reader.Take(inner, NeedOf(path))) ReadSection(*map, path);
+    }
+    if (section == "target") {  // the limits of a job may stand beside what they are measured on
+      if (const auto limits = reader.Take("limits")) ReadLimits(*limits, "target.limits", source_, job_.limits);
     }
     if (section.empty()) {
       if (const auto space = reader.Take("space", Need::kRequired)) job_.space = ReadSpace(*space, "space", job_.name, source_);

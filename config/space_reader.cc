@@ -6,7 +6,6 @@
 
 #include "config/presets.h"
 #include "core/base/bounds.h"
-#include "core/family/convnet/whitening_stem.h"
 
 namespace hanas::config {
 namespace {
@@ -129,15 +128,14 @@ void ReadPrecisions(MapReader& reader, absl::string_view key, const PrecisionCho
 StemSpec ReadStem(const YAML::Node& node, const std::string& path, const PrecisionChoices& edge, const SpaceSpec& space,
                   SourceMap& source) {
   MapReader reader(node, path, source);
-  SpaceSpec with = {.input_channels = space.input_channels};
-  StemSpec& stem = with.stem;
+  StemSpec stem;
   reader.Read("whitening", stem.whitening);
-  if (stem.whitening) stem = WhiteningStem(space.input_channels);
+  if (stem.whitening) stem.kernel = kWhiteningKernel;
   reader.Read("kernel", stem.kernel);
+  if (stem.whitening) stem = WhiteningStem(space.input_channels, stem.kernel);
   reader.Read("stride", stem.stride);
   reader.Read("max_pool", stem.max_pool);
   reader.Read("activation", stem.activation);
-  if (stem.whitening) stem.widths = {WhiteningChannels(with)};  // of the kernel as written
   reader.ReadList("widths", stem.widths);
   ReadPrecisions(reader, "precisions", edge, stem.precisions, source);
   reader.Finish();

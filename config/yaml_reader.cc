@@ -93,8 +93,6 @@ absl::Status ParseScalar(const Scalar& scalar, double& out) {
   out = value;
   return absl::OkStatus();
 }
-absl::Status ParseScalar(const Scalar& scalar, ByteSize& out) { return Assign(ParseBytes(scalar.text), out.bytes); }
-absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out) { return Assign(ParseMilliseconds(scalar.text), out.value); }
 absl::Status ParseScalar(const Scalar& scalar, Seconds& out) { return Assign(ParseSeconds(scalar.text), out.value); }
 absl::Status ParseScalar(const Scalar& scalar, Precision& out) { return Assign(PrecisionFromString(scalar.text), out); }
 absl::Status ParseScalar(const Scalar& scalar, Activation& out) { return Assign(FromName<Activation>(scalar.text), out); }

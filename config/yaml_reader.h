@@ -62,13 +62,7 @@ struct Scalar {
   bool quoted = false;
 };
 
-/// Lengths and limits are written with units.
-struct ByteSize {
-  int64_t bytes = 0;
-};
-struct Milliseconds {
-  double value = 0;
-};
+/// A time of up to days, which is written with units.
 struct Seconds {
   double value = 0;
 };
@@ -80,8 +74,6 @@ absl::Status ParseScalar(const Scalar& scalar, int& out);
 absl::Status ParseScalar(const Scalar& scalar, int64_t& out);
 absl::Status ParseScalar(const Scalar& scalar, uint64_t& out);
 absl::Status ParseScalar(const Scalar& scalar, double& out);
-absl::Status ParseScalar(const Scalar& scalar, ByteSize& out);
-absl::Status ParseScalar(const Scalar& scalar, Milliseconds& out);
 absl::Status ParseScalar(const Scalar& scalar, Seconds& out);
 absl::Status ParseScalar(const Scalar& scalar, Precision& out);
 absl::Status ParseScalar(const Scalar& scalar, Activation& out);

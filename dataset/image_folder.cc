@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -14,6 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/bound/preprocess.h"
 #include "dataset/sha256.h"
 
 namespace hanas {
@@ -32,12 +32,6 @@ struct Destroy {
   void operator()(void* handle) const { tjDestroy(handle); }
 };
 using Decoder = std::unique_ptr<void, Destroy>;
-
-struct Picture {
-  int height = 0;
-  int width = 0;
-  std::vector<uint8_t> pixels;
-};
 
 absl::Status BadImage(const std::string& path, absl::string_view found) {
   return absl::DataLossError(absl::StrCat("expected a JPEG image, found ", found, "; replace or remove the file: ", path));
@@ -84,15 +78,31 @@ absl::StatusOr<PictureHeader> DecodeHeader(tjhandle decoder, const std::string& 
   return header;
 }
 
-absl::StatusOr<Picture> Decode(tjhandle decoder, const std::string& path, const std::string& bytes, int64_t channels) {
+/// The size to decode a picture at: that of the decoder's reductions which is the smallest that covers `to` in both directions, so that no
+/// pixel is skipped and no more is decoded than is looked at. The picture's own where it is too small to be reduced, or `to` is 0.
+std::pair<int, int> DecodedSize(const PictureHeader& header, const Dataset::Dimensions& to) {
+  std::pair<int, int> best = {header.width, header.height};
+  if (to.height == 0) return best;
+  int num_factors = 0;
+  const tjscalingfactor* const factors = tjGetScalingFactors(&num_factors);
+  for (int i = 0; i < num_factors; ++i) {
+    const std::pair<int, int> scaled = {TJSCALED(header.width, factors[i]), TJSCALED(header.height, factors[i])};
+    if (scaled.first >= to.width && scaled.second >= to.height && scaled < best) best = scaled;
+  }
+  return best;
+}
+
+/// The picture, reduced as DecodedSize says.
+absl::StatusOr<ByteImage> Decode(tjhandle decoder, const std::string& path, const std::string& bytes, const Dataset::Dimensions& to) {
   const absl::StatusOr<PictureHeader> header = DecodeHeader(decoder, path, bytes);
   if (!header.ok()) return header.status();
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  Picture picture = {.height = header->height, .width = header->width, .pixels = {}};
-  picture.pixels.resize(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) * static_cast<size_t>(channels));
+  const auto [width, height] = DecodedSize(*header, to);
+  ByteImage picture = {.height = height, .width = width, .channels = to.channels, .bytes = {}};
+  picture.bytes.resize(static_cast<size_t>(picture.height * picture.width * picture.channels));
   constexpr int kDecoding = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS;  // a progressive file may repeat itself without end
-  const int format = channels == 1 ? TJPF_GRAY : TJPF_RGB;
-  if (tjDecompress2(decoder, data, bytes.size(), picture.pixels.data(), picture.width, 0, picture.height, format, kDecoding) != 0) {
+  const int format = to.channels == 1 ? TJPF_GRAY : TJPF_RGB;
+  if (tjDecompress2(decoder, data, bytes.size(), picture.bytes.data(), width, 0, height, format, kDecoding) != 0) {
     return BadImage(path, tjGetErrorStr2(decoder));
   }
   return picture;
@@ -119,58 +129,15 @@ absl::StatusOr<std::string> ReadBytes(const std::string& path, std::streamsize m
   return bytes;
 }
 
-/// Two neighbours and the weight of the second.
-struct Tap {
-  int64_t low = 0;
-  int64_t high = 0;
-  float weight = 0;
-};
-
-Tap TapAt(int64_t index, int64_t out, int64_t in) {
-  const double at = std::max(0.0, (static_cast<double>(index) + 0.5) * static_cast<double>(in) / static_cast<double>(out) - 0.5);
-  const auto low = std::min(static_cast<int64_t>(at), in - 1);
-  return {low, std::min(low + 1, in - 1), static_cast<float>(at - static_cast<double>(low))};
-}
-
-/// Halves the picture while it is more than twice as large as wanted, so that bilinear sampling does not skip pixels.
-Picture Halve(const Picture& in, int64_t channels) {
-  Picture out = {.height = in.height / 2, .width = in.width / 2, .pixels = {}};
-  out.pixels.resize(static_cast<size_t>(out.height * out.width * channels));
-  size_t at = 0;
-  for (int64_t y = 0; y < out.height; ++y) {
-    for (int64_t x = 0; x < out.width; ++x) {
-      for (int64_t c = 0; c < channels; ++c) {
-        const auto pixel = [&](int64_t dy, int64_t dx) {
-          return in.pixels[static_cast<size_t>(((2 * y + dy) * in.width + 2 * x + dx) * channels + c)];
-        };
-        out.pixels[at++] = static_cast<uint8_t>((pixel(0, 0) + pixel(0, 1) + pixel(1, 0) + pixel(1, 1) + 2) / 4);
-      }
-    }
+/// Of the wanted size. What is twice as large after decoding is halved first, as often as that is so, because resizing reads two neighbours
+/// and would skip pixels; halfway between two, which halving an even extent is, it skips none.
+ByteImage Resized(ByteImage picture, const Dataset::Dimensions& to) {
+  while (picture.height >= 2 * to.height && picture.width >= 2 * to.width) {
+    const int64_t height = picture.height / 2;
+    const int64_t width = picture.width / 2;
+    picture = ResizedImage(std::move(picture), height, width);
   }
-  return out;
-}
-
-void AppendResized(Picture in, const Dataset::Dimensions& to, std::vector<uint8_t>& out) {
-  while (in.height >= 2 * to.height && in.width >= 2 * to.width) in = Halve(in, to.channels);
-  if (in.height == to.height && in.width == to.width) {
-    out.insert(out.end(), in.pixels.begin(), in.pixels.end());
-    return;
-  }
-  for (int64_t y = 0; y < to.height; ++y) {
-    const Tap vertical = TapAt(y, to.height, in.height);
-    for (int64_t x = 0; x < to.width; ++x) {
-      const Tap horizontal = TapAt(x, to.width, in.width);
-      for (int64_t c = 0; c < to.channels; ++c) {
-        const auto pixel = [&](int64_t row, int64_t column) {
-          return static_cast<float>(in.pixels[static_cast<size_t>((row * in.width + column) * to.channels + c)]);
-        };
-        const auto row = [&](int64_t r) {
-          return pixel(r, horizontal.low) * (1 - horizontal.weight) + pixel(r, horizontal.high) * horizontal.weight;
-        };
-        out.push_back(static_cast<uint8_t>(std::lrint(row(vertical.low) * (1 - vertical.weight) + row(vertical.high) * vertical.weight)));
-      }
-    }
-  }
+  return ResizedImage(std::move(picture), to.height, to.width);
 }
 
 using Classes = std::vector<std::pair<std::string, std::vector<std::string>>>;
@@ -224,10 +191,10 @@ absl::StatusOr<bool> ShowsColour(const std::string& path) {
   const Decoder decoder(tjInitDecompress());
   const absl::StatusOr<std::string> bytes = ReadBytes(path, kMaxFileBytes);
   if (!bytes.ok()) return bytes.status();
-  const absl::StatusOr<Picture> picture = Decode(decoder.get(), path, *bytes, 3);
+  const absl::StatusOr<ByteImage> picture = Decode(decoder.get(), path, *bytes, {.height = 0, .width = 0, .channels = 3});
   if (!picture.ok()) return picture.status();
-  for (size_t i = 0; i + 2 < picture->pixels.size(); i += 3) {
-    const auto [least, most] = std::minmax({picture->pixels[i], picture->pixels[i + 1], picture->pixels[i + 2]});
+  for (size_t i = 0; i + 2 < picture->bytes.size(); i += 3) {
+    const auto [least, most] = std::minmax({picture->bytes[i], picture->bytes[i + 1], picture->bytes[i + 2]});
     if (most - least > kVisible) return true;
   }
   return false;
@@ -253,7 +220,7 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
       const std::string path = (fs::path(directory) / class_name / name).string();
       const absl::StatusOr<std::string> bytes = ReadBytes(path, kMaxFileBytes);
       if (!bytes.ok()) return bytes.status();
-      absl::StatusOr<Picture> picture = Decode(decoder.get(), path, *bytes, dimensions.channels);
+      absl::StatusOr<ByteImage> picture = Decode(decoder.get(), path, *bytes, dimensions);
       if (!picture.ok()) return picture.status();
       if (dimensions.height == 0) {
         dimensions.height = picture->height;
@@ -262,7 +229,8 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
       if (result.files.empty()) {
         if (absl::Status status = CheckFolderBytes(NumFiles(*classes), dimensions, directory); !status.ok()) return status;
       }
-      AppendResized(*std::move(picture), dimensions, result.images.pixels);
+      const ByteImage resized = Resized(*std::move(picture), dimensions);
+      result.images.pixels.insert(result.images.pixels.end(), resized.bytes.begin(), resized.bytes.end());
       result.images.labels.push_back(label);
       result.files.emplace_back(absl::StrCat(class_name, "/", name), Sha256Hex(*bytes));
     }

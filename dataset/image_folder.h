@@ -50,9 +50,11 @@ absl::StatusOr<bool> ShowsColour(const std::string& path);
 /// Thread-safe.
 absl::Status CheckFolderBytes(int64_t num_images, const Dataset::Dimensions& dimensions, const std::string& directory);
 
-/// Decodes every file to `dimensions` (bilinear, half-pixel centres); a height of 0 takes the size of the first file. Returns NOT_FOUND
-/// when there is no directory, class or image, DATA_LOSS naming a file that is not a JPEG image, is damaged, or claims more than 100
-/// million pixels, INVALID_ARGUMENT when all images together take more than 16 GiB. Sizes are looked at before anything is decoded.
+/// Decodes every file to `dimensions`; a height of 0 takes the size of the first file. A larger picture is reduced to n/8 while it is
+/// decoded (n the smallest that leaves it at least as large as wanted in both directions), halved while it is twice as large all the same,
+/// then resized as models resize (ResizedImage of core/bound). One of the wanted size is what the decoder makes of it, bit for bit. Returns
+/// NOT_FOUND when there is no directory, class or image, DATA_LOSS naming a file that is not a JPEG image, is damaged, or claims more than
+/// 100 million pixels, INVALID_ARGUMENT when all images together take more than 16 GiB. Sizes are looked at before anything is decoded.
 /// Thread-safe.
 absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions);
 

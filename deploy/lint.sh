@@ -5,11 +5,13 @@
 #   lint.sh fix                        applies clang-format
 #   lint.sh cppcheck                   cppcheck over every C++ source that has changed since its last run here; deploy/cppcheck says what it
 #                                      need not say
+#   lint.sh buf                        buf's rules over proto/, and, when a release v0.1.0 or later is tagged, no change that breaks its clients;
+#                                      buf comes through npm, in the version of deploy/buf. The one check that runs outside the build root
 #   lint.sh tidy BUILD_DIR FOLDER...   clang-tidy over the sources in FOLDER that differ from HEAD, or all of them when none does
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-sources() { git ls-files --cached --others --exclude-standard -- '*.h' '*.cc' '*.proto'; }
+sources() { git ls-files --cached --others --exclude-standard -- '*.h' '*.cc' '*.proto' ':!third_party'; }
 
 check_scripts() {
   local scripts
@@ -26,6 +28,43 @@ run_cppcheck() {
     --enable=warning,portability --check-level=exhaustive --library=posix --library=googletest --library=deploy/cppcheck/library.cfg \
     --suppressions-list=deploy/cppcheck/suppressions.txt "${sources[@]}"
   echo "cppcheck: ${#sources[@]} sources are fine."
+}
+
+# Makes build/buf/node_modules when the lock file has changed since.
+install_buf() {
+  mkdir -p build/buf
+  if cmp -s deploy/buf/package-lock.json build/buf/installed.json; then return; fi
+  cp deploy/buf/package.json deploy/buf/package-lock.json build/buf
+  (cd build/buf && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+  cp deploy/buf/package-lock.json build/buf/installed.json
+}
+
+# The latest tag of a release that promises to stay compatible; nothing when there is none yet.
+promised_release() {
+  local tag
+  tag=$(git tag --list 'v[0-9]*.[0-9]*.[0-9]*' --sort=-version:refname | grep -v -- - | head -n 1 || true)
+  if [ -n "$tag" ] && printf 'v0.1.0\n%s\n' "$tag" | sort --version-sort --check=quiet; then printf '%s' "$tag"; fi
+}
+
+run_buf() {
+  if ! command -v npm >/dev/null; then
+    echo "buf: left out, there is no npm here (Debian: npm)."
+    return
+  fi
+  install_buf
+  local buf=build/buf/node_modules/.bin/buf release
+  "$buf" lint
+  echo "buf: proto/ follows the rules of buf.yaml."
+  release=$(promised_release)
+  if [ -z "$release" ]; then
+    echo "buf: no release is tagged yet, so the wire may change."
+    return
+  fi
+  rm -rf build/buf/release
+  mkdir build/buf/release
+  git archive "$release" buf.yaml proto third_party | tar -x -C build/buf/release
+  "$buf" breaking --against build/buf/release
+  echo "buf: nothing breaks the clients of $release."
 }
 
 tidy() {
@@ -47,6 +86,7 @@ case ${1:-} in
     ;;
   fix) sources | xargs clang-format -i ;;
   cppcheck) run_cppcheck ;;
+  buf) run_buf ;;
   tidy) shift; tidy "$@" ;;
-  *) sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

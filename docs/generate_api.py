@@ -27,7 +27,8 @@ This page is generated from the comments there by `docs/generate_api.py --write`
 Beside these services every coordinator has `grpc.health.v1.Health`, for itself and for each service by name, and server reflection (v1 and v1alpha). Resources have names (`searches/7`, `tasks/12`, `workers/1`,
 `devices/1`); numbers carry their unit in their name; a field that is not set has its type's zero value. Errors are gRPC codes with
 `google.rpc.BadRequest` (the path of every wrong field) or `google.rpc.ErrorInfo` (a reason to branch on) as details: [errors.md](errors.md) lists the reasons.
-Lists are given in pages of at most 1 MiB and as many elements as were asked for. Messages are taken up to 16 MiB and not compressed. A client that takes
+Lists are given in pages of at most 1 MiB and as many elements as were asked for, and of what a `filter` holds for ([ListSearchesRequest](#listsearchesrequest)). A field
+that is *required* is refused when it is missing; *output only* ones are the coordinator's to set, *immutable* ones are set when the resource is created. Messages are taken up to 16 MiB and not compressed. A client that takes
 nothing of what a call sends for 30 seconds has the call cancelled.
 On TCP every call but those of health shows the coordinator's token, `authorization: Bearer TOKEN`; else it ends with `UNAUTHENTICATED`, which has no details.
 """
@@ -49,6 +50,10 @@ FILE_SYNTAX = 12
 FILE_MESSAGE, FILE_ENUM, FILE_SERVICE = 4, 5, 6
 MESSAGE_FIELD, MESSAGE_NESTED, MESSAGE_ENUM = 2, 3, 4
 ENUM_VALUE, SERVICE_METHOD = 2, 2
+# google.api.field_behavior, an extension of FieldOptions that Python's protobuf does not know by itself; OPTIONAL and IDENTIFIER say what
+# the page says anyway.
+FIELD_BEHAVIOR = 1052
+BEHAVIORS = {2: "required", 3: "output only", 5: "immutable"}
 
 
 class Page:
@@ -102,7 +107,7 @@ class Page:
         self._heading(4, name, path)
         rows = []
         for i, field in enumerate(message.field):
-            text = self._comment(path + (MESSAGE_FIELD, i))
+            text = "; ".join(filter(None, [behavior_of(field), self._comment(path + (MESSAGE_FIELD, i))]))
             if field.HasField("oneof_index") and not field.proto3_optional:
                 text = f"one of `{message.oneof_decl[field.oneof_index].name}`" + (f"; {text}" if text else "")
             rows.append([f"`{field.name}`", type_of(field), str(field.number), self._text(text)])
@@ -121,6 +126,22 @@ class Page:
         self._table(["value", "number", "meaning"], rows)
 
 
+def behavior_of(field) -> str:
+    """ "required" of a field that is annotated so. The annotations are varints among the bytes of the options: (key, value) again and again."""
+    found, data = [], field.options.SerializeToString()
+    numbers, number, shift = [], 0, 0
+    for byte in data:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            numbers.append(number)
+            number, shift = 0, 0
+    for key, value in zip(numbers[::2], numbers[1::2]):
+        if key == FIELD_BEHAVIOR << 3 and value in BEHAVIORS:
+            found.append(BEHAVIORS[value])
+    return ", ".join(found)
+
+
 def link(type_name: str) -> str:
     name = type_name.removeprefix(".hanas.v1.")
     if name == type_name:
@@ -136,13 +157,13 @@ def type_of(field) -> str:
 
 
 def api_page() -> str:
-    paths = [f"proto/hanas/v1/{name}" for name in FILES]
+    paths = [f"hanas/v1/{name}" for name in FILES]
     there = {path.name for path in (SOURCE / "proto" / "hanas" / "v1").glob("*.proto")}
     if there != set(FILES):
         raise SystemExit(f"generate_api.py: expected the files {sorted(FILES)} in proto/hanas/v1, found {sorted(there)}; put new ones into FILES")
     with tempfile.NamedTemporaryFile() as descriptors:
         subprocess.run(
-            ["protoc", "-I", SOURCE, "--include_source_info", f"--descriptor_set_out={descriptors.name}", *paths],
+            ["protoc", "-I", SOURCE / "proto", "-I", SOURCE / "third_party", "--include_source_info", f"--descriptor_set_out={descriptors.name}", *paths],
             check=True,
             stderr=subprocess.DEVNULL,
             cwd=SOURCE,
@@ -154,7 +175,7 @@ def api_page() -> str:
         opening = next(location for location in files[path].source_code_info.location if list(location.path) == [FILE_SYNTAX])
         about = " ".join(" ".join([*opening.leading_detached_comments, opening.leading_comments]).split())
         about = about.replace("SPDX-License-Identifier: Apache-2.0", "").strip()
-        text += f"\n## {path}\n" + (f"\n{about}\n" if about else "") + Page(files[path]).render() + "\n"
+        text += f"\n## proto/{path}\n" + (f"\n{about}\n" if about else "") + Page(files[path]).render() + "\n"
     return text
 
 

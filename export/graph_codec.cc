@@ -35,16 +35,19 @@ constexpr bool Corresponds(Wire in_file, Core in_core, int difference = 0) {
   return static_cast<int>(in_file) == static_cast<int>(in_core) + difference;
 }
 // The order of core's enumerations is part of the file format: these lines pin it.
-static_assert(Corresponds(wire::FLOAT32, ElementType::kFloat32, 1) && Corresponds(wire::FLOAT16, ElementType::kFloat16, 1) &&
-              Corresponds(wire::INT8, ElementType::kInt8, 1) && Corresponds(wire::INT4, ElementType::kInt4, 1) &&
-              Corresponds(wire::INT2, ElementType::kInt2, 1) && Corresponds(wire::INT32, ElementType::kInt32, 1));
-static_assert(Corresponds(wire::CONV2D, OpKind::kConv2d) && Corresponds(wire::FULLY_CONNECTED, OpKind::kFullyConnected) &&
-              Corresponds(wire::GLOBAL_AVERAGE_POOL, OpKind::kGlobalAveragePool) && Corresponds(wire::ADD, OpKind::kAdd) &&
-              Corresponds(wire::MULTIPLY, OpKind::kMultiply) && Corresponds(wire::HARD_SWISH, OpKind::kHardSwish) &&
-              Corresponds(wire::MAX_POOL, OpKind::kMaxPool) && Corresponds(wire::GLOBAL_MAX_POOL, OpKind::kGlobalMaxPool) &&
-              Corresponds(wire::SIGMOID, OpKind::kSigmoid) && Corresponds(wire::PRODUCT, OpKind::kProduct));
-static_assert(Corresponds(wire::NONE, FusedActivation::kNone) && Corresponds(wire::RELU, FusedActivation::kRelu) &&
-              Corresponds(wire::HARD_SIGMOID, FusedActivation::kHardSigmoid) && Corresponds(wire::RELU6, FusedActivation::kRelu6));
+static_assert(Corresponds(wire::ELEMENT_TYPE_FLOAT32, ElementType::kFloat32, 1) &&
+              Corresponds(wire::ELEMENT_TYPE_FLOAT16, ElementType::kFloat16, 1) &&
+              Corresponds(wire::ELEMENT_TYPE_INT8, ElementType::kInt8, 1) && Corresponds(wire::ELEMENT_TYPE_INT4, ElementType::kInt4, 1) &&
+              Corresponds(wire::ELEMENT_TYPE_INT2, ElementType::kInt2, 1) && Corresponds(wire::ELEMENT_TYPE_INT32, ElementType::kInt32, 1));
+static_assert(Corresponds(wire::OP_KIND_CONV2D, OpKind::kConv2d) && Corresponds(wire::OP_KIND_FULLY_CONNECTED, OpKind::kFullyConnected) &&
+              Corresponds(wire::OP_KIND_GLOBAL_AVERAGE_POOL, OpKind::kGlobalAveragePool) && Corresponds(wire::OP_KIND_ADD, OpKind::kAdd) &&
+              Corresponds(wire::OP_KIND_MULTIPLY, OpKind::kMultiply) && Corresponds(wire::OP_KIND_HARD_SWISH, OpKind::kHardSwish) &&
+              Corresponds(wire::OP_KIND_MAX_POOL, OpKind::kMaxPool) && Corresponds(wire::OP_KIND_GLOBAL_MAX_POOL, OpKind::kGlobalMaxPool) &&
+              Corresponds(wire::OP_KIND_SIGMOID, OpKind::kSigmoid) && Corresponds(wire::OP_KIND_PRODUCT, OpKind::kProduct));
+static_assert(Corresponds(wire::FUSED_ACTIVATION_UNSPECIFIED, FusedActivation::kNone) &&
+              Corresponds(wire::FUSED_ACTIVATION_RELU, FusedActivation::kRelu) &&
+              Corresponds(wire::FUSED_ACTIVATION_HARD_SIGMOID, FusedActivation::kHardSigmoid) &&
+              Corresponds(wire::FUSED_ACTIVATION_RELU6, FusedActivation::kRelu6));
 
 // Writing.
 

@@ -7,10 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/daemon.h"
 #include "daemon/party_state.h"
+#include "profiler-agent/backends/backends.h"
 #include "profiler-agent/device/host_probe.h"
 #include "profiler-agent/measure/child.h"
 #include "profiler-agent/runtime/onnxruntime/onnx_network.h"
-#include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
 #include "profiler-agent/service/agent_executor.h"
 #include "profiler-agent/service/child_jobs.h"
 #include "rpc/client.h"
@@ -27,6 +27,7 @@ using config::ProcessExit;
 struct Flags {
   daemon::ConnectOptions connect;
   daemon::PartyOptions party = {.kind = "agents", .name = "local"};
+  std::string backend = std::string(Backends().front().name);
   daemon::DaemonOptions process;
 };
 
@@ -35,6 +36,10 @@ void Describe(config::OptionTable& table, Flags& flags) {
   daemon::AddOptions(
       table, "Name of the device, which jobs give as their target; its own at the coordinator: 1 to 63 letters, digits, '-', '_' or '.'.",
       flags.party);
+  std::vector<std::string> backends;
+  for (const Backend& backend : Backends()) backends.emplace_back(backend.name);
+  table.AddChoice({.name = "backend", .help = "Runtime that this agent measures with, which jobs give as target.backend."}, &flags.backend,
+                  std::move(backends));
   daemon::AddOptions(table, flags.process);
 }
 
@@ -66,7 +71,9 @@ int Run(const Flags& flags) {
   if (!channel.ok()) return daemon::Fail(ProcessExit::kUsage, channel.status());
   const absl::StatusOr<daemon::PartyState> state = daemon::OpenPartyState(flags.party);
   if (!state.ok()) return daemon::Fail(daemon::ExitOfPartyState(state.status()), state.status());
-  const auto runtime = CreateXnnpackRuntime();
+  const absl::StatusOr<Backend> backend = FindBackend(flags.backend);
+  if (!backend.ok()) return daemon::Fail(ProcessExit::kUsage, backend.status());
+  const auto runtime = backend->probe();
   if (!runtime.ok()) return daemon::Fail(ProcessExit::kFailed, runtime.status());
   const BackendCaps caps = (*runtime)->caps();
   const auto tasks = v1::TaskService::NewStub(*channel);
@@ -101,9 +108,13 @@ int Run(const Flags& flags) {
 }
 
 std::vector<std::pair<std::string, std::string>> Libraries() {
-  const auto runtime = CreateXnnpackRuntime();
-  return {{"XNNPACK", runtime.ok() ? (*runtime)->caps().version : std::string(runtime.status().message())},
-          {"ONNX Runtime", OnnxRuntimeVersion()}};
+  std::vector<std::pair<std::string, std::string>> libraries;
+  for (const Backend& backend : Backends()) {
+    const auto runtime = backend.probe();
+    libraries.emplace_back(backend.name, runtime.ok() ? (*runtime)->caps().version : std::string(runtime.status().message()));
+  }
+  libraries.emplace_back("ONNX Runtime", OnnxRuntimeVersion());
+  return libraries;
 }
 
 int Main(int argc, char** argv) {

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
+#include "hanas/v1/task.grpc.pb.h"
 #include "rpc/clock.h"
 #include "rpc/retry.h"
 #include "telemetry/metrics.h"

@@ -11,9 +11,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
-#include "proto/hanas/v1/farm.grpc.pb.h"
-#include "proto/hanas/v1/search.grpc.pb.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
+#include "hanas/v1/farm.grpc.pb.h"
+#include "hanas/v1/search.grpc.pb.h"
+#include "hanas/v1/task.grpc.pb.h"
 #include "rpc/client.h"
 #include "rpc/health.grpc.pb.h"
 #include "rpc/sha256.h"
@@ -40,6 +40,13 @@ Request Page(int page_size, absl::string_view page_token) {
   Request request;
   request.set_page_size(page_size);
   request.set_page_token(std::string(page_token));
+  return request;
+}
+
+template <typename Request>
+Request Page(int page_size, absl::string_view page_token, absl::string_view filter) {
+  Request request = Page<Request>(page_size, page_token);
+  request.set_filter(std::string(filter));
   return request;
 }
 
@@ -192,9 +199,9 @@ absl::StatusOr<v1::Search> SearchClient::GetSearch(absl::string_view name) {
   return Call<v1::Search>(*connection_->searches, &Searches::GetSearch, Named<v1::GetSearchRequest>(name));
 }
 
-absl::StatusOr<v1::ListSearchesResponse> SearchClient::ListSearches(int page_size, absl::string_view page_token) {
+absl::StatusOr<v1::ListSearchesResponse> SearchClient::ListSearches(int page_size, absl::string_view page_token, absl::string_view filter) {
   return Call<v1::ListSearchesResponse>(*connection_->searches, &Searches::ListSearches,
-                                        Page<v1::ListSearchesRequest>(page_size, page_token));
+                                        Page<v1::ListSearchesRequest>(page_size, page_token, filter));
 }
 
 absl::StatusOr<v1::Search> SearchClient::CancelSearch(absl::string_view name) {
@@ -221,15 +228,16 @@ absl::StatusOr<v1::Report> SearchClient::GetReport(absl::string_view name) {
   return Call<v1::Report>(*connection_->searches, &Searches::GetReport, Named<v1::GetReportRequest>(name));
 }
 
-absl::StatusOr<v1::ListTasksResponse> SearchClient::ListTasks(absl::string_view parent, int page_size, absl::string_view page_token) {
-  auto request = Page<v1::ListTasksRequest>(page_size, page_token);
+absl::StatusOr<v1::ListTasksResponse> SearchClient::ListTasks(absl::string_view parent, int page_size, absl::string_view page_token,
+                                                              absl::string_view filter) {
+  auto request = Page<v1::ListTasksRequest>(page_size, page_token, filter);
   request.set_parent(std::string(parent));
   return Call<v1::ListTasksResponse>(*connection_->searches, &Searches::ListTasks, request);
 }
 
 absl::StatusOr<v1::ListCandidatesResponse> SearchClient::ListCandidates(absl::string_view parent, int page_size,
-                                                                        absl::string_view page_token) {
-  auto request = Page<v1::ListCandidatesRequest>(page_size, page_token);
+                                                                        absl::string_view page_token, absl::string_view filter) {
+  auto request = Page<v1::ListCandidatesRequest>(page_size, page_token, filter);
   request.set_parent(std::string(parent));
   return Call<v1::ListCandidatesResponse>(*connection_->searches, &Searches::ListCandidates, request);
 }
@@ -244,12 +252,12 @@ absl::StatusOr<v1::ReplaySearchResponse> SearchClient::ReplaySearch(absl::string
   return Call<v1::ReplaySearchResponse>(*connection_->searches, &Searches::ReplaySearch, Named<v1::ReplaySearchRequest>(name));
 }
 
-absl::StatusOr<v1::ListWorkersResponse> SearchClient::ListWorkers(int page_size, absl::string_view page_token) {
-  return Call<v1::ListWorkersResponse>(*connection_->farm, &Farm::ListWorkers, Page<v1::ListWorkersRequest>(page_size, page_token));
+absl::StatusOr<v1::ListWorkersResponse> SearchClient::ListWorkers(int page_size, absl::string_view page_token, absl::string_view filter) {
+  return Call<v1::ListWorkersResponse>(*connection_->farm, &Farm::ListWorkers, Page<v1::ListWorkersRequest>(page_size, page_token, filter));
 }
 
-absl::StatusOr<v1::ListDevicesResponse> SearchClient::ListDevices(int page_size, absl::string_view page_token) {
-  return Call<v1::ListDevicesResponse>(*connection_->farm, &Farm::ListDevices, Page<v1::ListDevicesRequest>(page_size, page_token));
+absl::StatusOr<v1::ListDevicesResponse> SearchClient::ListDevices(int page_size, absl::string_view page_token, absl::string_view filter) {
+  return Call<v1::ListDevicesResponse>(*connection_->farm, &Farm::ListDevices, Page<v1::ListDevicesRequest>(page_size, page_token, filter));
 }
 
 absl::Status SearchClient::SetDrain(absl::string_view name, bool drain) {

@@ -13,8 +13,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "proto/hanas/v1/farm.pb.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/farm.pb.h"
+#include "hanas/v1/search.pb.h"
 #include "rpc/retry.h"
 
 namespace hanas::rpc {
@@ -49,20 +49,23 @@ class SearchClient {
   /// What would be created, with its forecast and an empty name.
   absl::StatusOr<v1::Search> ValidateSearch(const v1::SearchSpec& spec);
   absl::StatusOr<v1::Search> GetSearch(absl::string_view name);
-  absl::StatusOr<v1::ListSearchesResponse> ListSearches(int page_size, absl::string_view page_token);
+  /// `filter` as proto/hanas/v1 says of ListSearchesRequest, here and below: empty for all.
+  absl::StatusOr<v1::ListSearchesResponse> ListSearches(int page_size, absl::string_view page_token, absl::string_view filter = "");
   absl::StatusOr<v1::Search> CancelSearch(absl::string_view name);
   absl::StatusOr<v1::Search> PauseSearch(absl::string_view name);
   absl::StatusOr<v1::Search> ResumeSearch(absl::string_view name);
   absl::StatusOr<v1::Search> FinishSearch(absl::string_view name);
   absl::Status DeleteSearch(absl::string_view name);
   absl::StatusOr<v1::Report> GetReport(absl::string_view name);
-  absl::StatusOr<v1::ListTasksResponse> ListTasks(absl::string_view parent, int page_size, absl::string_view page_token);
-  absl::StatusOr<v1::ListCandidatesResponse> ListCandidates(absl::string_view parent, int page_size, absl::string_view page_token);
+  absl::StatusOr<v1::ListTasksResponse> ListTasks(absl::string_view parent, int page_size, absl::string_view page_token,
+                                                  absl::string_view filter = "");
+  absl::StatusOr<v1::ListCandidatesResponse> ListCandidates(absl::string_view parent, int page_size, absl::string_view page_token,
+                                                            absl::string_view filter = "");
   absl::StatusOr<v1::GetFrontResponse> GetFront(absl::string_view name, int page_size, absl::string_view page_token);
   absl::StatusOr<v1::ReplaySearchResponse> ReplaySearch(absl::string_view name);
 
-  absl::StatusOr<v1::ListWorkersResponse> ListWorkers(int page_size, absl::string_view page_token);
-  absl::StatusOr<v1::ListDevicesResponse> ListDevices(int page_size, absl::string_view page_token);
+  absl::StatusOr<v1::ListWorkersResponse> ListWorkers(int page_size, absl::string_view page_token, absl::string_view filter = "");
+  absl::StatusOr<v1::ListDevicesResponse> ListDevices(int page_size, absl::string_view page_token, absl::string_view filter = "");
   absl::Status SetDrain(absl::string_view name, bool drain);
 
   /// Calls `on_event` with every event after `after_sequence`, in order, until the server ends the stream (OK), the stream breaks, or

@@ -167,7 +167,7 @@ class TaskLoop::RunningTask : public TaskContext {
   }
   bool told_to_stop() {
     absl::MutexLock lock(&mutex_);
-    return stopping_ || instruction_ == v1::HAND_BACK;
+    return stopping_ || instruction_ == v1::INSTRUCTION_HAND_BACK;
   }
   absl::Duration last_answer() {
     absl::MutexLock lock(&mutex_);
@@ -201,7 +201,7 @@ class TaskLoop::RunningTask : public TaskContext {
     last_answer_ = sent_at;
     ttl_ = Ttl(response.ttl_seconds(), ttl_);
     instruction_ = response.instruction();
-    if (instruction_ == v1::ABANDON) abandoned_ = true;
+    if (instruction_ == v1::INSTRUCTION_ABANDON) abandoned_ = true;
     if (suspended_) Log(Severity::kInfo, "task_resumed");
     suspended_ = false;
   }
@@ -230,12 +230,12 @@ class TaskLoop::RunningTask : public TaskContext {
     return seconds > 0 && seconds < 1e6 ? absl::Seconds(seconds) : otherwise;
   }
 
-  bool Held() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !abandoned_ && (instruction_ == v1::PAUSE || suspended_); }
+  bool Held() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !abandoned_ && (instruction_ == v1::INSTRUCTION_PAUSE || suspended_); }
   bool MayGoOn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !Held(); }
   bool RenewalWanted() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return finished_ || renew_now_; }
   Directive CurrentDirective() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (abandoned_) return Directive::kAbandon;
-    return stopping_ || instruction_ == v1::HAND_BACK ? Directive::kHandBack : Directive::kContinue;
+    return stopping_ || instruction_ == v1::INSTRUCTION_HAND_BACK ? Directive::kHandBack : Directive::kContinue;
   }
 
   TaskLoop* const loop_;
@@ -248,7 +248,7 @@ class TaskLoop::RunningTask : public TaskContext {
   int64_t done_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t total_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string note_ ABSL_GUARDED_BY(mutex_);
-  v1::Instruction instruction_ ABSL_GUARDED_BY(mutex_) = v1::CONTINUE;
+  v1::Instruction instruction_ ABSL_GUARDED_BY(mutex_) = v1::INSTRUCTION_CONTINUE;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;     // waiting at a boundary
   bool suspended_ ABSL_GUARDED_BY(mutex_) = false;  // the lease is in doubt
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;  // the result is not wanted

@@ -14,7 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
+#include "hanas/v1/task.grpc.pb.h"
 #include "rpc/clock.h"
 #include "rpc/retry.h"
 #include "telemetry/event_log.h"

@@ -51,6 +51,11 @@ constexpr char kInsecureConnect[] = "--insecure-connect";
 // Groups of the help.
 constexpr char kLocal[] = "On this machine";
 constexpr char kSearches[] = "Searches on a coordinator";
+constexpr char kFilterDetails[] =
+    "A filter is one comparison, or several joined by AND: FIELD = VALUE and FIELD != VALUE, of numbers also <, <=, > and >=, and\n"
+    "FIELD : VALUE for a text that contains the value, in upper or lower case. A value with spaces stands in double quotes.\n"
+    "Fields of searches are name, spec.name, spec.dataset.name, phase, paused_phase, finishing, error_code and job_digest; those of\n"
+    "the other lists are in docs/api.md, and in the answer to a filter with a wrong one.";
 constexpr char kFarm[] = "Workers and devices";
 constexpr char kOther[] = "Other";
 
@@ -91,6 +96,7 @@ struct CommandLine::State {
   DeleteOptions deleted;
   std::string name;
   std::string task_state;
+  std::string filter;
   int limit = 1000;
   bool front = false;
   bool undo = false;
@@ -138,6 +144,10 @@ struct CommandLine::State {
       remote.output = FormatOf(output);
       chosen = command;
     });
+  }
+  CLI::Option* AddFilter(CLI::App* verb) {
+    return verb->add_option("--filter", filter, "Only those that it holds for: comparisons joined by AND (`hanas list --help`)")
+        ->type_name("FILTER");
   }
   void AddSearch(CLI::App* verb, std::string& target) {
     verb->add_option("search", target, "searches/ID, or its ID")->required()->type_name("SEARCH");
@@ -256,7 +266,10 @@ void CommandLine::State::AddSubmitAndWatch() {
 
 void CommandLine::State::AddSearches() {
   AddSubmitAndWatch();
-  AddRemote(Add(app, kSearches, "list", "List the searches", "hanas list -o name"), [this] { return ListCommand(remote); });
+  CLI::App* list = Add(app, kSearches, "list", "List the searches", "hanas list --filter 'phase = FAILED AND spec.name : shoes' -o name",
+                       kFilterDetails);
+  AddFilter(list);
+  AddRemote(list, [this] { return ListCommand(remote, filter); });
   AddSearchVerb("show", "Show a search: its phases and progress, or its report when it is done", "hanas show searches/1",
                 [this] { return ShowCommand(remote, name); });
   AddSearchVerb("explain", "Say what a search is blocked on, what runs where, what failed, and what to do", "hanas explain searches/1",
@@ -279,11 +292,13 @@ void CommandLine::State::AddSearches() {
   AddSearchVerb("replay", "Decide a search once more from its recorded results, and say whether it came out the same",
                 "hanas replay searches/1", [this] { return ReplayCommand(remote, name); });
   CLI::App* tasks = AddSearchVerb("tasks", "List the tasks of a search", "hanas tasks searches/1 --state failed",
-                                  [this] { return TasksCommand(remote, name, task_state); });
+                                  [this] { return TasksCommand(remote, name, task_state, filter); });
   tasks->add_option("--state", task_state, "Those in this state only")->check(OneOf(WordsOfType("STATE")))->type_name("STATE");
+  AddFilter(tasks);
   CLI::App* candidates = AddSearchVerb("candidates", "List the networks that a search has evaluated", "hanas candidates searches/1 --front",
-                                       [this] { return CandidatesCommand(remote, name, limit, front); });
-  candidates->add_flag("--front", front, "Only those that no other one beats in both accuracy and latency");
+                                       [this] { return CandidatesCommand(remote, name, limit, front, filter); });
+  CLI::Option* of_front = candidates->add_flag("--front", front, "Only those that no other one beats in both accuracy and latency");
+  AddFilter(candidates)->excludes(of_front);
   candidates->add_option("--limit", limit, "At most so many; 0: all")
       ->check(CLI::NonNegativeNumber.description(""))
       ->capture_default_str()
@@ -299,8 +314,12 @@ void CommandLine::State::AddSearches() {
 }
 
 void CommandLine::State::AddFarm() {
-  AddRemote(Add(app, kFarm, "workers", "List the workers", "hanas workers"), [this] { return WorkersCommand(remote); });
-  AddRemote(Add(app, kFarm, "devices", "List the devices", "hanas devices -o json"), [this] { return DevicesCommand(remote); });
+  CLI::App* workers = Add(app, kFarm, "workers", "List the workers", "hanas workers --filter 'state = OFFLINE'");
+  AddFilter(workers);
+  AddRemote(workers, [this] { return WorkersCommand(remote, filter); });
+  CLI::App* devices = Add(app, kFarm, "devices", "List the devices", "hanas devices -o json");
+  AddFilter(devices);
+  AddRemote(devices, [this] { return DevicesCommand(remote, filter); });
   CLI::App* drain = Add(app, kFarm, "drain", "Take a worker or a device out of service: it gets no more tasks", "hanas drain workers/3",
                         "Its task is handed back at the next step boundary; nothing is lost and no attempt is counted.");
   drain->add_option("name", name, "workers/ID or devices/ID")->required()->type_name("PARTY");

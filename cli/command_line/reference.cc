@@ -29,7 +29,7 @@ this page says.
 | `-o` | what is printed |
 |---|---|
 | `table` | for people; may change from version to version |
-| `json` | the resource as protobuf JSON (`proto/hanas/v1`), default values included; a list is the response of its List method with all pages in one. `watch` prints one event a line; `explain` an object of `search`, `tasks`, `workers` and `devices` |
+| `json` | the resource as protobuf JSON (`proto/hanas/v1`), default values included, with words for enumerators (`FAILED`, not `PHASE_FAILED`); a list is the response of its List method with all pages in one. `watch` prints one event a line; `explain` an object of `search`, `tasks`, `workers` and `devices` |
 | `yaml` | the same content as YAML |
 | `name` | names only, one a line, for shell loops; for `watch`, sequence numbers |
 

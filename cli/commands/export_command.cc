@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <google/protobuf/util/json_util.h>
-
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -11,6 +9,7 @@
 #include "cli/commands/results.h"
 #include "cli/commands/search_commands.h"
 #include "core/base/error_reason.h"
+#include "rpc/json.h"
 
 namespace hanas::cli {
 namespace {
@@ -22,9 +21,7 @@ absl::Status CheckFolder(const std::string& folder, const v1::Report& report) {
   std::stringstream text;
   text << file.rdbuf();
   v1::Report there;
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;
-  const bool ours = google::protobuf::util::JsonStringToMessage(text.str(), &there, options).ok();
+  const bool ours = rpc::FromJson(text.str(), there).ok();
   if (ours && there.job_digest() == report.job_digest()) return absl::OkStatus();
   return WithReason(
       absl::FailedPreconditionError(absl::StrCat(folder, "/report.json is ", ours ? "that of another job" : "no report of ours",

@@ -29,9 +29,9 @@ ExitCode Unhealthy(const std::string& who, const absl::Status& status) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<v1::Worker>> AllWorkers(rpc::SearchClient& client) {
+absl::StatusOr<std::vector<v1::Worker>> AllWorkers(rpc::SearchClient& client, const std::string& filter) {
   std::vector<v1::Worker> workers;
-  const absl::Status status = ForEachPage([&](const std::string& token) { return client.ListWorkers(kPageSize, token); },
+  const absl::Status status = ForEachPage([&](const std::string& token) { return client.ListWorkers(kPageSize, token, filter); },
                                           [&](v1::ListWorkersResponse page) {
                                             for (v1::Worker& worker : *page.mutable_workers()) workers.push_back(std::move(worker));
                                             return true;
@@ -40,9 +40,9 @@ absl::StatusOr<std::vector<v1::Worker>> AllWorkers(rpc::SearchClient& client) {
   return workers;
 }
 
-absl::StatusOr<std::vector<v1::Device>> AllDevices(rpc::SearchClient& client) {
+absl::StatusOr<std::vector<v1::Device>> AllDevices(rpc::SearchClient& client, const std::string& filter) {
   std::vector<v1::Device> devices;
-  const absl::Status status = ForEachPage([&](const std::string& token) { return client.ListDevices(kPageSize, token); },
+  const absl::Status status = ForEachPage([&](const std::string& token) { return client.ListDevices(kPageSize, token, filter); },
                                           [&](v1::ListDevicesResponse page) {
                                             for (v1::Device& device : *page.mutable_devices()) devices.push_back(std::move(device));
                                             return true;
@@ -51,10 +51,10 @@ absl::StatusOr<std::vector<v1::Device>> AllDevices(rpc::SearchClient& client) {
   return devices;
 }
 
-ExitCode WorkersCommand(const RemoteOptions& remote) {
+ExitCode WorkersCommand(const RemoteOptions& remote, const std::string& filter) {
   const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
   if (!client.ok()) return Fail(client.status());
-  const absl::StatusOr<std::vector<v1::Worker>> workers = AllWorkers(**client);
+  const absl::StatusOr<std::vector<v1::Worker>> workers = AllWorkers(**client, filter);
   if (!workers.ok()) return Fail(workers.status(), remote);
   v1::ListWorkersResponse all;
   std::vector<std::string> names;
@@ -66,10 +66,10 @@ ExitCode WorkersCommand(const RemoteOptions& remote) {
   return status.ok() ? ExitCode::kOk : Fail(status);
 }
 
-ExitCode DevicesCommand(const RemoteOptions& remote) {
+ExitCode DevicesCommand(const RemoteOptions& remote, const std::string& filter) {
   const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
   if (!client.ok()) return Fail(client.status());
-  const absl::StatusOr<std::vector<v1::Device>> devices = AllDevices(**client);
+  const absl::StatusOr<std::vector<v1::Device>> devices = AllDevices(**client, filter);
   if (!devices.ok()) return Fail(devices.status(), remote);
   v1::ListDevicesResponse all;
   std::vector<std::string> names;

@@ -8,15 +8,15 @@
 #include "absl/status/statusor.h"
 #include "cli/commands/exit_code.h"
 #include "cli/commands/output.h"
-#include "proto/hanas/v1/farm.pb.h"
+#include "hanas/v1/farm.pb.h"
 #include "rpc/search_client.h"
 
 namespace hanas::cli {
 
 /// `hanas workers`.
-ExitCode WorkersCommand(const RemoteOptions& remote);
+ExitCode WorkersCommand(const RemoteOptions& remote, const std::string& filter);
 /// `hanas devices`.
-ExitCode DevicesCommand(const RemoteOptions& remote);
+ExitCode DevicesCommand(const RemoteOptions& remote, const std::string& filter);
 /// `hanas drain`: `name` is that of a worker or a device.
 ExitCode DrainCommand(const RemoteOptions& remote, const std::string& name, bool drain);
 
@@ -24,9 +24,9 @@ ExitCode DrainCommand(const RemoteOptions& remote, const std::string& name, bool
 /// answers in time, kUnhealthy when the answer is no.
 ExitCode HealthCommand(const RemoteOptions& remote, const std::string& metrics_url);
 
-/// Every page of them.
-absl::StatusOr<std::vector<v1::Worker>> AllWorkers(rpc::SearchClient& client);
-absl::StatusOr<std::vector<v1::Device>> AllDevices(rpc::SearchClient& client);
+/// Every page of those that `filter` holds for.
+absl::StatusOr<std::vector<v1::Worker>> AllWorkers(rpc::SearchClient& client, const std::string& filter = "");
+absl::StatusOr<std::vector<v1::Device>> AllDevices(rpc::SearchClient& client, const std::string& filter = "");
 
 }  // namespace hanas::cli
 

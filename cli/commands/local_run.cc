@@ -239,7 +239,7 @@ absl::Status LocalRun::Submit() {
 
 absl::Status LocalRun::TakeUpAgain(const v1::Search& search) {
   const bool failed = CanBeMended(search);
-  if (!failed && search.phase() != v1::PAUSED) return absl::OkStatus();
+  if (!failed && search.phase() != v1::PHASE_PAUSED) return absl::OkStatus();
   const absl::StatusOr<v1::Search> resumed = Persist([&] { return client_->ResumeSearch(search_); });
   // What cannot be tried again is reported as it is when the search is followed.
   if (absl::IsFailedPrecondition(resumed.status()) || absl::IsUnimplemented(resumed.status())) return absl::OkStatus();
@@ -337,11 +337,11 @@ void LocalRun::SayBlockers() {
 absl::Status LocalRun::Conclude(v1::Report& report) {
   const absl::StatusOr<v1::Search> search = Persist([&] { return client_->GetSearch(search_); });
   if (!search.ok()) return search.status();
-  if (search->phase() == v1::FAILED) {
+  if (search->phase() == v1::PHASE_FAILED) {
     search_error_code_ = search->error_code().empty() ? "UNKNOWN" : search->error_code();
     return absl::InternalError(search->error());
   }
-  if (search->phase() == v1::CANCELLED) {
+  if (search->phase() == v1::PHASE_CANCELLED) {
     search_error_code_ = "CANCELLED";
     return absl::InternalError("the search was cancelled");
   }

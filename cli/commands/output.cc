@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands/output.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "config/json_to_yaml.h"
 #include "core/base/error_reason.h"
 #include "core/base/text.h"
+#include "rpc/json.h"
 
 namespace hanas::cli {
 namespace {
@@ -63,18 +63,6 @@ Palette StandardPalette() {
                  absl::string_view(terminal) != "dumb");
 }
 
-absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message, bool pretty) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = pretty;
-  options.always_print_primitive_fields = true;
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
-  if (!status.ok())
-    return absl::InternalError(
-        absl::StrCat(message.GetDescriptor()->name(), " could not be written as JSON: ", std::string(status.message())));
-  return json;
-}
-
 absl::Status PrintResource(const google::protobuf::Message& message, OutputFormat format, const std::function<std::string()>& table,
                            const std::vector<std::string>& names) {
   switch (format) {
@@ -88,7 +76,7 @@ absl::Status PrintResource(const google::protobuf::Message& message, OutputForma
     case OutputFormat::kYaml:
       break;
   }
-  const absl::StatusOr<std::string> json = ToJson(message);
+  const absl::StatusOr<std::string> json = rpc::ToJson(message, /*pretty=*/true);
   return json.ok() ? PrintJson(*json, format) : json.status();
 }
 

@@ -44,9 +44,6 @@ ExitCode FinishOutput();
 /// Colours when standard output is a terminal that has them and NO_COLOR is not set (no-color.org).
 Palette StandardPalette();
 
-/// The message as protobuf JSON with default values; in one line, or over several. Returns INTERNAL.
-absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message, bool pretty = true);
-
 /// Prints a resource: `table` is called for kTable, `names` are printed for kName.
 absl::Status PrintResource(const google::protobuf::Message& message, OutputFormat format, const std::function<std::string()>& table,
                            const std::vector<std::string>& names);

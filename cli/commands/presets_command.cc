@@ -2,9 +2,8 @@
 #include "cli/commands/presets_command.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "cli/commands/output.h"
-#include "cli/report/report_text.h"
+#include "cli/commands/space_text.h"
 #include "cli/report/table.h"
 #include "config/presets.h"
 #include "core/base/quantity.h"
@@ -13,15 +12,6 @@
 #include "core/lowering/lowering.h"
 
 namespace hanas::cli {
-namespace {
-
-std::string SizeOf(const SearchSpace& space) {
-  const long double networks = space.NumNetworks();
-  return networks < 1e6L ? absl::StrFormat("%.0f", static_cast<double>(networks)) : absl::StrFormat("10^%.1f", space.Log10Size());
-}
-
-}  // namespace
-
 ExitCode PresetsCommand(const std::string& name) {
   if (!name.empty()) {
     const absl::StatusOr<config::Preset> preset = config::FindPreset(name);
@@ -42,7 +32,7 @@ ExitCode PresetsCommand(const std::string& name) {
     const SearchSpace& space = lowering.space();
     const Cost cost = GraphCost(lowering.Lower(space.Largest({16, 16})));
     const std::string description = config::DescriptionOf(preset);
-    table.AddRow({std::string(preset.name), SizeOf(space), FormatCount(static_cast<double>(cost.macs)),
+    table.AddRow({std::string(preset.name), FormatNumNetworks(space), FormatCount(static_cast<double>(cost.macs)),
                   FormatCount(static_cast<double>(cost.parameters)), description.substr(0, description.find(": "))});
   }
   Print(table.Render(""));

@@ -14,6 +14,7 @@
 #include "core/base/error_reason.h"
 #include "core/job/findings.h"
 #include "rpc/files.h"
+#include "rpc/json.h"
 
 namespace hanas::cli {
 namespace {
@@ -76,7 +77,7 @@ absl::Status WriteResults(rpc::SearchClient& client, const std::string& director
   for (v1::Member& member : *report.mutable_references()) {
     if (absl::Status status = Download(client, directory, member, options); !status.ok()) return status;
   }
-  const absl::StatusOr<std::string> json = ToJson(report);
+  const absl::StatusOr<std::string> json = rpc::ToJson(report, /*pretty=*/true);
   if (!json.ok()) return json.status();
   if (absl::Status status = rpc::WriteFileAtomically(directory + "/report.json", *json); !status.ok()) return status;
   return rpc::WriteFileAtomically(directory + "/front.svg", RenderFrontSvg(report));

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "cli/commands/exit_code.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 #include "rpc/search_client.h"
 
 namespace hanas::cli {

@@ -8,10 +8,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "cli/commands/interrupt.h"
 #include "cli/commands/remote.h"
 #include "cli/commands/results.h"
+#include "cli/commands/space_text.h"
 #include "cli/commands/watch_command.h"
 #include "cli/report/report_text.h"
 #include "cli/report/resource_text.h"
@@ -23,6 +25,7 @@
 #include "core/family/convnet/convnet_space.h"
 #include "core/job/job_cost.h"
 #include "core/plan/exec_plan.h"
+#include "core/quantity/quantity_table.h"
 #include "rpc/convert/job.h"
 
 namespace hanas::cli {
@@ -62,7 +65,7 @@ ExitCode PrintForecast(const v1::Search& search, const config::JobFile& file, co
   const auto table = [&] {
     return absl::StrCat("\"", file.job().name, "\" is a valid job; this is what it would take\n", RenderForecast(search.forecast()));
   };
-  const bool possible = search.phase() != v1::FAILED;
+  const bool possible = search.phase() != v1::PHASE_FAILED;
   if (!possible) Complain(search.error());
   if (!possible && remote.output == OutputFormat::kTable) return ExitCodeOfSearchError(search.error_code());
   const absl::Status status = PrintResource(search, remote.output, table, {file.job().name});
@@ -90,12 +93,26 @@ std::string DescribeNetwork(const Lowering& lowering, const Architecture& archit
 
 /// "10^8.3 networks", "12 networks, all of them evaluated".
 std::string DescribeSize(const SearchJob& job, const SearchSpace& space) {
-  constexpr long double kCounted = 1e6L;
-  const long double networks = space.NumNetworks();
-  std::string text = networks < kCounted ? absl::StrFormat("%.0f network%s", static_cast<double>(networks), networks == 1 ? "" : "s")
-                                         : absl::StrFormat("10^%.1f networks", space.Log10Size());
+  std::string text = absl::StrCat(FormatNumNetworks(space), space.NumNetworks() == 1 ? " network" : " networks");
   if (IsSearchedWhole(job, space)) absl::StrAppend(&text, ", all of them evaluated");
   return text;
+}
+
+/// "latency ≤ 1 ms, size ≤ 60 % of largest-8bit".
+std::string DescribeLimits(const SearchJob& job) {
+  if (job.limits.empty()) return "none";
+  return absl::StrJoin(job.limits, ", ", [](std::string* out, const LimitSpec& limit) {
+    const QuantityRow& row = RowOf(*QuantityNamed(limit.of));
+    absl::StrAppend(out, row.label, row.more_is_better ? " ≥ " : " ≤ ",
+                    limit.than.empty() ? FormatValue(row.id, limit.bound(), Rounding::kExact)
+                                       : absl::StrCat(FormatPercent(limit.bound(), Rounding::kExact), " of ", limit.than));
+  });
+}
+
+std::string DescribeObjectives(const SearchJob& job) {
+  return absl::StrJoin(job.objectives, ", ", [](std::string* out, const ObjectiveSpec& objective) {
+    absl::StrAppend(out, RowOf(*QuantityNamed(objective.of)).label);
+  });
 }
 
 }  // namespace
@@ -122,12 +139,12 @@ ExitCode SubmitCommand(const RemoteOptions& remote, const SubmitOptions& options
   return options.watch ? Follow(**client, remote, {.name = search->name(), .plain = options.plain}) : ExitCode::kOk;
 }
 
-ExitCode ListCommand(const RemoteOptions& remote) {
+ExitCode ListCommand(const RemoteOptions& remote, const std::string& filter) {
   const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
   if (!client.ok()) return Fail(client.status());
   v1::ListSearchesResponse all;
   std::vector<std::string> names;
-  const absl::Status status = ForEachPage([&](const std::string& token) { return (*client)->ListSearches(kPageSize, token); },
+  const absl::Status status = ForEachPage([&](const std::string& token) { return (*client)->ListSearches(kPageSize, token, filter); },
                                           [&](v1::ListSearchesResponse page) {
                                             for (v1::Search& search : *page.mutable_searches()) {
                                               names.push_back(search.name());
@@ -146,7 +163,7 @@ ExitCode ShowCommand(const RemoteOptions& remote, const std::string& name) {
   if (!subject.ok()) return Fail(subject.status());
   const absl::StatusOr<v1::Search> search = subject->client->GetSearch(subject->name);
   if (!search.ok()) return Fail(search.status(), remote);
-  if (search->phase() != v1::SUCCEEDED || remote.output != OutputFormat::kTable) return PrintSearch(*search, remote);
+  if (search->phase() != v1::PHASE_SUCCEEDED || remote.output != OutputFormat::kTable) return PrintSearch(*search, remote);
   const absl::StatusOr<v1::Report> report = subject->client->GetReport(subject->name);
   if (!report.ok()) return Fail(report.status(), remote);
   Print(absl::StrCat(search->name(), " \"", search->spec().name(), "\" is done\n\n", RenderReport(*report)));
@@ -224,7 +241,7 @@ ExitCode ValidateCommand(const std::string& job_path) {
   if (!family.ok()) return Fail(family.status());
   const Lowering lowering(*family);
   const SearchSpace& space = lowering.space();
-  const BackendCaps caps = {.name = job.target.backend, .int8_hard_swish = true};
+  const BackendCaps caps = {.name = job.target.backend, .native = {{.compute = ElementType::kInt8}}};
   if (const absl::Status status = CheckOperatorCount(lowering, NeverStop); !status.ok()) {
     for (const FieldViolation& violation : ViolationsOf(status)) Complain(file->Describe(violation));
     return ExitCode::kUsage;
@@ -232,7 +249,9 @@ ExitCode ValidateCommand(const std::string& job_path) {
   Print(absl::StrCat(job_path, ": a valid job, \"", job.name, "\"\n"));
   Print(absl::StrCat("  space      ", DescribeSize(job, space), ", ", space.genes().size(), " genes\n"));
   Print(absl::StrCat("  operators  ", EnumerateOpKeys(lowering, caps).size(), " to measure on ", caps.name,
-                     ", with its int8 hard-swish and without native half\n"));
+                     ", with int8 of every operator and without native half\n"));
+  Print(absl::StrCat("  objectives ", DescribeObjectives(job), "\n"));
+  Print(absl::StrCat("  limits     ", DescribeLimits(job), "\n"));
   Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space.Smallest({8, 8}), caps), "\n"));
   Print(absl::StrCat("  largest    ", DescribeNetwork(lowering, space.Largest({16, 16}), caps), "\n"));
   Print(absl::StrCat("  digest     ", JobDigest(job).ToHex(), "\n"));

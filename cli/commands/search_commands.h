@@ -21,8 +21,8 @@ struct SubmitOptions {
 /// `hanas submit`: prints the name of the search, or with validate_only the forecast. The same request id gives the same search.
 ExitCode SubmitCommand(const RemoteOptions& remote, const SubmitOptions& options);
 
-/// `hanas list`.
-ExitCode ListCommand(const RemoteOptions& remote);
+/// `hanas list`: those that `filter` holds for, all when it is empty. So the lists below.
+ExitCode ListCommand(const RemoteOptions& remote, const std::string& filter);
 
 /// `hanas show`: phases and progress of a search, or its report when it has succeeded.
 ExitCode ShowCommand(const RemoteOptions& remote, const std::string& name);
@@ -45,10 +45,10 @@ ExitCode ReplayCommand(const RemoteOptions& remote, const std::string& name);
 ExitCode ExplainCommand(const RemoteOptions& remote, const std::string& name);
 
 /// `hanas tasks`: those in `state` only, when it is not empty ("failed").
-ExitCode TasksCommand(const RemoteOptions& remote, const std::string& name, const std::string& state);
+ExitCode TasksCommand(const RemoteOptions& remote, const std::string& name, const std::string& state, const std::string& filter);
 
 /// `hanas candidates`: at most `limit` (0: all) of those evaluated so far, or the front of them.
-ExitCode CandidatesCommand(const RemoteOptions& remote, const std::string& name, int limit, bool front);
+ExitCode CandidatesCommand(const RemoteOptions& remote, const std::string& name, int limit, bool front, const std::string& filter);
 
 struct ExportOptions {
   std::string name;

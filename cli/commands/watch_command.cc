@@ -12,6 +12,7 @@
 #include "cli/commands/results.h"
 #include "cli/commands/screen.h"
 #include "config/json_to_yaml.h"
+#include "rpc/json.h"
 
 namespace hanas::cli {
 namespace {
@@ -24,7 +25,7 @@ absl::Status PrintEvent(const v1::SearchEvent& event, OutputFormat format) {
     Print(absl::StrCat(event.sequence(), "\n"));
     return absl::OkStatus();
   }
-  absl::StatusOr<std::string> text = ToJson(event, /*pretty=*/false);
+  absl::StatusOr<std::string> text = rpc::ToJson(event, /*pretty=*/false);
   if (text.ok() && format == OutputFormat::kYaml) text = config::JsonToYaml(*text);
   if (!text.ok()) return text.status();
   Print(format == OutputFormat::kYaml ? absl::StrCat("---\n", *text) : absl::StrCat(*text, "\n"));
@@ -53,11 +54,11 @@ class ConnectionNotice {
 ExitCode Conclude(rpc::SearchClient& client, const RemoteOptions& remote, const std::string& name) {
   const absl::StatusOr<v1::Search> search = client.GetSearch(name);
   if (!search.ok()) return Fail(search.status(), remote);
-  if (search->phase() == v1::FAILED) {
+  if (search->phase() == v1::PHASE_FAILED) {
     Complain(absl::StrCat(name, " failed: ", OneLine(search->error()), "; `hanas explain ", name, "` says more"));
     return ExitCodeOfSearchError(search->error_code());
   }
-  if (search->phase() == v1::CANCELLED) {
+  if (search->phase() == v1::PHASE_CANCELLED) {
     Complain(absl::StrCat(name, " was cancelled"));
     return ExitCode::kSearchFailed;
   }

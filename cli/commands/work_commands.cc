@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "cli/commands/farm_commands.h"
 #include "cli/commands/remote.h"
@@ -17,15 +17,21 @@
 #include "cli/report/resource_text.h"
 #include "core/family/convnet/convnet_space.h"
 #include "rpc/convert/space.h"
+#include "rpc/enum_word.h"
+#include "rpc/json.h"
 
 namespace hanas::cli {
 namespace {
 
-constexpr int kPageSize = 1000;
+using Json = nlohmann::ordered_json;
 
-absl::StatusOr<std::vector<v1::TaskSummary>> AllTasks(rpc::SearchClient& client, const std::string& search) {
+constexpr int kPageSize = 1000;
+constexpr int kJsonIndent = 1;  // as protobuf indents the JSON of the other verbs
+
+absl::StatusOr<std::vector<v1::TaskSummary>> AllTasks(rpc::SearchClient& client, const std::string& search,
+                                                      const std::string& filter = "") {
   std::vector<v1::TaskSummary> tasks;
-  const absl::Status status = ForEachPage([&](const std::string& token) { return client.ListTasks(search, kPageSize, token); },
+  const absl::Status status = ForEachPage([&](const std::string& token) { return client.ListTasks(search, kPageSize, token, filter); },
                                           [&](v1::ListTasksResponse page) {
                                             for (v1::TaskSummary& task : *page.mutable_tasks()) tasks.push_back(std::move(task));
                                             return true;
@@ -39,7 +45,8 @@ struct Candidates {
   int64_t total = 0;
 };
 
-absl::StatusOr<Candidates> ReadCandidates(rpc::SearchClient& client, const std::string& search, int limit, bool front) {
+absl::StatusOr<Candidates> ReadCandidates(rpc::SearchClient& client, const std::string& search, int limit, bool front,
+                                          const std::string& filter) {
   Candidates candidates;
   const auto take = [&](auto& list) {
     for (v1::Candidate& candidate : list) {
@@ -55,7 +62,7 @@ absl::StatusOr<Candidates> ReadCandidates(rpc::SearchClient& client, const std::
   const int page_size = limit > 0 ? std::min(limit, kPageSize) : kPageSize;
   const absl::Status status =
       front ? ForEachPage([&](const std::string& token) { return client.GetFront(search, page_size, token); }, take_page)
-            : ForEachPage([&](const std::string& token) { return client.ListCandidates(search, page_size, token); }, take_page);
+            : ForEachPage([&](const std::string& token) { return client.ListCandidates(search, page_size, token, filter); }, take_page);
   if (!status.ok()) return status;
   return candidates;
 }
@@ -72,26 +79,24 @@ std::function<std::string(const v1::Architecture&)> Describer(const v1::SearchSp
   };
 }
 
-/// {"search": {…}, "tasks": […], "workers": […], "devices": […]}.
+/// {"search": {…}, "tasks": […], "workers": […], "devices": […]}, each object as protobuf JSON.
 absl::StatusOr<std::string> ExplanationToJson(const Explanation& explanation) {
-  const absl::StatusOr<std::string> search = ToJson(explanation.search, /*pretty=*/false);
-  if (!search.ok()) return search.status();
-  std::string json = absl::StrCat("{\"search\":", *search);
   absl::Status status;
-  const auto add = [&](absl::string_view key, const auto& list) {
-    std::vector<std::string> elements;
-    for (const auto& element : list) {
-      const absl::StatusOr<std::string> text = ToJson(element, /*pretty=*/false);
-      status.Update(text.status());
-      if (text.ok()) elements.push_back(*text);
-    }
-    absl::StrAppend(&json, ",\"", key, "\":[", absl::StrJoin(elements, ","), "]");
+  const auto parsed = [&](const google::protobuf::Message& message) {
+    const absl::StatusOr<std::string> text = rpc::ToJson(message, /*pretty=*/false);
+    status.Update(text.status());
+    return text.ok() ? Json::parse(*text, nullptr, /*allow_exceptions=*/false) : Json();
+  };
+  Json json = {{"search", parsed(explanation.search)}};
+  const auto add = [&](const char* key, const auto& list) {
+    Json& elements = json[key] = Json::array();
+    for (const auto& element : list) elements.push_back(parsed(element));
   };
   add("tasks", explanation.tasks);
   add("workers", explanation.workers);
   add("devices", explanation.devices);
   if (!status.ok()) return status;
-  return json + "}";
+  return json.dump(kJsonIndent);
 }
 
 absl::Status PrintExplanation(const Explanation& explanation, OutputFormat format) {
@@ -105,16 +110,16 @@ absl::Status PrintExplanation(const Explanation& explanation, OutputFormat forma
 
 }  // namespace
 
-ExitCode TasksCommand(const RemoteOptions& remote, const std::string& name, const std::string& state) {
+ExitCode TasksCommand(const RemoteOptions& remote, const std::string& name, const std::string& state, const std::string& filter) {
   const absl::StatusOr<std::string> search = ResourceName(name, {"searches"});
   if (!search.ok()) return Fail(search.status());
   const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
   if (!client.ok()) return Fail(client.status());
-  absl::StatusOr<std::vector<v1::TaskSummary>> tasks = AllTasks(**client, *search);
+  absl::StatusOr<std::vector<v1::TaskSummary>> tasks = AllTasks(**client, *search, filter);
   if (!tasks.ok()) return Fail(tasks.status(), remote);
-  v1::TaskSummary::State wanted = v1::TaskSummary::STATE_UNSPECIFIED;
-  v1::TaskSummary::State_Parse(absl::AsciiStrToUpper(state), &wanted);
-  if (!state.empty()) std::erase_if(*tasks, [&](const v1::TaskSummary& task) { return task.state() != wanted; });
+  const auto* const wanted = rpc::FindEnumWord(*v1::TaskSummary::State_descriptor(), absl::AsciiStrToUpper(state));
+  if (!state.empty())
+    std::erase_if(*tasks, [&](const v1::TaskSummary& task) { return wanted == nullptr || task.state() != wanted->number(); });
   v1::ListTasksResponse all;
   std::vector<std::string> names;
   for (const v1::TaskSummary& task : *tasks) {
@@ -125,12 +130,12 @@ ExitCode TasksCommand(const RemoteOptions& remote, const std::string& name, cons
   return status.ok() ? ExitCode::kOk : Fail(status);
 }
 
-ExitCode CandidatesCommand(const RemoteOptions& remote, const std::string& name, int limit, bool front) {
+ExitCode CandidatesCommand(const RemoteOptions& remote, const std::string& name, int limit, bool front, const std::string& filter) {
   const absl::StatusOr<std::string> search_name = ResourceName(name, {"searches"});
   if (!search_name.ok()) return Fail(search_name.status());
   const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
   if (!client.ok()) return Fail(client.status());
-  const absl::StatusOr<Candidates> candidates = ReadCandidates(**client, *search_name, limit, front);
+  const absl::StatusOr<Candidates> candidates = ReadCandidates(**client, *search_name, limit, front, filter);
   if (!candidates.ok()) return Fail(candidates.status(), remote);
   v1::ListCandidatesResponse all;
   all.set_total(candidates->total);

@@ -10,6 +10,7 @@
 #include "cli/report/palette.h"
 #include "cli/report/table.h"
 #include "core/base/quantity.h"
+#include "rpc/enum_word.h"
 
 namespace hanas::cli {
 namespace {
@@ -61,7 +62,7 @@ void ProgressMeter::UpdateSecondsLeft(double elapsed) {
 
 std::string ProgressMeter::Line(size_t max_width) const {
   if (history_.empty()) return "";
-  std::string line = absl::StrFormat("%-10s", absl::AsciiStrToLower(v1::Phase_Name(last_.phase())));
+  std::string line = absl::StrFormat("%-10s", absl::AsciiStrToLower(rpc::EnumWord(last_.phase())));
   if (last_.total() > 0) {
     const double share = std::min(1.0, static_cast<double>(last_.done()) / static_cast<double>(last_.total()));
     absl::StrAppendFormat(&line, " %d/%d %s  %.0f %%", last_.done(), last_.total(), last_.unit(), 100 * share);

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 
 namespace hanas::cli {
 

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/report/label_layout.h"
+#include "cli/report/member_value.h"
 #include "cli/report/table.h"
-#include "core/base/quantity.h"
+#include "core/quantity/quantity_table.h"
 
 namespace hanas::cli {
 namespace {
@@ -48,7 +51,7 @@ Axis NiceAxis(double low, double high, int wanted) {
 
 class Drawing {
  public:
-  explicit Drawing(const v1::Report& report) : report_(report) { ChooseAxes(); }
+  explicit Drawing(const v1::Report& report) : report_(report), across_(AcrossOf(report)) { ChooseAxes(); }
 
   std::string Render() {
     Open();
@@ -64,16 +67,27 @@ class Drawing {
   }
 
  private:
-  static bool IsDrawable(const v1::Member& m) {
-    return m.latency_p50_us() > 0 && std::isfinite(m.latency_p50_us()) && std::isfinite(m.test_accuracy());
+  /// What is drawn from left to right: the first objective that accuracy is traded against.
+  static const QuantityRow& AcrossOf(const v1::Report& report) {
+    for (const v1::Objective& objective : report.objectives()) {
+      const std::optional<Quantity> quantity = QuantityNamed(objective.of());
+      if (quantity && *quantity != Quantity::kAccuracy) return RowOf(*quantity);
+    }
+    return RowOf(Quantity::kLatency);
   }
+  bool across_latency() const { return across_.id == Quantity::kLatency; }
+  double Across(const v1::Member& m) const { return ValueOf(m, across_.id); }
+  /// Where the whisker ends.
+  double AcrossHigh(const v1::Member& m) const { return across_latency() ? m.latency_p90_us() : Across(m); }
+
+  bool IsDrawable(const v1::Member& m) const { return Across(m) > 0 && std::isfinite(Across(m)) && std::isfinite(m.test_accuracy()); }
 
   void ChooseAxes() {
     double low_x = 1e300, high_x = 0, low_y = 1e300, high_y = -1e300;
     const auto include = [&](const v1::Member& m) {
       if (!IsDrawable(m)) return;
-      low_x = std::min(low_x, m.latency_p50_us());
-      high_x = std::max({high_x, m.latency_p50_us(), m.latency_p90_us()});
+      low_x = std::min(low_x, Across(m));
+      high_x = std::max({high_x, Across(m), AcrossHigh(m)});
       low_y = std::min(low_y, 100 * (m.test_accuracy() - m.test_accuracy_stddev()));
       high_y = std::max(high_y, 100 * (m.test_accuracy() + m.test_accuracy_stddev()));
     };
@@ -85,7 +99,7 @@ class Drawing {
     y_ = NiceAxis(low_y - 0.2, high_y + 0.2, 6);
   }
 
-  double X(double us) const { return kLeft + x_.Fraction(us) * (kWidth - kLeft - kRight); }
+  double X(double value) const { return kLeft + x_.Fraction(value) * (kWidth - kLeft - kRight); }
   double Y(double percent) const { return kHeight - kBottom - y_.Fraction(percent) * (kHeight - kTop - kBottom); }
 
   void Line(double x1, double y1, double x2, double y2, absl::string_view style) {
@@ -110,7 +124,8 @@ class Drawing {
     const double bottom = kHeight - kBottom;
     for (double x = x_.low; x <= x_.high + x_.step / 2; x += x_.step) {
       Line(X(x), kTop, X(x), bottom, "stroke=\"#e4e4e4\"");
-      Text(X(x), bottom + 20, absl::StrFormat("%g", x), "text-anchor=\"middle\"");
+      Text(X(x), bottom + 20, across_latency() ? absl::StrFormat("%g", x) : FormatValue(across_.id, std::max(0.0, x)),
+           "text-anchor=\"middle\"");
     }
     for (double y = y_.low; y <= y_.high + y_.step / 2; y += y_.step) {
       Line(kLeft, Y(y), kWidth - kRight, Y(y), "stroke=\"#e4e4e4\"");
@@ -118,17 +133,20 @@ class Drawing {
     }
     Line(kLeft, bottom, kWidth - kRight, bottom, "stroke=\"#222222\"");
     Line(kLeft, kTop, kLeft, bottom, "stroke=\"#222222\"");
-    Text((kLeft + kWidth - kRight) / 2, kHeight - 30, "measured latency, p50, µs (whisker: p90)", "text-anchor=\"middle\"");
+    Text((kLeft + kWidth - kRight) / 2, kHeight - 30,
+         across_latency() ? "measured latency, p50, µs (whisker: p90)" : std::string(across_.label), "text-anchor=\"middle\"");
     Text(0, 0, "test accuracy, % (bar: ± 1 standard deviation)",
          absl::StrFormat("text-anchor=\"middle\" transform=\"translate(24 %.1f) rotate(-90)\"", (kTop + bottom) / 2));
   }
 
   void Limit() {
-    const double limit_us = report_.limits().latency_ms() * 1000;
-    if (!(limit_us > x_.low && limit_us < x_.high)) return;
-    Line(X(limit_us), kTop, X(limit_us), kHeight - kBottom, "stroke=\"#a00000\" stroke-dasharray=\"6 4\"");
-    Text(X(limit_us) - 6, kTop + 14, absl::StrCat("limit ", FormatMicroseconds(limit_us, Rounding::kExact)),
-         "text-anchor=\"end\" fill=\"#a00000\"");
+    for (const v1::Limit& limit : report_.limits()) {
+      const double x = limit.at_most();
+      if (limit.of() != across_.name || !(x > x_.low && x < x_.high)) continue;
+      Line(X(x), kTop, X(x), kHeight - kBottom, "stroke=\"#a00000\" stroke-dasharray=\"6 4\"");
+      Text(X(x) - 6, kTop + 14, absl::StrCat("limit ", FormatValue(across_.id, x, Rounding::kExact)),
+           "text-anchor=\"end\" fill=\"#a00000\"");
+    }
   }
 
   void Front() {
@@ -136,20 +154,20 @@ class Drawing {
     for (const v1::Member& member : report_.front()) {
       if (IsDrawable(member)) members.push_back(&member);
     }
-    std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->latency_p50_us() < b->latency_p50_us(); });
+    std::sort(members.begin(), members.end(), [&](const auto* a, const auto* b) { return Across(*a) < Across(*b); });
     std::string points;
-    for (const v1::Member* m : members) absl::StrAppendFormat(&points, "%.1f,%.1f ", X(m->latency_p50_us()), Y(100 * m->test_accuracy()));
+    for (const v1::Member* m : members) absl::StrAppendFormat(&points, "%.1f,%.1f ", X(Across(*m)), Y(100 * m->test_accuracy()));
     absl::StrAppendFormat(&out_, "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"1.5\" stroke-opacity=\"0.5\"/>\n",
                           points, kMemberColour);
   }
 
   void Point(const v1::Member& m, absl::string_view colour, bool square) {
     if (!IsDrawable(m)) return;
-    const double x = X(m.latency_p50_us());
+    const double x = X(Across(m));
     const double y = Y(100 * m.test_accuracy());
     const std::string style = absl::StrCat("stroke=\"", colour, "\" stroke-width=\"1.5\"");
     Line(x, Y(100 * (m.test_accuracy() - m.test_accuracy_stddev())), x, Y(100 * (m.test_accuracy() + m.test_accuracy_stddev())), style);
-    if (m.latency_p90_us() > m.latency_p50_us()) Line(x, y, X(m.latency_p90_us()), y, style);
+    if (AcrossHigh(m) > Across(m)) Line(x, y, X(AcrossHigh(m)), y, style);
     if (square) {
       absl::StrAppendFormat(&out_, "<rect x=\"%.1f\" y=\"%.1f\" width=\"10\" height=\"10\" fill=\"%s\">", x - 5, y - 5, colour);
     } else {
@@ -165,11 +183,11 @@ class Drawing {
     std::vector<const v1::Member*> members;
     for (const v1::Member& member : report_.front()) members.push_back(&member);
     for (const v1::Member& member : report_.references()) members.push_back(&member);
-    members.erase(std::remove_if(members.begin(), members.end(), [](const v1::Member* m) { return !IsDrawable(*m); }), members.end());
+    members.erase(std::remove_if(members.begin(), members.end(), [&](const v1::Member* m) { return !IsDrawable(*m); }), members.end());
     std::vector<LabelledPoint> points;
     std::vector<Box> markers;
     for (const v1::Member* m : members) {
-      const double x = X(m->latency_p50_us());
+      const double x = X(Across(*m));
       const double y = Y(100 * m->test_accuracy());
       points.push_back({x, y, kLabelAdvance * static_cast<double>(DisplayWidth(m->id())), kLabelSize + 2});
       markers.push_back({x - kMarkerRadius, y - kMarkerRadius, x + kMarkerRadius, y + kMarkerRadius});
@@ -190,7 +208,7 @@ class Drawing {
   }
   int DrawableFront() const {
     return static_cast<int>(
-        std::count_if(report_.front().begin(), report_.front().end(), [](const v1::Member& m) { return IsDrawable(m); }));
+        std::count_if(report_.front().begin(), report_.front().end(), [&](const v1::Member& m) { return IsDrawable(m); }));
   }
 
   void Legend() {
@@ -204,6 +222,7 @@ class Drawing {
   }
 
   const v1::Report& report_;
+  const QuantityRow& across_;
   Axis x_;
   Axis y_;
   std::string out_;

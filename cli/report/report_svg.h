@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 
 namespace hanas::cli {
 

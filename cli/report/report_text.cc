@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -10,17 +12,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/report/member_value.h"
 #include "cli/report/table.h"
-#include "core/base/quantity.h"
+#include "core/quantity/quantity_table.h"
+#include "rpc/enum_word.h"
 
 namespace hanas::cli {
 namespace {
-
-/// Three significant figures, without an exponent.
-std::string ThreeFigures(double value) {
-  const double size = std::abs(value);
-  return absl::StrFormat("%.*f", size < 9.995 ? 2 : size < 99.95 ? 1 : 0, value);
-}
 
 std::string Signed(double fraction) {
   const std::string magnitude = absl::StrFormat("%.1f %%", std::abs(fraction) * 100);
@@ -39,9 +37,24 @@ std::string Latency(const v1::Member& member) {
 Table::Column Left(std::string heading) { return {std::move(heading), Table::Align::kLeft}; }
 Table::Column Right(std::string heading) { return {std::move(heading), Table::Align::kRight}; }
 
-std::string RenderMembers(const google::protobuf::RepeatedPtrField<v1::Member>& members, bool with_note) {
+/// The columns that only some reports have: of quantities that the job optimises or limits.
+std::vector<Quantity> FurtherColumns(const v1::Report& report) {
+  std::vector<Quantity> further;
+  for (const Quantity quantity : {Quantity::kPeakMemory, Quantity::kParameters}) {
+    const auto names = [&](const auto& spec) { return spec.of() == RowOf(quantity).name; };
+    if (std::any_of(report.objectives().begin(), report.objectives().end(), names) ||
+        std::any_of(report.limits().begin(), report.limits().end(), names))
+      further.push_back(quantity);
+  }
+  return further;
+}
+
+std::string RenderMembers(const v1::Report& report, const google::protobuf::RepeatedPtrField<v1::Member>& members, bool with_note) {
   std::vector<Table::Column> columns = {Left("network"), Right("accuracy"), Right("p50 [p90]"), Right("predicted"),
-                                        Right("error"),  Right("size"),     Right("MACs"),      Left("precision")};
+                                        Right("error"),  Right("size"),     Right("MACs")};
+  const std::vector<Quantity> further = FurtherColumns(report);
+  for (const Quantity quantity : further) columns.push_back(Right(std::string(RowOf(quantity).label)));
+  columns.push_back(Left("precision"));
   if (with_note) columns.push_back(Left("trained"));
   Table table(std::move(columns));
   for (const v1::Member& member : members) {
@@ -52,8 +65,9 @@ std::string RenderMembers(const google::protobuf::RepeatedPtrField<v1::Member>& 
                                       predicted ? FormatMicroseconds(member.predicted_latency_us()) : "-",
                                       predicted ? Signed(member.predicted_error()) : "-",
                                       FormatBytes(static_cast<double>(member.size_bytes())),
-                                      FormatCount(static_cast<double>(member.macs())),
-                                      member.precision()};
+                                      FormatCount(static_cast<double>(member.macs()))};
+    for (const Quantity quantity : further) cells.push_back(FormatValue(quantity, ValueOf(member, quantity)));
+    cells.push_back(member.precision());
     if (with_note) cells.push_back(member.note());
     table.AddRow(std::move(cells));
   }
@@ -86,14 +100,14 @@ std::string RenderHead(const v1::Report& report) {
   std::string out = absl::StrFormat("Searched %s on %s: 10^%.1f networks\n", report.space(), report.dataset(), report.log10_networks());
   absl::StrAppend(&out, "Measured on ", absl::StrJoin(where, ", "), "\n");
   std::vector<std::string> limits;
-  const v1::Limits& l = report.limits();
-  if (l.latency_ms() > 0) {
-    limits.push_back(absl::StrCat(absl::AsciiStrToLower(v1::LatencyStatistic_Name(report.statistic())), " latency ≤ ",
-                                  FormatMicroseconds(l.latency_ms() * 1000, Rounding::kExact)));
+  for (const v1::Limit& limit : report.limits()) {
+    const std::optional<Quantity> of = QuantityNamed(limit.of());
+    if (!of) continue;  // of a newer coordinator
+    const QuantityRow& row = RowOf(*of);
+    const std::string statistic = row.id == Quantity::kLatency ? absl::AsciiStrToLower(rpc::EnumWord(report.statistic())) + " " : "";
+    limits.push_back(absl::StrCat(statistic, row.label, row.more_is_better ? " ≥ " : " ≤ ",
+                                  FormatValue(*of, row.more_is_better ? limit.at_least() : limit.at_most(), Rounding::kExact)));
   }
-  if (l.size_bytes() > 0) limits.push_back(absl::StrCat("size ≤ ", FormatBytes(static_cast<double>(l.size_bytes()), Rounding::kExact)));
-  if (l.peak_memory_bytes() > 0)
-    limits.push_back(absl::StrCat("peak memory ≤ ", FormatBytes(static_cast<double>(l.peak_memory_bytes()), Rounding::kExact)));
   if (limits.empty()) return absl::StrCat(out, "No limits\n");
   absl::StrAppend(&out, "Limits: ", absl::StrJoin(limits, ", "));
   if (report.share_samples() > 0) {
@@ -110,9 +124,9 @@ std::string RenderFront(const v1::Report& report) {
       absl::StrCat("\nThe front: each network fine-tuned for ", steps, steps == 1 ? " step" : " steps", ", then measured whole");
   if (report.test_images() > 0)
     absl::StrAppend(&out, "; accuracy on ", report.test_images(), " test images, ± one binomial standard deviation");
-  absl::StrAppend(&out, "\n", RenderMembers(report.front(), false));
+  absl::StrAppend(&out, "\n", RenderMembers(report, report.front(), false));
   if (!report.references().empty()) {
-    absl::StrAppend(&out, "\nReferences, measured the same way\n", RenderMembers(report.references(), true));
+    absl::StrAppend(&out, "\nReferences, measured the same way\n", RenderMembers(report, report.references(), true));
   }
   return out + RenderMarks(report);
 }
@@ -236,7 +250,7 @@ std::string RenderTime(const v1::Report& report) {
     total += phase.seconds();
     if (phase.total() == 0 && phase.seconds() < 0.5) continue;
     const std::string done = phase.total() > 0 ? absl::StrCat(phase.done(), " ", phase.unit()) : "";
-    table.AddRow({absl::AsciiStrToLower(v1::Phase_Name(phase.phase())), FormatSeconds(phase.seconds()), done});
+    table.AddRow({absl::AsciiStrToLower(rpc::EnumWord(phase.phase())), FormatSeconds(phase.seconds()), done});
   }
   for (const v1::Member& reference : report.references()) references += reference.training_seconds();
   table.AddRow({"in all", FormatSeconds(total), ""});
@@ -250,15 +264,6 @@ std::string RenderTime(const v1::Report& report) {
 }
 
 }  // namespace
-
-std::string FormatCount(double count) {
-  if (count < 999.5) return absl::StrFormat("%.0f", count);
-  if (count < 999.5e3) return absl::StrCat(ThreeFigures(count / 1e3), " k");
-  if (count < 999.5e6) return absl::StrCat(ThreeFigures(count / 1e6), " M");
-  return absl::StrCat(ThreeFigures(count / 1e9), " G");
-}
-
-std::string FormatPercent(double fraction) { return absl::StrFormat("%.1f %%", fraction * 100); }
 
 std::string RenderReport(const v1::Report& report) {
   std::vector<std::string> findings;

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 
 namespace hanas::cli {
 
@@ -12,10 +12,6 @@ namespace hanas::cli {
 /// trusted, where the time went, what to try next. Pure; a figure that the report does not hold is left out, not shown as zero.
 /// Thread-safe.
 std::string RenderReport(const v1::Report& report);
-
-// How figures are written, everywhere on the screen; core/base/quantity.h has times and sizes.
-std::string FormatCount(double count);       // "987", "1.23 M"
-std::string FormatPercent(double fraction);  // "84.2 %"
 
 }  // namespace hanas::cli
 

@@ -9,9 +9,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "cli/report/progress.h"
-#include "cli/report/report_text.h"
 #include "cli/report/table.h"
 #include "core/base/quantity.h"
+#include "rpc/enum_word.h"
 
 namespace hanas::cli {
 namespace {
@@ -23,12 +23,12 @@ std::string Word(const std::string& name) { return absl::AsciiStrToLower(absl::S
 
 Tint TintOf(v1::Phase phase) {
   switch (phase) {
-    case v1::SUCCEEDED:
+    case v1::PHASE_SUCCEEDED:
       return Tint::kGood;
-    case v1::FAILED:
+    case v1::PHASE_FAILED:
       return Tint::kBad;
-    case v1::CANCELLED:
-    case v1::PAUSED:
+    case v1::PHASE_CANCELLED:
+    case v1::PHASE_PAUSED:
       return Tint::kWarn;
     default:
       return Tint::kNone;
@@ -62,13 +62,13 @@ std::string Field(absl::string_view name, absl::string_view value) {
   return value.empty() ? "" : absl::StrFormat("  %-11s %s\n", name, value);
 }
 
-bool IsOver(v1::Phase phase) { return phase == v1::SUCCEEDED || phase == v1::FAILED || phase == v1::CANCELLED; }
+bool IsOver(v1::Phase phase) { return phase == v1::PHASE_SUCCEEDED || phase == v1::PHASE_FAILED || phase == v1::PHASE_CANCELLED; }
 
 std::string Phases(const v1::Search& search) {
   if (search.progress().empty()) return "";
   Table table({{"phase"}, {"done", Align::kRight}, {"time", Align::kRight}, {"note"}});
   for (const v1::PhaseProgress& progress : search.progress()) {
-    table.AddRow({Word(v1::Phase_Name(progress.phase())), Done(progress), FormatSeconds(progress.seconds()),
+    table.AddRow({Word(rpc::EnumWord(progress.phase())), Done(progress), FormatSeconds(progress.seconds()),
                   CutToWidth(OneLine(progress.note()), 100)});
   }
   return "\n" + table.Render("  ");
@@ -103,15 +103,15 @@ std::string Blockers(const v1::Search& search, const Palette& palette) {
 std::vector<std::string> Commands(const v1::Search& search) {
   const std::string name = OneLine(search.name());
   switch (search.phase()) {
-    case v1::SUCCEEDED:
+    case v1::PHASE_SUCCEEDED:
       return {absl::StrCat("hanas show ", name), absl::StrCat("hanas export ", name, " --out DIR")};
-    case v1::FAILED:
+    case v1::PHASE_FAILED:
       if (!CanBeMended(search)) return {"hanas submit JOB.yaml   (with other limits, space or budget: trying again does not change it)"};
       return {absl::StrCat("hanas explain ", name, "   (what failed, and how often)"),
               absl::StrCat("hanas resume ", name, "    (when its cause is mended: failed tasks are tried anew)")};
-    case v1::CANCELLED:
+    case v1::PHASE_CANCELLED:
       return {"hanas submit JOB.yaml --request-id NEW   (a search that was cancelled does not go on)"};
-    case v1::PAUSED:
+    case v1::PHASE_PAUSED:
       return {absl::StrCat("hanas resume ", name)};
     default:
       return {absl::StrCat("hanas watch ", name), absl::StrCat("hanas explain ", name)};
@@ -120,12 +120,12 @@ std::vector<std::string> Commands(const v1::Search& search) {
 
 Tint TintOf(v1::Device::Health health) {
   switch (health) {
-    case v1::Device::HEALTHY:
+    case v1::Device::HEALTH_HEALTHY:
       return Tint::kGood;
-    case v1::Device::THROTTLED:
-    case v1::Device::MAINTENANCE:
+    case v1::Device::HEALTH_THROTTLED:
+    case v1::Device::HEALTH_MAINTENANCE:
       return Tint::kWarn;
-    case v1::Device::QUARANTINED:
+    case v1::Device::HEALTH_QUARANTINED:
       return Tint::kBad;
     default:
       return Tint::kNone;
@@ -134,11 +134,11 @@ Tint TintOf(v1::Device::Health health) {
 
 Tint TintOf(v1::TaskSummary::State state) {
   switch (state) {
-    case v1::TaskSummary::DONE:
+    case v1::TaskSummary::STATE_DONE:
       return Tint::kGood;
-    case v1::TaskSummary::FAILED:
+    case v1::TaskSummary::STATE_FAILED:
       return Tint::kBad;
-    case v1::TaskSummary::CANCELLED:
+    case v1::TaskSummary::STATE_CANCELLED:
       return Tint::kWarn;
     default:
       return Tint::kNone;
@@ -174,7 +174,7 @@ std::string Running(const Explanation& explanation) {
   Table table({{"task"}, {"at"}, {"attempt", Align::kRight}, {"progress"}});
   int rows = 0;
   for (const v1::TaskSummary& task : explanation.tasks) {
-    if (task.state() != v1::TaskSummary::LEASED) continue;
+    if (task.state() != v1::TaskSummary::STATE_LEASED) continue;
     table.AddRow({OneLine(task.key()), HolderName(explanation, task.holder()), absl::StrCat(task.attempt()), TaskProgress(task)});
     ++rows;
   }
@@ -184,8 +184,8 @@ std::string Running(const Explanation& explanation) {
 std::string Failures(const Explanation& explanation, const Palette& palette) {
   std::string out;
   for (const v1::TaskSummary& task : explanation.tasks) {
-    if (task.failures() == 0 && task.state() != v1::TaskSummary::FAILED) continue;
-    const bool for_good = task.state() == v1::TaskSummary::FAILED;
+    if (task.failures() == 0 && task.state() != v1::TaskSummary::STATE_FAILED) continue;
+    const bool for_good = task.state() == v1::TaskSummary::STATE_FAILED;
     absl::StrAppend(&out, "  ", OneLine(task.key()), "  ", task.failures(), task.failures() == 1 ? " time" : " times",
                     for_good ? palette.Paint(Tint::kBad, ", for good") : "", task.holder().empty() ? "" : ", last at ",
                     HolderName(explanation, task.holder()), "\n");
@@ -199,8 +199,8 @@ std::string CountTasks(const std::vector<v1::TaskSummary>& tasks) {
   const auto count = [&](v1::TaskSummary::State state) {
     return std::count_if(tasks.begin(), tasks.end(), [&](const v1::TaskSummary& task) { return task.state() == state; });
   };
-  return absl::StrCat(count(v1::TaskSummary::DONE), " done, ", count(v1::TaskSummary::LEASED), " running, ", count(v1::TaskSummary::READY),
-                      " waiting, ", count(v1::TaskSummary::FAILED), " failed");
+  return absl::StrCat(count(v1::TaskSummary::STATE_DONE), " done, ", count(v1::TaskSummary::STATE_LEASED), " running, ",
+                      count(v1::TaskSummary::STATE_READY), " waiting, ", count(v1::TaskSummary::STATE_FAILED), " failed");
 }
 
 std::string Farm(const Explanation& explanation, const Palette& palette) {
@@ -212,7 +212,7 @@ std::string Farm(const Explanation& explanation, const Palette& palette) {
 std::vector<std::string> Advice(const Explanation& explanation) {
   const v1::Search& search = explanation.search;
   std::vector<std::string> advice;
-  if (search.phase() == v1::FAILED && search.error_code() == "INFEASIBLE_LIMITS")
+  if (search.phase() == v1::PHASE_FAILED && search.error_code() == "INFEASIBLE_LIMITS")
     advice.push_back("No network of the space keeps the limits: relax the limits or widen the space, and submit the job anew.");
   if (!IsOver(search.phase())) {
     for (const v1::Worker& worker : explanation.workers) {
@@ -231,14 +231,14 @@ std::vector<std::string> Advice(const Explanation& explanation) {
 }  // namespace
 
 bool CanBeMended(const v1::Search& search) {
-  return search.phase() == v1::FAILED && search.error_code() != "INFEASIBLE_LIMITS" && search.error_code() != "BUDGET_SPENT" &&
+  return search.phase() == v1::PHASE_FAILED && search.error_code() != "INFEASIBLE_LIMITS" && search.error_code() != "BUDGET_SPENT" &&
          search.error_code() != "JOB_REFUSED";
 }
 
 std::string PhaseInWords(const v1::Search& search) {
-  std::string text = Word(v1::Phase_Name(search.phase()));
-  if (search.phase() == v1::PAUSED && search.paused_phase() != v1::PHASE_UNSPECIFIED)
-    absl::StrAppend(&text, " in ", Word(v1::Phase_Name(search.paused_phase())));
+  std::string text = Word(rpc::EnumWord(search.phase()));
+  if (search.phase() == v1::PHASE_PAUSED && search.paused_phase() != v1::PHASE_UNSPECIFIED)
+    absl::StrAppend(&text, " in ", Word(rpc::EnumWord(search.paused_phase())));
   if (search.finishing() && !IsOver(search.phase())) absl::StrAppend(&text, ", finishing");
   return text;
 }
@@ -291,15 +291,14 @@ std::string RenderTasks(const std::vector<v1::TaskSummary>& tasks, const Palette
   if (tasks.empty()) return "No tasks.\n";
   Table table({{"NAME"}, {"KEY"}, {"STATE"}, {"AT"}, {"ATTEMPT", Align::kRight}, {"FAILED", Align::kRight}, {"PROGRESS"}, {"ERROR"}});
   for (const v1::TaskSummary& task : tasks) {
-    const bool leased = task.state() == v1::TaskSummary::LEASED;
+    const bool leased = task.state() == v1::TaskSummary::STATE_LEASED;
     const std::string error = task.error_code().empty() && task.error().empty()
                                   ? ""
                                   : absl::StrCat(OneLine(task.error_code()), task.error_code().empty() || task.error().empty() ? "" : ": ",
                                                  OneLine(task.error()));
-    table.AddRow({OneLine(task.name()), OneLine(task.key()),
-                  palette.Paint(TintOf(task.state()), Word(v1::TaskSummary::State_Name(task.state()))), OneLine(task.holder()),
-                  absl::StrCat(task.attempt()), absl::StrCat(task.failures()), leased ? CutToWidth(TaskProgress(task), 40) : "",
-                  CutToWidth(error, 80)});
+    table.AddRow({OneLine(task.name()), OneLine(task.key()), palette.Paint(TintOf(task.state()), Word(rpc::EnumWord(task.state()))),
+                  OneLine(task.holder()), absl::StrCat(task.attempt()), absl::StrCat(task.failures()),
+                  leased ? CutToWidth(TaskProgress(task), 40) : "", CutToWidth(error, 80)});
   }
   return table.Render("");
 }
@@ -318,10 +317,10 @@ std::string RenderWorkers(const std::vector<v1::Worker>& workers, const Palette&
                {"DATA"},
                {""}});
   for (const v1::Worker& worker : workers) {
-    const Tint tint = worker.state() == v1::Worker::OFFLINE ? Tint::kBad : Tint::kNone;
+    const Tint tint = worker.state() == v1::Worker::STATE_OFFLINE ? Tint::kBad : Tint::kNone;
     std::vector<std::string> datasets;
     for (const std::string& dataset : worker.info().datasets()) datasets.push_back(OneLine(dataset));
-    table.AddRow({OneLine(worker.name()), OneLine(worker.display_name()), palette.Paint(tint, Word(v1::Worker::State_Name(worker.state()))),
+    table.AddRow({OneLine(worker.name()), OneLine(worker.display_name()), palette.Paint(tint, Word(rpc::EnumWord(worker.state()))),
                   OneLine(worker.task()), OneLine(worker.search()), absl::StrCat(worker.completed_tasks()),
                   absl::StrCat(worker.failed_tasks()), Silence(worker.silent_seconds()), absl::StrCat(worker.info().threads()),
                   CutToWidth(absl::StrJoin(datasets, ","), 40), Drained(worker.draining(), palette)});
@@ -346,9 +345,9 @@ std::string RenderDevices(const std::vector<v1::Device>& devices, const Palette&
                {"HEARD", Align::kRight},
                {""}});
   for (const v1::Device& device : devices) {
-    const Tint tint = device.state() == v1::Device::OFFLINE ? Tint::kBad : Tint::kNone;
-    table.AddRow({OneLine(device.name()), OneLine(device.display_name()), palette.Paint(tint, Word(v1::Device::State_Name(device.state()))),
-                  palette.Paint(TintOf(device.health()), Word(v1::Device::Health_Name(device.health()))),
+    const Tint tint = device.state() == v1::Device::STATE_OFFLINE ? Tint::kBad : Tint::kNone;
+    table.AddRow({OneLine(device.name()), OneLine(device.display_name()), palette.Paint(tint, Word(rpc::EnumWord(device.state()))),
+                  palette.Paint(TintOf(device.health()), Word(rpc::EnumWord(device.health()))),
                   CutToWidth(OneLine(device.info().device().cpu()), 28), OneLine(device.info().device().backend()),
                   OneLine(device.device_class()).substr(0, 8), absl::StrCat(device.table_rows()), OneLine(device.task()),
                   OneLine(device.search()), absl::StrCat(device.completed_tasks()), absl::StrCat(device.failed_tasks()),

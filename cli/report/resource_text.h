@@ -9,8 +9,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "cli/report/palette.h"
-#include "proto/hanas/v1/farm.pb.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/farm.pb.h"
+#include "hanas/v1/search.pb.h"
 
 namespace hanas::cli {
 

@@ -6,11 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "coordinator/app/search_driver.h"
-#include "coordinator/app/sharing.h"
-#include "coordinator/app/validate_job.h"
+#include "coordinator/driver/search_driver.h"
+#include "coordinator/driver/validate_job.h"
+#include "coordinator/state/sharing.h"
 #include "core/base/error_reason.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/job/job_cost.h"
@@ -90,10 +89,8 @@ absl::StatusOr<std::unique_ptr<App>> App::Create(Store* store, ArtifactStore* ar
                                                  AppOptions options) {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
   std::unique_ptr<App> app(new App(store, artifacts, clock, std::move(parse_spec), options));
-  app->log_ = std::make_unique<GroupCommit>(
-      store, [app = app.get()](std::vector<PendingChange>& group, const absl::Status& written) { app->Publish(group, written); });
   absl::MutexLock lock(&app->mutex_);
-  if (absl::Status status = app->Reload(); !status.ok()) return status;
+  if (absl::Status status = app->ledger_.Reload(); !status.ok()) return status;
   return app;
 }
 
@@ -104,99 +101,69 @@ App::~App() {
     const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return preparing_.empty(); };
     mutex_.Await(absl::Condition(&ended));
   }
-  log_.reset();  // its thread calls back
+  ledger_.Close();  // its thread calls back
 }
 
-// ---- the three copies of the state ----
+// ---- following the ledger ----
 
-absl::Status App::Reload() {
-  const absl::StatusOr<std::vector<StoreRecord>> records = store_->Load();
-  if (!records.ok()) return broken_ = records.status();
-  absl::StatusOr<State> state = LoadState(*records, parse_spec_);
-  if (!state.ok()) return broken_ = state.status();
-  broken_ = absl::OkStatus();
-  state_ = *std::move(state);
-  next_ = state_;
-  ++generation_;
-  behind_.clear();
+void App::Decided(const Changes& changes) {
+  const absl::Duration now = clock_->Monotonic();
+  scheduler_.Follow(changes, now);
+  for (const uint64_t id : changes.searches) phase_started_.try_emplace(id, now);
+  desk_.GrantWaiting(now);
+}
+
+void App::Synced(const Changes& changes) {
+  counts_.Update(ledger_.synced(), changes, clock_->Monotonic());
+  NoteDue(changes);
+  std::set<uint64_t> searches = changes.deleted_searches;
+  for (const auto& [search, sequence] : changes.events) searches.insert(search);
+  for (const auto& [id, watch] : watches_) {
+    if (searches.contains(watch.search)) notified_.try_emplace(id, watch.notify);
+  }
+}
+
+void App::ReadBack() {
   contexts_.clear();
   candidates_.clear();
   ended_.clear();
   phase_started_.clear();
   named_.clear();
   const absl::Duration now = clock_->Monotonic();
-  counts_.Reset(state_, now);
+  counts_.Reset(ledger_.synced(), now);
   scheduler_.Rebuild(now);
-  for (const auto& [id, search] : state_.searches) {
+  for (const auto& [id, search] : ledger_.synced().searches) {
     phase_started_[id] = now;
     if (!IsTerminal(search.record.phase)) due_.insert(id);
   }
-  return absl::OkStatus();
 }
 
-absl::Status App::CheckUsable() {
-  if (broken_.ok()) return absl::OkStatus();
-  if (absl::Status status = Reload(); status.ok()) return status;
-  return WithReason(absl::UnavailableError(absl::StrCat("the stored state could not be read back: ", broken_.message())), kStateUnreadable);
+void App::Told() {
+  std::map<uint64_t, Notify> notified;
+  {
+    absl::MutexLock lock(&mutex_);
+    notified = std::exchange(notified_, {});
+  }
+  for (const auto& [watch, notify] : notified) (*notify)();
 }
 
-absl::Status App::Begin(AnyUpdate update, Written written, Changes* made) {
-  if (absl::Status status = update.Check(next_); !status.ok()) return status;
-  Changes changes;
-  update.Apply(next_, changes);
-  Follow(changes);
-  log_->Enqueue({.batch = BatchOf(next_, changes), .update = std::move(update), .done = std::move(written)});
-  if (made != nullptr) *made = std::move(changes);
-  GrantWaiting();
-  return absl::OkStatus();
-}
-
-absl::Status App::Commit(AnyUpdate update, Changes* made) {
-  absl::Notification ended;
-  absl::Status result;
-  const auto end = [&](const absl::Status& written) {
-    result = written;
-    ended.Notify();
-  };
-  if (absl::Status status = Begin(std::move(update), end, made); !status.ok()) return status;
-  mutex_.Unlock();
-  ended.WaitForNotification();
-  mutex_.Lock();
-  return result;
-}
-
-absl::Status App::AwaitWritten() {
-  absl::Notification ended;
-  absl::Status result;
-  Reply([&](const absl::Status& written) {
-    result = written;
-    ended.Notify();
-  });
-  mutex_.Unlock();
-  ended.WaitForNotification();
-  mutex_.Lock();
-  return result;
-}
-
-void App::Reply(Written written) { log_->Enqueue({.batch = {}, .update = {}, .done = std::move(written)}); }
-
-void App::Follow(const Changes& changes) {
-  const absl::Duration now = clock_->Monotonic();
-  scheduler_.Follow(changes, now);
-  for (const uint64_t id : changes.searches) phase_started_.try_emplace(id, now);
+PendingWrite App::Commit(AnyUpdate update) {
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return PendingWrite(status);
+  return ledger_.Commit(std::move(update));
 }
 
 void App::NoteDue(const Changes& changes) {
   for (const uint64_t id : changes.tasks) {
-    const TaskRecord& task = state_.tasks.at(id);
+    const TaskRecord& task = ledger_.synced().tasks.at(id);
     // A task that begins, or begins anew, calls for no step.
     const bool over = task.state != TaskState::kReady && task.state != TaskState::kLeased;
-    if (over) due_.merge(WaitingFor(state_, task));
+    if (over) due_.merge(WaitingFor(ledger_.synced(), task));
     if (std::holds_alternative<TrainWork>(task.work) && task.state == TaskState::kDone) collect_ = true;
   }
   for (const uint64_t id : changes.searches) {
     due_.insert(id);
-    if (!IsTerminal(state_.searches.at(id).record.phase)) continue;
+    if (!IsTerminal(ledger_.synced().searches.at(id).record.phase)) continue;
     collect_ = true;
     ForgetDerived(id);
   }
@@ -207,45 +174,9 @@ void App::NoteDue(const Changes& changes) {
     phase_started_.erase(id);
   }
   if (!changes.farm) return;
-  for (const auto& [id, search] : state_.searches) {
+  for (const auto& [id, search] : ledger_.synced().searches) {
     if (!IsTerminal(search.record.phase)) due_.insert(id);
   }
-}
-
-void App::Publish(std::vector<PendingChange>& group, const absl::Status& written) {
-  std::vector<PendingChange> behind;  // decided on top of what was not written
-  std::vector<std::shared_ptr<const std::function<void()>>> notified;
-  {
-    absl::MutexLock lock(&mutex_);
-    const bool wrote = std::any_of(group.begin(), group.end(), [](const PendingChange& change) { return !change.update.empty(); });
-    if (wrote) written_ = written;
-    if (written.ok()) {
-      std::set<uint64_t> searches;
-      for (PendingChange& change : group) {
-        if (change.update.empty()) continue;
-        Changes changes;
-        change.update.Apply(state_, changes);
-        counts_.Update(state_, changes, clock_->Monotonic());
-        NoteDue(changes);
-        behind_.push_back(std::move(change.update));
-        for (const auto& [search, sequence] : changes.events) searches.insert(search);
-        searches.insert(changes.deleted_searches.begin(), changes.deleted_searches.end());
-      }
-      for (const auto& [id, watch] : watches_) {
-        if (searches.contains(watch.search)) notified.push_back(watch.notify);
-      }
-    } else {
-      telemetry::LogEvent(telemetry::Severity::kError, "store_write_failed", {{"status", written.ToString()}});
-      behind = log_->TakeQueued();
-      Reload().IgnoreError();  // CheckUsable tries again
-    }
-  }
-  for (std::vector<PendingChange>* changes : {&group, &behind}) {
-    for (PendingChange& change : *changes) {
-      if (change.done) change.done(written);
-    }
-  }
-  for (const auto& notify : notified) (*notify)();
 }
 
 // ---- searches ----
@@ -253,16 +184,18 @@ void App::Publish(std::vector<PendingChange>& group, const absl::Status& written
 PhaseRecord App::LiveProgress(const SearchState& search) {
   std::map<uint64_t, int64_t> done;
   for (const auto& [id, lease] : scheduler_.leases()) done[id] = lease.done;
-  PhaseRecord progress = ProgressOf(SearchView(state_, search), done);
+  PhaseRecord progress = ProgressOf(SearchView(ledger_.synced(), search), done);
   progress.seconds = search.record.phases.empty() ? 0 : search.record.phases.back().seconds;
   if (!search.record.paused) progress.seconds += absl::ToDoubleSeconds(clock_->Monotonic() - phase_started_[search.record.id]);
   return progress;
 }
 
 SearchSnapshot App::Snapshot(const SearchState& search) {
-  SearchSnapshot snapshot = {
-      .record = search.record, .job = search.job, .blockers = BlockersOf(state_, scheduler_, clock_->Monotonic(), search), .note = ""};
-  for (const absl::Status& status : {written_, artifacts_->written()}) {
+  SearchSnapshot snapshot = {.record = search.record,
+                             .job = search.job,
+                             .blockers = BlockersOf(ledger_.synced(), scheduler_, clock_->Monotonic(), search),
+                             .note = ""};
+  for (const absl::Status& status : {ledger_.last_write(), artifacts_->written()}) {
     if (IsTerminal(search.record.phase) || !HasReason(status, kDiskFull)) continue;
     snapshot.blockers.insert(snapshot.blockers.begin(), DiskBlocker(status));
     break;
@@ -278,7 +211,7 @@ SearchSnapshot App::Snapshot(const SearchState& search) {
     return snapshot;
   }
   for (const auto& [id, lease] : scheduler_.leases()) {
-    const TaskRecord* task = state_.FindTask(id);
+    const TaskRecord* task = ledger_.synced().FindTask(id);
     if (task == nullptr || lease.note.empty()) continue;
     const auto seen = search.tasks.find(task->key);
     if (seen != search.tasks.end() && seen->second == id) snapshot.note = absl::StrCat(task->key, ": ", lease.note);
@@ -293,89 +226,105 @@ absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, 
     if (absl::Status status = CheckOperators(job, stop); !status.ok()) return status;
   }
   const JobDigests digests = DigestsOf(job);
-  absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  if (const auto made = next_.requests.find(request_id); made != next_.requests.end()) {
-    const uint64_t id = made->second;
-    if (next_.searches.at(id).record.job_digest != digests.job) {
-      return WithReason(
-          absl::AlreadyExistsError(absl::StrCat("request_id ", request_id, " was used for another job, searches/", id, "; use a new one")),
-          kRequestIdReused, absl::StrCat("searches/", id));
+  uint64_t id = 0;
+  PendingWrite write;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    const State& decided = ledger_.decided();
+    if (const auto earlier = decided.requests.find(request_id); earlier != decided.requests.end()) {
+      id = earlier->second;
+      if (decided.searches.at(id).record.job_digest != digests.job) {
+        return WithReason(absl::AlreadyExistsError(
+                              absl::StrCat("request_id ", request_id, " was used for another job, searches/", id, "; use a new one")),
+                          kRequestIdReused, absl::StrCat("searches/", id));
+      }
+      write = ledger_.AllWritten();
+    } else {
+      Changes made;
+      write = ledger_.Commit(
+          CreateSearchUpdate{request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job)), digests, WallMicros()}, &made);
+      if (!made.searches.empty()) id = *made.searches.begin();
     }
-    return ShowAfter(AwaitWritten(), id);
   }
-  Changes made;
-  const CreateSearchUpdate update = {request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job)), digests, WallMicros()};
-  const absl::Status status = Commit(update, &made);
-  return ShowAfter(status, status.ok() ? *made.searches.begin() : 0);
+  return ShowAfter(write, id);
 }
 
 absl::StatusOr<SearchSnapshot> App::GetSearch(uint64_t id) {
   absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  const SearchState* search = state_.FindSearch(id);
-  if (search == nullptr) return NoSearch(id);
-  return Snapshot(*search);
+  if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+  return Show(id);
 }
 
 absl::StatusOr<std::vector<SearchSnapshot>> App::ListSearches(uint64_t after, size_t limit) {
   absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
+  if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
   std::vector<SearchSnapshot> snapshots;
-  for (auto search = state_.searches.upper_bound(after); search != state_.searches.end() && snapshots.size() < limit; ++search)
+  for (auto search = ledger_.synced().searches.upper_bound(after); search != ledger_.synced().searches.end() && snapshots.size() < limit;
+       ++search)
     snapshots.push_back(Snapshot(search->second));
   return snapshots;
 }
 
-absl::StatusOr<SearchSnapshot> App::ShowAfter(const absl::Status& committed, uint64_t id) {
-  if (!committed.ok()) return committed;
-  const SearchState* search = state_.FindSearch(id);  // it may be deleted by the time that its change is written
+absl::StatusOr<SearchSnapshot> App::Show(uint64_t id) {
+  const SearchState* search = ledger_.synced().FindSearch(id);
   if (search == nullptr) return NoSearch(id);
   return Snapshot(*search);
 }
 
-absl::StatusOr<SearchSnapshot> App::CancelSearch(uint64_t id) {
+absl::StatusOr<SearchSnapshot> App::ShowAfter(const PendingWrite& write, uint64_t id, bool restart_clock) {
+  if (absl::Status status = write.Await(); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  return ShowAfter(Commit(CancelSearchUpdate{id, WallMicros()}), id);
+  if (restart_clock) RestartClock(id);
+  return Show(id);  // it may be deleted by the time that its change is written
 }
 
+absl::StatusOr<SearchSnapshot> App::CancelSearch(uint64_t id) { return ShowAfter(Commit(CancelSearchUpdate{id, WallMicros()}), id); }
+
 absl::StatusOr<SearchSnapshot> App::PauseSearch(uint64_t id) {
-  absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  PauseSearchUpdate update = {.search = id};
-  if (const SearchState* search = state_.FindSearch(id)) update.progress = LiveProgress(*search);
-  return ShowAfter(Commit(update), id);
+  PendingWrite write;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    PauseSearchUpdate update = {.search = id};
+    if (const SearchState* search = ledger_.synced().FindSearch(id)) update.progress = LiveProgress(*search);
+    write = ledger_.Commit(update);
+  }
+  return ShowAfter(write, id);
 }
 
 absl::StatusOr<SearchSnapshot> App::ResumeSearch(uint64_t id) {
-  absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  const SearchState* search = next_.FindSearch(id);
-  const bool stood = search != nullptr && (search->record.paused || IsTerminal(search->record.phase));
-  const absl::Status status = Commit(ResumeSearchUpdate{id});
-  if (status.ok() && stood) RestartClock(id);
-  return ShowAfter(status, id);
+  PendingWrite write;
+  bool stood = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    const SearchState* search = ledger_.decided().FindSearch(id);
+    stood = search != nullptr && (search->record.paused || IsTerminal(search->record.phase));
+    write = ledger_.Commit(ResumeSearchUpdate{id});
+  }
+  return ShowAfter(write, id, /*restart_clock=*/stood);
 }
 
 absl::StatusOr<SearchSnapshot> App::FinishSearch(uint64_t id) {
-  absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  const SearchState* search = next_.FindSearch(id);
-  const bool stood = search != nullptr && search->record.paused;
-  const absl::Status status = Commit(FinishSearchUpdate{id, "asked by a user"});
-  if (status.ok() && stood) RestartClock(id);
-  return ShowAfter(status, id);
+  PendingWrite write;
+  bool stood = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    const SearchState* search = ledger_.decided().FindSearch(id);
+    stood = search != nullptr && search->record.paused;
+    write = ledger_.Commit(FinishSearchUpdate{id, "asked by a user"});
+  }
+  return ShowAfter(write, id, /*restart_clock=*/stood);
 }
 
 void App::RestartClock(uint64_t search) {
-  if (state_.FindSearch(search) != nullptr) phase_started_[search] = clock_->Monotonic();
+  if (ledger_.synced().FindSearch(search) != nullptr) phase_started_[search] = clock_->Monotonic();
 }
 
 absl::Status App::DeleteSearch(uint64_t id) {
-  absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  if (absl::Status status = Commit(DeleteSearchUpdate{id}); !status.ok()) return status;
+  if (absl::Status status = Commit(DeleteSearchUpdate{id}).Await(); !status.ok()) return status;
   telemetry::LogEvent(telemetry::Severity::kInfo, "search_deleted", {{"search", absl::StrCat("searches/", id)}});
   return absl::OkStatus();
 }
@@ -387,8 +336,8 @@ absl::StatusOr<SearchSnapshot> App::Validate(const SearchJob& job, StopCheck sto
   State inputs;
   {
     absl::MutexLock lock(&mutex_);
-    if (absl::Status status = CheckUsable(); !status.ok()) return status;
-    inputs = ValidationInputs(state_, job);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    inputs = ValidationInputs(ledger_.synced(), job);
   }
   absl::StatusOr<JobValidation> validation = ValidateJob(inputs, job, stop);
   if (!validation.ok()) return validation.status();
@@ -406,19 +355,19 @@ absl::StatusOr<ReplayResult> App::ReplaySearch(uint64_t id) {
   State recording;
   {
     absl::MutexLock lock(&mutex_);
-    if (absl::Status status = CheckUsable(); !status.ok()) return status;
-    const SearchState* search = state_.FindSearch(id);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    const SearchState* search = ledger_.synced().FindSearch(id);
     if (search == nullptr) return NoSearch(id);
     if (!search->refused.ok()) return search->refused;
-    recording = RecordingOf(state_, id);
+    recording = RecordingOf(ledger_.synced(), id);
   }
   return Replay(recording, id);
 }
 
 absl::StatusOr<TaskPage> App::ListTasks(uint64_t id, uint64_t after, int max) {
   absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  const SearchState* search = state_.FindSearch(id);
+  if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+  const SearchState* search = ledger_.synced().FindSearch(id);
   if (search == nullptr) return NoSearch(id);
   const std::vector<uint64_t>& tasks = search->tasks_in_order;
   TaskPage page;
@@ -427,7 +376,7 @@ absl::StatusOr<TaskPage> App::ListTasks(uint64_t id, uint64_t after, int max) {
       page.more = true;
       break;
     }
-    page.tasks.push_back(SnapshotOf(state_, scheduler_, state_.tasks.at(*next)));
+    page.tasks.push_back(SnapshotOf(ledger_.synced(), scheduler_, ledger_.synced().tasks.at(*next)));
   }
   return page;
 }
@@ -437,26 +386,26 @@ absl::Status App::PrepareCandidates(uint64_t id) {
   std::shared_ptr<SearchContext> context;
   {
     absl::MutexLock lock(&mutex_);
-    if (absl::Status status = CheckUsable(); !status.ok()) return status;
-    const SearchState* search = state_.FindSearch(id);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    const SearchState* search = ledger_.synced().FindSearch(id);
     if (search == nullptr) return NoSearch(id);
     if (candidates_.contains(id)) return absl::OkStatus();
     absl::StatusOr<std::shared_ptr<SearchContext>> found = ContextOf(*search);
     if (!found.ok()) return found.status();
     context = *std::move(found);
     if (search->record.phase < SearchPhase::kSampling) return absl::OkStatus();  // there are none, and no complete table
-    extract = Extract(state_, *search);
+    extract = Extract(ledger_.synced(), *search);
   }
   auto index = std::make_unique<CandidateIndex>(std::move(context));
   if (absl::Status status = index->Update(SearchView(extract, extract.searches.at(id))); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
-  if (state_.FindSearch(id) != nullptr) candidates_.try_emplace(id, std::move(index));
+  if (ledger_.synced().FindSearch(id) != nullptr) candidates_.try_emplace(id, std::move(index));
   return absl::OkStatus();
 }
 
 absl::StatusOr<CandidateIndex*> App::CandidatesOf(uint64_t id) {
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  const SearchState* search = state_.FindSearch(id);
+  if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+  const SearchState* search = ledger_.synced().FindSearch(id);
   if (search == nullptr) return NoSearch(id);
   std::unique_ptr<CandidateIndex>& index = candidates_[id];
   if (index == nullptr) {
@@ -464,7 +413,7 @@ absl::StatusOr<CandidateIndex*> App::CandidatesOf(uint64_t id) {
     if (!context.ok()) return context.status();
     index = std::make_unique<CandidateIndex>(*std::move(context));
   }
-  if (absl::Status status = index->Update(SearchView(state_, *search)); !status.ok()) return status;
+  if (absl::Status status = index->Update(SearchView(ledger_.synced(), *search)); !status.ok()) return status;
   return index.get();
 }
 
@@ -486,8 +435,8 @@ absl::StatusOr<std::vector<CandidateRow>> App::GetFront(uint64_t id) {
 
 absl::StatusOr<WatchedEvents> App::ReadEvents(uint64_t id, int64_t after_sequence, size_t max_events) {
   absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckUsable(); !status.ok()) return status;
-  const SearchState* search = state_.FindSearch(id);
+  if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+  const SearchState* search = ledger_.synced().FindSearch(id);
   if (search == nullptr) return NoSearch(id);
   WatchedEvents watched = {.search = Snapshot(*search), .stopped = stopped_};
   // Event n is at n - 1.
@@ -501,8 +450,8 @@ absl::StatusOr<WatchedEvents> App::ReadEvents(uint64_t id, int64_t after_sequenc
 
 uint64_t App::WatchEvents(uint64_t search, std::function<void()> notify) {
   absl::MutexLock lock(&mutex_);
-  watches_[++last_number_] = {search, std::make_shared<const std::function<void()>>(std::move(notify))};
-  return last_number_;
+  watches_[++last_watch_] = {search, std::make_shared<const std::function<void()>>(std::move(notify))};
+  return last_watch_;
 }
 
 void App::EndWatch(uint64_t watch) {
@@ -535,8 +484,8 @@ absl::StatusOr<ReportData> App::GetReport(uint64_t id) {
   std::shared_ptr<SearchContext> context;
   {
     absl::MutexLock lock(&mutex_);
-    if (absl::Status status = CheckUsable(); !status.ok()) return status;
-    const SearchState* search = state_.FindSearch(id);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    const SearchState* search = ledger_.synced().FindSearch(id);
     if (search == nullptr) return NoSearch(id);
     if (search->record.phase != SearchPhase::kSucceeded) {
       return WithReason(absl::FailedPreconditionError(absl::StrCat("expected a search that has SUCCEEDED, found it ",
@@ -546,7 +495,7 @@ absl::StatusOr<ReportData> App::GetReport(uint64_t id) {
     absl::StatusOr<std::shared_ptr<SearchContext>> found = ContextOf(*search);
     if (!found.ok()) return found.status();
     context = *std::move(found);
-    extract = Extract(state_, *search);
+    extract = Extract(ledger_.synced(), *search);
   }
   return MakeReportData(SearchView(extract, extract.searches.at(id)), *context);
 }

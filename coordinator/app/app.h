@@ -16,28 +16,30 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "coordinator/app/any_update.h"
 #include "coordinator/app/artifact_collector.h"
-#include "coordinator/app/blockers.h"
-#include "coordinator/app/candidates.h"
-#include "coordinator/app/clock.h"
 #include "coordinator/app/executor.h"
-#include "coordinator/app/farm_view.h"
-#include "coordinator/app/forecast.h"
-#include "coordinator/app/group_commit.h"
-#include "coordinator/app/replay.h"
-#include "coordinator/app/report_data.h"
-#include "coordinator/app/scheduler.h"
-#include "coordinator/app/search_context.h"
-#include "coordinator/app/state.h"
-#include "coordinator/app/state_counts.h"
-#include "coordinator/app/updates.h"
+#include "coordinator/clock/clock.h"
+#include "coordinator/driver/replay.h"
+#include "coordinator/judging/candidates.h"
+#include "coordinator/judging/forecast.h"
+#include "coordinator/judging/search_context.h"
+#include "coordinator/ledger/driven_state.h"
+#include "coordinator/ledger/ledger.h"
+#include "coordinator/ledger/pending_write.h"
+#include "coordinator/reporting/report_data.h"
+#include "coordinator/scheduling/blockers.h"
+#include "coordinator/scheduling/farm_view.h"
+#include "coordinator/scheduling/lease_desk.h"
+#include "coordinator/scheduling/scheduler.h"
+#include "coordinator/state/any_update.h"
+#include "coordinator/state/state.h"
+#include "coordinator/state/state_counts.h"
+#include "coordinator/state/updates.h"
 #include "coordinator/store/artifact_store.h"
 #include "coordinator/store/store.h"
 #include "core/base/stop.h"
@@ -82,15 +84,6 @@ struct WatchedEvents {
   bool stopped = false;   // the application stops: ask again elsewhere, or later
 };
 
-/// A task with all that its holder needs to know.
-struct GrantedTask {
-  TaskRecord task;
-  absl::Duration ttl;
-  std::shared_ptr<const SearchJob> job;
-  std::string dataset_digest;                               // that the search began with; empty: none yet
-  std::vector<std::pair<std::vector<float>, double>> rows;  // of FitWork: features, accuracy
-};
-
 struct Renewal {
   Holder holder;
   int64_t done = 0;
@@ -105,17 +98,10 @@ struct RenewalReply {
 
 /// The coordinator: searches, tasks and leases over a durable store.
 ///
-/// Three copies of one state machine (updates.h), each following the one before it:
-///   next_    everything decided: what changes are checked against and applied to first; ahead of the disk by what is being written
-///   state_   the same changes once they are synced: what readers see
-///   driven_  the same as state_, up to when the loop last looked: what steps of searches are computed on, without the lock
-///
-/// Invariants. (1) A change is checked against next_, applied to it and queued for the disk under one hold of the lock, so the order on
-/// disk is the order of decisions. (2) state_ and driven_ hold only changes whose write returned OK: nobody reads what a crash may take
-/// back, and no reader waits for a sync. (3) Whoever gets OK has everything that the answer rests on synced; concurrent callers share one
-/// sync (group_commit.h). A refusal may rest on a change that is still on its way. (4) When a write fails, all three are read back from
-/// the store, and every change queued with it or behind it fails with its status: memory never knows more than the disk. (5) What is not
-/// worth a write (progress, deadlines) follows next_, and is lost with it.
+/// A use case looks up, decides once and replies. It decides on what the ledger (ledger.h) has decided so far, gives the lock back, waits
+/// until the ledger has synced the decision, and replies from what is synced; readers see what is synced and never wait for a sync. Steps
+/// of searches are computed without the lock, on the ledger's third copy of the state. What is not worth a write (progress, deadlines)
+/// follows the decided state, and is lost with it.
 ///
 /// Preparing a search (its operators, its cost tables) takes seconds. It runs on the executor, holds no lock, and ends when the search
 /// does.
@@ -124,13 +110,13 @@ struct RenewalReply {
 /// searches on and collects artifacts. Thread-safe.
 ///
 /// Every method may return the store's statuses; UNAVAILABLE while the state could not be read back.
-class App {
+class App final : private LedgerFollower {
  public:
   /// Recovers from what the store holds. Returns the options', the store's and LoadState's statuses.
   static absl::StatusOr<std::unique_ptr<App>> Create(Store* store, ArtifactStore* artifacts, Clock* clock, SpecParser parse_spec,
                                                      AppOptions options = {});
   /// Stops, and writes what is queued.
-  ~App();
+  ~App() override;
 
   // ---- searches ----
   /// The same request_id gives the same search; returns ALREADY_EXISTS when it was used for another job. Looks first at how many operators
@@ -185,8 +171,7 @@ class App {
       ABSL_LOCKS_EXCLUDED(mutex_);
   /// The same without a thread that waits: `done` is called exactly once, by any thread, without locks. With a `wait` (NewWait) it waits
   /// for a task until EndWait; a second request of the party ends the first one without a task. 0: it does not wait.
-  using LeaseDone = absl::AnyInvocable<void(absl::StatusOr<std::optional<GrantedTask>>)>;
-  void RequestTask(uint64_t party, const std::string& instance, uint64_t wait, LeaseDone done) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RequestTask(uint64_t party, const std::string& instance, uint64_t wait, LeaseDesk::Done done) ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t NewWait() ABSL_LOCKS_EXCLUDED(mutex_);
   /// Fine when it is over already, and when it has not begun.
   void EndWait(uint64_t wait) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -225,44 +210,36 @@ class App {
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  struct Waiting {
-    uint64_t party = 0;
-    std::string instance;
-    LeaseDone done;
-  };
+  using Notify = std::shared_ptr<const std::function<void()>>;
   struct Watch {
     uint64_t search = 0;
-    std::shared_ptr<const std::function<void()>> notify;
+    Notify notify;
   };
-  using Written = absl::AnyInvocable<void(const absl::Status&)>;
-
   App(Store* store, ArtifactStore* artifacts, Clock* clock, SpecParser parse_spec, AppOptions options)
-      : store_(store),
-        artifacts_(artifacts),
+      : artifacts_(artifacts),
         clock_(clock),
-        parse_spec_(std::move(parse_spec)),
         options_(options),
         collector_(artifacts, options.artifacts),
-        scheduler_(&next_, options.lease_ttl) {}
+        ledger_(store, clock, std::move(parse_spec), &mutex_, this),
+        scheduler_(&ledger_.decided(), options.lease_ttl),
+        desk_(&ledger_, &scheduler_, options.lease_ttl, options.metrics) {}
 
-  absl::Status Reload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status CheckUsable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  /// Checks and applies `update` to next_ and queues it; `written` is then called once, else not at all. `made`, when given, gets what it
-  /// touched.
-  absl::Status Begin(AnyUpdate update, Written written, Changes* made = nullptr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  /// Begin, then waits until it is written: gives the lock away meanwhile, so nothing that refers into the state survives the call.
-  absl::Status Commit(AnyUpdate update, Changes* made = nullptr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  /// Until everything decided so far is written; gives the lock away meanwhile.
-  absl::Status AwaitWritten() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Reply(Written written) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);  // called when everything decided so far is written
-  void Follow(const Changes& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Publish(std::vector<PendingChange>& group, const absl::Status& written) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What follows the ledger.
+  void Decided(const Changes& changes) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Synced(const Changes& changes) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadBack() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Told() override ABSL_LOCKS_EXCLUDED(mutex_);
+
+  /// Decides one change that rests on nothing else, when the state is usable.
+  PendingWrite Commit(AnyUpdate update) ABSL_LOCKS_EXCLUDED(mutex_);
   void NoteDue(const Changes& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   SearchSnapshot Snapshot(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   PhaseRecord LiveProgress(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t WallMicros() { return absl::ToUnixMicros(clock_->Wall()); }
-  absl::StatusOr<SearchSnapshot> ShowAfter(const absl::Status& committed, uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// The search once `write` has ended well. With `restart_clock` the seconds of its phase count from then on.
+  absl::StatusOr<SearchSnapshot> ShowAfter(const PendingWrite& write, uint64_t id, bool restart_clock = false) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<SearchSnapshot> Show(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// The seconds of the current phase count from now on, unless the search was deleted.
   void RestartClock(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Takes in what there is when a search's candidates are asked for the first time, which may take long, without the lock.
@@ -273,18 +250,15 @@ class App {
   void ForgetDerived(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// The party that makes room for another; 0: none.
   uint64_t ForgettableParty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  GrantedTask Describe(const TaskRecord& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<GrantedTask> Complement(GrantedTask granted) ABSL_LOCKS_EXCLUDED(mutex_);
-  /// Takes `done` when there is a task for the party.
-  absl::StatusOr<bool> TryLease(uint64_t party, const std::string& instance, LeaseDone& done) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void GrantWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Adds to a grant what its record does not hold: fitting a predictor needs the results of tasks that were done before.
+  absl::StatusOr<std::optional<GrantedTask>> Complement(absl::StatusOr<std::optional<GrantedTask>> answer) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Counts what happened to a lease of `task`, which may not exist.
   void CountLease(absl::string_view event, uint64_t task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Touch(uint64_t party) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { scheduler_.Heard(party, clock_->Monotonic()); }
 
   absl::Status EnforceWallBudgets(const std::set<uint64_t>& due) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<bool> EnforceWallBudget(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status ExpireLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<PendingWrite> ExpireLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<bool> Drive(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Whether all that the next step of the search rests on is derived. When it is not, it is being derived aside, and the search is due
@@ -293,44 +267,34 @@ class App {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CollectArtifacts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  Store* const store_;
   ArtifactStore* const artifacts_;
   Clock* const clock_;
-  const SpecParser parse_spec_;
   const AppOptions options_;
 
   absl::Mutex driver_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);  // held by whoever takes steps
-  State driven_ ABSL_GUARDED_BY(driver_mutex_);
-  int64_t driven_generation_ ABSL_GUARDED_BY(driver_mutex_) = 0;
+  DrivenState driven_ ABSL_GUARDED_BY(driver_mutex_);
   std::optional<absl::Duration> last_sweep_ ABSL_GUARDED_BY(driver_mutex_);
   ArtifactCollector collector_ ABSL_GUARDED_BY(driver_mutex_);
 
   absl::Mutex mutex_;
-  State next_ ABSL_GUARDED_BY(mutex_);
-  State state_ ABSL_GUARDED_BY(mutex_);
-  StateCounts counts_ ABSL_GUARDED_BY(mutex_);   // of state_
-  Scheduler scheduler_ ABSL_GUARDED_BY(mutex_);  // follows next_
+  Ledger ledger_ ABSL_GUARDED_BY(mutex_);
+  StateCounts counts_ ABSL_GUARDED_BY(mutex_);   // of the synced state
+  Scheduler scheduler_ ABSL_GUARDED_BY(mutex_);  // follows the decided state
+  LeaseDesk desk_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::shared_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::unique_ptr<CandidateIndex>> candidates_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::shared_ptr<std::atomic<bool>>> preparing_ ABSL_GUARDED_BY(mutex_);  // by search: set to stop it
   std::deque<uint64_t> ended_ ABSL_GUARDED_BY(mutex_);  // searches that are over and have a context, the oldest first
   std::map<uint64_t, absl::Duration> phase_started_
-      ABSL_GUARDED_BY(mutex_);                                   // since when the current phase's seconds are not in its record
-  absl::Status broken_ ABSL_GUARDED_BY(mutex_);                  // why the state could not be read back
-  absl::Status written_ ABSL_GUARDED_BY(mutex_);                 // how the last write ended
-  int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;               // times that it was read back
-  std::vector<AnyUpdate> behind_ ABSL_GUARDED_BY(mutex_);        // what driven_ lacks of state_
-  std::set<uint64_t> due_ ABSL_GUARDED_BY(mutex_);               // searches that changed since the last RunOnce
-  bool collect_ ABSL_GUARDED_BY(mutex_) = true;                  // an artifact may have lost its last reference
-  std::set<std::string> named_ ABSL_GUARDED_BY(mutex_);          // artifacts named since the last collection began
-  std::map<uint64_t, Waiting> waiting_ ABSL_GUARDED_BY(mutex_);  // by wait: the first come first
+      ABSL_GUARDED_BY(mutex_);                           // since when the current phase's seconds are not in its record
+  std::set<uint64_t> due_ ABSL_GUARDED_BY(mutex_);       // searches that changed since the last RunOnce
+  bool collect_ ABSL_GUARDED_BY(mutex_) = true;          // an artifact may have lost its last reference
+  std::set<std::string> named_ ABSL_GUARDED_BY(mutex_);  // artifacts named since the last collection began
   std::map<uint64_t, Watch> watches_ ABSL_GUARDED_BY(mutex_);
-  uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;  // of waits and watches
-  bool granting_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<uint64_t, Notify> notified_ ABSL_GUARDED_BY(mutex_);  // by watch: to be called by Told
+  uint64_t last_watch_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration rest_ ABSL_GUARDED_BY(mutex_);  // that the loop owes to others
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-
-  std::unique_ptr<GroupCommit> log_;  // set by Create
 };
 
 }  // namespace hanas::coordinator

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/app/app.h"
-#include "coordinator/app/search_driver.h"
-#include "coordinator/app/step_builder.h"
 #include "coordinator/app/task_events.h"
+#include "coordinator/driver/search_driver.h"
+#include "coordinator/driver/step_builder.h"
 #include "core/base/error_reason.h"
 #include "telemetry/event_log.h"
 
@@ -25,39 +25,32 @@ bool OperatorsAreOpen(const SearchView& view) {
 
 }  // namespace
 
-absl::Status App::ExpireLeases() {
+/// Returns the write of what expired.
+absl::StatusOr<PendingWrite> App::ExpireLeases() {
   const std::vector<ExpireLeaseUpdate> expired = scheduler_.Overdue(clock_->Monotonic());
   for (const ExpireLeaseUpdate& update : expired) {
     static constexpr const char* kReasons[] = {"silent", "stuck", "ignored_stop"};
-    LogTask(telemetry::Severity::kWarning, "lease_expired", next_.tasks.at(update.task),
+    LogTask(telemetry::Severity::kWarning, "lease_expired", ledger_.decided().tasks.at(update.task),
             {{"holder", kReasons[static_cast<size_t>(update.reason)]}});
     CountLease("expired", update.task);
-    if (absl::Status status = Begin(update, nullptr); !status.ok()) return status;
+    if (absl::Status status = ledger_.Begin(update, nullptr); !status.ok()) return status;
   }
-  GrantWaiting();  // a party that is silent for long holds nobody up
-  return expired.empty() ? absl::OkStatus() : AwaitWritten();
+  desk_.GrantWaiting(clock_->Monotonic());  // a party that is silent for long holds nobody up
+  return expired.empty() ? PendingWrite() : ledger_.AllWritten();
 }
 
 void App::CatchUp() {
-  std::vector<AnyUpdate> behind;
+  Lag lag;
   {
     absl::MutexLock lock(&mutex_);
-    behind = std::exchange(behind_, {});
-    if (driven_generation_ != generation_) {
-      driven_ = state_;
-      driven_generation_ = generation_;
-      return;
-    }
+    lag = ledger_.TakeLag(driven_.generation());
   }
-  for (const AnyUpdate& update : behind) {
-    Changes changes;
-    update.Apply(driven_, changes);
-  }
+  driven_.Follow(std::move(lag));
 }
 
 /// True when the search was told to finish, or has failed.
 absl::StatusOr<bool> App::EnforceWallBudget(uint64_t id) {
-  const SearchState& search = state_.searches.at(id);
+  const SearchState& search = ledger_.synced().searches.at(id);
   const SearchRecord& record = search.record;
   if (search.job->budget.max_wall_seconds <= 0 || record.paused || record.finishing || record.phase >= SearchPhase::kVerifying) {
     return false;
@@ -68,16 +61,16 @@ absl::StatusOr<bool> App::EnforceWallBudget(uint64_t id) {
   const std::string reason = WallBudgetReached(*search.job, spent);
   if (reason.empty()) return false;
   const FinishSearchUpdate finish = {id, reason};
-  if (finish.Check(next_).ok()) {
-    if (absl::Status status = Begin(finish, nullptr); !status.ok()) return status;
+  if (finish.Check(ledger_.decided()).ok()) {
+    if (absl::Status status = ledger_.Begin(finish, nullptr); !status.ok()) return status;
     return true;
   }
   AdvanceSearchUpdate fail =
-      FailStep(SearchView(state_, search), std::string(kBudgetSpent),
+      FailStep(SearchView(ledger_.synced(), search), std::string(kBudgetSpent),
                absl::StrCat(reason, " in ", Name(record.phase), ", before any network was evaluated: raise it, or train and profile less"));
   fail.progress = progress;
   fail.now_us = WallMicros();
-  const absl::Status status = Begin(std::move(fail), nullptr);
+  const absl::Status status = ledger_.Begin(std::move(fail), nullptr);
   // It moved on meanwhile, and is looked at again with the next sweep; or it was deleted.
   if (absl::IsAborted(status) || absl::IsNotFound(status)) return false;
   if (!status.ok()) return status;
@@ -85,21 +78,25 @@ absl::StatusOr<bool> App::EnforceWallBudget(uint64_t id) {
 }
 
 absl::Status App::EnforceWallBudgets(const std::set<uint64_t>& due) {
-  absl::MutexLock lock(&mutex_);
-  bool any = false;
-  for (const uint64_t id : due) {
-    const SearchState* search = state_.FindSearch(id);  // it may be deleted since it was due
-    if (search == nullptr || IsTerminal(search->record.phase)) continue;
-    const absl::StatusOr<bool> enforced = EnforceWallBudget(id);
-    if (!enforced.ok()) return enforced.status();
-    any = any || *enforced;
+  PendingWrite write;
+  {
+    absl::MutexLock lock(&mutex_);
+    bool any = false;
+    for (const uint64_t id : due) {
+      const SearchState* search = ledger_.synced().FindSearch(id);  // it may be deleted since it was due
+      if (search == nullptr || IsTerminal(search->record.phase)) continue;
+      const absl::StatusOr<bool> enforced = EnforceWallBudget(id);
+      if (!enforced.ok()) return enforced.status();
+      any = any || *enforced;
+    }
+    if (any) write = ledger_.AllWritten();
   }
-  return any ? AwaitWritten() : absl::OkStatus();
+  return write.Await();
 }
 
 bool App::Prepared(const SearchState& search, const std::shared_ptr<SearchContext>& context) {
   if (options_.executor == nullptr || search.record.paused) return true;
-  const SearchView view(driven_, search);
+  const SearchView view(driven_.state(), search);
   const BackendCaps& caps = search.record.caps;
   std::shared_ptr<const LatencyTable> table;  // to compile cost tables with; none: the operators are to be found
   if (context->has_keys()) {
@@ -123,14 +120,14 @@ bool App::Prepared(const SearchState& search, const std::shared_ptr<SearchContex
     }
     absl::MutexLock lock(&mutex_);
     preparing_.erase(id);
-    if (state_.FindSearch(id) != nullptr) due_.insert(id);
+    if (ledger_.synced().FindSearch(id) != nullptr) due_.insert(id);
   });
   return false;
 }
 
 /// True when a step was taken, or has to be looked for again.
 absl::StatusOr<bool> App::Drive(uint64_t id) {
-  const SearchState* search = driven_.FindSearch(id);
+  const SearchState* search = driven_.state().FindSearch(id);
   if (search == nullptr || IsTerminal(search->record.phase)) return false;
   std::shared_ptr<SearchContext> context;
   absl::Status refused;
@@ -148,7 +145,7 @@ absl::StatusOr<bool> App::Drive(uint64_t id) {
     }
   }
   const absl::Duration begin = clock_->Monotonic();
-  const SearchView view(driven_, *search);
+  const SearchView view(driven_.state(), *search);
   absl::StatusOr<std::optional<AdvanceSearchUpdate>> step =
       refused.ok() ? NextStep(view, context.get()) : absl::StatusOr<std::optional<AdvanceSearchUpdate>>(refused);
   // This search cannot go on, all others can. A job that was stored under other bounds, for instance, will never do; what else may go
@@ -163,11 +160,11 @@ absl::StatusOr<bool> App::Drive(uint64_t id) {
   update.now_us = WallMicros();
   const std::optional<SearchPhase> entered = update.next;
   absl::MutexLock lock(&mutex_);
-  if (driven_generation_ != generation_) return true;  // read back meanwhile: the step rests on a state that is no more
-  const SearchState* now = state_.FindSearch(id);
+  if (driven_.generation() != ledger_.generation()) return true;  // read back meanwhile: the step rests on a state that is no more
+  const SearchState* now = ledger_.synced().FindSearch(id);
   if (now == nullptr) return false;  // deleted meanwhile
   update.progress = LiveProgress(*now);
-  const absl::Status status = Begin(std::move(update), nullptr);
+  const absl::Status status = ledger_.Begin(std::move(update), nullptr);
   if (absl::IsNotFound(status)) return false;
   if (absl::IsAborted(status)) return true;  // cancelled meanwhile, for instance
   if (!status.ok()) return status;
@@ -184,15 +181,21 @@ absl::Status App::RunOnce() {
   const absl::Duration now = clock_->Monotonic();
   std::set<uint64_t> due;
   bool collect = collector_.IsDue(now);
+  absl::StatusOr<PendingWrite> expired;
   {
     absl::MutexLock lock(&mutex_);
-    if (absl::Status status = CheckUsable(); !status.ok()) return status;
-    if (absl::Status status = ExpireLeases(); !status.ok()) return status;
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    expired = ExpireLeases();
+    if (!expired.ok()) return expired.status();
+  }
+  if (absl::Status status = expired->Await(); !status.ok()) return status;
+  {
+    absl::MutexLock lock(&mutex_);
     due = std::exchange(due_, {});
     collect = std::exchange(collect_, false) || collect;
     if (!last_sweep_.has_value() || now - *last_sweep_ >= kSweepInterval) {
       last_sweep_ = now;
-      for (const auto& [id, search] : state_.searches) {
+      for (const auto& [id, search] : ledger_.synced().searches) {
         if (!IsTerminal(search.record.phase)) due.insert(id);
       }
     }
@@ -208,8 +211,13 @@ absl::Status App::RunOnce() {
     }
     due = std::move(again);
     if (due.empty()) break;
+    PendingWrite steps;
+    {
+      absl::MutexLock lock(&mutex_);
+      steps = ledger_.AllWritten();
+    }
+    if (absl::Status status = steps.Await(); !status.ok()) return status;
     absl::MutexLock lock(&mutex_);
-    if (absl::Status status = AwaitWritten(); !status.ok()) return status;
     for (const uint64_t id : due) due_.erase(id);  // by its own step
   }
   if (collect) {
@@ -221,14 +229,16 @@ absl::Status App::RunOnce() {
 }
 
 absl::Status App::CollectArtifacts() {
+  PendingWrite named;
   {
     absl::MutexLock lock(&mutex_);
     named_.clear();
-    if (absl::Status status = AwaitWritten(); !status.ok()) return status;  // what was named before is in state_ now
+    named = ledger_.AllWritten();
   }
-  CatchUp();
+  if (absl::Status status = named.Await(); !status.ok()) return status;
+  CatchUp();  // what was named before is synced now
   const absl::Duration now = clock_->Monotonic();
-  const absl::StatusOr<std::vector<std::string>> candidates = collector_.Candidates(driven_, now);
+  const absl::StatusOr<std::vector<std::string>> candidates = collector_.Candidates(driven_.state(), now);
   absl::Status status = candidates.status();
   if (candidates.ok()) {
     for (const std::string& sha256 : *candidates) {
@@ -257,16 +267,16 @@ void App::StoodStill() {
 }
 
 void App::Stop() {
-  std::map<uint64_t, Waiting> waiting;
+  LeaseDesk::Answers answers;
   std::map<uint64_t, Watch> watches;
   {
     absl::MutexLock lock(&mutex_);
     stopped_ = true;
     for (const auto& [search, stop] : preparing_) *stop = true;
-    waiting = std::exchange(waiting_, {});
+    answers = desk_.Stop();
     watches = watches_;
   }
-  for (auto& [wait, request] : waiting) request.done(std::nullopt);
+  for (auto& answer : answers) answer();
   for (const auto& [id, watch] : watches) (*watch.notify)();
 }
 

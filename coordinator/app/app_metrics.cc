@@ -8,7 +8,7 @@
 namespace hanas::coordinator {
 
 void App::CountLease(absl::string_view event, uint64_t id) {
-  const TaskRecord* task = next_.FindTask(id);
+  const TaskRecord* task = ledger_.decided().FindTask(id);
   options_.metrics->Count(telemetry::Metric::kLeases, {event, task == nullptr ? telemetry::kOtherLabel : KindName(task->work)});
 }
 
@@ -22,7 +22,7 @@ void App::RecordGauges(telemetry::Metrics& metrics) {
   for (const absl::string_view party : {"worker", "device"}) {
     for (const absl::string_view state : {"idle", "working", "waiting", "offline"}) parties[{party, state}] = 0;
   }
-  for (const auto& [id, party] : next_.parties) {
+  for (const auto& [id, party] : ledger_.decided().parties) {
     const auto holder = holders.find(id);
     const bool offline = scheduler_.SilentFor(id, now) >= kAbsentAfter;
     const absl::string_view busy = holder == holders.end() ? "idle" : holder->second ? "waiting" : "working";

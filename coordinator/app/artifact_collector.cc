@@ -6,9 +6,9 @@
 #include <utility>
 #include <variant>
 
-#include "coordinator/app/search_view.h"
-#include "coordinator/app/task_key.h"
-#include "coordinator/app/updates.h"
+#include "coordinator/state/search_view.h"
+#include "coordinator/state/task_key.h"
+#include "coordinator/state/updates.h"
 
 namespace hanas::coordinator {
 namespace {

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "coordinator/app/state.h"
+#include "coordinator/state/state.h"
 #include "coordinator/store/artifact_store.h"
 
 namespace hanas::coordinator {

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "coordinator/app/app.h"
-#include "coordinator/app/clock.h"
+#include "coordinator/clock/clock.h"
 #include "telemetry/metrics.h"
 
 namespace hanas::coordinator {

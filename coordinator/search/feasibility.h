@@ -28,6 +28,7 @@ struct CostLimit {
   std::string name;  // for messages: "latency"
   int cost = 0;      // index into CostVector
   double limit = 0;
+  double confidence = 0;  // that a prediction keeps it, where predictions can be wrong; this folder does not look at it
 };
 
 struct ProbeOptions {

@@ -12,7 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "coordinator/app/executor.h"
 #include "coordinator/service/services.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
+#include "hanas/v1/task.grpc.pb.h"
 #include "rpc/artifact_client.h"
 #include "rpc/request.h"
 #include "rpc/status.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <google/protobuf/util/time_util.h>
 #include <grpcpp/grpcpp.h>
 
 #include <utility>
@@ -9,7 +10,7 @@
 #include "coordinator/service/paging.h"
 #include "coordinator/service/services.h"
 #include "coordinator/service/task_convert.h"
-#include "proto/hanas/v1/farm.grpc.pb.h"
+#include "hanas/v1/farm.grpc.pb.h"
 #include "rpc/convert/device.h"
 #include "rpc/status.h"
 
@@ -19,14 +20,14 @@ namespace {
 v1::Worker::State WorkerStateOf(PartyActivity activity) {
   switch (activity) {
     case PartyActivity::kOffline:
-      return v1::Worker::OFFLINE;
+      return v1::Worker::STATE_OFFLINE;
     case PartyActivity::kIdle:
-      return v1::Worker::IDLE;
+      return v1::Worker::STATE_IDLE;
     case PartyActivity::kWaiting:
-      return v1::Worker::WAITING;
+      return v1::Worker::STATE_WAITING;
     case PartyActivity::kBusy:
     case PartyActivity::kCooling:
-      return v1::Worker::WORKING;
+      return v1::Worker::STATE_WORKING;
   }
   return v1::Worker::STATE_UNSPECIFIED;
 }
@@ -34,14 +35,14 @@ v1::Worker::State WorkerStateOf(PartyActivity activity) {
 v1::Device::State DeviceStateOf(PartyActivity activity) {
   switch (activity) {
     case PartyActivity::kOffline:
-      return v1::Device::OFFLINE;
+      return v1::Device::STATE_OFFLINE;
     case PartyActivity::kIdle:
-      return v1::Device::IDLE;
+      return v1::Device::STATE_IDLE;
     case PartyActivity::kCooling:
-      return v1::Device::COOLING;
+      return v1::Device::STATE_COOLING;
     case PartyActivity::kBusy:
     case PartyActivity::kWaiting:
-      return v1::Device::MEASURING;
+      return v1::Device::STATE_MEASURING;
   }
   return v1::Device::STATE_UNSPECIFIED;
 }
@@ -59,6 +60,9 @@ void FillCommon(const PartySnapshot& party, Proto& out) {
   out.set_draining(party.record.draining);
   out.set_completed_tasks(party.record.completed_tasks);
   out.set_failed_tasks(party.record.failed_tasks);
+  using google::protobuf::util::TimeUtil;
+  if (party.record.create_time_us > 0) *out.mutable_create_time() = TimeUtil::MicrosecondsToTimestamp(party.record.create_time_us);
+  if (party.record.update_time_us > 0) *out.mutable_update_time() = TimeUtil::MicrosecondsToTimestamp(party.record.update_time_us);
 }
 
 void Fill(const PartySnapshot& party, v1::Worker& out) {
@@ -119,14 +123,12 @@ class FarmServiceImpl final : public v1::FarmService::CallbackService {
   template <typename Request, typename Response, typename Message>
   absl::Status List(bool agents, const std::string& query, const Request& request, Response& response,
                     google::protobuf::RepeatedPtrField<Message>& out) {
-    const absl::StatusOr<Page> page = PageOf(request, query);
+    const absl::StatusOr<Page> page = FilteredPageOf<Message>(request, query, agents ? DeviceFilterFields() : WorkerFilterFields());
     if (!page.ok()) return page.status();
-    // One more says whether there is a next page.
-    const absl::StatusOr<std::vector<PartySnapshot>> parties = app_->ListParties(agents, page->after, static_cast<size_t>(page->size) + 1);
-    if (!parties.ok()) return parties.status();
-    FillPage(*page, *parties, /*more=*/false, out, *response.mutable_next_page_token(), Convert<Message>,
-             [](const PartySnapshot& party) { return party.record.id; });
-    return absl::OkStatus();
+    return FillPage(
+        *page, out, *response.mutable_next_page_token(),
+        [&](uint64_t after, size_t max) { return RowsOf(app_->ListParties(agents, after, max), max); }, Convert<Message>,
+        [](const PartySnapshot& party) { return party.record.id; });
   }
 
   App* const app_;

@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "coordinator/app/conclusions.h"
+#include "coordinator/reporting/conclusions.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/task_convert.h"
 #include "rpc/convert/findings.h"
@@ -166,7 +166,14 @@ v1::Report MakeReport(const ReportData& data) {
   out.set_space(data.job.space.name);
   out.set_log10_networks(data.log10_networks);
   *out.mutable_device() = ToProto(data.record.device);
-  *out.mutable_limits() = rpc::ToProto(data.job.target.limits);
+  for (const Quantity objective : data.goals.objectives) out.add_objectives()->set_of(std::string(RowOf(objective).name));
+  for (size_t i = 0; i < data.goals.limits.size(); ++i) {
+    LimitSpec limit = data.job.limits[i];
+    const Quantity of = *QuantityNamed(limit.of);
+    (RowOf(of).more_is_better ? limit.at_least : limit.at_most) = CostOf(of, data.goals.limits[i].limit);
+    limit.than.clear();
+    *out.add_limits() = rpc::ToProto(limit);
+  }
   out.set_statistic(rpc::ToProto(data.job.target.statistic));
   for (const ReportMember& member : data.front) *out.add_front() = ToProto(member);
   for (const ReportMember& member : data.references) *out.add_references() = ToProto(member);

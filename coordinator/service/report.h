@@ -2,8 +2,8 @@
 #ifndef HANAS_COORDINATOR_SERVICE_REPORT_H_
 #define HANAS_COORDINATOR_SERVICE_REPORT_H_
 
-#include "coordinator/app/report_data.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "coordinator/reporting/report_data.h"
+#include "hanas/v1/search.pb.h"
 
 namespace hanas::coordinator {
 

@@ -103,7 +103,7 @@ v1::Search WithoutSpec(const SearchSnapshot& snapshot) {
   const SearchRecord& record = snapshot.record;
   v1::Search proto;
   if (record.id != 0) proto.set_name(absl::StrCat("searches/", record.id));
-  proto.set_phase(record.paused ? v1::PAUSED : ToProto(record.phase));
+  proto.set_phase(record.paused ? v1::PHASE_PAUSED : ToProto(record.phase));
   if (record.paused) proto.set_paused_phase(ToProto(record.phase));
   for (const PhaseRecord& phase : record.phases) *proto.add_progress() = ToProto(phase);
   if (proto.progress_size() > 0) proto.mutable_progress(proto.progress_size() - 1)->set_note(snapshot.note);
@@ -113,6 +113,7 @@ v1::Search WithoutSpec(const SearchSnapshot& snapshot) {
   proto.set_finishing(record.finishing);
   for (const Blocker& blocker : snapshot.blockers) *proto.add_blockers() = ToProto(blocker);
   if (record.create_time_us > 0) *proto.mutable_create_time() = TimeUtil::MicrosecondsToTimestamp(record.create_time_us);
+  if (record.update_time_us > 0) *proto.mutable_update_time() = TimeUtil::MicrosecondsToTimestamp(record.update_time_us);
   if (record.end_time_us > 0) *proto.mutable_end_time() = TimeUtil::MicrosecondsToTimestamp(record.end_time_us);
   *proto.mutable_forecast() = ToProto(snapshot.forecast);
   proto.mutable_spent()->set_wall_seconds(snapshot.spent.wall_seconds);
@@ -127,6 +128,8 @@ void Abridge(const SearchJob& job, v1::Search& search) {
   spec.set_seed(job.seed);
   *spec.mutable_dataset() = rpc::ToProto(job.dataset);
   *spec.mutable_target() = rpc::ToProto(job.target);
+  for (const ObjectiveSpec& objective : job.objectives) spec.add_objectives()->set_of(objective.of);
+  for (const LimitSpec& limit : job.limits) *spec.add_limits() = rpc::ToProto(limit);
   *spec.mutable_budget() = rpc::ToProto(job.budget);
   search.set_spec_abridged(true);
 }
@@ -161,7 +164,7 @@ v1::SearchEvent ToProto(const EventRecord& event) {
 v1::SearchEvent ProgressEvent(const SearchSnapshot& snapshot) {
   v1::SearchEvent proto;
   proto.set_sequence(snapshot.record.num_events);
-  proto.set_phase(snapshot.record.paused ? v1::PAUSED : ToProto(snapshot.record.phase));
+  proto.set_phase(snapshot.record.paused ? v1::PHASE_PAUSED : ToProto(snapshot.record.phase));
   proto.set_kind("progress");
   if (!snapshot.record.phases.empty()) *proto.mutable_progress() = ToProto(snapshot.record.phases.back());
   proto.mutable_progress()->set_note(snapshot.note);

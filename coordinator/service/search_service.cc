@@ -16,7 +16,7 @@
 #include "coordinator/service/watch_stream.h"
 #include "core/base/bounds.h"
 #include "core/base/field_violation.h"
-#include "proto/hanas/v1/search.grpc.pb.h"
+#include "hanas/v1/search.grpc.pb.h"
 #include "rpc/client.h"
 #include "rpc/convert/job.h"
 #include "rpc/request.h"
@@ -52,14 +52,12 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
   }
 
   grpc::Status ListSearches(grpc::ServerContext*, const v1::ListSearchesRequest* request, v1::ListSearchesResponse* response) override {
-    const absl::StatusOr<Page> page = PageOf(*request, "searches");
+    const absl::StatusOr<Page> page = FilteredPageOf<v1::Search>(*request, "searches", SearchFilterFields());
     if (!page.ok()) return rpc::ToGrpcStatus(page.status());
-    // One more says whether there is a next page.
-    const absl::StatusOr<std::vector<SearchSnapshot>> found = app_->ListSearches(page->after, static_cast<size_t>(page->size) + 1);
-    if (!found.ok()) return rpc::ToGrpcStatus(found.status());
-    FillPage(*page, *found, /*more=*/false, *response->mutable_searches(), *response->mutable_next_page_token(), ToAbridgedProto,
-             [](const SearchSnapshot& search) { return search.record.id; });
-    return grpc::Status::OK;
+    return rpc::ToGrpcStatus(FillPage(
+        *page, *response->mutable_searches(), *response->mutable_next_page_token(),
+        [this](uint64_t after, size_t max) { return RowsOf(app_->ListSearches(after, max), max); }, ToAbridgedProto,
+        [](const SearchSnapshot& search) { return search.record.id; }));
   }
 
   grpc::ServerWriteReactor<v1::SearchEvent>* WatchSearch(grpc::CallbackServerContext*, const v1::WatchSearchRequest* request) override {
@@ -100,30 +98,36 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
   grpc::Status ListTasks(grpc::ServerContext*, const v1::ListTasksRequest* request, v1::ListTasksResponse* response) override {
     const absl::StatusOr<uint64_t> id = IdFromName(request->parent(), "searches", "parent");
     if (!id.ok()) return rpc::ToGrpcStatus(id.status());
-    const absl::StatusOr<Page> page = PageOf(*request, absl::StrCat(request->parent(), "/tasks"));
+    const absl::StatusOr<Page> page =
+        FilteredPageOf<v1::TaskSummary>(*request, absl::StrCat(request->parent(), "/tasks"), TaskFilterFields());
     if (!page.ok()) return rpc::ToGrpcStatus(page.status());
-    const absl::StatusOr<TaskPage> found = app_->ListTasks(*id, page->after, page->size);
-    if (!found.ok()) return rpc::ToGrpcStatus(found.status());
-    FillPage(
-        *page, found->tasks, found->more, *response->mutable_tasks(), *response->mutable_next_page_token(),
-        [](const TaskSnapshot& task) { return ToProto(task); }, [](const TaskSnapshot& task) { return task.task.id; });
-    return grpc::Status::OK;
+    const auto read = [&](uint64_t after, size_t max) -> absl::StatusOr<Rows<TaskSnapshot>> {
+      absl::StatusOr<TaskPage> found = app_->ListTasks(*id, after, static_cast<int>(max));
+      if (!found.ok()) return found.status();
+      return Rows<TaskSnapshot>{std::move(found->tasks), found->more};
+    };
+    return rpc::ToGrpcStatus(FillPage(
+        *page, *response->mutable_tasks(), *response->mutable_next_page_token(), read,
+        [](const TaskSnapshot& task) { return ToProto(task); }, [](const TaskSnapshot& task) { return task.task.id; }));
   }
 
   grpc::Status ListCandidates(grpc::ServerContext*, const v1::ListCandidatesRequest* request,
                               v1::ListCandidatesResponse* response) override {
     const absl::StatusOr<uint64_t> id = IdFromName(request->parent(), "searches", "parent");
     if (!id.ok()) return rpc::ToGrpcStatus(id.status());
-    const absl::StatusOr<Page> page = PageOf(*request, absl::StrCat(request->parent(), "/candidates"));
+    const absl::StatusOr<Page> page =
+        FilteredPageOf<v1::Candidate>(*request, absl::StrCat(request->parent(), "/candidates"), CandidateFilterFields());
     if (!page.ok()) return rpc::ToGrpcStatus(page.status());
-    const absl::StatusOr<CandidatePage> found = app_->ListCandidates(*id, static_cast<int64_t>(page->after), page->size);
-    if (!found.ok()) return rpc::ToGrpcStatus(found.status());
-    FillPage(
-        *page, found->candidates, found->more, *response->mutable_candidates(), *response->mutable_next_page_token(),
+    const auto read = [&](uint64_t after, size_t max) -> absl::StatusOr<Rows<CandidateRow>> {
+      absl::StatusOr<CandidatePage> found = app_->ListCandidates(*id, static_cast<int64_t>(after), static_cast<int>(max));
+      if (!found.ok()) return found.status();
+      response->set_total(found->total);
+      return Rows<CandidateRow>{std::move(found->candidates), found->more};
+    };
+    return rpc::ToGrpcStatus(FillPage(
+        *page, *response->mutable_candidates(), *response->mutable_next_page_token(), read,
         [](const CandidateRow& candidate) { return ToProto(candidate); },
-        [](const CandidateRow& candidate) { return static_cast<uint64_t>(candidate.sequence); });
-    response->set_total(found->total);
-    return grpc::Status::OK;
+        [](const CandidateRow& candidate) { return static_cast<uint64_t>(candidate.sequence); }));
   }
 
   grpc::Status GetFront(grpc::ServerContext*, const v1::GetFrontRequest* request, v1::GetFrontResponse* response) override {
@@ -134,13 +138,16 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
     const absl::StatusOr<std::vector<CandidateRow>> front = app_->GetFront(*id);
     if (!front.ok()) return rpc::ToGrpcStatus(front.status());
     // The front has no number of its own that is in its order: its pages count.
-    std::vector<std::pair<uint64_t, const CandidateRow*>> rows;
-    for (uint64_t i = page->after; i < front->size(); ++i) rows.emplace_back(i + 1, &(*front)[i]);
-    FillPage(
-        *page, rows, /*more=*/false, *response->mutable_candidates(), *response->mutable_next_page_token(),
-        [](const auto& row) { return ToProto(*row.second); }, [](const auto& row) { return row.first; });
+    using Numbered = std::pair<uint64_t, const CandidateRow*>;
+    const auto read = [&](uint64_t after, size_t) -> absl::StatusOr<Rows<Numbered>> {
+      Rows<Numbered> all;
+      for (uint64_t i = after; i < front->size(); ++i) all.rows.emplace_back(i + 1, &(*front)[i]);
+      return all;
+    };
     response->set_total(static_cast<int64_t>(front->size()));
-    return grpc::Status::OK;
+    return rpc::ToGrpcStatus(FillPage(
+        *page, *response->mutable_candidates(), *response->mutable_next_page_token(), read,
+        [](const Numbered& row) { return ToProto(*row.second); }, [](const Numbered& row) { return row.first; }));
   }
 
   grpc::Status ReplaySearch(grpc::ServerContext*, const v1::ReplaySearchRequest* request, v1::ReplaySearchResponse* response) override {

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "coordinator/app/app.h"
-#include "proto/hanas/v1/task.pb.h"
+#include "hanas/v1/task.pb.h"
 
 namespace hanas::coordinator {
 

@@ -12,7 +12,7 @@
 #include "coordinator/service/services.h"
 #include "coordinator/service/task_convert.h"
 #include "core/base/text.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
+#include "hanas/v1/task.grpc.pb.h"
 #include "rpc/protocol.h"
 #include "rpc/request.h"
 #include "rpc/status.h"
@@ -30,7 +30,8 @@ constexpr size_t kMaxNoteBytes = 200;
 constexpr size_t kMaxCodeBytes = 64;
 constexpr size_t kMaxFailureBytes = 4096;
 
-v1::Instruction ToProto(LeaseInstruction instruction) { return static_cast<v1::Instruction>(static_cast<int>(instruction)); }
+/// The wire has one more, which says nothing and is 0.
+v1::Instruction ToProto(LeaseInstruction instruction) { return static_cast<v1::Instruction>(static_cast<int>(instruction) + 1); }
 
 absl::Status CheckProtocol(const v1::Party& party) {
   if (party.protocol_version() == rpc::kProtocolVersion) return absl::OkStatus();

@@ -6,7 +6,7 @@
 
 #include "coordinator/app/app.h"
 #include "coordinator/service/services.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 
 namespace hanas::coordinator {
 

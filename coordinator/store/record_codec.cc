@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/store/work_codec.h"
-#include "proto/hanas/store/v1/records.pb.h"
+#include "hanas/store/v1/records.pb.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -42,17 +42,15 @@ void Put(const BackendCaps& in, pb::Caps& out) {
   out.set_name(in.name);
   out.set_version(in.version);
   out.set_isa(in.isa);
-  out.set_native_float16(in.native_float16);
-  out.set_int8_hard_swish(in.int8_hard_swish);
-  out.set_int4_fully_connected(in.int4_fully_connected);
+  for (const OperatorPattern& pattern : in.native) out.add_native(ToString(pattern));
 }
 BackendCaps Get(const pb::Caps& in) {
-  return {.name = in.name(),
-          .version = in.version(),
-          .isa = in.isa(),
-          .native_float16 = in.native_float16(),
-          .int8_hard_swish = in.int8_hard_swish(),
-          .int4_fully_connected = in.int4_fully_connected()};
+  BackendCaps caps = {.name = in.name(), .version = in.version(), .isa = in.isa(), .native = {}};
+  for (const std::string& text : in.native()) {
+    const absl::StatusOr<OperatorPattern> pattern = OperatorPatternFromString(text);
+    if (pattern.ok()) caps.native.push_back(*pattern);  // of another version, which this one does not plan with
+  }
+  return caps;
 }
 
 void Put(const TaskRecord& in, pb::Task& out) {
@@ -202,6 +200,7 @@ void Put(const SearchRecord& in, pb::Search& out) {
   out.set_finish_reason(in.finish_reason);
   out.set_create_time_us(in.create_time_us);
   out.set_end_time_us(in.end_time_us);
+  out.set_update_time_us(in.update_time_us);
 }
 
 bool IsPhase(int value) { return value >= static_cast<int>(SearchPhase::kPending) && value <= static_cast<int>(SearchPhase::kCancelled); }
@@ -256,6 +255,7 @@ absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
   out.finish_reason = in.finish_reason();
   out.create_time_us = in.create_time_us();
   out.end_time_us = in.end_time_us();
+  out.update_time_us = in.update_time_us();
   return out;
 }
 
@@ -290,6 +290,8 @@ void Put(const PartyRecord& in, pb::Party& out) {
   out.set_slow_canaries(in.slow_canaries);
   if (in.last_host.has_value()) HostToStored(*in.last_host, *out.mutable_last_host());
   out.set_key(in.key);
+  out.set_create_time_us(in.create_time_us);
+  out.set_update_time_us(in.update_time_us);
 }
 bool IsHealth(int value) { return value >= 0 && value <= static_cast<int>(DeviceHealth::kQuarantined); }
 
@@ -312,6 +314,8 @@ PartyRecord Get(const pb::Party& in) {
   if (in.health() != 0) out.health = static_cast<DeviceHealth>(in.health());
   out.slow_canaries = in.slow_canaries();
   if (in.has_last_host()) out.last_host = HostFromStored(in.last_host());
+  out.create_time_us = in.create_time_us();
+  out.update_time_us = in.update_time_us();
   return out;
 }
 

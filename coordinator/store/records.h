@@ -382,6 +382,7 @@ struct SearchRecord {
   std::string finish_reason;  // of `finishing`: "asked by a user", "budget.max_evaluations of 500 was reached"
   // Wall clock, Unix microseconds: data, never logic. 0: it goes on, or an older version did not record it.
   int64_t create_time_us = 0;
+  int64_t update_time_us = 0;  // of the last change
   int64_t end_time_us = 0;
   friend bool operator==(const SearchRecord&, const SearchRecord&) = default;
 };
@@ -423,6 +424,9 @@ struct PartyRecord {
   DeviceHealth health = DeviceHealth::kUnknown;  // of an agent
   int slow_canaries = 0;                         // measuring tasks in a row whose canary was slow
   std::optional<HostObservation> last_host;      // of an agent's last measurement
+  // Wall clock, Unix microseconds: data, never logic. 0: an older version did not record it.
+  int64_t create_time_us = 0;  // when the name was registered first
+  int64_t update_time_us = 0;  // of the last change
   friend bool operator==(const PartyRecord&, const PartyRecord&) = default;
 };
 

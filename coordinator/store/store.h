@@ -44,8 +44,9 @@ class Store {
 };
 
 /// The layout that this build reads and writes. A store of another one is refused as it is: 1 held jobs without the fields that were
-/// unset, which are now read as their defaults; 2 knows graphs by digests that are no longer made.
-inline constexpr int kStoreFormatVersion = 3;
+/// unset, which are now read as their defaults; 2 knows graphs by digests that are no longer made; 3 has
+/// limits among the fields of a job's target.
+inline constexpr int kStoreFormatVersion = 4;
 
 }  // namespace hanas::coordinator
 

@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/store/records.h"
-#include "proto/hanas/store/v1/records.pb.h"
+#include "hanas/store/v1/records.pb.h"
 
 namespace hanas::coordinator {
 

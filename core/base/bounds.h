@@ -87,8 +87,18 @@ inline constexpr int kMaxExtendedRounds = 1000;  // while the spread is too larg
 inline constexpr int kMinCalibrationNetworks = 5;
 inline constexpr int kMinHeldOutNetworks = 2;
 inline constexpr int kMaxMeasuredNetworks = 1000;  // of either kind
-inline constexpr double kMaxLatencyLimitMs = 1e6;
+
+// ---- objectives and limits ----
+inline constexpr size_t kMaxObjectives = 4;  // more than these no front of a few hundred networks can show
+inline constexpr double kMaxLatencyLimitUs = 1e9;
 inline constexpr int64_t kMaxBytesLimit = int64_t{1} << 40;
+inline constexpr double kMaxCountLimit = 1e15;      // MACs, parameters
+inline constexpr double kMaxAccuracyLimit = 0.999;  // of the images
+inline constexpr double kMaxRelativeLimit = 10;     // times what the network has that the limit is relative to
+inline constexpr double kMinConfidence = 0.5;       // half of the predictions keep a limit: the prediction itself
+inline constexpr double kMaxConfidence = 0.999;
+
+// ---- what a search may spend ----
 inline constexpr double kMaxBudgetSeconds = 10 * 365 * 86400.0;
 inline constexpr int64_t kMaxBudgetEvaluations = 1'000'000'000;
 

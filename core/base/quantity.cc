@@ -22,6 +22,7 @@ namespace hanas {
 namespace {
 
 constexpr double kMaxBytes = 1152921504606846976.0;  // 2^60
+constexpr double kMaxCount = 1e18;
 constexpr int kMostDecimals = 18;
 constexpr double kExactWithin = 1e-12;  // relative: what is left to floating point
 
@@ -35,6 +36,8 @@ struct Unit {
 constexpr std::array<Unit, 4> kDecimalByteUnits = {{{"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}}};
 constexpr std::array<Unit, 8> kByteUnits = {
     {{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}}};
+constexpr std::array<Unit, 4> kCountUnits = {{{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}}};
+constexpr std::array<Unit, 1> kShareUnits = {{{"%", 1e-2}}};
 constexpr std::array<Unit, 3> kTimeUnits = {{{"µs", 1e-3}, {"ms", 1}, {"s", 1e3}}};  // in milliseconds
 constexpr std::array<Unit, 4> kLongTimeUnits = {{{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}}};
 
@@ -130,7 +133,10 @@ std::string Format(double value, const Scale& scale, Rounding rounding, absl::Fu
   const auto in_units = [&](size_t unit) { return value / (scale.units[unit].factor * scale.value_per_factor); };
   size_t chosen = 0;
   while (chosen + 1 < scale.units.size() && in_units(chosen) >= 999.5) ++chosen;
-  const auto text_of = [&](double number, int decimals) { return absl::StrFormat("%.*f %s", decimals, number, scale.units[chosen].name); };
+  const auto text_of = [&](double number, int decimals) {
+    const absl::string_view unit = scale.units[chosen].name;
+    return absl::StrFormat("%.*f%s%s", decimals, number, unit.empty() ? "" : " ", unit);
+  };
   if (rounding == Rounding::kExact) {
     std::string text;
     for (int decimals = 0; decimals <= kMostDecimals; ++decimals) {
@@ -150,6 +156,7 @@ std::string Format(double value, const Scale& scale, Rounding rounding, absl::Fu
 
 constexpr Scale kBytes = {kDecimalByteUnits, 1, true};
 constexpr Scale kMicroseconds = {kTimeUnits, 1e3, false};
+constexpr Scale kCounts = {kCountUnits, 1, true};
 
 }  // namespace
 
@@ -160,6 +167,23 @@ std::string FormatMicroseconds(double us, Rounding rounding) {
 std::string FormatBytes(double bytes, Rounding rounding) {
   return Format(rounding == Rounding::kUp ? std::ceil(bytes) : std::round(bytes), kBytes, rounding,
                 [](absl::string_view text) { return static_cast<double>(ParseBytes(text).value_or(0)); });
+}
+
+std::string FormatCount(double count, Rounding rounding) {
+  return Format(rounding == Rounding::kUp ? std::ceil(count) : std::round(count), kCounts, rounding,
+                [](absl::string_view text) { return ParseCount(text).value_or(0); });
+}
+
+std::string FormatPercent(double fraction, Rounding rounding) {
+  constexpr int kDecimals = 1;
+  std::string text = absl::StrFormat("%.*f %%", kDecimals, fraction * 100);
+  const auto read = [&] { return ParsePercent(text).value_or(0); };
+  if (rounding == Rounding::kUp && read() < fraction) text = absl::StrFormat("%.*f %%", kDecimals, fraction * 100 + 0.05);
+  for (int decimals = 0; rounding == Rounding::kExact && decimals <= kMostDecimals; ++decimals) {
+    text = absl::StrFormat("%.*f %%", decimals, fraction * 100);
+    if (std::abs(read() - fraction) <= kExactWithin * fraction) break;
+  }
+  return text;
 }
 
 std::string FormatSeconds(double seconds) {
@@ -175,6 +199,20 @@ absl::StatusOr<int64_t> ParseBytes(absl::string_view text) {
   if (bytes < 0 || bytes > kMaxBytes || bytes != std::floor(bytes))
     return Mismatch("a size such as \"150 kB\" (units B, kB, MB, GB, KiB, MiB, GiB; none: bytes)", text);
   return static_cast<int64_t>(bytes);
+}
+
+absl::StatusOr<double> ParseCount(absl::string_view text) {
+  const std::optional<double> value = ParseOne(text, kCountUnits);
+  const double count = value ? std::round(*value * 1000) / 1000 : -1;
+  if (!(count >= 0 && count <= kMaxCount) || count != std::floor(count))
+    return Mismatch("a number such as \"80 k\" or \"12.5 M\" (k, M, G; none: as it is)", text);
+  return count;
+}
+
+absl::StatusOr<double> ParsePercent(absl::string_view text) {
+  const std::optional<double> value = ParseOne(text, kShareUnits);
+  if (!value || !std::isfinite(*value)) return Mismatch("a share such as \"87.5 %\"", text);
+  return *value;
 }
 
 absl::StatusOr<double> ParseMilliseconds(absl::string_view text) {

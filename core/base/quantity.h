@@ -10,7 +10,8 @@
 
 namespace hanas {
 
-// Times and sizes as people read and write them: job files, messages, reports and the screen use these forms, and no others.
+// Times, sizes, counts and shares as people read and write them: job files, messages, reports and the screen use these forms, and no
+// others.
 //
 // Law: what Format writes, Parse reads. The value that is read differs from the one that was written by at most half a unit of the last
 // digit; with kUp it is never below, and at most a unit above; with kExact it differs by at most 1e-12 of it. Thread-safe.
@@ -27,6 +28,12 @@ std::string FormatMicroseconds(double us, Rounding rounding = Rounding::kNearest
 /// "45.2 kB", powers of 1000. Requires a finite value, not negative; fractions of a byte are rounded.
 std::string FormatBytes(double bytes, Rounding rounding = Rounding::kNearest);
 
+/// "987", "217 M", powers of 1000. Requires a finite value, not negative; fractions are rounded.
+std::string FormatCount(double count, Rounding rounding = Rounding::kNearest);
+
+/// "87.5 %" for 0.875, with one decimal; with kUp never less than the value. Requires a finite value.
+std::string FormatPercent(double fraction, Rounding rounding = Rounding::kNearest);
+
 /// "42 s", "3 min 05 s", "1 h 12 min": the unit after the last is dropped. Requires a finite value; below 0 counts as 0.
 std::string FormatSeconds(double seconds);
 
@@ -36,6 +43,12 @@ std::string FormatSeconds(double seconds);
 /// "150 kB", "1.5MB", "512 KiB", "4096" (bytes). Decimal units are powers of 1000, binary ones of 1024. Refuses fractions of a byte and
 /// anything above 2^60 bytes.
 absl::StatusOr<int64_t> ParseBytes(absl::string_view text);
+
+/// "80 k", "12.5M", "2 G", "80000": powers of 1000, at most 1e18.
+absl::StatusOr<double> ParseCount(absl::string_view text);
+
+/// "87.5 %" as 0.875; the sign is required.
+absl::StatusOr<double> ParsePercent(absl::string_view text);
 
 /// "0.4 ms", "400us", "60 µs", "1 s" as milliseconds; a unit is required.
 absl::StatusOr<double> ParseMilliseconds(absl::string_view text);

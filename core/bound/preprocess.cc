@@ -2,6 +2,7 @@
 #include "core/bound/preprocess.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/log/check.h"
 #include "absl/status/status.h"
@@ -14,10 +15,31 @@ constexpr int64_t kMaxExtent = int64_t{1} << 20;  // products of three fit an in
 
 bool IsExtent(int64_t extent) { return extent >= 1 && extent <= kMaxExtent; }
 
+/// Hands each sample to take(channel, value), row by row and pixel by pixel. The order of the sums is part of what models mean.
+template <typename Take>
+void Sample(const uint8_t* bytes, int64_t width, int64_t channels, const std::vector<BilinearTap>& rows,
+            const std::vector<BilinearTap>& columns, const Take& take) {
+  for (const BilinearTap& row : rows) {
+    const uint8_t* const top_row = bytes + row.low * width * channels;
+    const uint8_t* const bottom_row = bytes + row.high * width * channels;
+    for (const BilinearTap& column : columns) {
+      const int64_t left = column.low * channels;
+      const int64_t right = column.high * channels;
+      for (int64_t c = 0; c < channels; ++c) {
+        const float top =
+            static_cast<float>(top_row[left + c]) * (1 - column.weight) + static_cast<float>(top_row[right + c]) * column.weight;
+        const float bottom =
+            static_cast<float>(bottom_row[left + c]) * (1 - column.weight) + static_cast<float>(bottom_row[right + c]) * column.weight;
+        take(c, top * (1 - row.weight) + bottom * row.weight);
+      }
+    }
+  }
+}
+
 }  // namespace
 
-std::vector<ImagePreprocessor::Tap> ImagePreprocessor::Taps(int64_t output_extent, int64_t stored_extent) {
-  std::vector<Tap> taps;
+std::vector<BilinearTap> BilinearTaps(int64_t output_extent, int64_t stored_extent) {
+  std::vector<BilinearTap> taps;
   // In single precision and this order, as tensor libraries do it: a position that rounds differently moves a weight by a millionth.
   const float scale = static_cast<float>(stored_extent) / static_cast<float>(output_extent);
   for (int64_t output = 0; output < output_extent; ++output) {
@@ -26,6 +48,17 @@ std::vector<ImagePreprocessor::Tap> ImagePreprocessor::Taps(int64_t output_exten
     taps.push_back({low, std::min(low + 1, stored_extent - 1), position - static_cast<float>(low)});
   }
   return taps;
+}
+
+ByteImage ResizedImage(ByteImage image, int64_t height, int64_t width) {
+  CHECK_EQ(static_cast<int64_t>(image.bytes.size()), image.height * image.width * image.channels);
+  if (image.height == height && image.width == width) return image;
+  ByteImage resized = {.height = height, .width = width, .channels = image.channels, .bytes = {}};
+  resized.bytes.resize(static_cast<size_t>(height * width * image.channels));
+  uint8_t* out = resized.bytes.data();
+  Sample(image.bytes.data(), image.width, image.channels, BilinearTaps(height, image.height), BilinearTaps(width, image.width),
+         [&](int64_t /*channel*/, float value) { *out++ = static_cast<uint8_t>(std::lrint(value)); });
+  return resized;
 }
 
 absl::StatusOr<ImagePreprocessor> ImagePreprocessor::Create(int64_t height, int64_t width, int64_t channels, const Preprocessing& pre) {
@@ -47,8 +80,8 @@ absl::StatusOr<ImagePreprocessor> ImagePreprocessor::Create(int64_t height, int6
   result.height_ = height;
   result.width_ = width;
   result.channels_ = channels;
-  result.rows_ = Taps(pre.input_height, height);
-  result.columns_ = Taps(pre.input_width, width);
+  result.rows_ = BilinearTaps(pre.input_height, height);
+  result.columns_ = BilinearTaps(pre.input_width, width);
   result.mean_ = pre.mean;
   result.stddev_ = pre.stddev;
   return result;
@@ -57,24 +90,9 @@ absl::StatusOr<ImagePreprocessor> ImagePreprocessor::Create(int64_t height, int6
 void ImagePreprocessor::Apply(absl::Span<const uint8_t> image, absl::Span<float> output) const {
   CHECK_EQ(image.size(), input_size());
   CHECK_EQ(output.size(), output_size());
-  const uint8_t* const bytes = image.data();
   float* out = output.data();
-  for (const Tap& row : rows_) {
-    const uint8_t* const top_row = bytes + row.low * width_ * channels_;
-    const uint8_t* const bottom_row = bytes + row.high * width_ * channels_;
-    for (const Tap& column : columns_) {
-      const int64_t left = column.low * channels_;
-      const int64_t right = column.high * channels_;
-      for (int64_t c = 0; c < channels_; ++c) {
-        const float top =
-            static_cast<float>(top_row[left + c]) * (1 - column.weight) + static_cast<float>(top_row[right + c]) * column.weight;
-        const float bottom =
-            static_cast<float>(bottom_row[left + c]) * (1 - column.weight) + static_cast<float>(bottom_row[right + c]) * column.weight;
-        const float byte = top * (1 - row.weight) + bottom * row.weight;
-        *out++ = (byte / 255 - mean_[static_cast<size_t>(c)]) / stddev_[static_cast<size_t>(c)];
-      }
-    }
-  }
+  Sample(image.data(), width_, channels_, rows_, columns_,
+         [&](int64_t c, float byte) { *out++ = (byte / 255 - mean_[static_cast<size_t>(c)]) / stddev_[static_cast<size_t>(c)]; });
 }
 
 absl::StatusOr<std::vector<float>> PreprocessImage(absl::Span<const uint8_t> image, int64_t height, int64_t width, int64_t channels,

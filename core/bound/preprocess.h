@@ -12,6 +12,27 @@
 
 namespace hanas {
 
+/// Where along an axis of a stored image a sample lies: between two neighbours.
+struct BilinearTap {
+  int64_t low = 0;
+  int64_t high = 0;
+  float weight = 0;  // of high
+};
+/// The samples of an axis that is resized, bilinear with half-pixel centres and no antialiasing; the same bits on every processor. Every
+/// resizing of images outside the training step is made of these. Requires positive extents of at most 2^20.
+std::vector<BilinearTap> BilinearTaps(int64_t output_extent, int64_t stored_extent);
+
+/// An image of unsigned bytes, [height, width, channels].
+struct ByteImage {
+  int64_t height = 0;
+  int64_t width = 0;
+  int64_t channels = 0;
+  std::vector<uint8_t> bytes;
+};
+/// Resized by BilinearTaps, each byte rounded half to even; the image itself when it has the size. Requires extents as BilinearTaps, and as
+/// many bytes as the extents say.
+ByteImage ResizedImage(ByteImage image, int64_t height, int64_t width);
+
 /// Stored images of one size (unsigned bytes, [height, width, channels]) as a network's input, channel-last: what Preprocessing defines,
 /// bit for bit the same wherever it runs. Workers score and calibrate with it, agents score exported files with it.
 ///
@@ -33,20 +54,13 @@ class ImagePreprocessor {
   void Apply(absl::Span<const uint8_t> image, absl::Span<float> output) const;
 
  private:
-  /// Where along an axis of the stored image an output sample lies: between two neighbours.
-  struct Tap {
-    int64_t low = 0;
-    int64_t high = 0;
-    float weight = 0;  // of high
-  };
   ImagePreprocessor() = default;
-  static std::vector<Tap> Taps(int64_t output_extent, int64_t stored_extent);
 
   int64_t height_ = 0;
   int64_t width_ = 0;
   int64_t channels_ = 0;
-  std::vector<Tap> rows_;
-  std::vector<Tap> columns_;
+  std::vector<BilinearTap> rows_;
+  std::vector<BilinearTap> columns_;
   std::vector<float> mean_;
   std::vector<float> stddev_;
 };

@@ -18,6 +18,8 @@
 #include "core/base/plain_name.h"
 #include "core/base/quantity.h"
 #include "core/base/utf8.h"
+#include "core/job/goals.h"
+#include "core/plan/backend_caps.h"
 
 namespace hanas {
 namespace {
@@ -47,20 +49,18 @@ template <auto... kMembers>
 FieldPlace At(SearchJob& job) {
   return PlaceOf(Follow(job, kMembers...));
 }
-template <auto kMember>
-FieldPlace OfPhase(TrainingPhase& phase) {
-  return PlaceOf(phase.*kMember);
+/// The same for an element of a list.
+template <auto kMember, typename Element>
+FieldPlace Of(Element& element) {
+  return PlaceOf(element.*kMember);
 }
 
 using Job = SearchJob;
 using enum FieldForm;
 using enum SharedBy;
 
-constexpr std::array<absl::string_view, 1> kBackends = {"xnnpack"};
-
 constexpr FieldRange kSteps = {1, bounds::kMaxSteps};
 constexpr FieldRange kLearningRates = {bounds::kMinLearningRate, bounds::kMaxLearningRate};
-constexpr FieldRange kBytesLimits = {0, bounds::kMaxBytesLimit};
 constexpr FieldRange kBudgetSeconds = {0, bounds::kMaxBudgetSeconds};
 
 const std::vector<JobField>& Rows() {
@@ -205,32 +205,17 @@ const std::vector<JobField>& Rows() {
        .about = "`local` is the profiler-agent of this machine"},
       {.path = "target.backend",
        .place = At<&Job::target, &TargetSpec::backend>,
-       .words = kBackends,
+       .words = BackendNames(),
        .about = "the runtime that executes the network"},
       {.path = "target.statistic",
        .place = At<&Job::target, &TargetSpec::statistic>,
        .about = "of the latency that is limited and promised"},
-      {.path = "target.limits.latency_ms",
-       .place = At<&Job::target, &TargetSpec::limits, &Limits::latency_ms>,
-       .form = kMilliseconds,
-       .range = FieldRange{0, bounds::kMaxLatencyLimitMs},
-       .none_at_zero = true,
-       .key = "target.limits.latency",
-       .about = "0 means none, for each limit"},
-      {.path = "target.limits.size_bytes",
-       .place = At<&Job::target, &TargetSpec::limits, &Limits::size_bytes>,
-       .form = kBytes,
-       .range = kBytesLimits,
-       .none_at_zero = true,
-       .key = "target.limits.size",
-       .about = "of the stored model"},
-      {.path = "target.limits.peak_memory_bytes",
-       .place = At<&Job::target, &TargetSpec::limits, &Limits::peak_memory_bytes>,
-       .form = kBytes,
-       .range = kBytesLimits,
-       .none_at_zero = true,
-       .key = "target.limits.peak_memory",
-       .about = "weights as executed and the largest set of live activations"},
+
+      {.path = "objectives",
+       .place = At<&Job::objectives>,
+       .range = FieldRange{1, bounds::kMaxObjectives},
+       .about = "what the front trades against each other"},
+      {.path = "limits", .place = At<&Job::limits>, .about = "what every returned network keeps; see below for the short form"},
 
       {.path = "budget.max_wall_seconds",
        .place = At<&Job::budget, &BudgetSpec::max_wall_seconds>,
@@ -258,34 +243,79 @@ const std::vector<JobField>& Rows() {
   return *rows;
 }
 
-const std::vector<PhaseField>& PhaseRows() {
-  static const auto* const rows = new std::vector<PhaseField>{
+template <typename Element>
+const std::vector<ElementField<Element>>& ElementRows();
+
+template <>
+const std::vector<ElementField<TrainingPhase>>& ElementRows() {
+  static const auto* const rows = new std::vector<ElementField<TrainingPhase>>{
       {.path = "until",
-       .place = OfPhase<&TrainingPhase::until>,
+       .place = Of<&TrainingPhase::until>,
        .required = true,
        .unit = "fraction of the steps",
        .about = "where the phase ends: ascending, the last 1"},
       {.path = "sampling",
-       .place = OfPhase<&TrainingPhase::sampling>,
+       .place = Of<&TrainingPhase::sampling>,
        .required = true,
        .about = "the random and smallest networks learn from the largest one of the same step"},
   };
   return *rows;
 }
 
+template <>
+const std::vector<ElementField<ObjectiveSpec>>& ElementRows() {
+  static const auto* const rows = new std::vector<ElementField<ObjectiveSpec>>{
+      {.path = "of", .place = Of<&ObjectiveSpec::of>, .form = kQuantity, .required = true, .about = "each quantity once"},
+  };
+  return *rows;
+}
+
+template <>
+const std::vector<ElementField<LimitSpec>>& ElementRows() {
+  static const auto* const rows = new std::vector<ElementField<LimitSpec>>{
+      {.path = "of", .place = Of<&LimitSpec::of>, .form = kQuantity, .required = true, .about = "each quantity once"},
+      {.path = "at_most",
+       .place = Of<&LimitSpec::at_most>,
+       .form = kBound,
+       .none_at_zero = true,
+       .about = "where less is better; with `than` a share in %"},
+      {.path = "at_least",
+       .place = Of<&LimitSpec::at_least>,
+       .form = kBound,
+       .none_at_zero = true,
+       .about = "where more is better, as with accuracy"},
+      {.path = "than",
+       .place = Of<&LimitSpec::than>,
+       .words = RelativeTo(),
+       .about =
+           "the network of the space, with 8 bits in every layer, that the share is of; in files also a preset, for `size`, `macs` and "
+           "`parameters`"},
+      {.path = "confidence",
+       .place = Of<&LimitSpec::confidence>,
+       .range = FieldRange{bounds::kMinConfidence, bounds::kMaxConfidence},
+       .about = "that a network whose latency was only predicted keeps the limit"},
+  };
+  return *rows;
+}
+
+/// What is at a place.
+struct PlaceReader {
+  FieldValue operator()(const std::string* text) const { return absl::string_view(*text); }
+  FieldValue operator()(const bool* value) const { return *value; }
+  FieldValue operator()(const int* value) const { return int64_t{*value}; }
+  FieldValue operator()(const int64_t* value) const { return *value; }
+  FieldValue operator()(const uint64_t* value) const { return *value; }
+  FieldValue operator()(const double* value) const { return *value; }
+  FieldValue operator()(const WordPlace& place) const { return ChosenWord{*place.index, place.names}; }
+  template <typename Element>
+  FieldValue operator()(const std::vector<Element>* elements) const {
+    return absl::MakeConstSpan(*elements);
+  }
+};
+
 template <typename Owner>
 FieldValue ValueIn(const FieldOf<Owner>& field, const Owner& owner) {
-  struct Reader {
-    FieldValue operator()(const std::string* text) const { return absl::string_view(*text); }
-    FieldValue operator()(const bool* value) const { return *value; }
-    FieldValue operator()(const int* value) const { return int64_t{*value}; }
-    FieldValue operator()(const int64_t* value) const { return *value; }
-    FieldValue operator()(const uint64_t* value) const { return *value; }
-    FieldValue operator()(const double* value) const { return *value; }
-    FieldValue operator()(const WordPlace& place) const { return ChosenWord{*place.index, place.names}; }
-    FieldValue operator()(const std::vector<TrainingPhase>* phases) const { return absl::MakeConstSpan(*phases); }
-  };
-  return std::visit(Reader{}, field.place(const_cast<Owner&>(owner)));  // nothing is written there
+  return std::visit(PlaceReader{}, field.place(const_cast<Owner&>(owner)));  // nothing is written there
 }
 
 /// What the field `path` of the job is, which is a whole number.
@@ -296,12 +326,7 @@ double NumberAt(absl::string_view path, const SearchJob& job) {
   return 0;
 }
 
-std::string TextOf(FieldForm form, double value) {
-  if (!(std::isfinite(value) && value >= 0)) return absl::StrCat(value, form == kMilliseconds ? " ms" : form == kBytes ? " B" : " s");
-  if (form == kMilliseconds) return FormatMicroseconds(1e3 * value, Rounding::kExact);
-  if (form == kBytes) return FormatBytes(value, Rounding::kExact);
-  return absl::StrCat(value, " s");
-}
+std::string SecondsText(double value) { return absl::StrCat(value, " s"); }
 
 /// Checks the value of one field of a job.
 struct FieldChecker {
@@ -335,28 +360,19 @@ struct FieldChecker {
     const FieldRange& range = *field.range;
     const auto low = static_cast<int64_t>(range.low_field.empty() ? range.low : NumberAt(range.low_field, job));
     const auto high = static_cast<int64_t>(range.high_field.empty() ? range.high : NumberAt(range.high_field, job));
-    if (value >= low && value <= high) return;
-    if (field.form == kBytes) {
-      Fail(absl::StrCat("expected a size from ", low, " to ", TextOf(kBytes, static_cast<double>(high)), ", found ",
-                        value < 0 ? absl::StrCat(value, " B") : TextOf(kBytes, static_cast<double>(value))));
-    } else {
-      Fail(absl::StrCat("expected a number from ", low, " to ", high, ", found ", value));
-    }
+    if (value < low || value > high) Fail(absl::StrCat("expected a number from ", low, " to ", high, ", found ", value));
   }
   void operator()(double value) const {
     if (!field.range || (value >= field.range->low && value <= field.range->high)) return;
     const FieldRange& range = *field.range;
-    switch (field.form) {
-      case kMilliseconds:
-        return Fail(absl::StrCat("expected a time from ", range.low, " to ", TextOf(field.form, range.high), ", found ",
-                                 TextOf(field.form, value)));
-      case kSeconds:
-      case kHours:
-        return Fail(absl::StrCat("expected 0 (no bound) to ", range.high / (365 * 86400), " years, found ", TextOf(field.form, value)));
-      default:
-        return Fail(absl::StrCat("expected a number from ", range.low, " to ", range.high, ", found ", value));
+    if (field.form == kSeconds || field.form == kHours) {
+      Fail(absl::StrCat("expected 0 (no bound) to ", range.high / (365 * 86400), " years, found ", SecondsText(value)));
+    } else {
+      Fail(absl::StrCat("expected a number from ", range.low, " to ", range.high, ", found ", value));
     }
   }
+  void operator()(absl::Span<const ObjectiveSpec>) const { CheckObjectives(job, violations); }
+  void operator()(absl::Span<const LimitSpec> limits) const { CheckLimits(limits, violations); }
   void operator()(absl::Span<const TrainingPhase> phases) const {
     const auto most = static_cast<size_t>(field.range->high);
     if (phases.size() > most) return Fail(absl::StrCat("expected at most ", most, ", found ", phases.size()));
@@ -383,10 +399,11 @@ struct FieldDigester {
   void operator()(uint64_t value) const { digest.Add(static_cast<int64_t>(value)); }
   void operator()(double value) const { digest.Add(absl::StrFormat("%.17g", value)); }
   void operator()(const ChosenWord& choice) const { digest.Add(choice.names[choice.index]); }
-  void operator()(absl::Span<const TrainingPhase> phases) const {
-    digest.Add(static_cast<int64_t>(phases.size()));
-    for (const TrainingPhase& phase : phases) {
-      for (const PhaseField& field : PhaseRows()) std::visit(*this, ValueOf(field, phase));
+  template <typename Element>
+  void operator()(absl::Span<const Element> elements) const {
+    digest.Add(static_cast<int64_t>(elements.size()));
+    for (const Element& element : elements) {
+      for (const ElementField<Element>& field : ElementRows<Element>()) std::visit(*this, ValueOf(field, element));
     }
   }
 };
@@ -399,6 +416,11 @@ std::string Words(absl::Span<const absl::string_view> words) {
   return absl::StrJoin(words, ", ", [](std::string* out, absl::string_view word) { absl::StrAppend(out, "`", word, "`"); });
 }
 
+bool IsList(const FieldValue& value) {
+  return std::holds_alternative<absl::Span<const TrainingPhase>>(value) || std::holds_alternative<absl::Span<const ObjectiveSpec>>(value) ||
+         std::holds_alternative<absl::Span<const LimitSpec>>(value);
+}
+
 template <typename Owner>
 std::string TypeInMarkdown(const FieldOf<Owner>& field, const FieldValue& value) {
   if (!field.words.empty()) return Words(field.words);
@@ -407,10 +429,10 @@ std::string TypeInMarkdown(const FieldOf<Owner>& field, const FieldValue& value)
       return "name";
     case kDirectory:
       return "path";
-    case kMilliseconds:
-      return "time";
-    case kBytes:
-      return "size";
+    case kQuantity:
+      return "quantity";
+    case kBound:
+      return "value with its unit";
     case kSeconds:
       return "long time";
     case kHours:
@@ -423,7 +445,7 @@ std::string TypeInMarkdown(const FieldOf<Owner>& field, const FieldValue& value)
   if (std::holds_alternative<bool>(value)) type = "bool";
   if (std::holds_alternative<int64_t>(value)) type = "whole";
   if (std::holds_alternative<uint64_t>(value)) type = "whole ≥ 0";
-  if (std::holds_alternative<absl::Span<const TrainingPhase>>(value)) type = "list of maps";
+  if (IsList(value)) type = "list of maps";
   if (!field.unit.empty()) absl::StrAppend(&type, ", ", field.unit);
   if (!field.range) return type;
   const auto end = [](absl::string_view other, double number) { return other.empty() ? Number(number) : absl::StrCat("`", other, "`"); };
@@ -445,6 +467,11 @@ struct DefaultInMarkdown {
       absl::StrAppend(out, "`", Name(phase.sampling), "` to ", Number(phase.until));
     });
   }
+  std::string operator()(absl::Span<const ObjectiveSpec> objectives) const {
+    return absl::StrJoin(objectives, ", ",
+                         [](std::string* out, const ObjectiveSpec& objective) { absl::StrAppend(out, "`", objective.of, "`"); });
+  }
+  std::string operator()(absl::Span<const LimitSpec>) const { return "none"; }
 };
 
 template <typename Owner>
@@ -457,13 +484,39 @@ std::string RowInMarkdown(const FieldOf<Owner>& field, absl::string_view key) {
                       field.about.empty() ? "|\n" : " |\n");
 }
 
+/// Appends the rows of a list's elements; nothing for what is no list.
+struct ElementsInMarkdown {
+  absl::string_view key;
+  std::string& table;
+
+  template <typename Element>
+  void operator()(absl::Span<const Element>) const {
+    for (const ElementField<Element>& field : ElementRows<Element>())
+      absl::StrAppend(&table, RowInMarkdown(field, absl::StrCat(key, "[].", field.path)));
+  }
+  template <typename Value>
+  void operator()(const Value&) const {}
+};
+
 }  // namespace
 
 absl::Span<const JobField> JobFields() { return Rows(); }
-absl::Span<const PhaseField> PhaseFields() { return PhaseRows(); }
+template <typename Element>
+absl::Span<const ElementField<Element>> ElementFields() {
+  return ElementRows<Element>();
+}
+template absl::Span<const ElementField<TrainingPhase>> ElementFields();
+template absl::Span<const ElementField<ObjectiveSpec>> ElementFields();
+template absl::Span<const ElementField<LimitSpec>> ElementFields();
 
 FieldValue ValueOf(const JobField& field, const SearchJob& job) { return ValueIn(field, job); }
-FieldValue ValueOf(const PhaseField& field, const TrainingPhase& phase) { return ValueIn(field, phase); }
+template <typename Element>
+FieldValue ValueOf(const ElementField<Element>& field, const Element& element) {
+  return ValueIn(field, element);
+}
+template FieldValue ValueOf(const ElementField<TrainingPhase>&, const TrainingPhase&);
+template FieldValue ValueOf(const ElementField<ObjectiveSpec>&, const ObjectiveSpec&);
+template FieldValue ValueOf(const ElementField<LimitSpec>&, const LimitSpec&);
 
 absl::Status SetWord(absl::string_view name, const WordPlace& place) {
   const absl::StatusOr<uint8_t> index = IndexOfWord(name, place.names);
@@ -494,9 +547,7 @@ std::string FieldsAsMarkdown(absl::string_view section) {
     if (!here) continue;
     const absl::string_view key = absl::StripPrefix(path, section);
     absl::StrAppend(&table, RowInMarkdown(field, key));
-    if (field.path != "training.phases") continue;
-    for (const PhaseField& of_phase : PhaseRows())
-      absl::StrAppend(&table, RowInMarkdown(of_phase, absl::StrCat(key, "[].", of_phase.path)));
+    std::visit(ElementsInMarkdown{key, table}, ValueOf(field, SearchJob{}));
   }
   return table;
 }

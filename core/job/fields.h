@@ -32,20 +32,22 @@ struct WordPlace {
   uint8_t* index = nullptr;
   absl::Span<const absl::string_view> names;
 };
-using FieldPlace = std::variant<std::string*, bool*, int*, int64_t*, uint64_t*, double*, WordPlace, std::vector<TrainingPhase>*>;
+using FieldPlace = std::variant<std::string*, bool*, int*, int64_t*, uint64_t*, double*, WordPlace, std::vector<TrainingPhase>*,
+                                std::vector<ObjectiveSpec>*, std::vector<LimitSpec>*>;
 
 /// What a field of a job is.
-using FieldValue = std::variant<absl::string_view, bool, int64_t, uint64_t, double, ChosenWord, absl::Span<const TrainingPhase>>;
+using FieldValue = std::variant<absl::string_view, bool, int64_t, uint64_t, double, ChosenWord, absl::Span<const TrainingPhase>,
+                                absl::Span<const ObjectiveSpec>, absl::Span<const LimitSpec>>;
 
 /// How a field is written in files and messages.
 enum class FieldForm : uint8_t {
-  kPlain,         // as its type is
-  kName,          // CheckPlainName
-  kDirectory,     // below a root, without ".."
-  kMilliseconds,  // in files with a unit of time
-  kBytes,         // in files with a unit of size
-  kSeconds,       // in files with a unit of time, up to days
-  kHours,         // in files a number of hours; in the job seconds
+  kPlain,      // as its type is
+  kName,       // CheckPlainName
+  kDirectory,  // below a root, without ".."
+  kQuantity,   // the name of one
+  kBound,      // of a limit: in files with the unit of its quantity, or "%" of another network's
+  kSeconds,    // in files with a unit of time, up to days
+  kHours,      // in files a number of hours; in the job seconds
 };
 
 /// Both ends are allowed. An end that another field bounds is that field's value; its number here is the bound of the whole.
@@ -84,15 +86,20 @@ struct FieldOf {
   absl::string_view file_path() const { return key.empty() ? path : key; }
 };
 using JobField = FieldOf<SearchJob>;
-using PhaseField = FieldOf<TrainingPhase>;
+
+/// A row of the elements of a list.
+template <typename Element>
+using ElementField = FieldOf<Element>;
 
 /// In the order of docs/job-file.md.
 absl::Span<const JobField> JobFields();
-/// Of each element of "training.phases"; paths are relative to it.
-absl::Span<const PhaseField> PhaseFields();
+/// Of each element of a list: TrainingPhase, ObjectiveSpec, LimitSpec. Paths are relative to the element.
+template <typename Element>
+absl::Span<const ElementField<Element>> ElementFields();
 
 FieldValue ValueOf(const JobField& field, const SearchJob& job);
-FieldValue ValueOf(const PhaseField& field, const TrainingPhase& phase);
+template <typename Element>
+FieldValue ValueOf(const ElementField<Element>& field, const Element& element);
 
 /// Sets the word that `name` is. Returns INVALID_ARGUMENT with what was expected and found.
 absl::Status SetWord(absl::string_view name, const WordPlace& place);

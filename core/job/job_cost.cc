@@ -23,7 +23,10 @@ constexpr int64_t kCopiesInTraining = 3;  // of each activation: what backpropag
 
 /// What has keys of every kind that some device has, so that no device has more operators than this one.
 BackendCaps MostKeys() {
-  return {.name = "any", .version = "", .isa = "", .native_float16 = true, .int8_hard_swish = false, .int4_fully_connected = true};
+  BackendCaps caps = {.name = "any", .version = "", .isa = "", .native = EveryKindBut(OpKind::kHardSwish, ElementType::kInt8)};
+  caps.native.push_back({.compute = ElementType::kFloat16});
+  caps.native.push_back({.kind = OpKind::kFullyConnected, .compute = ElementType::kInt8, .weights = ElementType::kInt4});
+  return caps;
 }
 
 int64_t WeightsOf(const SlotTable& slots) {
@@ -109,7 +112,8 @@ class Counter : public UnitVisitor {
     int64_t elements = 0;
     for (const Value& value : graph.values) elements += NumElements(value.shape);
     largest_[unit] = std::max(largest_[unit], elements);
-    for (const ExecStep& step : MakePlan(graph, {}).steps) {
+    static const auto& kInt8 = *new BackendCaps{.native = {{.compute = ElementType::kInt8}}};  // plans with few conversions
+    for (const ExecStep& step : MakePlan(graph, kInt8).steps) {
       if (step.op < 0) continue;  // a conversion is as large as what it converts
       const absl::Status status = CheckOpKey(step.key);
       if (status.ok()) continue;
@@ -159,9 +163,8 @@ void CheckJobCost(const SearchJob& job, FieldViolations& violations) {
   const char* const found = whole ? ", found " : ", found at least ";
   const char* const kFewer = "; give stages fewer choices of width, expansion, kernel or precision, or the space fewer resolutions";
   if (cost.lowerings > bounds::kMaxLowerings) {
-    violations.Add(
-        "space", absl::StrCat("expected at most ", bounds::kMaxLowerings, " combinations of neighbouring choices to look for operators in",
-                              found, cost.lowerings, kFewer));
+    violations.Add("space", absl::StrCat("expected at most ", bounds::kMaxLowerings,
+                                         " combinations of neighbouring choices to look for operators in", found, cost.lowerings, kFewer));
   }
   if (cost.table_entries > bounds::kMaxTableEntries) {
     violations.Add("space",

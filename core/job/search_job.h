@@ -89,25 +89,42 @@ struct MeasureSpec {
   int held_out_networks = 8;      // and to test it
 };
 
-/// Hard limits; 0 means none.
-struct Limits {
-  double latency_ms = 0;
-  int64_t size_bytes = 0;
-  int64_t peak_memory_bytes = 0;
+/// What the search makes as small as it can, or as large where more is better: the name of a quantity (core/quantity).
+struct ObjectiveSpec {
+  std::string of;
+  friend bool operator==(const ObjectiveSpec&, const ObjectiveSpec&) = default;
 };
+
+/// What every returned network must keep: `at_most`, or `at_least` where more is better, in the unit of the quantity (microseconds, bytes,
+/// a number, a fraction); 0 stands for the one that is not said. With `than`, which names a network of the space, it is a multiple of what
+/// that one has.
+struct LimitSpec {
+  std::string of;
+  double at_most = 0;
+  double at_least = 0;
+  std::string than;
+  double confidence = kLimitConfidence;  // that a network which was only predicted keeps it
+
+  double bound() const { return at_least > 0 ? at_least : at_most; }
+  friend bool operator==(const LimitSpec&, const LimitSpec&) = default;
+
+  static constexpr double kLimitConfidence = 0.95;
+};
+
+/// The networks of every space that a limit may be relative to: "smallest-8bit", "middle-8bit", "largest-8bit".
+absl::Span<const absl::string_view> RelativeTo();
 
 enum class LatencyStatistic : uint8_t { kP50 = 0, kP90 = 1, kP99 = 2 };
 absl::Span<const absl::string_view> NamesOf(LatencyStatistic);  // "p50", "p90", "p99"
 absl::string_view Name(LatencyStatistic statistic);
 
-/// A device, its runtime, and what a network may cost there. `device` is the name of an agent ("local" is that of this machine), else a
+/// A device and its runtime. `device` is the name of an agent ("local" is that of this machine), else a
 /// kind of device as agents describe theirs, else a class that the coordinator lists ("class-0123456789ab"): then one of them is taken, and
 /// whole networks are measured on that one.
 struct TargetSpec {
   std::string device = "local";
   std::string backend = "xnnpack";
   LatencyStatistic statistic = LatencyStatistic::kP50;
-  Limits limits;
 };
 
 /// What a search may spend; 0: no bound. Reaching one finishes the search: no further round, the best so far is verified.
@@ -129,7 +146,9 @@ struct SearchJob {
   FineTuneSpec fine_tune;
   MeasureSpec measure;
   TargetSpec target;
-  bool references = true;  // train the reference networks of the report
+  std::vector<ObjectiveSpec> objectives = {{"accuracy"}, {"latency"}};  // 1 to 4
+  std::vector<LimitSpec> limits;                                        // at most one for each quantity
+  bool references = true;                                               // train the reference networks of the report
   BudgetSpec budget;
 };
 

@@ -7,7 +7,8 @@ namespace hanas {
 
 namespace {
 
-/// Takes a fragment apart: copying its names would cost more than lowering it.
+/// Appends `fragment` to `graph`, joining its input to `graph.output`, and moves `graph.output`. It is taken apart: copying its names would
+/// cost more than lowering it.
 void Join(Graph fragment, Graph& graph) {
   absl::InlinedVector<ValueId, 32> renamed(fragment.values.size());
   for (size_t i = 0; i < fragment.values.size(); ++i) {
@@ -27,8 +28,6 @@ void Join(Graph fragment, Graph& graph) {
 }
 
 }  // namespace
-
-void AppendFragment(const Graph& fragment, Graph& graph) { Join(fragment, graph); }
 
 absl::InlinedVector<uint8_t, 16> ChoicesOf(const Unit& unit, const Architecture& architecture) {
   absl::InlinedVector<uint8_t, 16> choices;

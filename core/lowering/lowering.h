@@ -49,9 +49,6 @@ class Lowering {
 /// The choices that `architecture` makes for the genes of `unit`, in their order.
 absl::InlinedVector<uint8_t, 16> ChoicesOf(const Unit& unit, const Architecture& architecture);
 
-/// Appends `fragment` to `graph`, joining its input to `graph.output`, and moves `graph.output`.
-void AppendFragment(const Graph& fragment, Graph& graph);
-
 }  // namespace hanas
 
 #endif  // HANAS_CORE_LOWERING_LOWERING_H_

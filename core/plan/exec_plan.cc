@@ -15,7 +15,7 @@ namespace {
 
 class Planner {
  public:
-  Planner(const Graph& graph, const BackendCaps& caps) : graph_(graph), caps_(caps) {}
+  Planner(const Graph& graph, const BackendCaps& caps) : graph_(graph), native_(caps) {}
 
   ExecPlan Run() && {
     plan_.input = Define(graph_.input, Executed(graph_.value(graph_.input).type));
@@ -29,7 +29,7 @@ class Planner {
  private:
   /// How a graph's element type exists on the device.
   ElementType Executed(ElementType type) const {
-    return type == ElementType::kFloat16 && !caps_.native_float16 ? ElementType::kFloat32 : type;
+    return type == ElementType::kFloat16 && !native_.Has(OpKind::kConvert, type) ? ElementType::kFloat32 : type;
   }
 
   int AddValue(ValueId source, const Shape& shape, ElementType type) {
@@ -71,9 +71,7 @@ class Planner {
   }
 
   ElementType WeightType(const Operator& op, ElementType compute) const {
-    const bool packed = op.kind == OpKind::kFullyConnected && op.weight_type == ElementType::kInt4 && caps_.int4_fully_connected &&
-                        compute == ElementType::kInt8;
-    return packed ? ElementType::kInt4 : compute;
+    return native_.KeepsWeights(op.kind, compute, op.weight_type) ? op.weight_type : compute;
   }
 
   OpKey KeyOf(const Operator& op, ElementType compute) const {
@@ -94,22 +92,23 @@ class Planner {
 
   void Step(const Operator& op, int index) {
     const ElementType compute = Executed(op.compute);
-    if (op.kind == OpKind::kHardSwish && compute == ElementType::kInt8 && !caps_.int8_hard_swish) return ThroughFloat(op, index);
+    if (!native_.Has(op.kind, compute)) return ThroughFloat(op, compute, index);
     absl::InlinedVector<int, 2> inputs;
     for (const ValueId id : op.inputs) inputs.push_back(Read(id, compute));
     Emit(KeyOf(op, compute), std::move(inputs), Define(op.output, compute), index);
   }
 
   /// The float32 result is not offered to other readers: the value is what its quantiser leaves of it.
-  void ThroughFloat(const Operator& op, int index) {
-    const int input = Read(op.inputs[0], ElementType::kFloat32);
+  void ThroughFloat(const Operator& op, ElementType compute, int index) {
+    absl::InlinedVector<int, 2> inputs;
+    for (const ValueId id : op.inputs) inputs.push_back(Read(id, ElementType::kFloat32));
     const int result = AddValue(op.output, graph_.value(op.output).shape, ElementType::kFloat32);
-    Emit(KeyOf(op, ElementType::kFloat32), {input}, result, index);
-    known_[{op.output, ElementType::kInt8}] = Convert(result, ElementType::kInt8, op.output);
+    Emit(KeyOf(op, ElementType::kFloat32), std::move(inputs), result, index);
+    known_[{op.output, compute}] = Convert(result, compute, op.output);
   }
 
   const Graph& graph_;
-  const BackendCaps& caps_;
+  const NativeOperators native_;
   ExecPlan plan_;
   std::map<std::pair<ValueId, ElementType>, int> known_;
 };
@@ -154,17 +153,6 @@ class KeyCollector : public UnitVisitor {
 };
 
 }  // namespace
-
-Digest CapsDigest(const BackendCaps& caps) {
-  return DigestBuilder()
-      .Add(caps.name)
-      .Add(caps.version)
-      .Add(caps.isa)
-      .Add(caps.native_float16)
-      .Add(caps.int8_hard_swish)
-      .Add(caps.int4_fully_connected)
-      .Build();
-}
 
 Digest PlanDigest(const ExecPlan& plan) {
   DigestBuilder digest;

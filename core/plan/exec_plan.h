@@ -10,21 +10,10 @@
 #include "core/base/stop.h"
 #include "core/graph/graph.h"
 #include "core/lowering/lowering.h"
+#include "core/plan/backend_caps.h"
 #include "core/plan/op_key.h"
 
 namespace hanas {
-
-/// What a device's backend can execute; announced by the agent when it registers. float32 of every operator is always there.
-struct BackendCaps {
-  std::string name;                   // "xnnpack", "onnxruntime"
-  std::string version;                // of the library, with the digest of its file
-  std::string isa;                    // "avx512vnni", "neon-dotprod"
-  bool native_float16 = false;        // else 16-bit layers execute as float32
-  bool int8_hard_swish = false;       // else dequantise, float32, quantise
-  bool int4_fully_connected = false;  // 4-bit weights stay packed in memory
-  friend bool operator==(const BackendCaps&, const BackendCaps&) = default;
-};
-Digest CapsDigest(const BackendCaps& caps);
 
 /// A tensor as the device holds it. `source` is the graph value it represents (several may share one, in different types).
 struct ExecValue {
@@ -53,8 +42,8 @@ struct ExecPlan {
 Digest PlanDigest(const ExecPlan& plan);
 
 /// Pure. The plan's input is the float32 image; its output is float32 when `graph` is a network (a fragment's output keeps its
-/// type). A conversion is made at most once per (value, type). A 16-bit layer runs as float32 unless caps.native_float16; weights of 4 or
-/// 2 bits are unpacked to the layer's compute type unless the backend has a kernel for them.
+/// type). A conversion is made at most once per (value, type). What the backend has no kernels for, caps.native says: such operators run
+/// in float32 between conversions, 16-bit layers as float32, and weights of 4 or 2 bits are unpacked to the layer's compute type.
 ///
 /// Planning a network equals planning its fragments one after another: a fragment's conversions are its own.
 ExecPlan MakePlan(const Graph& graph, const BackendCaps& caps);

@@ -7,14 +7,15 @@
 #include <cstddef>
 #include <utility>
 
+#include "absl/crc/crc32c.h"
 #include "absl/strings/str_cat.h"
 
 namespace hanas {
 namespace {
 
 constexpr absl::string_view kMagic = "HNAP";
-constexpr uint32_t kFormatVersion = 1;
-constexpr size_t kChecksumBytes = 8;
+constexpr uint32_t kFormatVersion = 2;  // 1 had another checksum
+constexpr size_t kChecksumBytes = sizeof(uint32_t);
 constexpr int kMaxMembers = 64;
 constexpr int kMaxLayers = 16;
 constexpr int kMaxWidth = 65'536;
@@ -61,12 +62,8 @@ absl::Status ValidateMember(const PredictorMember& member, int num_features, abs
   return absl::OkStatus();
 }
 
-/// FNV-1a, 64 bits: notices damage, proves nothing about origin.
-uint64_t Checksum(absl::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3ULL;
-  return hash;
-}
+/// It notices damage and proves nothing about origin.
+uint32_t Checksum(absl::string_view bytes) { return static_cast<uint32_t>(absl::ComputeCrc32c(bytes)); }
 
 class Writer {
  public:
@@ -217,16 +214,16 @@ absl::StatusOr<PredictorWeights> ParsePredictor(absl::string_view bytes) {
   }
   Reader header(bytes.substr(kMagic.size()));
   const uint32_t version = header.Unsigned<uint32_t>();
-  if (header.ok() && version > kFormatVersion) {
-    return absl::FailedPreconditionError(absl::StrCat("predictor: expected format version ", kFormatVersion, " or older, found ", version,
-                                                      ": it was written by a newer release"));
+  if (header.ok() && version != kFormatVersion) {
+    return absl::FailedPreconditionError(absl::StrCat("predictor: expected format version ", kFormatVersion, ", found ", version,
+                                                      ": it was written by another release; start the search again, which fits a new one"));
   }
   const size_t header_bytes = kMagic.size() + sizeof(uint32_t);
-  if (!header.ok() || version < 1 || bytes.size() < header_bytes + kChecksumBytes) {
+  if (!header.ok() || bytes.size() < header_bytes + kChecksumBytes) {
     return absl::DataLossError(absl::StrCat("predictor: expected a header and a checksum, found ", bytes.size(), " bytes"));
   }
   const absl::string_view covered = bytes.substr(0, bytes.size() - kChecksumBytes);
-  if (Reader(bytes.substr(covered.size())).Unsigned<uint64_t>() != Checksum(covered)) {
+  if (Reader(bytes.substr(covered.size())).Unsigned<uint32_t>() != Checksum(covered)) {
     return absl::DataLossError(absl::StrCat("predictor: the checksum does not match the ", bytes.size(), " bytes: truncated or damaged"));
   }
   PredictorWeights weights;

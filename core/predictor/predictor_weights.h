@@ -51,11 +51,11 @@ struct PredictorWeights {
 /// in [-1, 1], held_out_rmse and counts not negative.
 absl::Status Validate(const PredictorWeights& weights);
 
-/// The bytes of a predictor artifact: magic "HNAP", format version, the fields in order (little-endian, IEEE 754), and a 64-bit checksum
-/// over all of it. Equal weights give equal bytes. Requires Validate(weights).
+/// The bytes of a predictor artifact: magic "HNAP", format version, the fields in order (little-endian, IEEE 754), and the CRC-32C of
+/// all of it. Equal weights give equal bytes. Requires Validate(weights).
 std::string SerialisePredictor(const PredictorWeights& weights);
 
-/// Inverse of SerialisePredictor. Returns INVALID_ARGUMENT for other magic, FAILED_PRECONDITION for a newer format version, DATA_LOSS for a
+/// Inverse of SerialisePredictor. Returns INVALID_ARGUMENT for other magic, FAILED_PRECONDITION for another format version, DATA_LOSS for a
 /// wrong length or checksum, and Validate's statuses. Never allocates more than the bytes can hold.
 absl::StatusOr<PredictorWeights> ParsePredictor(absl::string_view bytes);
 

@@ -21,14 +21,19 @@ from typing import Callable, Iterator
 
 import grpc
 from google.protobuf import json_format
-from proto.hanas.v1 import search_pb2, search_pb2_grpc, task_pb2, task_pb2_grpc
+from hanas.v1 import search_pb2, search_pb2_grpc, task_pb2, task_pb2_grpc
 
-TERMINAL_PHASES = frozenset({search_pb2.SUCCEEDED, search_pb2.FAILED, search_pb2.CANCELLED})
+TERMINAL_PHASES = frozenset({search_pb2.PHASE_SUCCEEDED, search_pb2.PHASE_FAILED, search_pb2.PHASE_CANCELLED})
 
 TOKEN_DIGITS = 64
 
 # A dead peer is noticed in 20 s while a call is in progress.
 _KEEPALIVE = (("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 10_000))
+
+
+def phase_word(phase: int) -> str:
+    """"TRAINING" of PHASE_TRAINING: what the programs of HA-NAS write."""
+    return search_pb2.Phase.Name(phase).removeprefix("PHASE_")
 
 
 def token_place(token_file: os.PathLike | str | None = None) -> pathlib.Path | None:
@@ -111,9 +116,10 @@ class HanasClient:
     def get_search(self, name: str) -> search_pb2.Search:
         return self._searches.GetSearch(search_pb2.GetSearchRequest(name=name), timeout=self._timeout)
 
-    def list_searches(self, page_size: int = 100) -> Iterator[search_pb2.Search]:
-        """All searches, page by page, oldest first; of their specifications only what a list needs (get_search has all)."""
-        request = search_pb2.ListSearchesRequest(page_size=page_size)
+    def list_searches(self, page_size: int = 100, filter: str = "") -> Iterator[search_pb2.Search]:
+        """The searches that `filter` holds for ("phase = FAILED"; docs/api.md says what it may be), else all, page by page, oldest first; of
+        their specifications only what a list needs (get_search has all)."""
+        request = search_pb2.ListSearchesRequest(page_size=page_size, filter=filter)
         while True:
             page = self._searches.ListSearches(request, timeout=self._timeout)
             yield from page.searches
@@ -126,7 +132,7 @@ class HanasClient:
 
     def delete(self, name: str, cancel: bool = False) -> None:
         """For good. One that goes on is refused with FAILED_PRECONDITION (reason SEARCH_NOT_OVER) unless it is to be cancelled first."""
-        if cancel and self.get_search(name).phase not in (search_pb2.SUCCEEDED, search_pb2.FAILED, search_pb2.CANCELLED):
+        if cancel and self.get_search(name).phase not in TERMINAL_PHASES:
             self.cancel(name)
         self._searches.DeleteSearch(search_pb2.DeleteSearchRequest(name=name), timeout=self._timeout)
 

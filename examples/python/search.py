@@ -10,8 +10,8 @@ import argparse
 import sys
 
 import grpc
-from hanas_client import HanasClient, describe_error
-from proto.hanas.v1 import search_pb2
+from hanas_client import HanasClient, describe_error, phase_word
+from hanas.v1 import search_pb2
 from tiny_job import tiny_job
 
 
@@ -22,12 +22,12 @@ def run(client: HanasClient, name: str, request_id: str, out: str) -> int:
     for event in client.watch(search.name):
         if event.phase != phase:
             phase = event.phase
-            print(f"{search_pb2.Phase.Name(phase).lower()}")
+            print(f"{phase_word(phase).lower()}")
         if event.text:
             print(f"  {event.text}")
     search = client.get_search(search.name)
-    if search.phase != search_pb2.SUCCEEDED:
-        print(f"{search.name} ended as {search_pb2.Phase.Name(search.phase)}: {search.error}", file=sys.stderr)
+    if search.phase != search_pb2.PHASE_SUCCEEDED:
+        print(f"{search.name} ended as {phase_word(search.phase)}: {search.error}", file=sys.stderr)
         return 1
     report = client.export(search.name, out)
     for network in report.front:

@@ -2,7 +2,7 @@
 """examples/tiny.yaml as messages: what a program that makes its own jobs writes. Outside the
 space it says what it cares about; the rest has the defaults of docs/job-file.md, which also says what every field means."""
 
-from proto.hanas.v1 import search_pb2 as pb
+from hanas.v1 import search_pb2 as pb
 
 
 def precision(weight_bits: int, activation_bits: int) -> pb.Precision:
@@ -48,5 +48,5 @@ def tiny_job(name: str = "tiny") -> pb.SearchSpec:
         evolution=pb.EvolutionSpec(rounds=1, evaluations_per_round=4, population=8, surrogate_evaluations=200),
         fine_tune=pb.FineTuneSpec(members=2, steps=5),
         measure=pb.MeasureSpec(max_rounds=5, calibration_networks=5, held_out_networks=2),
-        target=pb.TargetSpec(limits=pb.Limits(latency_ms=20, size_bytes=2_000_000)),
+        limits=[pb.Limit(of="latency", at_most=20_000), pb.Limit(of="size", at_most=2_000_000)],  # microseconds, bytes
     )

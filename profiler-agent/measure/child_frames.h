@@ -12,7 +12,8 @@
 
 namespace hanas {
 
-// The bytes from a measuring child to its parent: magic, type, length, checksum, payload; again and again, the last one kEnd.
+// The bytes from a measuring child to its parent: magic, version, type, length, CRC-32C of type and payload, payload; again and again, the
+// last one kEnd.
 
 enum class FrameType : uint8_t { kRecord = 1, kFailure = 2, kEnd = 3 };
 struct Frame {
@@ -32,7 +33,8 @@ class FrameReader {
  public:
   explicit FrameReader(int64_t max_payload_bytes) : max_payload_bytes_(max_payload_bytes) {}
   void Append(absl::string_view bytes) { buffer_.append(bytes.data(), bytes.size()); }
-  /// The next whole frame; nullopt when more bytes are needed. Returns DATA_LOSS saying what is wrong; the stream is lost then.
+  /// The next whole frame; nullopt when more bytes are needed. Returns DATA_LOSS saying what is wrong, for instance that the child is of
+  /// another release; the stream is lost then.
   absl::StatusOr<std::optional<Frame>> Next();
   /// Bytes of an unfinished frame.
   size_t pending() const { return buffer_.size(); }

@@ -6,8 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "core/plan/exec_plan.h"
+#include "hanas/v1/task.pb.h"
 #include "profiler-agent/measure/child.h"
-#include "proto/hanas/v1/task.pb.h"
 #include "rpc/artifact_client.h"
 #include "rpc/task_loop.h"
 #include "telemetry/metrics.h"

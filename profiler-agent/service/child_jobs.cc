@@ -22,11 +22,11 @@
 #include "export/bound_model_file.h"
 #include "export/image_pack.h"
 #include "export/onnx_check.h"
+#include "profiler-agent/backends/backends.h"
 #include "profiler-agent/measure/agreement.h"
 #include "profiler-agent/measure/clock.h"
 #include "profiler-agent/measure/measure.h"
 #include "profiler-agent/runtime/onnxruntime/onnx_network.h"
-#include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
 #include "profiler-agent/service/child_job.pb.h"
 #include "rpc/convert/device.h"
 #include "rpc/convert/space.h"
@@ -92,7 +92,7 @@ class Job {
 
   MeasureEnvironment Environment();
 
-  /// Waits for the host to cool down, and says so: the coordinator shows it (coordinator/app/farm_view.h).
+  /// Waits for the host to cool down, and says so: the coordinator shows it (coordinator/scheduling/farm_view.h).
   class CoolDown : public Sleeper {
    public:
     explicit CoolDown(Job* job) : job_(job) {}
@@ -174,7 +174,7 @@ std::vector<Round> DoneRounds(const Recorded& recorded) {
 absl::Status Job::Start() {
   const absl::StatusOr<BackendCaps> caps = rpc::BackendCapsFromProto(request_.caps());
   if (!caps.ok()) return caps.status();
-  absl::StatusOr<std::unique_ptr<DeviceRuntime>> runtime = CreateXnnpackRuntime(*caps);
+  absl::StatusOr<std::unique_ptr<DeviceRuntime>> runtime = CreateRuntime(*caps);
   if (!runtime.ok()) return runtime.status();
   runtime_ = *std::move(runtime);
   absl::StatusOr<std::unique_ptr<OperatorInstance>> canary = MakeCanary(*runtime_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/convert/device.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -12,6 +13,7 @@ namespace hanas::rpc {
 namespace {
 
 constexpr size_t kMaxTextBytes = 256;
+constexpr int kMaxPatterns = 256;  // of a backend: more than there are kinds and types
 
 void CheckText(const std::string& path, const std::string& text, bool required, FieldViolations& violations) {
   if (required && text.empty()) violations.Add(path, "expected a name, found none");
@@ -31,9 +33,7 @@ v1::BackendCaps ToProto(const BackendCaps& caps) {
   proto.set_name(caps.name);
   proto.set_version(caps.version);
   proto.set_isa(caps.isa);
-  proto.set_native_float16(caps.native_float16);
-  proto.set_int8_hard_swish(caps.int8_hard_swish);
-  proto.set_int4_fully_connected(caps.int4_fully_connected);
+  for (const OperatorPattern& pattern : caps.native) proto.add_native(ToString(pattern));
   return proto;
 }
 
@@ -42,14 +42,22 @@ absl::StatusOr<BackendCaps> BackendCapsFromProto(const v1::BackendCaps& proto) {
   CheckText("caps.name", proto.name(), /*required=*/true, violations);
   CheckText("caps.version", proto.version(), /*required=*/false, violations);
   CheckText("caps.isa", proto.isa(), /*required=*/false, violations);
-  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
   BackendCaps caps;
+  if (proto.native_size() > kMaxPatterns) {
+    violations.Add("caps.native", absl::StrCat("expected at most ", kMaxPatterns, " patterns, found ", proto.native_size()));
+  }
+  for (int i = 0; i < std::min(proto.native_size(), kMaxPatterns); ++i) {
+    const absl::StatusOr<OperatorPattern> pattern = OperatorPatternFromString(proto.native(i));
+    if (pattern.ok()) {
+      caps.native.push_back(*pattern);
+    } else {
+      violations.Add(absl::StrCat("caps.native[", i, "]"), pattern.status().message());
+    }
+  }
+  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
   caps.name = proto.name();
   caps.version = proto.version();
   caps.isa = proto.isa();
-  caps.native_float16 = proto.native_float16();
-  caps.int8_hard_swish = proto.int8_hard_swish();
-  caps.int4_fully_connected = proto.int4_fully_connected();
   return caps;
 }
 

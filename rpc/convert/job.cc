@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/log/absl_check.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -20,7 +21,6 @@
 namespace hanas::rpc {
 namespace {
 
-using ::google::protobuf::EnumDescriptor;
 using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 
@@ -36,13 +36,6 @@ bool IsThere(const Message& message, const FieldDescriptor& field) {
 }
 
 // ---- reading ----
-
-/// The words of an enum as this version knows them; the first stands for none.
-std::string WordsOf(const EnumDescriptor& type) {
-  std::vector<std::string> words;
-  for (int i = 1; i < type.value_count(); ++i) words.emplace_back(type.value(i)->name());
-  return absl::StrJoin(words, ", ");
-}
 
 /// Reads one field of a message that has it.
 struct FieldReader {
@@ -61,17 +54,20 @@ struct FieldReader {
   void operator()(double* place) const { *place = reflection().GetDouble(message, &field); }
   void operator()(const WordPlace& place) const {
     const int number = reflection().GetEnumValue(message, &field);
-    if (number < 1 || static_cast<size_t>(number) > place.names.size()) return violations.AddUnspecified(path, WordsOf(*field.enum_type()));
+    if (number < 1 || static_cast<size_t>(number) > place.names.size())
+      return violations.AddUnspecified(path, absl::AsciiStrToUpper(absl::StrJoin(place.names, ", ")));
     *place.index = static_cast<uint8_t>(number - 1);
   }
-  void operator()(std::vector<TrainingPhase>* phases) const {
-    phases->clear();
+  template <typename Element>
+  void operator()(std::vector<Element>* elements) const {
+    elements->clear();
     for (int i = 0; i < reflection().FieldSize(message, &field); ++i) {
-      const Message& element = reflection().GetRepeatedMessage(message, &field, i);
-      TrainingPhase& phase = phases->emplace_back();
-      for (const PhaseField& part : PhaseFields()) {
-        const std::string part_path = absl::StrCat(path, "[", i, "].", part.path);
-        std::visit(FieldReader{element, FieldNamed(part.path, element), part_path, violations}, part.place(phase));
+      const Message& proto = reflection().GetRepeatedMessage(message, &field, i);
+      Element& element = elements->emplace_back();
+      for (const ElementField<Element>& part : ElementFields<Element>()) {
+        const FieldDescriptor& of_part = FieldNamed(part.path, proto);
+        if (of_part.has_presence() && !IsThere(proto, of_part)) continue;  // keeps its default
+        std::visit(FieldReader{proto, of_part, absl::StrCat(path, "[", i, "].", part.path), violations}, part.place(element));
       }
     }
   }
@@ -124,11 +120,12 @@ struct FieldWriter {
   void operator()(uint64_t value) const { reflection().SetUInt64(&message, &field, value); }
   void operator()(double value) const { reflection().SetDouble(&message, &field, value); }
   void operator()(const ChosenWord& choice) const { reflection().SetEnumValue(&message, &field, choice.index + 1); }
-  void operator()(absl::Span<const TrainingPhase> phases) const {
-    for (const TrainingPhase& phase : phases) {
-      Message& element = *reflection().AddMessage(&message, &field);
-      for (const PhaseField& part : PhaseFields()) {
-        std::visit(FieldWriter{element, FieldNamed(part.path, element)}, ValueOf(part, phase));
+  template <typename Element>
+  void operator()(absl::Span<const Element> elements) const {
+    for (const Element& element : elements) {
+      Message& proto = *reflection().AddMessage(&message, &field);
+      for (const ElementField<Element>& part : ElementFields<Element>()) {
+        std::visit(FieldWriter{proto, FieldNamed(part.path, proto)}, ValueOf(part, element));
       }
     }
   }
@@ -176,7 +173,15 @@ v1::TrainingSpec ToProto(const TrainingSpec& training) {
 }
 v1::TargetSpec ToProto(const TargetSpec& target) { return PartToProto<v1::TargetSpec>(target, &SearchJob::target, "target."); }
 v1::BudgetSpec ToProto(const BudgetSpec& budget) { return PartToProto<v1::BudgetSpec>(budget, &SearchJob::budget, "budget."); }
-v1::Limits ToProto(const Limits& limits) { return ToProto(TargetSpec{.limits = limits}).limits(); }
+
+v1::Limit ToProto(const LimitSpec& limit) {
+  SearchJob job;
+  job.limits = {limit};
+  v1::SearchSpec spec;
+  WriteFields(job, "", spec);
+  return spec.limits(0);
+}
+
 v1::LatencyStatistic ToProto(LatencyStatistic statistic) { return ToProto(TargetSpec{.statistic = statistic}).statistic(); }
 
 absl::StatusOr<DatasetSpec> DatasetSpecFromProto(const v1::DatasetSpec& proto) {

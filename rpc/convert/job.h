@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/job/search_job.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 
 namespace hanas::rpc {
 
@@ -31,7 +31,7 @@ absl::StatusOr<TrainingSpec> TrainingSpecFromProto(const v1::TrainingSpec& proto
 
 v1::TargetSpec ToProto(const TargetSpec& target);
 v1::BudgetSpec ToProto(const BudgetSpec& budget);
-v1::Limits ToProto(const Limits& limits);
+v1::Limit ToProto(const LimitSpec& limit);
 v1::LatencyStatistic ToProto(LatencyStatistic statistic);
 
 }  // namespace hanas::rpc

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/field_violation.h"
-#include "core/family/convnet/whitening_stem.h"
 
 namespace hanas::rpc {
 namespace {
@@ -106,11 +105,9 @@ StageSpec ReadStage(const v1::StageSpec& proto, const std::string& path, Convers
 
 StemSpec ReadStem(const v1::StemSpec& proto, int input_channels, const std::string& path, ConversionViolations& violations) {
   const Reader reader(path, violations);
-  SpaceSpec space = {.input_channels = input_channels};
-  StemSpec& stem = space.stem;
-  if (proto.whitening()) stem = WhiteningStem(input_channels);
+  StemSpec stem;
+  if (proto.whitening()) stem = WhiteningStem(input_channels, proto.has_kernel() ? proto.kernel() : kWhiteningKernel);
   if (proto.has_kernel()) stem.kernel = proto.kernel();
-  if (proto.whitening()) stem.widths = {WhiteningChannels(space)};
   reader.List(proto.widths(), stem.widths);
   if (proto.has_stride()) stem.stride = proto.stride();
   if (proto.has_activation()) reader.Word(proto.activation(), "activation", stem.activation);

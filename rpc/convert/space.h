@@ -8,7 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "core/family/convnet/space_spec.h"
 #include "core/space/search_space.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 #include "rpc/convert/violations.h"
 
 namespace hanas::rpc {

@@ -110,7 +110,7 @@ TEST(OnnxNetworkTest, BatchesThatDoNotFitAreRefused) {
 
 TEST(OnnxNetworkTest, RuntimesAgreeByTheAgentsOwnComparison) {
   BackendCaps caps = CreateXnnpackRuntime().value()->caps();
-  caps.native_float16 = false;
+  std::erase(caps.native, OperatorPattern{.compute = ElementType::kFloat16});
   const std::unique_ptr<DeviceRuntime> runtime = CreateXnnpackRuntime(caps).value();
   for (uint64_t i = 0; i < 12; ++i) {
     const BoundModel model = ModelAt(i);

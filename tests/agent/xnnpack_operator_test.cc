@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/counter_random.h"
 #include "core/graph/op_schema.h"
 #include "core/plan/op_limits.h"
@@ -255,7 +256,8 @@ TEST(XnnpackOperatorTest, FullyConnected) {
   CheckMany("fc i8", [](CounterRandom& r) { return RandomFullyConnected(r, kInt8, kInt8); });
 }
 TEST(XnnpackOperatorTest, FullyConnectedWithPackedWeights) {
-  if (!Runtime().caps().int4_fully_connected) GTEST_SKIP() << "no 4-bit kernel here";
+  if (!NativeOperators(Runtime().caps()).KeepsWeights(OpKind::kFullyConnected, kInt8, ElementType::kInt4))
+    GTEST_SKIP() << "no 4-bit kernel here";
   CheckMany("fc i4", [](CounterRandom& r) { return RandomFullyConnected(r, kInt8, ElementType::kInt4); });
 }
 TEST(XnnpackOperatorTest, GlobalAveragePool) {
@@ -320,7 +322,7 @@ TEST(XnnpackOperatorTest, Sigmoid) {
 }
 TEST(XnnpackOperatorTest, HardSwish) {
   CheckMany("hs f32", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kHardSwish, kFloat, kFloat); });
-  if (Runtime().caps().int8_hard_swish)
+  if (NativeOperators(Runtime().caps()).Has(OpKind::kHardSwish, kInt8))
     CheckMany("hs i8", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kHardSwish, kInt8, kInt8); });
 }
 TEST(XnnpackOperatorTest, Convert) {
@@ -329,7 +331,7 @@ TEST(XnnpackOperatorTest, Convert) {
   CheckMany("requantize", [](CounterRandom& r) { return RandomElementwise(r, OpKind::kConvert, kInt8, kInt8); });
 }
 TEST(XnnpackOperatorTest, Float16WhereNative) {
-  if (!Runtime().caps().native_float16) GTEST_SKIP() << "half is not native here";
+  if (!NativeOperators(Runtime().caps()).Has(OpKind::kConv2d, ElementType::kFloat16)) GTEST_SKIP() << "half is not native here";
   constexpr ElementType kHalf = ElementType::kFloat16;
   CheckMany("conv f16", [](CounterRandom& r) { return RandomConvolution(r, kHalf, r.Bernoulli(0.5)); });
   CheckMany("fc f16", [](CounterRandom& r) { return RandomFullyConnected(r, kHalf, kHalf); });
@@ -417,7 +419,7 @@ TEST(XnnpackOperatorTest, RefusesHostileKeys) {
 
 TEST(XnnpackOperatorTest, RefusesWhatTheDeviceDoesNotHave) {
   BackendCaps caps = Runtime().caps();
-  caps.native_float16 = caps.int8_hard_swish = caps.int4_fully_connected = false;
+  caps.native = EveryKindBut(OpKind::kHardSwish, kInt8);
   const std::unique_ptr<DeviceRuntime> poor = CreateXnnpackRuntime(caps).value();
   const auto status = StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not have"));
   CounterRandom random(kSeed, "poor");
@@ -438,8 +440,9 @@ TEST(XnnpackOperatorTest, RefusesWeightsThatDoNotFit) {
 TEST(XnnpackOperatorTest, CapabilitiesNameTheLibrary) {
   const BackendCaps& caps = Runtime().caps();
   RecordProperty("caps", caps.version);
-  std::printf("xnnpack: %s, isa %s, half %d, int8 hard-swish %d, int4 fully connected %d\n", caps.version.c_str(), caps.isa.c_str(),
-              caps.native_float16, caps.int8_hard_swish, caps.int4_fully_connected);
+  std::string native;
+  for (const OperatorPattern& pattern : caps.native) absl::StrAppend(&native, ", ", ToString(pattern));
+  std::printf("xnnpack: %s, isa %s%s\n", caps.version.c_str(), caps.isa.c_str(), native.c_str());
   EXPECT_THAT(caps.version, HasSubstr("libXNNPACK.so"));
   EXPECT_FALSE(caps.isa.empty());
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a search says it waits for: each code from a state in which it is the reason, by hand.
 
-#include "coordinator/app/blockers.h"
+#include "coordinator/scheduling/blockers.h"
 
 #include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coordinator/app/updates.h"
+#include "coordinator/state/updates.h"
 #include "tests/app/app_fixture.h"
 
 namespace hanas::coordinator {

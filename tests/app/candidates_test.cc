@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks and candidates of a search by pages, and its front, against everything looked at one by one.
 
-#include "coordinator/app/candidates.h"
+#include "coordinator/judging/candidates.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -94,10 +94,10 @@ TEST(CandidatesTest, TheFrontIsRightAfterEveryTurn) {
 
 TEST(CandidatesTest, TheFrontKeepsTheLimits) {
   SearchRun free;
-  const RangeRecord latency = free.Finish().profile->ranges[kLatencyCost];
+  const RangeRecord latency = free.Finish().profile->ranges[IndexOf(Quantity::kLatency)];
   SearchJob job = TinyJob();
   const double limit_us = latency.low + 0.3 * (latency.high - latency.low);
-  job.target.limits.latency_ms = limit_us / 1000;
+  job.limits = {{.of = "latency", .at_most = limit_us}};
   SearchRun run(job);
   run.Finish();
   const std::vector<CandidateRow> front = run.app().GetFront(run.id()).value();

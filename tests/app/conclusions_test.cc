@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "coordinator/app/conclusions.h"
+#include "coordinator/reporting/conclusions.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,12 +18,14 @@ ReportMember Network(std::string id, double accuracy, double us) {
   member.record = {.id = std::move(id), .steps = 100};
   member.verified.exported = {.correct = static_cast<int64_t>(accuracy * 10000), .images = 10000};
   member.measured_us = us;
+  member.costs = {us, 1000, 2000, 3000, 4000, CostOf(Quantity::kAccuracy, member.accuracy())};  // by Quantity
   member.within_limits = true;
   return member;
 }
 
 ReportData Data(std::vector<ReportMember> front, ReportMember reference) {
   ReportData data;
+  data.goals.objectives = {Quantity::kAccuracy, Quantity::kLatency};
   data.front = std::move(front);
   data.references = {std::move(reference)};
   data.test_images = 10000;

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status_matchers.h"
-#include "coordinator/app/conclusions.h"
+#include "coordinator/reporting/conclusions.h"
 #include "core/base/error_reason.h"
 #include "tests/app/search_run.h"
 
@@ -128,7 +128,7 @@ TEST(ResumeTest, ItsFailedTaskGetsThreeAttemptsAnew) {
 
 TEST(ResumeTest, InfeasibleLimitsStayFinal) {
   SearchJob job = TinyJob();
-  job.target.limits.latency_ms = 0.001;
+  job.limits = {{.of = "latency", .at_most = 1}};
   SearchRun run(job);
   ASSERT_EQ(run.Finish().error_code, "INFEASIBLE_LIMITS");
   const absl::Status status = run.app().ResumeSearch(run.id()).status();

@@ -28,7 +28,7 @@ class FakeEvaluator {
     return std::visit([&](const auto& work) -> Outcome { return Do(work, granted); }, granted.task.work);
   }
 
-  static BackendCaps Caps() { return {.name = "xnnpack", .version = "1", .isa = "none", .int8_hard_swish = true}; }
+  static BackendCaps Caps() { return {.name = "xnnpack", .version = "1", .isa = "none", .native = {{.compute = ElementType::kInt8}}}; }
 
   /// Grows with the network's choices and a little with its digest.
   double AccuracyOf(const Architecture& architecture) const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a search will take, as it becomes known, and what a job is told before it is a search.
 
-#include "coordinator/app/forecast.h"
+#include "coordinator/judging/forecast.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -108,66 +108,73 @@ TEST(ValidateTest, KnowsTheRateOfAnEarlierSearch) {
 TEST(ValidateTest, KnowsLimitsThatNoNetworkKeepsOnceTheDeviceIsKnown) {
   SearchRun run;
   SearchJob job = TinyJob();
-  job.target.limits.latency_ms = 0.001;
+  job.limits = {{.of = "latency", .at_most = 1}};
   ASSERT_THAT(run.app().Validate(job), IsOk());
   EXPECT_EQ(run.app().Validate(job)->record.error_code, "");  // nothing was measured yet
-  const RangeRecord latency = run.Finish().profile->ranges[kLatencyCost];
+  const RangeRecord latency = run.Finish().profile->ranges[IndexOf(Quantity::kLatency)];
   const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(job);
   ASSERT_THAT(answer, IsOk());
   EXPECT_EQ(answer->record.phase, SearchPhase::kFailed);
   EXPECT_EQ(answer->record.error_code, "INFEASIBLE_LIMITS");
   EXPECT_THAT(answer->record.error, HasSubstr("keeps target.limits.latency: 1 µs on "));
-  job.target.limits.latency_ms = latency.low / 1000 * 1.1;
+  job.limits = {{.of = "latency", .at_most = latency.low * 1.1}};
   EXPECT_EQ(run.app().Validate(job)->record.error_code, "");
 }
 
 /// `limits` with what the message suggests typed in: one set of limits for each alternative.
-std::vector<Limits> AsSuggested(const Limits& limits, const std::string& message) {
+std::vector<std::vector<LimitSpec>> AsSuggested(const std::vector<LimitSpec>& limits, const std::string& message) {
   const size_t begin = message.find("can be kept: ");
   EXPECT_NE(begin, std::string::npos) << message;
   const std::string advice = message.substr(begin + 13, message.find(". Raise") - begin - 13);
-  std::vector<Limits> all;
+  std::vector<std::vector<LimitSpec>> all;
   for (const absl::string_view alternative : absl::StrSplit(advice, " or ")) {
-    Limits& changed = all.emplace_back(limits);
-    for (const absl::string_view entry : absl::StrSplit(alternative, " and ")) {
+    std::vector<LimitSpec>& changed = all.emplace_back(limits);
+    for (absl::string_view entry : absl::StrSplit(alternative, " and ")) {
+      EXPECT_TRUE(absl::ConsumePrefix(&entry, "target.limits.")) << entry;
       const std::pair<std::string, std::string> key_value = absl::StrSplit(entry, absl::MaxSplits(": ", 1));
-      if (key_value.first == "target.limits.latency") {
-        changed.latency_ms = ParseMilliseconds(key_value.second).value();
-      } else if (key_value.first == "target.limits.size") {
-        changed.size_bytes = ParseBytes(key_value.second).value();
-      } else {
-        EXPECT_EQ(key_value.first, "target.limits.peak_memory");
-        changed.peak_memory_bytes = ParseBytes(key_value.second).value();
-      }
+      const auto limit = std::find_if(changed.begin(), changed.end(), [&](const LimitSpec& spec) { return spec.of == key_value.first; });
+      EXPECT_NE(limit, changed.end()) << entry;
+      *limit = {.of = limit->of, .at_most = ParseValue(*QuantityNamed(limit->of), key_value.second).value()};
     }
   }
   return all;
 }
 
-// Each limit alone, several at once, and two that are each met but not together.
+// Each limit alone, several at once, two that are each met but not together, and one that is relative to another network.
 TEST(ValidateTest, ASuggestedLimitTypedInAsItWasPrintedIsMet) {
   SearchRun run;
   const std::vector<RangeRecord> ranges = run.Finish().profile->ranges;
-  const double fastest_ms = ranges[kLatencyCost].low / 1000;
-  const auto smallest = static_cast<int64_t>(ranges[kSizeCost].low);
+  const double fastest_us = ranges[IndexOf(Quantity::kLatency)].low;
+  const double smallest = ranges[IndexOf(Quantity::kSize)].low;
+  const auto latency = [](double us) { return LimitSpec{.of = "latency", .at_most = us}; };
+  const auto size = [](double bytes) { return LimitSpec{.of = "size", .at_most = bytes}; };
+  const LimitSpec memory = {.of = "peak_memory", .at_most = 1};
+  const std::vector<std::vector<LimitSpec>> tried = {{latency(1e-3)},
+                                                     {size(1)},
+                                                     {memory},
+                                                     {{.of = "macs", .at_most = 1}},
+                                                     {{.of = "parameters", .at_most = 1}},
+                                                     {{.of = "size", .at_most = 0.001, .than = "largest-8bit"}},
+                                                     {{.of = "latency", .at_most = 0.001, .than = "middle-8bit"}},
+                                                     {latency(1e-3), size(1)},
+                                                     {latency(1e-3), size(1), memory},
+                                                     {latency(1e-3), size(smallest)},
+                                                     {latency(fastest_us * 1.001), size(smallest)},
+                                                     {latency(fastest_us * 0.999), size(1 << 30)}};
   int refused = 0;
-  for (const Limits& limits :
-       {Limits{.latency_ms = 1e-6}, Limits{.size_bytes = 1}, Limits{.peak_memory_bytes = 1}, Limits{.latency_ms = 1e-6, .size_bytes = 1},
-        Limits{.latency_ms = 1e-6, .size_bytes = 1, .peak_memory_bytes = 1}, Limits{.latency_ms = 1e-6, .size_bytes = smallest},
-        Limits{.latency_ms = fastest_ms * 1.001, .size_bytes = smallest},
-        Limits{.latency_ms = fastest_ms * 0.999, .size_bytes = 1 << 30}}) {
+  for (const std::vector<LimitSpec>& limits : tried) {
     SearchJob job = TinyJob();
-    job.target.limits = limits;
+    job.limits = limits;
     const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(job);
     ASSERT_THAT(answer, IsOk());
     if (answer->record.error_code.empty()) continue;
     ++refused;
-    for (const Limits& suggested : AsSuggested(limits, answer->record.error)) {
-      job.target.limits = suggested;
+    for (const std::vector<LimitSpec>& suggested : AsSuggested(limits, answer->record.error)) {
+      job.limits = suggested;
       EXPECT_EQ(run.app().Validate(job)->record.error, "") << "after " << answer->record.error;
     }
   }
-  EXPECT_GE(refused, 6);
+  EXPECT_GE(refused, 10);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many callers, one sync: what is shared, what readers see meanwhile, and what a failed write takes with it.
 
-#include "coordinator/app/group_commit.h"
+#include "coordinator/ledger/group_commit.h"
 
 #include <algorithm>
 #include <atomic>

@@ -10,7 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "coordinator/app/loop.h"
-#include "coordinator/app/measured_store.h"
+#include "coordinator/store/measured_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/app/app_fixture.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "coordinator/app/outcome_check.h"
+#include "coordinator/state/outcome_check.h"
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A search decided once more from its recorded outcomes: the same, however it went, and another as soon as an outcome is another.
 
-#include "coordinator/app/replay.h"
+#include "coordinator/driver/replay.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

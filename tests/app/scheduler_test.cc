@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who gets which work: the rules one at a time, then random histories against what must always hold.
 
-#include "coordinator/app/scheduler.h"
+#include "coordinator/scheduling/scheduler.h"
 
 #include <algorithm>
 #include <ctime>
@@ -16,7 +16,7 @@
 
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
-#include "coordinator/app/step_builder.h"
+#include "coordinator/driver/step_builder.h"
 #include "core/base/counter_random.h"
 #include "tests/app/app_fixture.h"
 

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status_matchers.h"
-#include "coordinator/app/conclusions.h"
+#include "coordinator/reporting/conclusions.h"
 #include "core/base/counter_random.h"
 #include "tests/app/app_fixture.h"
 
@@ -84,7 +84,7 @@ TEST(SearchTest, AnotherSeedIsAnotherSearch) {
 
 TEST(SearchTest, LimitsThatNothingMeetsEndBeforeTraining) {
   SearchJob job = TinyJob();
-  job.target.limits.latency_ms = 0.001;
+  job.limits = {{.of = "latency", .at_most = 1}};
   const Ending ending = RunSearch(1, 0, job);
   EXPECT_EQ(ending.record.phase, SearchPhase::kFailed);
   EXPECT_EQ(ending.record.error_code, "INFEASIBLE_LIMITS");
@@ -92,17 +92,57 @@ TEST(SearchTest, LimitsThatNothingMeetsEndBeforeTraining) {
   EXPECT_EQ(ending.record.phases.back().phase, SearchPhase::kProfiling);
 }
 
+TEST(SearchTest, LimitsThatNeedNoMeasurementAreLookedAtBeforeTheFirst) {
+  SearchJob job = TinyJob();
+  job.limits = {{.of = "size", .at_most = 10}, {.of = "latency", .at_most = 1e6}};
+  const Ending ending = RunSearch(1, 0, job);
+  EXPECT_EQ(ending.record.phase, SearchPhase::kFailed);
+  EXPECT_EQ(ending.record.error_code, "INFEASIBLE_LIMITS");
+  EXPECT_THAT(ending.record.error, HasSubstr("the nearest that can be kept: target.limits.size: "));
+  EXPECT_THAT(ending.record.error, testing::Not(HasSubstr("latency")));
+  EXPECT_FALSE(ending.record.profile.has_value());
+  EXPECT_EQ(ending.record.phases.back().total, 0) << "nothing was asked of the device";
+}
+
 TEST(SearchTest, KeepsALatencyLimit) {
   SearchJob job = TinyJob();
   const Ending free = RunSearch(1, 0);
-  const RangeRecord latency = free.record.profile->ranges[kLatencyCost];
-  job.target.limits.latency_ms = (latency.low + 0.3 * (latency.high - latency.low)) / 1000;
+  const RangeRecord latency = free.record.profile->ranges[IndexOf(Quantity::kLatency)];
+  const double limit_us = latency.low + 0.3 * (latency.high - latency.low);
+  job.limits = {{.of = "latency", .at_most = limit_us}};
   const Ending ending = RunSearch(1, 0, job);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
   EXPECT_LT(ending.record.profile->share_within_limits, 1);
   for (const MemberRecord& member : ending.record.members) {
     if (member.reference) continue;
-    EXPECT_LE(member.predicted_us, job.target.limits.latency_ms * 1000 * 1.02) << member.id;
+    EXPECT_LE(member.predicted_us, limit_us * 1.02) << member.id;
+  }
+}
+
+TEST(SearchTest, OptimisesWhatTheJobAsksFor) {
+  for (const std::vector<ObjectiveSpec>& objectives :
+       {std::vector<ObjectiveSpec>{{"accuracy"}}, {{"accuracy"}, {"size"}}, {{"size"}, {"accuracy"}, {"latency"}, {"peak_memory"}}}) {
+    SearchJob job = TinyJob();
+    job.objectives = objectives;
+    const Ending ending = RunSearch(1, 0, job);
+    ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
+    EXPECT_THAT(ending.record.members, SizeIs(4 + 3));
+    EXPECT_GT(ending.record.rounds.back().hypervolume, 0);
+    EXPECT_LE(ending.record.rounds.back().hypervolume, 1);
+    EXPECT_EQ(RunSearch(2, 10, job), ending) << "whatever the order of completion, and with kills";
+  }
+}
+
+TEST(SearchTest, KeepsLimitsOfAnyQuantity) {
+  SearchJob job = TinyJob();
+  job.objectives = {{"latency"}};
+  job.limits = {{.of = "accuracy", .at_least = 0.3}, {.of = "parameters", .at_most = 0.9, .than = "largest-8bit"}};
+  const Ending ending = RunSearch(1, 0, job);
+  ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
+  EXPECT_LT(ending.record.profile->share_within_limits, 1);
+  for (const MemberRecord& member : ending.record.members) {
+    if (member.reference) continue;
+    EXPECT_GE(member.shared.fraction(), 0.3) << member.id;
   }
 }
 

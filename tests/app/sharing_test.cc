@@ -16,7 +16,7 @@
 #include "absl/status/status_matchers.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "coordinator/app/scheduler.h"
+#include "coordinator/scheduling/scheduler.h"
 #include "coordinator/store/record_codec.h"
 #include "core/base/error_reason.h"
 #include "tests/app/app_fixture.h"

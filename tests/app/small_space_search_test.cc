@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
-#include "coordinator/app/conclusions.h"
+#include "coordinator/reporting/conclusions.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/app/search_run.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "coordinator/app/task_key.h"
+#include "coordinator/state/task_key.h"
 
 #include <string>
 #include <vector>

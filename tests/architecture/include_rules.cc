@@ -122,13 +122,16 @@ std::string CheckCoreLibrary(absl::string_view target) {
 // gRPC's generated stubs count as gRPC's headers.
 absl::string_view AsLibraryHeader(absl::string_view target) { return absl::EndsWith(target, ".grpc.pb.h") ? "grpcpp/" : target; }
 
+// Where an included header is, or what it is made of: proto/ is a root of its own.
+std::string InTheTree(absl::string_view target) { return absl::StrCat(absl::StartsWith(target, "hanas/") ? "proto/" : "", target); }
+
 std::string CheckInclude(const Room& from, const Include& include) {
   if (include.quoted && include.target.find('/') == absl::string_view::npos && CheckLibrary(from, include.target).empty() &&
       !absl::StrContains(include.target, "xnnpack") && !absl::StrContains(include.target, "onnxruntime")) {
     return absl::StrCat("includes are written from the repository root, as \"folder/file.h\", found \"", include.target, "\"");
   }
   if (std::string error = CheckLibrary(from, AsLibraryHeader(include.target)); !error.empty()) return error;
-  if (include.quoted && IsOurs(include.target)) return CheckOurs(from, include.target);
+  if (const std::string target = InTheTree(include.target); include.quoted && IsOurs(target)) return CheckOurs(from, target);
   return TopFolder(from.path) == "core" ? CheckCoreLibrary(include.target) : "";
 }
 

@@ -13,6 +13,7 @@ const std::vector<Room>& Rooms() {
       // core: a chain of its own, below everything.
       {"core/base", {}},
       {"core/statistics", {"core/base"}},
+      {"core/quantity", {"core/base"}},
       {"core/space", {"core/base"}},
       {"core/graph", {"core/base"}},
       {"core/family", {"core/base", "core/space", "core/graph"}},
@@ -23,7 +24,8 @@ const std::vector<Room>& Rooms() {
       {"core/latency", {"core/base", "core/space", "core/graph", "core/lowering", "core/plan", "core/statistics"}},
       {"core/encoding", {"core/base", "core/space"}},
       {"core/bound", {"core/base", "core/space", "core/graph"}},
-      {"core/job", {"core/base", "core/space", "core/graph", "core/family", "core/family/convnet", "core/lowering", "core/plan"}},
+      {"core/job",
+       {"core/base", "core/quantity", "core/space", "core/graph", "core/family", "core/family/convnet", "core/lowering", "core/plan"}},
       {"core/predictor", {"core/base", "core/encoding", "core/statistics"}},
 
       // Shared by the processes.
@@ -39,19 +41,32 @@ const std::vector<Room>& Rooms() {
       // What the main functions of coordinator, worker and agent have in common.
       {"daemon", {"core/*", "config/process", "rpc", "telemetry", "telemetry/prometheus"}},
 
-      // coordinator: core <- {search, surrogate, calibration, store} <- app <- service <- main. The store's records are protobufs of their
-      // own.
+      // coordinator: core <- {search, surrogate, calibration, store} <- state <- {ledger <- scheduling, judging} <- {driver, reporting} <-
+      // app
+      // <- service <- main. The store's records are protobufs of their own.
       {"coordinator/search", {"core/*"}},
       {"coordinator/surrogate", {"core/*"}},
       {"coordinator/calibration", {"core/*"}},
-      {"coordinator/store", {"core/*", "proto/hanas/store"}},
+      {"coordinator/clock", {}},
+      {"coordinator/store", {"core/*", "coordinator/clock", "proto/hanas/store", "telemetry"}},
       {"coordinator/store/rocksdb", {"core/*", "proto/hanas/store", "coordinator/store"}},
+      // What is stored, and how it changes: values, without a clock or a thread.
+      {"coordinator/state", {"core/*", "coordinator/calibration", "coordinator/store", "telemetry"}},
+      {"coordinator/ledger", {"core/*", "coordinator/clock", "coordinator/state", "coordinator/store", "telemetry"}},
+      {"coordinator/scheduling",
+       {"core/*", "coordinator/clock", "coordinator/state", "coordinator/store", "coordinator/ledger", "telemetry"}},
+      {"coordinator/judging",
+       {"core/*", "coordinator/search", "coordinator/surrogate", "coordinator/calibration", "coordinator/state", "coordinator/store"}},
+      {"coordinator/driver", {"core/*", "coordinator/search", "coordinator/scheduling", "coordinator/judging", "coordinator/state"}},
+      {"coordinator/reporting", {"core/*", "coordinator/judging", "coordinator/state", "coordinator/store"}},
+      // Use cases: they look up, decide once and reply.
       {"coordinator/app",
-       {"core/*", "coordinator/search", "coordinator/surrogate", "coordinator/calibration", "coordinator/store", "telemetry"}},
-      {"coordinator/service", {"core/*", "proto/hanas/v1", "rpc", "coordinator/app", "telemetry"}},
+       {"core/*", "coordinator/clock", "coordinator/store", "coordinator/state", "coordinator/ledger", "coordinator/scheduling",
+        "coordinator/judging", "coordinator/driver", "coordinator/reporting", "telemetry"}},
+      {"coordinator/service", {"core/*", "proto/hanas/v1", "rpc", "coordinator/app", "coordinator/reporting", "telemetry"}},
       {"coordinator/main.cc",
-       {"core/*", "config/process", "daemon", "rpc", "telemetry", "telemetry/prometheus", "coordinator/app", "coordinator/service",
-        "coordinator/store", "coordinator/store/rocksdb"}},
+       {"core/*", "config/process", "daemon", "rpc", "telemetry", "telemetry/prometheus", "coordinator/app", "coordinator/clock",
+        "coordinator/service", "coordinator/store", "coordinator/store/rocksdb"}},
 
       // worker: core <- engine <- torch; main wires torch behind the engine's interface.
       {"worker/engine", {"core/*", "dataset"}},
@@ -61,18 +76,20 @@ const std::vector<Room>& Rooms() {
        {"core/*", "config/process", "daemon", "dataset", "rpc", "telemetry", "telemetry/prometheus", "worker/engine", "worker/torch",
         "worker/service"}},
 
-      // profiler-agent: core <- {device, runtime} <- measure <- service <- main; one folder per backend below runtime.
+      // profiler-agent: core <- {device, runtime} <- {backends, measure} <- service <- main; one folder per backend below runtime, which
+      // the table of backends names.
       {"profiler-agent/device", {"core/*"}},
       {"profiler-agent/runtime", {"core/*"}},
       {"profiler-agent/runtime/xnnpack", {"core/*", "profiler-agent/runtime"}},
       {"profiler-agent/runtime/onnxruntime", {"core/*", "profiler-agent/runtime"}},
+      {"profiler-agent/backends", {"core/*", "profiler-agent/runtime", "profiler-agent/runtime/*"}},
       {"profiler-agent/measure", {"core/*", "export", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/runtime/*"}},
       {"profiler-agent/service",
        {"core/*", "export", "proto/hanas/v1", "rpc", "telemetry", "profiler-agent/device", "profiler-agent/runtime",
-        "profiler-agent/runtime/*", "profiler-agent/measure"}},
+        "profiler-agent/runtime/*", "profiler-agent/backends", "profiler-agent/measure"}},
       {"profiler-agent/main.cc",
        {"core/*", "config/process", "daemon", "rpc", "telemetry", "telemetry/prometheus", "profiler-agent/device", "profiler-agent/runtime",
-        "profiler-agent/runtime/*", "profiler-agent/measure", "profiler-agent/service"}},
+        "profiler-agent/runtime/*", "profiler-agent/backends", "profiler-agent/measure", "profiler-agent/service"}},
 
       {"cli", {"core/*", "dataset", "proto/hanas/v1", "rpc", "config", "config/process", "profiler-agent/device"}},
   };
@@ -95,7 +112,7 @@ const std::vector<LibraryRule>& LibraryRules() {
       {"cpuinfo", {"cpuinfo.h"}, {"profiler-agent/device", "profiler-agent/runtime/xnnpack"}},
       {"ONNX Runtime", {"onnxruntime_c_api.h", "onnxruntime_cxx_api.h", "onnxruntime/"}, {"profiler-agent/runtime/onnxruntime"}},
       {"ONNX", {"onnx/"}, {"export"}},
-      {"nlohmann-json", {"nlohmann/"}, {"cli", "export"}},
+      {"nlohmann-json", {"nlohmann/"}, {"cli", "export", "worker/engine"}},
       {"yaml-cpp", {"yaml-cpp/"}, {"config", "config/process"}},
       {"prometheus-cpp", {"prometheus/"}, {"telemetry/prometheus"}},
       {"libmicrohttpd", {"microhttpd.h"}, {"telemetry/prometheus"}},

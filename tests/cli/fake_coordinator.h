@@ -12,8 +12,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "proto/hanas/v1/farm.grpc.pb.h"
-#include "proto/hanas/v1/search.grpc.pb.h"
+#include "hanas/v1/farm.grpc.pb.h"
+#include "hanas/v1/search.grpc.pb.h"
 #include "rpc/status.h"
 
 namespace hanas::cli {
@@ -36,6 +36,7 @@ struct FakeState {
   std::vector<v1::CreateSearchRequest> created;
   std::vector<std::string> calls;  // "PauseSearch searches/1"
   std::vector<int64_t> watched_after;
+  std::vector<std::string> filters;  // of lists, as they were asked for
 };
 
 /// The searches and the farm of a coordinator, as a test says they are. Thread-safe.
@@ -51,13 +52,13 @@ class FakeSearches : public v1::SearchService::Service {
     if (request->validate_only()) {
       *response->mutable_forecast() = state_->forecast;
       if (!state_->infeasible.empty()) {
-        response->set_phase(v1::FAILED);
+        response->set_phase(v1::PHASE_FAILED);
         response->set_error_code("INFEASIBLE_LIMITS");
         response->set_error(state_->infeasible);
       }
     } else {
       response->set_name("searches/1");
-      response->set_phase(v1::PENDING);
+      response->set_phase(v1::PHASE_PENDING);
       state_->searches["searches/1"] = *response;
     }
     return grpc::Status::OK;
@@ -66,29 +67,30 @@ class FakeSearches : public v1::SearchService::Service {
     return Reply("GetSearch", request->name(), response);
   }
   grpc::Status CancelSearch(grpc::ServerContext*, const v1::CancelSearchRequest* request, v1::Search* response) override {
-    return Move("CancelSearch", request->name(), v1::CANCELLED, response);
+    return Move("CancelSearch", request->name(), v1::PHASE_CANCELLED, response);
   }
   grpc::Status PauseSearch(grpc::ServerContext*, const v1::PauseSearchRequest* request, v1::Search* response) override {
-    return Move("PauseSearch", request->name(), v1::PAUSED, response);
+    return Move("PauseSearch", request->name(), v1::PHASE_PAUSED, response);
   }
   grpc::Status ResumeSearch(grpc::ServerContext*, const v1::ResumeSearchRequest* request, v1::Search* response) override {
-    return Move("ResumeSearch", request->name(), v1::TRAINING, response);
+    return Move("ResumeSearch", request->name(), v1::PHASE_TRAINING, response);
   }
   grpc::Status FinishSearch(grpc::ServerContext*, const v1::FinishSearchRequest* request, v1::Search* response) override {
-    return Move("FinishSearch", request->name(), v1::VERIFYING, response);
+    return Move("FinishSearch", request->name(), v1::PHASE_VERIFYING, response);
   }
   grpc::Status DeleteSearch(grpc::ServerContext*, const v1::DeleteSearchRequest* request, v1::DeleteSearchResponse*) override {
     const absl::MutexLock lock(mutex_);
     const auto found = state_->searches.find(request->name());
     if (found == state_->searches.end())
       return rpc::ToGrpcStatus(WithReason(absl::NotFoundError(absl::StrCat("no search ", request->name())), kSearchNotFound));
-    if (found->second.phase() != v1::SUCCEEDED && found->second.phase() != v1::CANCELLED)
+    if (found->second.phase() != v1::PHASE_SUCCEEDED && found->second.phase() != v1::PHASE_CANCELLED)
       return rpc::ToGrpcStatus(WithReason(absl::FailedPreconditionError(absl::StrCat(request->name(), " goes on")), kSearchNotOver));
     state_->searches.erase(found);
     return grpc::Status::OK;
   }
   grpc::Status ListSearches(grpc::ServerContext*, const v1::ListSearchesRequest* request, v1::ListSearchesResponse* response) override {
     const absl::MutexLock lock(mutex_);
+    state_->filters.push_back(request->filter());
     std::vector<v1::Search> all;
     for (const auto& [name, search] : state_->searches) all.push_back(search);
     Page(all, request->page_token(), *response->mutable_searches(), *response->mutable_next_page_token());
@@ -124,12 +126,14 @@ class FakeSearches : public v1::SearchService::Service {
   }
   grpc::Status ListTasks(grpc::ServerContext*, const v1::ListTasksRequest* request, v1::ListTasksResponse* response) override {
     const absl::MutexLock lock(mutex_);
+    state_->filters.push_back(request->filter());
     Page(state_->tasks, request->page_token(), *response->mutable_tasks(), *response->mutable_next_page_token());
     return grpc::Status::OK;
   }
   grpc::Status ListCandidates(grpc::ServerContext*, const v1::ListCandidatesRequest* request,
                               v1::ListCandidatesResponse* response) override {
     const absl::MutexLock lock(mutex_);
+    state_->filters.push_back(request->filter());
     response->set_total(static_cast<int64_t>(state_->candidates.size()));
     Page(state_->candidates, request->page_token(), *response->mutable_candidates(), *response->mutable_next_page_token());
     return grpc::Status::OK;
@@ -168,7 +172,7 @@ class FakeSearches : public v1::SearchService::Service {
     {
       const absl::MutexLock lock(mutex_);
       const auto found = state_->searches.find(name);
-      if (found != state_->searches.end() && found->second.phase() == v1::SUCCEEDED)
+      if (found != state_->searches.end() && found->second.phase() == v1::PHASE_SUCCEEDED)
         return rpc::ToGrpcStatus(WithReason(
             absl::FailedPreconditionError(absl::StrCat("expected a search that goes on, found ", name, " SUCCEEDED")), kSearchOver));
       if (found != state_->searches.end()) found->second.set_phase(phase);
@@ -186,11 +190,13 @@ class FakeFarm : public v1::FarmService::Service {
 
   grpc::Status ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request, v1::ListWorkersResponse* response) override {
     const absl::MutexLock lock(mutex_);
+    state_->filters.push_back(request->filter());
     FakeSearches::Page(state_->workers, request->page_token(), *response->mutable_workers(), *response->mutable_next_page_token());
     return grpc::Status::OK;
   }
   grpc::Status ListDevices(grpc::ServerContext*, const v1::ListDevicesRequest* request, v1::ListDevicesResponse* response) override {
     const absl::MutexLock lock(mutex_);
+    state_->filters.push_back(request->filter());
     FakeSearches::Page(state_->devices, request->page_token(), *response->mutable_devices(), *response->mutable_next_page_token());
     return grpc::Status::OK;
   }

@@ -22,7 +22,7 @@ v1::Search MakeSearch(v1::Phase phase) {
   search.set_phase(phase);
   search.mutable_create_time()->set_seconds(10'000 - 95);
   v1::PhaseProgress& progress = *search.add_progress();
-  progress.set_phase(v1::TRAINING);
+  progress.set_phase(v1::PHASE_TRAINING);
   progress.set_done(120);
   progress.set_total(600);
   progress.set_unit("steps");
@@ -42,18 +42,18 @@ v1::TaskSummary MakeTask(const std::string& key, v1::TaskSummary::State state, c
 }
 
 TEST(ResourceTextTest, PhasesInWords) {
-  v1::Search search = MakeSearch(v1::PAUSED);
-  search.set_paused_phase(v1::SEARCHING);
+  v1::Search search = MakeSearch(v1::PHASE_PAUSED);
+  search.set_paused_phase(v1::PHASE_SEARCHING);
   EXPECT_EQ(PhaseInWords(search), "paused in searching");
-  search.set_phase(v1::SEARCHING);
+  search.set_phase(v1::PHASE_SEARCHING);
   search.set_finishing(true);
   EXPECT_EQ(PhaseInWords(search), "searching, finishing");
 }
 
 TEST(ResourceTextTest, AListSaysWhatASearchWaitsForBeforeWhatItDoes) {
   v1::ListSearchesResponse list;
-  *list.add_searches() = MakeSearch(v1::TRAINING);
-  *list.add_searches() = MakeSearch(v1::PROFILING);
+  *list.add_searches() = MakeSearch(v1::PHASE_TRAINING);
+  *list.add_searches() = MakeSearch(v1::PHASE_PROFILING);
   list.mutable_searches(1)->add_blockers()->set_text("no device called \"board\" is there; start its agent");
   EXPECT_EQ(RenderSearches(list, kNow, Palette()),
             "NAME        JOB    PHASE               DONE         AGE  NOTE\n"
@@ -62,7 +62,7 @@ TEST(ResourceTextTest, AListSaysWhatASearchWaitsForBeforeWhatItDoes) {
 }
 
 TEST(ResourceTextTest, ASearchShowsItsPhasesBudgetAndWhatToTypeNext) {
-  v1::Search search = MakeSearch(v1::TRAINING);
+  v1::Search search = MakeSearch(v1::PHASE_TRAINING);
   search.mutable_spent()->set_wall_seconds(90);
   search.mutable_spec()->mutable_budget()->set_max_wall_seconds(3600);
   search.mutable_forecast()->set_training_steps(5000);
@@ -74,17 +74,17 @@ TEST(ResourceTextTest, ASearchShowsItsPhasesBudgetAndWhatToTypeNext) {
   EXPECT_THAT(text, HasSubstr("5000 steps"));
   EXPECT_THAT(text, HasSubstr("counts only"));
   EXPECT_THAT(text, HasSubstr("hanas watch searches/7"));
-  EXPECT_THAT(RenderSearch(MakeSearch(v1::FAILED), kNow, Palette()), HasSubstr("hanas resume searches/7"));
+  EXPECT_THAT(RenderSearch(MakeSearch(v1::PHASE_FAILED), kNow, Palette()), HasSubstr("hanas resume searches/7"));
 }
 
 TEST(ResourceTextTest, AnExplanationNamesBlockersHoldersAndFailures) {
-  Explanation explanation{.search = MakeSearch(v1::TRAINING)};
+  Explanation explanation{.search = MakeSearch(v1::PHASE_TRAINING)};
   v1::Blocker& blocker = *explanation.search.add_blockers();
   blocker.set_code("HOST_MEASURES");
   blocker.set_text("a device measures on the host of workers/1");
   blocker.set_resource("devices/2");
-  explanation.tasks = {MakeTask("train/0", v1::TaskSummary::LEASED, "workers/1"), MakeTask("sample/0", v1::TaskSummary::READY),
-                       MakeTask("profile/operators/0", v1::TaskSummary::DONE, "devices/2")};
+  explanation.tasks = {MakeTask("train/0", v1::TaskSummary::STATE_LEASED, "workers/1"), MakeTask("sample/0", v1::TaskSummary::STATE_READY),
+                       MakeTask("profile/operators/0", v1::TaskSummary::STATE_DONE, "devices/2")};
   explanation.tasks[0].set_done(120);
   explanation.tasks[0].set_total(200);
   explanation.tasks[2].set_failures(2);
@@ -102,7 +102,7 @@ TEST(ResourceTextTest, AnExplanationNamesBlockersHoldersAndFailures) {
 }
 
 TEST(ResourceTextTest, AnInfeasibleSearchIsNotWorthResuming) {
-  Explanation explanation{.search = MakeSearch(v1::FAILED), .farm_known = false};
+  Explanation explanation{.search = MakeSearch(v1::PHASE_FAILED), .farm_known = false};
   explanation.search.set_error_code("INFEASIBLE_LIMITS");
   explanation.search.set_error("the fastest network needs 3 ms");
   const std::string text = RenderExplanation(explanation, kNow, Palette());
@@ -114,7 +114,7 @@ TEST(ResourceTextTest, TextOfOthersCannotSteerTheTerminal) {
   EXPECT_EQ(OneLine(" a\x1b[2J\tb\n\nc\x7f "), "a [2J b c");
   EXPECT_EQ(OneLine("a\u009b2J\u202eb"), "a\\x9b2J\\u202eb");
   v1::ListSearchesResponse list;
-  *list.add_searches() = MakeSearch(v1::FAILED);
+  *list.add_searches() = MakeSearch(v1::PHASE_FAILED);
   list.mutable_searches(0)->set_error("bad\n\x1b]0;title\x07 end");
   EXPECT_THAT(RenderSearches(list, kNow, Palette()), HasSubstr("bad ]0;title end\n"));
 }

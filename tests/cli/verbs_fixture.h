@@ -70,7 +70,7 @@ class VerbsTest : public testing::Test {
   }
   /// A done search with two networks, whose files are stored.
   void AddDoneSearch() {
-    AddSearch("searches/1", v1::SUCCEEDED);
+    AddSearch("searches/1", v1::PHASE_SUCCEEDED);
     coordinator_.With([&](FakeState& state) {
       v1::Report& report = state.reports["searches/1"];
       report.set_search("searches/1");

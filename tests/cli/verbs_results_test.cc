@@ -39,7 +39,7 @@ TEST_F(VerbsTest, ExportDownloadsChecksAndGoesOn) {
 
 TEST_F(VerbsTest, ExportRefusesWhatIsNotThere) {
   AddDoneSearch();
-  AddSearch("searches/2", v1::TRAINING);
+  AddSearch("searches/2", v1::PHASE_TRAINING);
   const Ended typo = Run({"export", "1", "--member", "membre-1", "--out", folder_ + "/a"});
   EXPECT_EQ(typo.code, static_cast<int>(ExitCode::kNotFound));
   EXPECT_THAT(typo.err, HasSubstr("did you mean \"member-1\"?"));
@@ -88,7 +88,7 @@ TEST_F(VerbsTest, WatchAndExportSayWhatSpeaksAgainstTheReport) {
 }
 
 TEST_F(VerbsTest, WatchGoesOnOverARestartAndSaysSoOnce) {
-  AddSearch("searches/1", v1::TRAINING);
+  AddSearch("searches/1", v1::PHASE_TRAINING);
   coordinator_.With([](FakeState& state) { state.events = {MakeEvent(1, "one"), MakeEvent(2, "two")}; });
   LiveProgram watch("hanas", {"watch", "1"}, Environment());
   ASSERT_TRUE(watch.ReadUntil("two")) << watch.output();
@@ -114,7 +114,7 @@ TEST_F(VerbsTest, WatchGoesOnOverARestartAndSaysSoOnce) {
 }
 
 TEST_F(VerbsTest, WatchGivesUpEventually) {
-  AddSearch("searches/1", v1::TRAINING);
+  AddSearch("searches/1", v1::PHASE_TRAINING);
   LiveProgram watch("hanas", {"watch", "1", "--give-up-after", "0.2"}, Environment());
   coordinator_.Await([](const FakeState& state) { return !state.watched_after.empty(); });
   server_.reset();
@@ -123,7 +123,7 @@ TEST_F(VerbsTest, WatchGivesUpEventually) {
 }
 
 TEST_F(VerbsTest, WatchEndsAsTheSearchDoes) {
-  AddSearch("searches/1", v1::FAILED);
+  AddSearch("searches/1", v1::PHASE_FAILED);
   coordinator_.With([](FakeState& state) {
     state.searches["searches/1"].set_error("the fastest network needs 3 ms");
     state.searches["searches/1"].set_error_code("INFEASIBLE_LIMITS");
@@ -138,7 +138,7 @@ TEST_F(VerbsTest, WatchEndsAsTheSearchDoes) {
 }
 
 TEST_F(VerbsTest, AnInterruptedWatchSaysHowToGoOn) {
-  AddSearch("searches/1", v1::TRAINING);
+  AddSearch("searches/1", v1::PHASE_TRAINING);
   coordinator_.With([](FakeState& state) { state.events = {MakeEvent(4, "four")}; });
   LiveProgram watch("hanas", {"watch", "1"}, Environment());
   ASSERT_TRUE(watch.ReadUntil("four"));

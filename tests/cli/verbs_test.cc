@@ -63,7 +63,7 @@ TEST_F(VerbsTest, ValidateOnlySaysThatLimitsCannotBeKept) {
 TEST_F(VerbsTest, TheCoordinatorsViolationsNameThePlaceInTheFile) {
   coordinator_.With([](FakeState& state) {
     FieldViolations violations;
-    violations.Add("target.limits.latency_ms", "expected at least 3 ms on this device, found 1");
+    violations.Add("limits[0].at_most", "expected at least 3 ms on this device, found 1");
     state.create_status = violations.ToStatus();
   });
   const Ended ended = Run({"submit", Example("tiny.yaml")});
@@ -72,7 +72,7 @@ TEST_F(VerbsTest, TheCoordinatorsViolationsNameThePlaceInTheFile) {
 }
 
 TEST_F(VerbsTest, AListHasEveryPageInEveryFormat) {
-  for (const int id : {1, 2, 3, 4, 5}) AddSearch(absl::StrCat("searches/", id), v1::TRAINING);
+  for (const int id : {1, 2, 3, 4, 5}) AddSearch(absl::StrCat("searches/", id), v1::PHASE_TRAINING);
   EXPECT_THAT(Run({"list"}).out, HasSubstr("searches/5  shoes  training"));
   EXPECT_EQ(Run({"list", "-o", "name"}).out, "searches/1\nsearches/2\nsearches/3\nsearches/4\nsearches/5\n");
   const Ended json = Run({"list", "-o", "json"});
@@ -85,8 +85,22 @@ TEST_F(VerbsTest, AListHasEveryPageInEveryFormat) {
   EXPECT_THAT(yaml.out, HasSubstr("phase: TRAINING\n"));
 }
 
+TEST_F(VerbsTest, ListsPassTheirFilterOn) {
+  AddSearch("searches/1", v1::PHASE_TRAINING);
+  EXPECT_EQ(Run({"list", "--filter", "phase = TRAINING", "-o", "name"}).out, "searches/1\n");
+  EXPECT_EQ(Run({"tasks", "1", "--filter", "failures > 0"}).code, 0);
+  EXPECT_EQ(Run({"candidates", "1", "--filter", "accuracy > 0.5"}).code, 0);
+  EXPECT_EQ(Run({"workers", "--filter", "state = IDLE"}).code, 0);
+  EXPECT_EQ(Run({"devices", "--filter", "state = OFFLINE"}).code, 0);
+  EXPECT_EQ(Run({"list"}).code, 0);
+  coordinator_.With([](FakeState& state) {
+    EXPECT_THAT(state.filters, ElementsAre("phase = TRAINING", "failures > 0", "accuracy > 0.5", "state = IDLE", "state = OFFLINE", ""));
+  });
+  EXPECT_EQ(Run({"candidates", "1", "--front", "--filter", "accuracy > 0.5"}).code, 2) << "a front has none";
+}
+
 TEST_F(VerbsTest, ShowIsTheProgressOrTheReport) {
-  AddSearch("searches/2", v1::TRAINING);
+  AddSearch("searches/2", v1::PHASE_TRAINING);
   AddDoneSearch();
   EXPECT_THAT(Run({"show", "searches/2"}).out, HasSubstr("searches/2 \"shoes\" is training\n"));
   EXPECT_THAT(Run({"show", "1"}).out, HasSubstr("Searched small on"));
@@ -94,7 +108,7 @@ TEST_F(VerbsTest, ShowIsTheProgressOrTheReport) {
 }
 
 TEST_F(VerbsTest, TransitionsAreSentAndRefusalsHaveACodeOfTheirOwn) {
-  AddSearch("searches/1", v1::TRAINING);
+  AddSearch("searches/1", v1::PHASE_TRAINING);
   EXPECT_EQ(Run({"pause", "1"}).out, "searches/1 is paused\n");
   EXPECT_EQ(Run({"resume", "searches/1", "-o", "name"}).out, "searches/1\n");
   EXPECT_EQ(Run({"finish", "1"}).out, "searches/1 is verifying\n");
@@ -108,9 +122,9 @@ TEST_F(VerbsTest, TransitionsAreSentAndRefusalsHaveACodeOfTheirOwn) {
 }
 
 TEST_F(VerbsTest, DeletesWhatItCanAndSaysWhatItCannot) {
-  AddSearch("searches/1", v1::SUCCEEDED);
-  AddSearch("searches/2", v1::TRAINING);
-  AddSearch("searches/3", v1::CANCELLED);
+  AddSearch("searches/1", v1::PHASE_SUCCEEDED);
+  AddSearch("searches/2", v1::PHASE_TRAINING);
+  AddSearch("searches/3", v1::PHASE_CANCELLED);
   const Ended some = Run({"delete", "1", "searches/2", "searches/7", "searches/3"});
   EXPECT_EQ(some.code, static_cast<int>(ExitCode::kRefused)) << "that of the first failure";
   EXPECT_EQ(some.out, "searches/1 is deleted\nsearches/3 is deleted\n");
@@ -121,7 +135,7 @@ TEST_F(VerbsTest, DeletesWhatItCanAndSaysWhatItCannot) {
   const Ended forced = Run({"delete", "--cancel", "searches/2"});
   EXPECT_EQ(forced.code, 0) << forced.err;
   coordinator_.With([](FakeState& state) { EXPECT_THAT(state.searches, IsEmpty()); });
-  AddSearch("searches/4", v1::SUCCEEDED);
+  AddSearch("searches/4", v1::PHASE_SUCCEEDED);
   EXPECT_EQ(Run({"delete", "--cancel", "searches/4"}).code, 0) << "what is over needs no cancelling";
 }
 
@@ -163,26 +177,26 @@ TEST_F(VerbsTest, ReplayFailsWhenItDiffers) {
 }
 
 TEST_F(VerbsTest, TasksCandidatesAndTheFarm) {
-  AddSearch("searches/1", v1::SEARCHING);
+  AddSearch("searches/1", v1::PHASE_SEARCHING);
   coordinator_.With([](FakeState& state) {
     for (int i = 0; i < 5; ++i) {
       v1::TaskSummary& task = state.tasks.emplace_back();
       task.set_name(absl::StrCat("tasks/", i + 1));
       task.set_key(absl::StrCat("round/0/evaluate/", i));
-      task.set_state(i == 4 ? v1::TaskSummary::FAILED : v1::TaskSummary::DONE);
+      task.set_state(i == 4 ? v1::TaskSummary::STATE_FAILED : v1::TaskSummary::STATE_DONE);
       v1::Candidate& candidate = state.candidates.emplace_back();
       candidate.set_sequence(i + 1);
       candidate.set_accuracy(0.5 + 0.1 * i);
       candidate.set_latency_us(100);
       v1::Worker& worker = state.workers.emplace_back();
       worker.set_name(absl::StrCat("workers/", i + 1));
-      worker.set_state(v1::Worker::IDLE);
+      worker.set_state(v1::Worker::STATE_IDLE);
     }
     v1::Device& device = state.devices.emplace_back();
     device.set_name("devices/9");
     device.set_display_name("board");
-    device.set_state(v1::Device::MEASURING);
-    device.set_health(v1::Device::HEALTHY);
+    device.set_state(v1::Device::STATE_MEASURING);
+    device.set_health(v1::Device::HEALTH_HEALTHY);
   });
   EXPECT_EQ(Run({"tasks", "1", "-o", "name"}).out, "tasks/1\ntasks/2\ntasks/3\ntasks/4\ntasks/5\n");
   EXPECT_EQ(Run({"tasks", "1", "--state", "failed", "-o", "name"}).out, "tasks/5\n");
@@ -201,10 +215,13 @@ TEST_F(VerbsTest, TasksCandidatesAndTheFarm) {
   EXPECT_THAT(explained.out, HasSubstr("4 done, 0 running, 0 waiting, 1 failed"));
   EXPECT_THAT(explained.out, HasSubstr("board"));
   EXPECT_THAT(Run({"explain", "1", "-o", "yaml"}).out, HasSubstr("\ntasks:\n  - name: tasks/1\n"));
+  const Ended json = Run({"explain", "1", "-o", "json"});
+  EXPECT_THAT(json.out, StartsWith("{\n \"search\": {\n  \"name\": \"searches/1\",\n"));
+  EXPECT_THAT(json.out, HasSubstr(" \"tasks\": [\n  {\n   \"name\": \"tasks/1\",\n"));
 }
 
 TEST_F(VerbsTest, AReaderThatGoesAwayEndsTheProgramQuietly) {
-  AddSearch("searches/1", v1::TRAINING);
+  AddSearch("searches/1", v1::PHASE_TRAINING);
   LiveProgram watch("hanas", {"watch", "1"}, Environment());
   coordinator_.Await([](const FakeState& state) { return !state.watched_after.empty(); });
   watch.StopReading();
@@ -215,7 +232,7 @@ TEST_F(VerbsTest, AReaderThatGoesAwayEndsTheProgramQuietly) {
 }
 
 TEST_F(VerbsTest, OutputThatCannotBeWrittenIsAnError) {
-  AddSearch("searches/1", v1::TRAINING);
+  AddSearch("searches/1", v1::PHASE_TRAINING);
   const std::string command =
       absl::StrCat("HANAS_COORDINATOR=", address_, " ", ProgramPath("hanas"), " list > /dev/full 2> ", folder_, "/err");
   EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), static_cast<int>(ExitCode::kDiskFull));
@@ -248,7 +265,7 @@ TEST_F(VerbsTest, HealthIsForScripts) {
 }
 
 TEST_F(VerbsTest, ACoordinatorOnAnotherMachineIsAskedOnlyWhenThatIsAllowed) {
-  AddSearch("searches/1", v1::TRAINING);
+  AddSearch("searches/1", v1::PHASE_TRAINING);
   // This machine by an address that is not of its loopback.
   const std::string other = absl::StrCat("0.0.0.0:", server_->address().port);
   const std::vector<std::string> list = {"list", "-o", "name", "--coordinator", other};
@@ -324,7 +341,7 @@ TEST_F(VerbsTest, HelpIsTheSameBothWays) {
 }
 
 TEST_F(VerbsTest, ColoursAreForTerminalsThatWantThem) {
-  AddSearch("searches/1", v1::FAILED);
+  AddSearch("searches/1", v1::PHASE_FAILED);
   EXPECT_THAT(Run({"list"}).out, Not(HasSubstr("\x1b")));
   LiveProgram coloured("hanas", {"list"}, Environment(), /*columns=*/80);
   EXPECT_EQ(coloured.Wait(), 0);
@@ -335,8 +352,8 @@ TEST_F(VerbsTest, ColoursAreForTerminalsThatWantThem) {
 }
 
 TEST_F(VerbsTest, BashCompletesNamesOfSearches) {
-  AddSearch("searches/17", v1::TRAINING);
-  AddSearch("searches/18", v1::TRAINING);
+  AddSearch("searches/17", v1::PHASE_TRAINING);
+  AddSearch("searches/18", v1::PHASE_TRAINING);
   const std::string script = folder_ + "/hanas.bash";
   std::ofstream(script) << Run({"completion", "bash"}).out;
   EXPECT_EQ(std::system(absl::StrCat("bash -n ", script).c_str()), 0);
@@ -372,8 +389,8 @@ exit 0
 
 TEST_F(VerbsTest, ZshCompletesOnATerminal) {
   if (std::system("command -v zsh > /dev/null") != 0) GTEST_SKIP() << "expected zsh to type into, found none";
-  AddSearch("searches/17", v1::TRAINING);
-  AddSearch("searches/18", v1::TRAINING);
+  AddSearch("searches/17", v1::PHASE_TRAINING);
+  AddSearch("searches/18", v1::PHASE_TRAINING);
   std::ofstream(folder_ + "/_hanas") << Run({"completion", "zsh"}).out;
   std::ofstream(folder_ + "/type.zsh") << kTypeIntoZsh;
   std::ofstream(folder_ + "/job.yaml") << "name: x\n";

@@ -18,6 +18,7 @@ namespace {
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 constexpr char kJob[] = R"(name: job
@@ -61,9 +62,8 @@ TEST(JobFileTest, ReadsEveryLevel) {
   EXPECT_EQ(job.training.steps, 10);
   EXPECT_EQ(job.training.batch_size, 128);
   EXPECT_EQ(job.training.phases.size(), 2u);
-  EXPECT_DOUBLE_EQ(job.target.limits.latency_ms, 2);
-  EXPECT_EQ(job.target.limits.size_bytes, 20000);
-  EXPECT_EQ(job.target.limits.peak_memory_bytes, 0);
+  EXPECT_THAT(job.objectives, ElementsAre(ObjectiveSpec{"accuracy"}, ObjectiveSpec{"latency"}));
+  EXPECT_THAT(job.limits, ElementsAre(LimitSpec{.of = "latency", .at_most = 2000}, LimitSpec{.of = "size", .at_most = 20000}));
 }
 
 TEST(JobFileTest, ReadsABudgetWithUnits) {
@@ -115,7 +115,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::ValuesIn(std::vector<Rejection>{
         {"UnknownKeyClose", "steps: 10", "stepps: 10", "job.yaml:19:12: training.stepps: unknown key \"stepps\", did you mean \"steps\"?"},
         {"UnknownKeyFar", "latency: 2 ms", "colour: red",
-         "job.yaml:22:12: target.limits.colour: unknown key \"colour\", expected one of latency, size, peak_memory"},
+         "job.yaml:22:12: target.limits.colour: unknown key \"colour\", expected one of latency, size, peak_memory, macs, parameters, "
+         "accuracy"},
         {"BudgetWithoutUnit", "seed: 3\n", "seed: 3\nbudget: {max_wall: 7200}\n",
          "job.yaml:3:20: budget.max_wall: expected a time such as \"2 h\" or \"1 h 12 min\" (units s, min, h, d), found \"7200\""},
         {"NegativeDeviceHours", "seed: 3\n", "seed: 3\nbudget: {device_hours: -1}\n",
@@ -162,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"LatencyWithoutUnit", "latency: 2 ms", "latency: 2",
          "job.yaml:22:21: target.limits.latency: expected a time such as \"0.4 ms\" (units µs or us, ms, s), found \"2\""},
         {"LatencyTooLarge", "latency: 2 ms", "latency: 2000 s",
-         "job.yaml:22:21: target.limits.latency: expected a time from 0 to 1000 s, found 2000 s"},
+         "job.yaml:22:21: target.limits.latency: expected more than 0 and at most 1000 s, found 2000 s"},
         {"DirectoryLeaves", "directory: d", "directory: ../d",
          "job.yaml:3:36: dataset.directory: expected a path below the data directory, without \"..\", found \"../d\""},
         {"MoreImagesThanThereAre", "validation_images: 200", "validation_images: 600",
@@ -272,7 +273,7 @@ TEST(JobFileTest, AMissingFileIsNamed) {
 TEST(JobFileTest, MapsTheServersViolationsToTheFile) {
   const absl::StatusOr<JobFile> file = JobFile::Parse(kJob, "job.yaml");
   ASSERT_THAT(file, IsOk());
-  EXPECT_EQ(file->Describe({"target.limits.latency_ms", "no network is that fast"}),
+  EXPECT_EQ(file->Describe({"limits[0].at_most", "no network is that fast"}),
             "job.yaml:22:21: target.limits.latency: no network is that fast");
   EXPECT_EQ(file->Describe({"space.stages[0].blocks[1].expand_precisions[0]", "not supported"}),
             "job.yaml:8:16: space.precisions[0]: not supported");
@@ -314,6 +315,63 @@ TEST(JobFileTest, MutatedFilesNeverCrash) {
     }
   }
   EXPECT_GT(accepted, 0);
+}
+
+/// The job of `text` with these lines in place of its limits.
+absl::StatusOr<JobFile> WithLimits(absl::string_view lines) {
+  std::string text(kJob);
+  const std::string limits = "  limits: {latency: 2 ms, size: 20 kB}\n";
+  const size_t at = text.find(limits);
+  EXPECT_NE(at, std::string::npos);
+  return JobFile::Parse(absl::StrCat(text.replace(at, limits.size(), "  statistic: p50\n"), "\n", lines), "job.yaml");
+}
+
+TEST(GoalsInJobFileTest, LimitsHaveAShortAndALongForm) {
+  const absl::StatusOr<JobFile> in_short = WithLimits("limits: {latency: 2 ms, macs: 1.5 M, accuracy: 80 %}\n");
+  ASSERT_THAT(in_short, IsOk());
+  EXPECT_THAT(in_short->job().limits, ElementsAre(LimitSpec{.of = "latency", .at_most = 2000}, LimitSpec{.of = "macs", .at_most = 1.5e6},
+                                                  LimitSpec{.of = "accuracy", .at_least = 0.8}));
+  const absl::StatusOr<JobFile> in_long = WithLimits(
+      "limits:\n  - {of: latency, at_most: 2 ms, confidence: 0.9}\n  - {of: peak_memory, at_most: 60 %, than: largest-8bit}\n"
+      "  - {of: accuracy, at_least: 80 %}\nobjectives: [accuracy, {of: size}]\n");
+  ASSERT_THAT(in_long, IsOk());
+  EXPECT_THAT(in_long->job().limits, ElementsAre(LimitSpec{.of = "latency", .at_most = 2000, .confidence = 0.9},
+                                                 LimitSpec{.of = "peak_memory", .at_most = 0.6, .than = "largest-8bit"},
+                                                 LimitSpec{.of = "accuracy", .at_least = 0.8}));
+  EXPECT_THAT(in_long->job().objectives, ElementsAre(ObjectiveSpec{"accuracy"}, ObjectiveSpec{"size"}));
+}
+
+TEST(GoalsInJobFileTest, APresetIsWhatItsNetworkHas) {
+  const absl::StatusOr<JobFile> file = WithLimits("limits: [{of: macs, at_most: 10 %, than: resnet8}]\n");
+  ASSERT_THAT(file, IsOk());
+  ASSERT_EQ(file->job().limits.size(), 1U);
+  EXPECT_EQ(file->job().limits[0].than, "");
+  EXPECT_NEAR(file->job().limits[0].at_most, 1.25e6, 0.01e6);  // of 12.5 million
+}
+
+TEST(GoalsInJobFileTest, EveryMistakeIsToldWithItsPlace) {
+  const absl::StatusOr<JobFile> file = WithLimits(
+      "limits:\n"
+      "  - {of: latncy, at_most: 2 ms}\n"
+      "  - {of: size, at_most: 60 %, than: resnet9}\n"
+      "  - {of: latency, at_most: 60 %, than: resnet8}\n"
+      "  - {of: macs, at_most: 20 kB}\n"
+      "  - {of: accuracy, at_most: 80 %}\n"
+      "objectives: [accuracy, accuracy]\n");
+  const std::string message(file.status().message());
+  for (const char* part : {"limits[0].of: expected a quantity, found \"latncy\", did you mean \"latency\"?",
+                           "limits[1].than: expected smallest-8bit, middle-8bit, largest-8bit or a preset, found \"resnet9\"",
+                           "limits[2].than: expected smallest-8bit, middle-8bit, largest-8bit: the latency of a preset is not known",
+                           "limits[3].at_most: expected a number such as \"80 k\" or \"12.5 M\" (k, M, G; none: as it is), found \"20 kB\"",
+                           "limits[4].at_most: expected at_least for accuracy", "objectives[1]: expected each quantity once"}) {
+    EXPECT_THAT(message, HasSubstr(part));
+  }
+}
+
+TEST(GoalsInJobFileTest, OneQuantityIsLimitedOnce) {
+  std::string text(kJob);
+  const absl::StatusOr<JobFile> file = JobFile::Parse(absl::StrCat(text, "\nlimits: [{of: size, at_most: 1 MB}]\n"), "job.yaml");
+  EXPECT_THAT(file, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("limits[0].of: expected each quantity once, found size again")));
 }
 
 }  // namespace

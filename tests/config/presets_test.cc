@@ -128,9 +128,11 @@ TEST(PresetsTest, AJobNamesAPresetAndReplacesSomeOfIt) {
 
 TEST(PresetsTest, AnUnknownPresetIsTold) {
   const absl::Status status = JobFile::Parse(JobWith("  preset: resnet9\n"), "job.yaml").status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("job.yaml:5:11: space.preset: expected a preset (dense-250k")));
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("job.yaml:5:11: space.preset: expected a preset (dense-250k")));
   EXPECT_THAT(std::string(status.message()), Not(HasSubstr("\n"))) << "one mistake, one line";
-  EXPECT_THAT(JobFile::Parse(JobWith("  preset: [resnet8]\n"), "job.yaml").status().message(), HasSubstr("the name of a preset, found a list"));
+  EXPECT_THAT(JobFile::Parse(JobWith("  preset: [resnet8]\n"), "job.yaml").status().message(),
+              HasSubstr("the name of a preset, found a list"));
   EXPECT_THAT(JobFile::Parse(JobWith("  preset: resnet8\n  preset: edge-32\n"), "job.yaml").status().message(),
               HasSubstr("expected each key once, found \"preset\" again"));
   EXPECT_THAT(FindPreset("resnet9"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("did you mean resnet8?")));

@@ -15,11 +15,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/app/app.h"
-#include "coordinator/app/device_health.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/services.h"
+#include "coordinator/state/device_health.h"
 #include "coordinator/store/memory_store.h"
-#include "proto/hanas/v1/farm.grpc.pb.h"
+#include "hanas/v1/farm.grpc.pb.h"
 #include "rpc/convert/job.h"
 #include "rpc/status.h"
 #include "tests/core/small_space.h"
@@ -67,7 +67,7 @@ class FarmServiceTest : public testing::Test {
   uint64_t AddDevice(const std::string& name, const std::string& cpu) {
     PartyRecord party = {.agent = true, .name = name, .instance = "1", .host = "host-" + name};
     party.device = {.device = name, .cpu = cpu};
-    party.caps = {.name = "xnnpack", .version = "1", .isa = "none", .int8_hard_swish = true};
+    party.caps = {.name = "xnnpack", .version = "1", .isa = "none", .native = {{.compute = ElementType::kInt8}}};
     return app_->Register(party)->id;
   }
   void Submit(const std::string& device) {
@@ -166,22 +166,63 @@ TEST_F(FarmServiceTest, PagesAreBoundToTheirQuery) {
   EXPECT_EQ(ViolationsOf(rpc::FromGrpcStatus(status_)).at(0).path, "page_size");
 }
 
+TEST_F(FarmServiceTest, FiltersChooseParties) {
+  for (const char* name : {"a", "b", "c"}) AddWorker(name);
+  AddDevice("board-1", "cpu");
+  AddDevice("board-2", "another cpu");
+  ASSERT_TRUE(Drain("workers/2", true).ok());
+  v1::ListWorkersRequest workers;
+  workers.set_filter("draining = false AND state = IDLE");
+  v1::ListWorkersResponse idle;
+  grpc::ClientContext of_workers;
+  ASSERT_TRUE(farm_->ListWorkers(&of_workers, workers, &idle).ok());
+  ASSERT_THAT(idle.workers(), SizeIs(2));
+  EXPECT_EQ(idle.workers(1).display_name(), "c");
+  v1::ListDevicesRequest devices;
+  devices.set_filter("info.device.cpu : ANOTHER");
+  v1::ListDevicesResponse found;
+  grpc::ClientContext of_devices;
+  ASSERT_TRUE(farm_->ListDevices(&of_devices, devices, &found).ok());
+  ASSERT_THAT(found.devices(), SizeIs(1));
+  EXPECT_EQ(found.devices(0).display_name(), "board-2");
+  devices.set_filter("info.datasets : mnist");
+  grpc::ClientContext wrong;
+  EXPECT_EQ(ViolationsOf(rpc::FromGrpcStatus(farm_->ListDevices(&wrong, devices, &found))).at(0).path, "filter");
+}
+
+TEST_F(FarmServiceTest, ChangesHaveATime) {
+  AddDevice("board", "cpu");
+  const v1::Device first = Devices().devices(0);
+  EXPECT_EQ(first.create_time().seconds(), absl::ToUnixSeconds(clock_.Wall()));
+  EXPECT_EQ(first.update_time().seconds(), first.create_time().seconds());
+  clock_.Advance(absl::Seconds(7));
+  EXPECT_EQ(Devices().devices(0).update_time().seconds(), first.update_time().seconds());
+  ASSERT_TRUE(Drain("devices/1", true).ok());
+  EXPECT_EQ(Devices().devices(0).create_time().seconds(), first.create_time().seconds());
+  EXPECT_EQ(Devices().devices(0).update_time().seconds(), first.update_time().seconds() + 7);
+  Close();
+  Open();
+  EXPECT_EQ(Devices().devices(0).update_time().seconds(), first.update_time().seconds() + 7);
+  AddDevice("board", "cpu");
+  EXPECT_EQ(Devices().devices(0).create_time().seconds(), first.create_time().seconds()) << "the same name, registered anew";
+}
+
 TEST_F(FarmServiceTest, StatesFollowWhatIsLive) {
   const uint64_t device = AddDevice("board", "cpu");
   AddWorker("w");
-  EXPECT_EQ(Devices().devices(0).state(), v1::Device::IDLE);
-  EXPECT_EQ(Devices().devices(0).health(), v1::Device::UNKNOWN);
+  EXPECT_EQ(Devices().devices(0).state(), v1::Device::STATE_IDLE);
+  EXPECT_EQ(Devices().devices(0).health(), v1::Device::HEALTH_UNKNOWN);
   Submit("board");
   const GrantedTask granted = Lease(device);
   v1::Device measuring = Devices().devices(0);
-  EXPECT_EQ(measuring.state(), v1::Device::MEASURING);
+  EXPECT_EQ(measuring.state(), v1::Device::STATE_MEASURING);
   EXPECT_EQ(measuring.task(), absl::StrCat("tasks/", granted.task.id));
   EXPECT_EQ(measuring.search(), absl::StrCat("searches/", granted.task.search));
   ASSERT_TRUE(app_->Renew({HolderOf(granted), 1, 10, "cooling down for 2s", false}).ok());
-  EXPECT_EQ(Devices().devices(0).state(), v1::Device::COOLING);
+  EXPECT_EQ(Devices().devices(0).state(), v1::Device::STATE_COOLING);
   clock_.Advance(absl::Seconds(16));
-  EXPECT_EQ(Devices().devices(0).state(), v1::Device::OFFLINE);
-  EXPECT_EQ(Workers().workers(0).state(), v1::Worker::OFFLINE);
+  EXPECT_EQ(Devices().devices(0).state(), v1::Device::STATE_OFFLINE);
+  EXPECT_EQ(Workers().workers(0).state(), v1::Worker::STATE_OFFLINE);
   EXPECT_NEAR(Workers().workers(0).silent_seconds(), 16, 1e-6);
 }
 
@@ -209,14 +250,15 @@ TEST_F(FarmServiceTest, SlowCanariesThrottleThenQuarantineUntilSomebodyLooked) {
     Measure(device, ratio);
     seen.push_back(Devices().devices(0).health());
   }
-  EXPECT_THAT(seen, ElementsAre(v1::Device::HEALTHY, v1::Device::THROTTLED, v1::Device::HEALTHY, v1::Device::THROTTLED,
-                                v1::Device::THROTTLED, v1::Device::QUARANTINED, v1::Device::QUARANTINED));
+  EXPECT_THAT(
+      seen, ElementsAre(v1::Device::HEALTH_HEALTHY, v1::Device::HEALTH_THROTTLED, v1::Device::HEALTH_HEALTHY, v1::Device::HEALTH_THROTTLED,
+                        v1::Device::HEALTH_THROTTLED, v1::Device::HEALTH_QUARANTINED, v1::Device::HEALTH_QUARANTINED));
   EXPECT_EQ(Devices().devices(0).last_host_state().canary_ratio(), 1.0);
   Close();
   Open();
-  EXPECT_EQ(Devices().devices(0).health(), v1::Device::QUARANTINED) << "a restart forgets nothing";
+  EXPECT_EQ(Devices().devices(0).health(), v1::Device::HEALTH_QUARANTINED) << "a restart forgets nothing";
   ASSERT_TRUE(Drain("devices/1", false).ok());
-  EXPECT_EQ(Devices().devices(0).health(), v1::Device::UNKNOWN);
+  EXPECT_EQ(Devices().devices(0).health(), v1::Device::HEALTH_UNKNOWN);
 }
 
 TEST_F(FarmServiceTest, DrainSurvivesRestartsOfBoth) {

@@ -280,11 +280,11 @@ TEST_F(RepliesTest, AJobThatIsNotAcceptedAnyMoreHidesNothingAndCanBeDeleted) {
   ASSERT_THAT(rpc::FromGrpcStatus(searches_->ListSearches(&listing, {}, &list)), IsOk());
   ASSERT_THAT(list.searches(), SizeIs(3));
   EXPECT_EQ(list.searches(0).spec().name(), "refused");
-  EXPECT_EQ(list.searches(0).phase(), v1::FAILED);
+  EXPECT_EQ(list.searches(0).phase(), v1::PHASE_FAILED);
   EXPECT_EQ(list.searches(0).error_code(), kJobRefused);
   EXPECT_THAT(list.searches(0).error(), testing::HasSubstr("training.steps"));
-  EXPECT_EQ(list.searches(1).phase(), v1::CANCELLED);
-  EXPECT_EQ(list.searches(2).phase(), v1::PROFILING);
+  EXPECT_EQ(list.searches(1).phase(), v1::PHASE_CANCELLED);
+  EXPECT_EQ(list.searches(2).phase(), v1::PHASE_PROFILING);
   EXPECT_EQ(app_->ListTasks(1, 0, 10)->tasks.at(0).task.state, TaskState::kCancelled);
   EXPECT_TRUE(HasReason(app_->ResumeSearch(1).status(), kJobRefused));
   EXPECT_TRUE(HasReason(app_->ReplaySearch(1).status(), kJobRefused));

@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/service/filter.h"
+#include "coordinator/service/paging.h"
 #include "rpc/client.h"
 #include "rpc/request.h"
 #include "rpc/sha256.h"
@@ -31,7 +33,7 @@ TEST_F(ServicesTest, SameRequestIsTheSameSearch) {
   ASSERT_TRUE(Create(SmallJob(), "r", &first).ok());
   ASSERT_TRUE(Create(SmallJob(), "r", &second).ok());
   EXPECT_EQ(first.name(), second.name());
-  EXPECT_EQ(first.phase(), v1::PENDING);
+  EXPECT_EQ(first.phase(), v1::PHASE_PENDING);
   SearchJob other = SmallJob();
   other.seed = 4;
   EXPECT_EQ(Create(other, "r", &second).error_code(), grpc::StatusCode::ALREADY_EXISTS);
@@ -161,6 +163,81 @@ TEST_F(ServicesTest, BadPagesNameTheirField) {
   EXPECT_THAT(ViolationsOf(Read(searches_->ListSearches(&size, request, &response))), BlamesOnly("page_size"));
 }
 
+TEST_F(ServicesTest, FiltersChooseAndBindTheirTokens) {
+  v1::Search search;
+  for (int i = 0; i < 6; ++i) {
+    SearchJob job = SmallJob();
+    job.name = i % 2 == 0 ? "even" : "odd";
+    ASSERT_TRUE(Create(job, absl::StrCat(i), &search).ok());
+  }
+  v1::ListSearchesRequest request;
+  v1::ListSearchesResponse response;
+  const auto list = [&](const std::string& filter) {
+    grpc::ClientContext context;
+    request.set_filter(filter);
+    response.Clear();
+    const absl::Status status = Read(searches_->ListSearches(&context, request, &response));
+    std::vector<std::string> names;
+    for (const v1::Search& found : response.searches()) names.push_back(found.name());
+    EXPECT_TRUE(status.ok() || names.empty());
+    return status.ok() ? names : std::vector<std::string>{std::string(status.message())};
+  };
+  EXPECT_THAT(list("spec.name = odd AND phase = PENDING"), ElementsAre("searches/2", "searches/4", "searches/6"));
+  EXPECT_THAT(list("phase = TRAINING"), ElementsAre());
+  request.set_page_size(2);
+  EXPECT_THAT(list("spec.name = odd"), ElementsAre("searches/2", "searches/4"));
+  const std::string token = response.next_page_token();
+  request.set_page_token(token);
+  EXPECT_THAT(list("spec.name = odd"), ElementsAre("searches/6"));
+  EXPECT_EQ(response.next_page_token(), "");
+  EXPECT_THAT(list("spec.name = even"), ElementsAre(HasSubstr("page_token")));
+  EXPECT_THAT(list(""), ElementsAre(HasSubstr("page_token")));
+  request.clear_page_token();
+  EXPECT_THAT(list("phase = TRANING"), ElementsAre(HasSubstr("filter: at character 9: expected one of PHASE_UNSPECIFIED, PENDING")));
+}
+
+TEST_F(ServicesTest, AFilterThatHoldsForLittleEndsItsPages) {
+  v1::Search search;
+  constexpr int kSearches = 30;
+  for (int i = 0; i < kSearches; ++i) ASSERT_TRUE(Create(SmallJob(), absl::StrCat(i), &search).ok());
+  const Page page = {
+      .query = "all", .size = 3, .filter = *Filter::Parse("name = searches/29", *v1::Search::descriptor(), SearchFilterFields())};
+  google::protobuf::RepeatedPtrField<v1::Search> out;
+  std::string token;
+  int reads = 0;
+  // Only so many elements are looked at for one page: it may be empty, and its token goes on behind them.
+  const auto read = [&](uint64_t after, size_t) { return ++reads, RowsOf(app_->ListSearches(after, 1), 1); };
+  const auto number = [](const SearchSnapshot& row) { return row.record.id; };
+  ASSERT_TRUE(FillPage(page, out, token, read, ToAbridgedProto, number).ok());
+  EXPECT_EQ(reads, kMaxReads);
+  EXPECT_EQ(out.size(), 0);
+  EXPECT_EQ(rpc::CursorOf("all", token).value(), static_cast<uint64_t>(kMaxReads));
+}
+
+TEST_F(ServicesTest, ChangesHaveATime) {
+  v1::Search search;
+  ASSERT_TRUE(Create(SmallJob(), "r", &search).ok());
+  EXPECT_EQ(search.update_time().seconds(), search.create_time().seconds());
+  clock_.Advance(absl::Seconds(5));
+  v1::PauseSearchRequest pause;
+  pause.set_name(search.name());
+  grpc::ClientContext pausing;
+  ASSERT_TRUE(searches_->PauseSearch(&pausing, pause, &search).ok());
+  EXPECT_EQ(search.update_time().seconds(), search.create_time().seconds() + 5);
+  clock_.Advance(absl::Seconds(5));
+  grpc::ClientContext again;
+  ASSERT_TRUE(searches_->PauseSearch(&again, pause, &search).ok());
+  EXPECT_EQ(search.update_time().seconds(), search.create_time().seconds() + 5) << "nothing changed";
+  Stop();
+  Start();
+  v1::GetSearchRequest get;
+  get.set_name(search.name());
+  grpc::ClientContext getting;
+  v1::Search stored;
+  ASSERT_TRUE(searches_->GetSearch(&getting, get, &stored).ok());
+  EXPECT_EQ(stored.update_time().seconds(), search.update_time().seconds());
+}
+
 TEST_F(ServicesTest, TokenOfAnotherSearchIsRefused) {
   v1::Search search;
   ASSERT_TRUE(Create(SmallJob(), "r", &search).ok());
@@ -203,12 +280,12 @@ TEST_F(ServicesTest, PausedSearchResumes) {
   pause.set_name(search.name());
   grpc::ClientContext pausing;
   ASSERT_TRUE(searches_->PauseSearch(&pausing, pause, &search).ok());
-  EXPECT_EQ(search.phase(), v1::PAUSED);
+  EXPECT_EQ(search.phase(), v1::PHASE_PAUSED);
   v1::ResumeSearchRequest resume;
   resume.set_name(search.name());
   grpc::ClientContext resuming;
   ASSERT_TRUE(searches_->ResumeSearch(&resuming, resume, &search).ok());
-  EXPECT_EQ(search.phase(), v1::PENDING);
+  EXPECT_EQ(search.phase(), v1::PHASE_PENDING);
   v1::FinishSearchRequest finish;
   finish.set_name(search.name());
   grpc::ClientContext finishing;

@@ -7,7 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "proto/hanas/v1/farm.grpc.pb.h"
+#include "hanas/v1/farm.grpc.pb.h"
 #include "tests/coordinator/services_fixture.h"
 #include "tests/support/http2_client.h"
 

@@ -10,10 +10,12 @@
 
 #include "absl/status/status_matchers.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/bounds.h"
+#include "core/job/goals.h"
 #include "core/job/job_cost.h"
-#include "core/plan/exec_plan.h"
 #include "core/lowering/unit_walk.h"
+#include "core/plan/exec_plan.h"
 #include "core/plan/op_limits.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -220,7 +222,7 @@ class RefusedOperator : public UnitVisitor {
   bool Enter(const UnitMeetings&) override { return true; }
   bool Repeat(size_t) override { return true; }
   bool Visit(const LoweredUnit& lowered) override {
-    const std::vector<ExecStep> steps = MakePlan(lowered.fragment.graph, {}).steps;
+    const std::vector<ExecStep> steps = MakePlan(lowered.fragment.graph, {.native = {{.compute = ElementType::kInt8}}}).steps;
     return std::all_of(steps.begin(), steps.end(), [](const ExecStep& step) { return CheckOpKey(step.key).ok(); });
   }
 };
@@ -286,7 +288,9 @@ TEST(SearchJobTest, DigestSeesEveryBudgetButNotItsSpelling) {
       [](SearchJob& j) { j.seed = 2; },
       [](SearchJob& j) { j.training.phases.pop_back(); },
       [](SearchJob& j) { j.space.head.widths = {72}; },
-      [](SearchJob& j) { j.target.limits.latency_ms = 1.5; },
+      [](SearchJob& j) { j.limits = {{.of = "latency", .at_most = 1500}}; },
+      [](SearchJob& j) { j.limits = {{.of = "latency", .at_most = 1500, .confidence = 0.9}}; },
+      [](SearchJob& j) { j.objectives = {{"accuracy"}, {"size"}}; },
       [](SearchJob& j) { j.fine_tune.members = 3; },
       [](SearchJob& j) { j.budget.max_evaluations = 500; },
   };
@@ -295,6 +299,52 @@ TEST(SearchJobTest, DigestSeesEveryBudgetButNotItsSpelling) {
     change(job);
     EXPECT_NE(JobDigest(job), digest);
   }
+}
+
+/// "path: message" of everything that is wrong with `job`.
+std::vector<std::string> Mistakes(const SearchJob& job) {
+  FieldViolations violations;
+  CheckObjectives(job, violations);
+  CheckLimits(job.limits, violations);
+  std::vector<std::string> lines;
+  for (const FieldViolation& violation : violations.items()) lines.push_back(absl::StrCat(violation.path, ": ", violation.message));
+  return lines;
+}
+
+TEST(GoalsTest, ObjectivesThatCannotBeMeantAreRefused) {
+  SearchJob job;
+  EXPECT_THAT(Mistakes(job), IsEmpty());
+  job.objectives = {};
+  EXPECT_THAT(Mistakes(job), ElementsAre("objectives: expected 1 to 4 quantities, found 0"));
+  job.objectives = {{"accuracy"}, {"colour"}, {"size"}, {"size"}};
+  EXPECT_THAT(Mistakes(job),
+              ElementsAre("objectives[1].of: expected one of latency, size, peak_memory, macs, parameters, accuracy, found \"colour\"",
+                          "objectives[3].of: expected each quantity once, found size again"));
+  job.objectives = {{"latency"}};
+  EXPECT_THAT(Mistakes(job), ElementsAre(HasSubstr("expected accuracy among the objectives or the limits, found neither")));
+  job.limits = {{.of = "accuracy", .at_least = 0.8}};  // the fastest network that is good enough
+  EXPECT_THAT(Mistakes(job), IsEmpty());
+}
+
+TEST(GoalsTest, LimitsThatCannotBeMeantAreRefusedAllAtOnce) {
+  SearchJob job;
+  job.limits = {{.of = "latency", .at_most = -1},
+                {.of = "accuracy", .at_most = 0.8},
+                {.of = "size", .at_most = 0.5, .than = "tallest"},
+                {.of = "macs", .at_most = 1e6, .confidence = 0.9},
+                {.of = "latency", .at_most = 5, .confidence = 2},
+                {.of = "power", .at_most = 1}};
+  EXPECT_THAT(Mistakes(job),
+              ElementsAre("limits[0].at_most: expected more than 0 and at most 1000 s, found -1",
+                          "limits[1].at_most: expected at_least for accuracy, of which more is better, found at_most",
+                          "limits[2].than: expected one of smallest-8bit, middle-8bit, largest-8bit, found \"tallest\"",
+                          "limits[3].confidence: expected none for MACs, which is not predicted from measurements, found 0.9",
+                          "limits[4].of: expected each quantity once, found latency again",
+                          "limits[4].confidence: expected a number from 0.5 to 0.999, found 2",
+                          "limits[5].of: expected one of latency, size, peak_memory, macs, parameters, accuracy, found \"power\""));
+  job.limits = {{.of = "accuracy", .at_least = 0.8, .than = "middle-8bit"}, {.of = "size", .at_most = 60, .than = "middle-8bit"}};
+  EXPECT_THAT(Mistakes(job), ElementsAre(HasSubstr("limits[0].than: expected an absolute limit, as the accuracy of a network is not known"),
+                                         "limits[1].at_most: expected more than 0 and at most 1000 %, found 6000 %"));
 }
 
 }  // namespace

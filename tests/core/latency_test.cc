@@ -29,7 +29,7 @@ TEST(LatencyTableTest, AFailedMeasurementIsRefusedNotStored) {
 
 TEST(LatencyTableTest, SumNeedsEveryRow) {
   const Lowering lowering(SmallConvnet());
-  const BackendCaps caps = {.name = "test"};
+  const BackendCaps caps = {.name = "test", .native = EveryKindBut(OpKind::kHardSwish, ElementType::kInt8)};
   const Architecture architecture = lowering.space().Largest({8, 8});
   const ExecPlan plan = MakePlan(lowering.Lower(architecture), caps);
   LatencyTable table;

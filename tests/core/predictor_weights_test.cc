@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 PredictorWeights TwoMembers() {
@@ -48,11 +50,27 @@ TEST(PredictorWeightsTest, EveryTruncationAndEveryFlippedByteIsRefused) {
   EXPECT_THAT(ParsePredictor(bytes + "x"), StatusIs(absl::StatusCode::kDataLoss));
 }
 
-TEST(PredictorWeightsTest, ForeignAndNewerDataAreNamed) {
+TEST(PredictorWeightsTest, ForeignDataAndOtherVersionsAreNamed) {
   EXPECT_THAT(ParsePredictor("{}"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("magic")));
-  std::string newer = SerialisePredictor(TwoMembers());
-  newer[4] = 9;
-  EXPECT_THAT(ParsePredictor(newer), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("found 9")));
+  for (const char version : {'\0', '\1', '\3'}) {
+    std::string other = SerialisePredictor(TwoMembers());
+    other[4] = version;
+    EXPECT_THAT(ParsePredictor(other), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                                AllOf(HasSubstr(absl::StrCat("expected format version 2, found ", int{version})),
+                                                      HasSubstr("start the search again"))));
+  }
+}
+
+TEST(PredictorWeightsTest, TheLastFourBytesAreTheCrc32cOfTheOthers) {
+  const std::string bytes = SerialisePredictor(TwoMembers());
+  uint32_t crc = 0xffffffff;
+  for (const char byte : bytes.substr(0, bytes.size() - 4)) {
+    crc ^= static_cast<uint8_t>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82f63b78U : 0U);
+  }
+  std::string last;
+  for (int i = 0; i < 4; ++i) last.push_back(static_cast<char>(~crc >> (8 * i)));
+  EXPECT_EQ(bytes.substr(bytes.size() - 4), last);
 }
 
 TEST(PredictorWeightsTest, ValidateNamesTheField) {

@@ -136,5 +136,32 @@ TEST(FormatTest, WhatIsWrittenIsRead) {
   }
 }
 
+TEST(CountTest, IsReadAsItIsWritten) {
+  EXPECT_EQ(FormatCount(987), "987");
+  EXPECT_EQ(FormatCount(216590000), "217 M");
+  EXPECT_EQ(FormatCount(216590001, Rounding::kExact), "216.590001 M");
+  EXPECT_THAT(ParseCount("12.5M"), IsOkAndHolds(12.5e6));
+  EXPECT_THAT(ParseCount("80 k"), IsOkAndHolds(80e3));
+  EXPECT_THAT(ParseCount("80000"), IsOkAndHolds(80e3));
+  for (const char* text : {"", "k", "-1", "1.5", "80 kB", "1e19", "nan"})
+    EXPECT_THAT(ParseCount(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    CounterRandom random(1, "counts", i);
+    const auto count = static_cast<double>(random.UniformInt(1 << 30));
+    EXPECT_GE(ParseCount(FormatCount(count, Rounding::kUp)).value(), count);
+    EXPECT_EQ(ParseCount(FormatCount(count, Rounding::kExact)).value(), count);
+  }
+}
+
+TEST(PercentTest, IsReadAsItIsWritten) {
+  EXPECT_EQ(FormatPercent(0.875), "87.5 %");
+  EXPECT_EQ(FormatPercent(0.87512, Rounding::kExact), "87.512 %");
+  EXPECT_EQ(FormatPercent(0.87512, Rounding::kUp), "87.6 %");
+  EXPECT_THAT(ParsePercent("87.5 %"), IsOkAndHolds(DoubleNear(0.875, 1e-15)));
+  EXPECT_THAT(ParsePercent("60%"), IsOkAndHolds(DoubleNear(0.6, 1e-15)));
+  for (const char* text : {"", "87.5", "%", "-1 %", "1 kB"})
+    EXPECT_THAT(ParsePercent(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+}
+
 }  // namespace
 }  // namespace hanas

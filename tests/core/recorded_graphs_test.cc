@@ -16,6 +16,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "config/job_file.h"
+#include "config/presets.h"
 #include "core/base/counter_random.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/lowering/lowering.h"
@@ -36,7 +37,7 @@ constexpr char kInactive = '-';
 std::string Path(const std::string& relative) { return std::string(HANAS_SOURCE_DIR) + "/" + relative; }
 
 ConvnetSpace SpaceNamed(const std::string& name) {
-  if (name == "mobilenet-v3-large") return ConvnetSpace::Define(MobileNetV3Large()).value();
+  if (name == "mobilenet-v3-large") return ConvnetSpace::Define(config::SpecOf(config::FindPreset("mobilenet-v3-large").value())).value();
   const absl::StatusOr<config::JobFile> file = config::JobFile::Load(Path(absl::StrCat("tests/core/recorded_graphs/", name, ".yaml")));
   EXPECT_THAT(file, IsOk());
   return ConvnetSpace::Define(file->job().space).value();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/bound_model_file.h"
+#include "config/presets.h"
 
 #include <algorithm>
 #include <cmath>
@@ -140,7 +141,7 @@ TEST(BoundModelFileTest, ReadsBackAGraphAlone) {
 }
 
 TEST(BoundModelFileTest, MobileNetV3LargeFitsItsBounds) {
-  const Lowering lowering(ConvnetSpace::Define(MobileNetV3Large()).value());
+  const Lowering lowering(ConvnetSpace::Define(config::SpecOf(config::FindPreset("mobilenet-v3-large").value())).value());
   const Graph graph = lowering.Lower(lowering.space().Largest({16, 16}));
   const std::string bytes = SerializeGraph(graph);
   RecordProperty("graph_bytes", static_cast<int>(bytes.size()));
@@ -320,9 +321,9 @@ INSTANTIATE_TEST_SUITE_P(
         Rejection{"HalfANorm", [](Header& h) { h.mutable_graph()->mutable_operators(0)->clear_norm_beta(); },
                   "both or none of norm_gamma and norm_beta"},
         Rejection{"FloatWeightsInAnInt8Layer",
-                  [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_weight_type(model::v1::FLOAT16); },
+                  [](Header& h) { h.mutable_graph()->mutable_operators(0)->set_weight_type(model::v1::ELEMENT_TYPE_FLOAT16); },
                   "expected integer weights in an int8 layer"},
-        Rejection{"OutputOfAnotherType", [](Header& h) { h.mutable_graph()->mutable_values(1)->set_type(model::v1::FLOAT16); },
+        Rejection{"OutputOfAnotherType", [](Header& h) { h.mutable_graph()->mutable_values(1)->set_type(model::v1::ELEMENT_TYPE_FLOAT16); },
                   "expected the output to have the operator's compute type"},
         Rejection{"TooFewQuantizers", [](Header& h) { h.mutable_quantizers()->mutable_scales()->RemoveLast(); }, "quantisers, found"},
         Rejection{"InfiniteScale", [](Header& h) { h.mutable_quantizers()->set_scales(1, std::numeric_limits<float>::infinity()); },
@@ -361,9 +362,11 @@ TEST_P(DenseRejectionTest, NamesWhatIsWrong) {
 INSTANTIATE_TEST_SUITE_P(
     BoundModelFileTest, DenseRejectionTest,
     testing::Values(
-        Rejection{"ActivationOfAnother", [](Header& h) { DenseRejectionTest::Op(h, "block.0")->set_activation(model::v1::HARD_SIGMOID); },
+        Rejection{"ActivationOfAnother",
+                  [](Header& h) { DenseRejectionTest::Op(h, "block.0")->set_activation(model::v1::FUSED_ACTIVATION_HARD_SIGMOID); },
                   "expected no activation that add cannot have, found hsigmoid"},
-        Rejection{"ActivationOfAPool", [](Header& h) { DenseRejectionTest::Op(h, "pool")->set_activation(model::v1::RELU); },
+        Rejection{"ActivationOfAPool",
+                  [](Header& h) { DenseRejectionTest::Op(h, "pool")->set_activation(model::v1::FUSED_ACTIVATION_RELU); },
                   "expected no activation that maxpool cannot have, found relu"},
         Rejection{"WindowOfAnAddition", [](Header& h) { DenseRejectionTest::Op(h, "block.0")->set_kernel(3); },
                   "expected no window in add"},
@@ -380,8 +383,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "the second operand does not fit the first at whiten.act"},
         Rejection{"RankOfAPool",
                   [](Header& h) {
-                    DenseRejectionTest::Op(h, "hidden")->set_kind(model::v1::GLOBAL_MAX_POOL);
-                    DenseRejectionTest::Op(h, "hidden")->set_activation(model::v1::NONE);
+                    DenseRejectionTest::Op(h, "hidden")->set_kind(model::v1::OP_KIND_GLOBAL_MAX_POOL);
+                    DenseRejectionTest::Op(h, "hidden")->set_activation(model::v1::FUSED_ACTIVATION_UNSPECIFIED);
                   },
                   "expected an input of 4 extents, found 2"},
         Rejection{"QuantizerOfAPool",

@@ -11,6 +11,7 @@
 
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
+#include "config/presets.h"
 #include "core/graph/op_schema.h"
 #include "export/bound_model_file.h"
 #include "export/onnx_check.h"
@@ -286,7 +287,7 @@ TEST(OnnxParityTest, ABatchIsItsImagesOneByOne) {
 
 /// MobileNetV3-Large on small images: real depth and width, fifteen blocks of quantised layers one after another.
 TEST(OnnxParityTest, MobileNetV3LargeAgrees) {
-  SpaceSpec spec = MobileNetV3Large();
+  SpaceSpec spec = config::SpecOf(config::FindPreset("mobilenet-v3-large").value());
   spec.resolutions = {48};
   for (StageSpec& stage : spec.stages) {
     for (BlockSpec& block : stage.blocks) {

@@ -81,7 +81,7 @@ class CoordinatorAwayTest : public testing::Test {
   /// The user's first search succeeds as if nothing had been.
   void ExpectUndisturbed(FakeUser& user) {
     const std::vector<Ended> ended = user.Finish();
-    EXPECT_EQ(ended[0].phase, v1::SUCCEEDED) << ended[0].error;
+    EXPECT_EQ(ended[0].phase, v1::PHASE_SUCCEEDED) << ended[0].error;
     coordinator_.Kill();
     const absl::StatusOr<coordinator::State> state = coordinator_.ReadState();
     ASSERT_THAT(state, IsOk());

@@ -119,8 +119,8 @@ TEST(CoordinatorKillTest, NothingAcknowledgedIsLostAndNothingIsThereTwice) {
   int succeeded = 0;
   for (const Ended& search : ended) {
     EXPECT_EQ(search.error, "") << search.search;
-    if (search.phase == v1::CANCELLED) continue;
-    EXPECT_EQ(search.phase, v1::SUCCEEDED) << search.search;
+    if (search.phase == v1::PHASE_CANCELLED) continue;
+    EXPECT_EQ(search.phase, v1::PHASE_SUCCEEDED) << search.search;
     if (front.empty()) front = search.front;
     EXPECT_EQ(search.front, front) << search.search;
     ++succeeded;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "coordinator/app/state.h"
+#include "coordinator/state/state.h"
 #include "tests/support/program.h"
 
 namespace hanas::fault {

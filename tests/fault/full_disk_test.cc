@@ -162,7 +162,7 @@ TEST_F(FullDiskTest, ASearchWaitsForRoomAndLosesNothing) {
     EXPECT_THAT(blocker->text(), AllOf(HasSubstr("disk is full"), HasSubstr(coordinator.data_dir())));
     ended = user.Finish();
   }
-  for (const Ended& search : ended) EXPECT_EQ(search.phase, v1::SUCCEEDED) << search.search << ": " << search.error;
+  for (const Ended& search : ended) EXPECT_EQ(search.phase, v1::PHASE_SUCCEEDED) << search.search << ": " << search.error;
   coordinator.Kill();
   const auto state = coordinator.ReadState();
   ASSERT_THAT(state, IsOk());

@@ -16,7 +16,7 @@ namespace {
 constexpr absl::Duration kCallTimeout = absl::Seconds(10);
 // Every fourth search is cancelled, in this phase.
 constexpr int kCancelEvery = 4;
-constexpr v1::Phase kCancelIn = v1::SAMPLING;
+constexpr v1::Phase kCancelIn = v1::PHASE_SAMPLING;
 
 rpc::RetryPolicy QuickRetry() { return {.initial_backoff = absl::Milliseconds(10), .max_backoff = absl::Milliseconds(100)}; }
 
@@ -54,7 +54,7 @@ std::string FrontOf(const v1::Report& report) {
 }
 
 bool IsEnd(const v1::SearchEvent& event) {
-  return event.phase() == v1::SUCCEEDED || event.phase() == v1::FAILED || event.phase() == v1::CANCELLED;
+  return event.phase() == v1::PHASE_SUCCEEDED || event.phase() == v1::PHASE_FAILED || event.phase() == v1::PHASE_CANCELLED;
 }
 
 }  // namespace
@@ -160,8 +160,8 @@ Ended FakeUser::RunSearch(int number) {
   get.set_name(search.name());
   Persist([&](grpc::ClientContext& context) { return stub_->GetSearch(&context, get, &search); });
   Ended result = {.search = search.name(), .phase = search.phase(), .error = search.error()};
-  if (result.phase == v1::CANCELLED && !cancels) result.error = "cancelled by nobody";
-  if (result.phase != v1::SUCCEEDED) return result;
+  if (result.phase == v1::PHASE_CANCELLED && !cancels) result.error = "cancelled by nobody";
+  if (result.phase != v1::PHASE_SUCCEEDED) return result;
   v1::GetReportRequest request;
   request.set_name(search.name());
   v1::Report report;

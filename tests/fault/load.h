@@ -12,8 +12,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "core/job/search_job.h"
-#include "proto/hanas/v1/search.grpc.pb.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
+#include "hanas/v1/search.grpc.pb.h"
+#include "hanas/v1/task.grpc.pb.h"
 #include "tests/fault/oracle.h"
 #include "tests/support/wire_evaluator.h"
 

@@ -12,7 +12,7 @@
 #include "coordinator/store/rocksdb/rocksdb_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "proto/hanas/store/v1/records.pb.h"
+#include "hanas/store/v1/records.pb.h"
 #include "tests/fault/coordinator_process.h"
 #include "tests/support/raw_store.h"
 

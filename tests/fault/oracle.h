@@ -16,9 +16,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "coordinator/app/state.h"
-#include "proto/hanas/v1/search.pb.h"
-#include "proto/hanas/v1/task.pb.h"
+#include "coordinator/state/state.h"
+#include "hanas/v1/search.pb.h"
+#include "hanas/v1/task.pb.h"
 
 namespace hanas::fault {
 

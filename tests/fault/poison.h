@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/job/search_job.h"
-#include "proto/hanas/v1/task.pb.h"
+#include "hanas/v1/task.pb.h"
 
 namespace hanas::fault {
 

@@ -83,12 +83,12 @@ TEST_F(PoisonTaskTest, FailsItsHoldersThreeTimesAndThenItsSearch) {
   const FakeParty two(&oracle_, coordinator_.address(), FakeWorker("two", "1"), FailOfPoison);
   FakeUser beside(&oracle_, coordinator_.address(), "beside", HealthyJob(8));
   const Ended poisoned = Run("poisoned", PoisonedJob());
-  EXPECT_EQ(poisoned.phase, v1::FAILED);
+  EXPECT_EQ(poisoned.phase, v1::PHASE_FAILED);
   const SearchSpace space = SmallSpace();
   EXPECT_THAT(poisoned.error,
               AllOf(HasSubstr("(evaluating networks, after 3 attempts)"), HasSubstr(space.ToReadable(space.Largest({8, 8})))));
-  EXPECT_EQ(beside.Finish().at(0).phase, v1::SUCCEEDED) << "at the same time";
-  EXPECT_EQ(Run("afterwards", HealthyJob(9)).phase, v1::SUCCEEDED);
+  EXPECT_EQ(beside.Finish().at(0).phase, v1::PHASE_SUCCEEDED) << "at the same time";
+  EXPECT_EQ(Run("afterwards", HealthyJob(9)).phase, v1::PHASE_SUCCEEDED);
 
   const absl::StatusOr<coordinator::State> state = StateAtTheEnd();
   ASSERT_THAT(state, IsOk());
@@ -144,9 +144,9 @@ class Supervised {
 TEST_F(PoisonTaskTest, KillsItsHolderThreeTimesAndThenItsSearch) {
   Supervised mortal(coordinator_.address());
   const Ended poisoned = Run("poisoned", PoisonedJob());
-  EXPECT_EQ(poisoned.phase, v1::FAILED);
+  EXPECT_EQ(poisoned.phase, v1::PHASE_FAILED);
   EXPECT_THAT(poisoned.error, AllOf(HasSubstr("(evaluating networks, after 3 attempts)"), HasSubstr("the process of mortal died")));
-  EXPECT_EQ(Run("afterwards", HealthyJob(9)).phase, v1::SUCCEEDED) << "by the fourth instance";
+  EXPECT_EQ(Run("afterwards", HealthyJob(9)).phase, v1::PHASE_SUCCEEDED) << "by the fourth instance";
   EXPECT_EQ(mortal.Stop(), kAttempts);
 
   const absl::StatusOr<coordinator::State> state = StateAtTheEnd();

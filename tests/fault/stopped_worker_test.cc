@@ -53,7 +53,7 @@ TEST_P(StoppedWorkerTest, FindsItsTaskDoneAndCarriesOn) {
   auto other = std::make_unique<FakeParty>(&oracle, coordinator.address(), FakeWorker("other", "1"));
   std::vector<Ended> ended = first.Finish();
   ASSERT_EQ(ended.size(), 1U);
-  EXPECT_EQ(ended[0].phase, v1::SUCCEEDED) << ended[0].error;
+  EXPECT_EQ(ended[0].phase, v1::PHASE_SUCCEEDED) << ended[0].error;
   other.reset();
 
   const size_t before = sleeper.output().size();
@@ -66,7 +66,7 @@ TEST_P(StoppedWorkerTest, FindsItsTaskDoneAndCarriesOn) {
   // Nobody else is there to compute this one.
   ended = FakeUser(&oracle, coordinator.address(), "second", AnotherJob()).Finish();
   ASSERT_EQ(ended.size(), 1U);
-  EXPECT_EQ(ended[0].phase, v1::SUCCEEDED) << ended[0].error;
+  EXPECT_EQ(ended[0].phase, v1::PHASE_SUCCEEDED) << ended[0].error;
 
   coordinator.Kill();
   const absl::StatusOr<coordinator::State> state = coordinator.ReadState();

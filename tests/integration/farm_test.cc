@@ -77,12 +77,12 @@ TEST_F(FarmTest, TwoWorkersAndTwoTwinsShareASearch) {
     const auto devices = client_->ListDevices(kPage, "");
     EXPECT_THAT(devices, IsOk());
     int measuring = 0;
-    for (const v1::Device& device : devices->devices()) measuring += device.state() == v1::Device::MEASURING ? 1 : 0;
+    for (const v1::Device& device : devices->devices()) measuring += device.state() == v1::Device::STATE_MEASURING ? 1 : 0;
     most_measuring = std::max(most_measuring, measuring);
-    return event.phase() == v1::SUCCEEDED || event.phase() == v1::FAILED;
+    return event.phase() == v1::PHASE_SUCCEEDED || event.phase() == v1::PHASE_FAILED;
   });
   ASSERT_THAT(events, IsOk());
-  EXPECT_EQ(events->back().phase(), v1::SUCCEEDED) << client_->GetSearch(search)->error();
+  EXPECT_EQ(events->back().phase(), v1::PHASE_SUCCEEDED) << client_->GetSearch(search)->error();
   EXPECT_THAT(Run({"watch", search, "--plain"}), HasSubstr("SUCCEEDED"));
   EXPECT_EQ(most_measuring, 1) << "they take turns on their machine";
 
@@ -99,7 +99,7 @@ TEST_F(FarmTest, TwoWorkersAndTwoTwinsShareASearch) {
   std::set<std::string> operators_by;
   std::set<std::string> networks_by;
   for (const v1::TaskSummary& task : tasks->tasks()) {
-    EXPECT_EQ(task.state(), v1::TaskSummary::DONE) << task.key();
+    EXPECT_EQ(task.state(), v1::TaskSummary::STATE_DONE) << task.key();
     EXPECT_EQ(task.failures(), 0) << task.key() << ": " << task.error();
     if (absl::StrContains(task.key(), "operators/")) operators_by.insert(task.holder());
     if (absl::StrContains(task.key(), "/measure/") || absl::EndsWith(task.key(), "/verify")) networks_by.insert(task.holder());

@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "rpc/enum_word.h"
 #include "rpc/search_client.h"
 #include "tests/fault/fault_form.h"
 #include "tests/integration/killed_run.h"
@@ -49,8 +50,8 @@ class KillMatrixTest : public KilledRunTest, public testing::WithParamInterface<
 
   /// Whose tasks the victim is to be killed in: its own, in a phase that has some for it.
   static std::string HolderFor(const std::string& victim, v1::Phase phase) {
-    if (victim == "worker-1" && phase != v1::PROFILING) return "workers/";
-    if (victim == "agent" && phase != v1::TRAINING && phase != v1::SAMPLING) return "devices/";
+    if (victim == "worker-1" && phase != v1::PHASE_PROFILING) return "workers/";
+    if (victim == "agent" && phase != v1::PHASE_TRAINING && phase != v1::PHASE_SAMPLING) return "devices/";
     return "";
   }
   /// Waits until such a task is leased in this phase. "train/0 by workers/2"; empty when the phase is over.
@@ -61,7 +62,7 @@ class KillMatrixTest : public KilledRunTest, public testing::WithParamInterface<
     while (true) {
       const auto tasks = (*client)->ListTasks(run->search, 1000, "");
       for (const v1::TaskSummary& task : tasks->tasks()) {
-        if (task.state() == v1::TaskSummary::LEASED && absl::StartsWith(task.holder(), holder))
+        if (task.state() == v1::TaskSummary::STATE_LEASED && absl::StartsWith(task.holder(), holder))
           return absl::StrCat(task.key(), " by ", task.holder());
       }
       if ((*client)->GetSearch(run->search)->phase() != phase) return "";
@@ -73,7 +74,7 @@ class KillMatrixTest : public KilledRunTest, public testing::WithParamInterface<
 
 TEST_P(KillMatrixTest, TheRunSucceeds) {
   const auto& [victim, phase] = GetParam();
-  Cell cell = {.victim = victim, .phase = v1::Phase_Name(phase)};
+  Cell cell = {.victim = victim, .phase = rpc::EnumWord(phase)};
   const absl::Time begin = absl::Now();
   std::vector<std::string> arguments = Arguments();
   arguments.emplace_back("--no-references");
@@ -99,11 +100,12 @@ TEST_P(KillMatrixTest, TheRunSucceeds) {
 
 INSTANTIATE_TEST_SUITE_P(Cells, KillMatrixTest,
                          testing::Combine(testing::Values("coordinator", "worker-1", "agent"),
-                                          testing::Values(v1::PROFILING, v1::TRAINING, v1::SAMPLING, v1::SEARCHING, v1::VERIFYING)),
+                                          testing::Values(v1::PHASE_PROFILING, v1::PHASE_TRAINING, v1::PHASE_SAMPLING, v1::PHASE_SEARCHING,
+                                                          v1::PHASE_VERIFYING)),
                          [](const testing::TestParamInfo<KillMatrixTest::ParamType>& row) {
                            const std::string victim = std::get<0>(row.param);
                            return absl::StrCat(victim.substr(0, victim.find('-')), "_",
-                                               absl::AsciiStrToLower(v1::Phase_Name(std::get<1>(row.param))));
+                                               absl::AsciiStrToLower(rpc::EnumWord(std::get<1>(row.param))));
                          });
 
 }  // namespace

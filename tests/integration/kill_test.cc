@@ -25,9 +25,9 @@ class KillVictimTest : public KillTest, public testing::WithParamInterface<const
 TEST_P(KillVictimTest, TheSearchGoesOn) {
   LocalRun run(Arguments());
   ASSERT_TRUE(run.ReadUntil("Following searches/")) << run.output();
-  const std::vector<v1::SearchEvent> in_training = KillAt(GetParam(), IsAt(v1::TRAINING));
+  const std::vector<v1::SearchEvent> in_training = KillAt(GetParam(), IsAt(v1::PHASE_TRAINING));
   ASSERT_TRUE(run.ReadUntil("started again (start 2)")) << run.output();  // run.json has the new process id from here on
-  const std::vector<v1::SearchEvent> in_searching = KillAt(GetParam(), IsAt(v1::SEARCHING));
+  const std::vector<v1::SearchEvent> in_searching = KillAt(GetParam(), IsAt(v1::PHASE_SEARCHING));
   ASSERT_THAT(run.Wait(), IsDone()) << run.output();
 
   // What was told before the first kill is told again after it, unchanged.
@@ -49,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(Processes, KillVictimTest, testing::Values("coordinator
 
 // The command itself: its children die with it, and the same command goes on.
 TEST_F(KillTest, TheCommandItself) {
-  for (const v1::Phase phase : {v1::TRAINING, v1::SEARCHING}) {
+  for (const v1::Phase phase : {v1::PHASE_TRAINING, v1::PHASE_SEARCHING}) {
     LocalRun run(Arguments());
     ASSERT_TRUE(run.ReadUntil("Following searches/")) << run.output();
     const absl::StatusOr<RunFile> file = ReadRunFile(out_);

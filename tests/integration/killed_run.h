@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 #include "tests/integration/local_run.h"
 
 namespace hanas {

@@ -2,7 +2,6 @@
 #include "tests/integration/local_run.h"
 
 #include <fcntl.h>
-#include <google/protobuf/util/json_util.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataset/draw.h"
 #include "gtest/gtest.h"
+#include "rpc/json.h"
 #include "rpc/search_client.h"
 
 namespace hanas {
@@ -118,8 +118,7 @@ absl::StatusOr<RunFile> ReadRunFile(const std::string& directory) {
 
 absl::StatusOr<v1::Report> ReadReport(const std::string& directory) {
   v1::Report report;
-  const auto status = google::protobuf::util::JsonStringToMessage(ReadText(directory + "/report.json"), &report);
-  if (!status.ok()) return absl::DataLossError(std::string(status.message()));
+  if (absl::Status status = rpc::FromJson(ReadText(directory + "/report.json"), report); !status.ok()) return status;
   return report;
 }
 

@@ -12,7 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "gmock/gmock.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 
 namespace hanas {
 

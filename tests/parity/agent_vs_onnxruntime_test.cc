@@ -35,7 +35,7 @@ constexpr double kFloatTolerance = 1e-5;
 /// XNNPACK that executes 16-bit layers as float32, as ONNX Runtime does with the exported file.
 std::unique_ptr<DeviceRuntime> Runtime() {
   BackendCaps caps = CreateXnnpackRuntime().value()->caps();
-  caps.native_float16 = false;
+  std::erase(caps.native, OperatorPattern{.compute = ElementType::kFloat16});
   return CreateXnnpackRuntime(caps).value();
 }
 

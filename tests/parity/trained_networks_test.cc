@@ -54,7 +54,7 @@ class TrainedNetworksTest : public testing::Test {
   /// XNNPACK with the kernels it has here, 16-bit layers as float32: so does ONNX Runtime compute them.
   static std::unique_ptr<DeviceRuntime> Device() {
     BackendCaps caps = CreateXnnpackRuntime().value()->caps();
-    caps.native_float16 = false;
+    std::erase(caps.native, OperatorPattern{.compute = ElementType::kFloat16});
     return CreateXnnpackRuntime(caps).value();
   }
 

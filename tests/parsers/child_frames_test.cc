@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "tests/parsers/damage.h"
 
 namespace hanas {
@@ -37,6 +39,21 @@ TEST(ChildFramesDamageTest, Stream) {
   for (const size_t step : {1, 7, 1000}) {
     ExpectSurvivesDamage(
         {.name = "frames", .good = {stream}, .parse = [step](const std::string& bytes) { return ReadFrames(bytes, step); }});
+  }
+}
+
+TEST(ChildFramesDamageTest, FramesOfOtherVersionsAreNamed) {
+  const std::string good = EncodeFrame(FrameType::kRecord, "a row");
+  EXPECT_EQ(absl::BytesToHexString(good),
+            absl::BytesToHexString(absl::string_view("HNM\2\1\5\0\0\0", 9)) + "1af88ca0" + absl::BytesToHexString("a row"))
+      << "the layout, with the CRC-32C of \"\\1a row\"";
+  for (const auto& [byte, version] : {std::pair('R', "1"), std::pair('\3', "3")}) {
+    std::string other = good;
+    other[3] = byte;
+    const absl::Status status = ReadFrames(other, 1000);
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_NE(status.message().find(absl::StrCat("a frame of version ", version, ", where 2 is expected")), absl::string_view::npos)
+        << status;
   }
 }
 

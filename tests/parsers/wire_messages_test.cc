@@ -31,12 +31,12 @@ SearchJob Job() {
   job.dataset = {"fashion-mnist", DatasetFormat::kIdx, "fashion_mnist", 5000};
   job.space = SmallSpaceSpec();
   job.training.phases = {{0.25, SamplingKind::kLargest}, {1, SamplingKind::kSandwich}};
-  job.target.limits = {.latency_ms = 1.25, .size_bytes = 100000};
+  job.limits = {{.of = "latency", .at_most = 1250}, {.of = "size", .at_most = 100000}};
   job.budget = {.max_wall_seconds = 7200, .max_evaluations = 500};
   return job;
 }
 
-BackendCaps Caps() { return {.name = "xnnpack", .version = "1", .isa = "avx512", .int8_hard_swish = true}; }
+BackendCaps Caps() { return {.name = "xnnpack", .version = "1", .isa = "avx512", .native = {{.compute = ElementType::kInt8}}}; }
 
 TEST(WireMessagesTest, Jobs) {
   ExpectSurvivesDamage({.name = "jobs",

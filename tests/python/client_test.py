@@ -19,7 +19,7 @@ except ImportError:
     sys.exit(77)
 
 from hanas_client import HanasClient, describe_error, find_token, open_channel, token_place
-from proto.hanas.v1 import search_pb2, task_pb2, task_pb2_grpc
+from hanas.v1 import search_pb2, task_pb2, task_pb2_grpc
 from tiny_job import tiny_job
 
 BIN = pathlib.Path(os.environ["HANAS_BIN_DIR"])
@@ -114,14 +114,18 @@ class ClientTest(unittest.TestCase):
     def test_lists_page_by_page(self):
         names = [self.client.create_search(tiny_job(), f"request-{i}").name for i in range(5)]
         self.assertEqual([search.name for search in self.client.list_searches(page_size=2)], names)
+        self.client.cancel(names[2])
+        self.assertEqual([search.name for search in self.client.list_searches(filter="phase = CANCELLED")], names[2:3])
+        wrong = describe_error(self.assertRefused(grpc.StatusCode.INVALID_ARGUMENT, next, self.client.list_searches(filter="phase = DONE")))
+        self.assertIn("filter: at character 9: expected one of", wrong)
 
     def test_watches_until_the_end_and_resumes_in_the_middle(self):
         name = self.client.create_search(tiny_job(), "watched").name
         stream = self.client.watch(name)
         first = next(stream)
-        self.assertEqual(self.client.cancel(name).phase, search_pb2.CANCELLED)
+        self.assertEqual(self.client.cancel(name).phase, search_pb2.PHASE_CANCELLED)
         events = [event for event in itertools.chain([first], stream) if event.kind != "progress"]
-        self.assertEqual(events[-1].phase, search_pb2.CANCELLED)
+        self.assertEqual(events[-1].phase, search_pb2.PHASE_CANCELLED)
         self.assertEqual([event.sequence for event in events], list(range(1, len(events) + 1)))
         resumed = [event for event in self.client.watch(name, after_sequence=events[0].sequence) if event.kind != "progress"]
         self.assertEqual(resumed, events[1:])
@@ -142,7 +146,7 @@ class ClientTest(unittest.TestCase):
         self.coordinator.kill()
         rest = [event for event in stream if event.kind != "progress"]
         self.assertGreaterEqual(len(pauses), 1)
-        self.assertEqual(rest[-1].phase, search_pb2.CANCELLED)
+        self.assertEqual(rest[-1].phase, search_pb2.PHASE_CANCELLED)
         sequences = [event.sequence for event in rest]
         self.assertEqual(sequences, sorted(set(sequences)))
         self.assertGreaterEqual(sequences[0], seen[-1])

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "proto/hanas/v1/search.grpc.pb.h"
+#include "hanas/v1/search.grpc.pb.h"
 #include "rpc/address.h"
 #include "rpc/client.h"
 #include "rpc/retry.h"

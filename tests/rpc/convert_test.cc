@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "config/presets.h"
 #include "core/lowering/lowering.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -36,7 +37,10 @@ SearchJob MakeJob() {
                          {0.75, SamplingKind::kRandomPath},
                          {1, SamplingKind::kLargestAndRandom}};
   job.target.statistic = LatencyStatistic::kP90;
-  job.target.limits = {.latency_ms = 1.25, .size_bytes = 100000, .peak_memory_bytes = 1 << 20};
+  job.objectives = {{"accuracy"}, {"size"}, {"latency"}};
+  job.limits = {{.of = "latency", .at_most = 1250, .confidence = 0.9},
+                {.of = "size", .at_most = 0.5, .than = "middle-8bit"},
+                {.of = "accuracy", .at_least = 0.8}};
   job.references = false;
   job.budget = {.max_wall_seconds = 7200, .max_device_seconds = 5400, .max_evaluations = 500};
   return job;
@@ -49,7 +53,7 @@ std::vector<std::string> PathsOf(const absl::Status& status) {
 }
 
 TEST(ConvertSpace, RoundTrips) {
-  for (const SpaceSpec& spec : {SmallSpaceSpec(), MobileNetV3Large()}) {
+  for (const SpaceSpec& spec : {SmallSpaceSpec(), config::SpecOf(config::FindPreset("mobilenet-v3-large").value())}) {
     const v1::SpaceSpec proto = ToProto(spec);
     const absl::StatusOr<SpaceSpec> back = SpaceSpecFromProto(proto);
     ASSERT_THAT(back, IsOk());
@@ -171,8 +175,10 @@ TEST(ConvertJob, Rejects) {
       {"no sampling", [](auto& s) { s.mutable_training()->mutable_phases(2)->clear_sampling(); }, "training.phases[2].sampling"},
       {"not a number", [](auto& s) { s.mutable_training()->set_learning_rate(std::nan("")); }, "training.learning_rate"},
       {"unspecified statistic", [](auto& s) { s.mutable_target()->set_statistic(v1::LATENCY_STATISTIC_UNSPECIFIED); }, "target.statistic"},
-      {"negative limit", [](auto& s) { s.mutable_target()->mutable_limits()->set_size_bytes(-1); }, "target.limits.size_bytes"},
-      {"infinite limit", [](auto& s) { s.mutable_target()->mutable_limits()->set_latency_ms(INFINITY); }, "target.limits.latency_ms"},
+      {"negative limit", [](auto& s) { s.mutable_limits(1)->set_at_most(-1); }, "limits[1].at_most"},
+      {"infinite limit", [](auto& s) { s.mutable_limits(0)->set_at_most(INFINITY); }, "limits[0].at_most"},
+      {"unknown quantity", [](auto& s) { s.mutable_limits(0)->set_of("colour"); }, "limits[0].of"},
+      {"no objective of that name", [](auto& s) { s.mutable_objectives(1)->set_of(""); }, "objectives[1].of"},
       {"bad space", [](auto& s) { s.mutable_space()->clear_stages(); }, "space.stages"},
   };
   for (const Case& test : cases) {
@@ -197,7 +203,7 @@ TEST(ConvertParts, RoundTripAndReject) {
   const SearchJob job = MakeJob();
   EXPECT_TRUE(MessageDifferencer::Equals(ToProto(*DatasetSpecFromProto(ToProto(job.dataset))), ToProto(job.dataset)));
   EXPECT_TRUE(MessageDifferencer::Equals(ToProto(*TrainingSpecFromProto(ToProto(job.training))), ToProto(job.training)));
-  EXPECT_TRUE(MessageDifferencer::Equals(ToProto(job.target.limits), ToProto(job.target).limits()));
+  EXPECT_TRUE(MessageDifferencer::Equals(ToProto(job.limits[0]), ToProto(job).limits(0)));
   for (const LatencyStatistic statistic : {LatencyStatistic::kP50, LatencyStatistic::kP90, LatencyStatistic::kP99}) {
     EXPECT_EQ(ToProto(statistic), ToProto(TargetSpec{.statistic = statistic}).statistic());
   }
@@ -208,7 +214,9 @@ TEST(ConvertParts, RoundTripAndReject) {
 }
 
 TEST(ConvertDevice, RoundTripsAndRejects) {
-  const BackendCaps caps{"xnnpack", "2024-11 build 1a2b", "avx512vnni", true, true, true};
+  BackendCaps caps = {.name = "xnnpack", .version = "2024-11 build 1a2b", .isa = "avx512vnni"};
+  caps.native = {{.compute = ElementType::kInt8},
+                 {.kind = OpKind::kFullyConnected, .compute = ElementType::kInt8, .weights = ElementType::kInt4}};
   EXPECT_EQ(*BackendCapsFromProto(ToProto(caps)), caps);
   EXPECT_THAT(PathsOf(BackendCapsFromProto(v1::BackendCaps()).status()), ElementsAre("caps.name"));
   v1::BackendCaps large = ToProto(caps);

@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
+#include "hanas/v1/task.grpc.pb.h"
 #include "rpc/sha256.h"
 #include "rpc/status.h"
 

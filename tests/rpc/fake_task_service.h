@@ -10,7 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "proto/hanas/v1/task.grpc.pb.h"
+#include "hanas/v1/task.grpc.pb.h"
 #include "rpc/status.h"
 
 namespace hanas::rpc {
@@ -37,7 +37,7 @@ class FakeTaskService : public v1::TaskService::Service {
     std::deque<absl::Status> completions;
     std::deque<absl::Status> failures;
     std::deque<absl::Status> rounds;
-    v1::Instruction instruction = v1::CONTINUE;
+    v1::Instruction instruction = v1::INSTRUCTION_CONTINUE;
     bool away = false;  // every call is UNAVAILABLE
   };
 

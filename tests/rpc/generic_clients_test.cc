@@ -12,7 +12,7 @@
 #include "absl/status/status_matchers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "proto/hanas/v1/search.grpc.pb.h"
+#include "hanas/v1/search.grpc.pb.h"
 #include "rpc/client.h"
 #include "rpc/health.grpc.pb.h"
 #include "rpc/reflection_v1.grpc.pb.h"
@@ -132,14 +132,14 @@ TEST_F(GenericClientsTest, ReflectionDescribesEveryServiceInBothVersions) {
 
 TEST_F(GenericClientsTest, ReflectionAnswersEveryKindOfQuestion) {
   std::vector<V1::Request> questions(6);
-  questions[0].set_file_by_filename("proto/hanas/v1/search.proto");
+  questions[0].set_file_by_filename("hanas/v1/search.proto");
   questions[1].set_file_by_filename("nothing.proto");
   questions[2].set_file_containing_symbol(std::string(1 << 20, '\x1b'));
   questions[3].set_all_extension_numbers_of_type("hanas.v1.Search");
   questions[4].mutable_file_containing_extension()->set_containing_type("hanas.v1.Search");
   const std::vector<V1::Response> answers = Ask<V1>(questions);
   EXPECT_GT(answers[0].file_descriptor_response().file_descriptor_proto_size(), 1);
-  EXPECT_EQ(answers[0].original_request().file_by_filename(), "proto/hanas/v1/search.proto");
+  EXPECT_EQ(answers[0].original_request().file_by_filename(), "hanas/v1/search.proto");
   EXPECT_EQ(answers[1].error_response().error_code(), static_cast<int>(grpc::StatusCode::NOT_FOUND));
   EXPECT_LT(answers[2].error_response().error_message().size(), 400U);
   EXPECT_EQ(answers[3].all_extension_numbers_response().base_type_name(), "hanas.v1.Search");

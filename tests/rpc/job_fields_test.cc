@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "config/job_file.h"
+#include "core/quantity/quantity_table.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "rpc/convert/job.h"
@@ -80,6 +81,18 @@ struct Printer {
       absl::StrAppend(out, "{until: ", phase.until, ", sampling: ", Name(phase.sampling), "}");
     });
   }
+  std::string operator()(absl::Span<const ObjectiveSpec> objectives) const {
+    return absl::StrJoin(objectives, ", ", [](std::string* out, const ObjectiveSpec& objective) { out->append(objective.of); });
+  }
+  std::string operator()(absl::Span<const LimitSpec> limits) const {
+    return absl::StrJoin(limits, ", ", [](std::string* out, const LimitSpec& limit) {
+      const bool share = !limit.than.empty();
+      const Quantity of = *QuantityNamed(limit.of);
+      const std::string bound = share ? absl::StrCat(100 * limit.bound(), " %") : FormatValue(of, limit.bound(), Rounding::kExact);
+      absl::StrAppend(out, "{of: ", limit.of, limit.at_least > 0 ? ", at_least: " : ", at_most: ", bound, share ? ", than: " : "",
+                      limit.than, ", confidence: ", limit.confidence, "}");
+    });
+  }
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   template <typename Number>
   std::string operator()(Number value) const {
@@ -106,6 +119,12 @@ struct Changer {
   void operator()(std::vector<TrainingPhase>* phases) const {
     *phases = {{0.25, SamplingKind::kSandwich}, {0.5, SamplingKind::kRandomPath}, {1, SamplingKind::kLargest}};
   }
+  void operator()(std::vector<ObjectiveSpec>* objectives) const { *objectives = {{"size"}, {"accuracy"}, {"macs"}}; }
+  void operator()(std::vector<LimitSpec>* limits) const {
+    *limits = {{.of = "latency", .at_most = 1500, .confidence = 0.75},
+               {.of = "accuracy", .at_least = 0.5},
+               {.of = "peak_memory", .at_most = 0.5, .than = "largest-8bit"}};
+  }
   void operator()(double* value) const { *value = field.form == FieldForm::kPlain ? (*value + field.range->low) / 2 : 5400; }
   template <typename Whole>
   void operator()(Whole* value) const {
@@ -113,20 +132,27 @@ struct Changer {
   }
 };
 
+struct IsList {
+  template <typename Element>
+  bool operator()(absl::Span<const Element>) const {
+    return true;
+  }
+  template <typename Value>
+  bool operator()(const Value&) const {
+    return false;
+  }
+};
+
 /// The value of a field as a file writes it.
 std::string InFile(const JobField& field, const SearchJob& job) {
   const FieldValue value = ValueOf(field, job);
   switch (field.form) {
-    case FieldForm::kMilliseconds:
-      return absl::StrCat(Text(value), " ms");
-    case FieldForm::kBytes:
-      return absl::StrCat(Text(value), " B");
     case FieldForm::kSeconds:
       return absl::StrCat(Text(value), " s");
     case FieldForm::kHours:
       return absl::StrCat(std::get<double>(value) / 3600);
     default:
-      return std::holds_alternative<absl::Span<const TrainingPhase>>(value) ? absl::StrCat("[", Text(value), "]") : Text(value);
+      return std::visit(IsList{}, value) ? absl::StrCat("[", Text(value), "]") : Text(value);
   }
 }
 
@@ -162,7 +188,8 @@ TEST_P(JobFieldTest, IsTheSameFromFileToJobToWireAndBack) {
 /// Puts 0 into whatever may be 0.
 struct Zero {
   void operator()(std::string*) const {}
-  void operator()(std::vector<TrainingPhase>*) const {}
+  template <typename Element>
+  void operator()(std::vector<Element>*) const {}
   void operator()(WordPlace place) const { *place.index = 0; }
   template <typename Number>
   void operator()(Number* value) const {
@@ -197,6 +224,10 @@ struct Exceeder {
   }
   bool operator()(std::vector<TrainingPhase>* phases) const {
     phases->assign(static_cast<size_t>(high()) + 1, {1, SamplingKind::kLargest});
+    return true;
+  }
+  bool operator()(std::vector<ObjectiveSpec>* objectives) const {
+    *objectives = {{"latency"}, {"accuracy"}, {"size"}, {"macs"}, {"parameters"}};
     return true;
   }
   template <typename Other>
@@ -286,6 +317,7 @@ TEST(JobFieldsTest, WordsHaveTheSameOrderOnTheWire) {
 }
 
 TEST(JobFieldsTest, TheReferenceHasEveryRow) {
+  ExpectGeneratedSection("docs/job-file.md", "quantities", QuantitiesAsMarkdown());
   for (const char* const section :
        {"", "dataset.", "training.", "sampling.", "evolution.", "fine_tune.", "measure.", "target.", "budget."}) {
     const std::string name = absl::StrCat("job fields", *section == '\0' ? "" : " ", absl::StrReplaceAll(section, {{".", ""}}));

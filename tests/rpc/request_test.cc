@@ -6,7 +6,7 @@
 
 #include "absl/status/status_matchers.h"
 #include "core/base/field_violation.h"
-#include "proto/hanas/v1/search.pb.h"
+#include "hanas/v1/search.pb.h"
 
 namespace hanas::rpc {
 namespace {

@@ -163,7 +163,7 @@ TEST_F(TaskLoopTest, APauseHoldsTheTaskAtItsBoundaryAndSaysSo) {
     return TrainedTo(2);
   };
   service_.AddTask(MakeTask("tasks/1", 7));
-  service_.Change([](Script& script) { script.instruction = v1::PAUSE; });
+  service_.Change([](Script& script) { script.instruction = v1::INSTRUCTION_PAUSE; });
   Start();
   PassTimeUntil([](const Log& log) { return !log.renewals.empty(); });
   clock_.AwaitWaiter();  // the answer has been taken in
@@ -171,7 +171,7 @@ TEST_F(TaskLoopTest, APauseHoldsTheTaskAtItsBoundaryAndSaysSo) {
   told.Notify();
   service_.Await([](const Log& log) { return log.renewals.back().paused(); });
   EXPECT_THAT(service_.log().completions, IsEmpty());
-  service_.Change([](Script& script) { script.instruction = v1::CONTINUE; });
+  service_.Change([](Script& script) { script.instruction = v1::INSTRUCTION_CONTINUE; });
   PassTimeUntil([](const Log& log) { return log.completions.size() == 1; });
   EXPECT_THAT(Stop(), IsOk());
 }
@@ -184,7 +184,7 @@ TEST_F(TaskLoopTest, HandsBackWhatThereIs) {
     return result;
   };
   service_.AddTask(MakeTask("tasks/1", 7));
-  service_.Change([](Script& script) { script.instruction = v1::HAND_BACK; });
+  service_.Change([](Script& script) { script.instruction = v1::INSTRUCTION_HAND_BACK; });
   Start();
   PassTimeUntil([](const Log& log) { return log.completions.size() == 1; });
   EXPECT_GT(service_.log().completions[0].train().step(), 0);
@@ -214,12 +214,12 @@ TEST_F(TaskLoopTest, AnAbandonedTaskDeliversNothing) {
     while (directive == Directive::kContinue) directive = context.ReportProgress(0, 1, "");
     EXPECT_EQ(directive, Directive::kAbandon);
     EXPECT_TRUE(context.ShouldStop());
-    service_.Change([](Script& script) { script.instruction = v1::CONTINUE; });
+    service_.Change([](Script& script) { script.instruction = v1::INSTRUCTION_CONTINUE; });
     return TrainedTo(1);
   };
   service_.AddTask(MakeTask("tasks/1", 7));
   service_.AddTask(MakeTask("tasks/2", 8));
-  service_.Change([](Script& script) { script.instruction = v1::ABANDON; });
+  service_.Change([](Script& script) { script.instruction = v1::INSTRUCTION_ABANDON; });
   Start();
   PassTimeUntil([](const Log& log) { return log.completions.size() == 1; });
   EXPECT_EQ(service_.log().completions[0].task(), "tasks/2");
@@ -441,7 +441,7 @@ TEST_F(TaskLoopTest, StoppingDeliversThePartialResultFirst) {
     return TrainedTo(3);
   };
   service_.AddTask(MakeTask("tasks/1", 7));
-  service_.Change([](Script& script) { script.instruction = v1::PAUSE; });  // even from a pause
+  service_.Change([](Script& script) { script.instruction = v1::INSTRUCTION_PAUSE; });  // even from a pause
   Start();
   begun.WaitForNotification();
   EXPECT_THAT(Stop(), IsOk());

@@ -26,7 +26,7 @@
 #include "core/base/error_reason.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "proto/hanas/v1/search.grpc.pb.h"
+#include "hanas/v1/search.grpc.pb.h"
 #include "rpc/client.h"
 #include "rpc/files.h"
 #include "rpc/search_client.h"

@@ -57,7 +57,7 @@ inline std::vector<TaskRecord> SampleTasks() {
 inline SearchRecord SampleSearch() {
   SearchRecord search = {.id = 1, .request_id = "r", .spec = absl::Cord("s"), .job_digest = {1, 2}, .phase = SearchPhase::kSearching};
   search.phases = {{SearchPhase::kProfiling, 1.5, 2, 3, "operators"}};
-  search.caps = {.name = "x", .native_float16 = true};
+  search.caps = {.name = "x", .native = {{.compute = ElementType::kFloat16}}};
   search.profile = ProfileRecord{5, 0.01, {{"macs", 1, 2}}, 0.5, 100};
   search.rounds = {{1, 2, 0.5, 0.6, 0.01, 3}};
   search.members = {{"m", true, TrainingKind::kAlone, 5, {{1, 2}}, {1, 2, 3}, 4}};
@@ -71,6 +71,7 @@ inline SearchRecord SampleSearch() {
   search.dataset_files = "f";
   search.create_time_us = 7;
   search.end_time_us = 8;
+  search.update_time_us = 9;
   return search;
 }
 

@@ -23,7 +23,7 @@ namespace {
 constexpr int64_t kTestImages = 10000;
 constexpr char kBoundPrefix[] = "bound ";
 
-BackendCaps Caps() { return {.name = "xnnpack", .version = "1", .isa = "none", .int8_hard_swish = true}; }
+BackendCaps Caps() { return {.name = "xnnpack", .version = "1", .isa = "none", .native = {{.compute = ElementType::kInt8}}}; }
 
 absl::Status Stopped() { return absl::CancelledError("told to stop"); }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/surrogate/candidate_scorer.h"
+#include "config/presets.h"
 
 #include <cmath>
 #include <string>
@@ -48,17 +49,23 @@ void ExpectEqualsLowering(const Lowering& lowering, const BackendCaps& caps, uin
 
 TEST(CandidateScorerTest, EqualsFullLowering) {
   const Lowering lowering(SmallConvnet());
-  ExpectEqualsLowering(lowering, {.name = "plain"}, 1500);
-  ExpectEqualsLowering(lowering, {.name = "rich", .native_float16 = true, .int8_hard_swish = true, .int4_fully_connected = true}, 1500);
+  ExpectEqualsLowering(lowering, {.name = "plain", .native = EveryKindBut(OpKind::kHardSwish, ElementType::kInt8)}, 1500);
+  ExpectEqualsLowering(lowering,
+                       {.name = "rich",
+                        .native = {{.compute = ElementType::kFloat16},
+                                   {.compute = ElementType::kInt8},
+                                   {.kind = OpKind::kFullyConnected, .compute = ElementType::kInt8, .weights = ElementType::kInt4}}},
+                       1500);
 }
 
 TEST(CandidateScorerTest, EqualsFullLoweringOfMobileNetV3) {
-  ExpectEqualsLowering(Lowering(ConvnetSpace::Define(MobileNetV3Large()).value()), {.name = "plain"}, 1);
+  ExpectEqualsLowering(Lowering(ConvnetSpace::Define(config::SpecOf(config::FindPreset("mobilenet-v3-large").value())).value()),
+                       {.name = "plain"}, 1);
 }
 
 TEST(CandidateScorerTest, NamesAMissingKey) {
   const Lowering lowering(SmallConvnet());
-  const BackendCaps caps = {.name = "plain"};
+  const BackendCaps caps = {.name = "plain", .native = EveryKindBut(OpKind::kHardSwish, ElementType::kInt8)};
   const std::vector<OpKey> keys = EnumerateOpKeys(lowering, caps);
   LatencyTable table;
   for (size_t i = 0; i < keys.size(); ++i) {

@@ -183,9 +183,9 @@ TEST_F(TorchEngineTest, BadRequestsAreNamed) {
   request.lowering = &other;
   EXPECT_THAT(engine_->Train(request, {}).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.input_channels: expected 1")));
-  EvaluateRequest evaluation = ClassificationScore("junk");
+  EvaluateRequest evaluation = ClassificationScore("junk, no file of ours");
   EXPECT_THAT(engine_->Evaluate(evaluation, {space().Largest({8, 8})}, {}).status(),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("magic")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("checkpoint: safetensors: file: expected a JSON header")));
 }
 
 TEST_F(TorchEngineTest, EvaluationIsPure) {

@@ -2,110 +2,92 @@
 #include "worker/engine/checkpoint.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/counter_random.h"
+#include "core/base/text.h"
 #include "worker/engine/patch_whitening.h"
+#include "worker/engine/safetensors.h"
 
 namespace hanas {
 namespace {
 
-constexpr absl::string_view kMagic = "HANASCKP";
+constexpr absl::string_view kFirstMagic = "HANASCKP";  // what checkpoints of version 1 begin with
 constexpr absl::string_view kMomentumPrefix = "momentum/";
-constexpr size_t kChecksumBytes = 8;
-static_assert(std::endian::native == std::endian::little, "the container is written in host order");
+constexpr char kVersionKey[] = "checkpoint_version";
+constexpr char kSpaceKey[] = "space_digest";
+constexpr char kChainKey[] = "chain_digest";
+constexpr char kStepKey[] = "step";
 
-uint64_t Checksum(absl::string_view bytes) {
-  // Word-wise FNV: a byte-wise one would take longer than writing the file.
-  uint64_t hash = 0xcbf29ce484222325ULL;
-  while (bytes.size() >= sizeof(uint64_t)) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), sizeof(word));
-    hash = (hash ^ word) * 0x100000001b3ULL;
-    hash ^= hash >> 29U;
-    bytes.remove_prefix(sizeof(word));
+absl::Status OtherVersion(absl::string_view found) {
+  return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected version ", kCheckpointVersion, ", found version ",
+                                                 Printable(found.substr(0, 20)),
+                                                 ": it was written by another release; start the search again, which trains anew"));
+}
+
+void AppendTensors(const std::vector<Slot>& slots, absl::string_view prefix, const std::vector<std::vector<float>>& values,
+                   Safetensors& file) {
+  for (size_t i = 0; i < slots.size(); ++i) {
+    file.tensors.push_back({.name = absl::StrCat(prefix, slots[i].name),
+                            .shape = slots[i].shape,
+                            .data = {reinterpret_cast<const char*>(values[i].data()), values[i].size() * sizeof(float)}});
   }
-  for (const char byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3ULL;
-  return hash;
 }
 
-template <typename T>
-void Put(T value, std::string& out) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof(value));
-}
+using TensorsByName = absl::flat_hash_map<absl::string_view, const StoredTensor*>;
 
-/// Reads past the end give 0 and make ok() false.
-class Reader {
- public:
-  explicit Reader(absl::string_view bytes) : bytes_(bytes) {}
-  template <typename T>
-  T Get() {
-    T value{};
-    const absl::string_view raw = Take(sizeof(T));
-    if (ok_) std::memcpy(&value, raw.data(), sizeof(T));
-    return value;
-  }
-  absl::string_view Take(size_t count) {
-    if (bytes_.size() < count) {
-      ok_ = false;
-      bytes_ = {};
-      return {};
-    }
-    const absl::string_view taken = bytes_.substr(0, count);
-    bytes_.remove_prefix(count);
-    return taken;
-  }
-  bool ok() const { return ok_; }
-  bool at_end() const { return bytes_.empty(); }
-
- private:
-  absl::string_view bytes_;
-  bool ok_ = true;
-};
-
-void PutTensorHeader(const std::string& name, const Shape& shape, std::string& out) {
-  Put(static_cast<uint32_t>(name.size()), out);
-  out += name;
-  Put(static_cast<uint32_t>(shape.size()), out);
-  for (const int64_t extent : shape) Put(extent, out);
-}
-
-void PutData(const std::vector<std::vector<float>>& tensors, std::string& out) {
-  for (const std::vector<float>& tensor : tensors) out.append(reinterpret_cast<const char*>(tensor.data()), tensor.size() * sizeof(float));
-}
-
-absl::Status ReadTensorHeader(const Slot& slot, absl::string_view prefix, Reader& reader) {
-  const auto length = reader.Get<uint32_t>();
-  const absl::string_view name = reader.Take(length);
-  const auto rank = reader.Get<uint32_t>();
-  Shape shape;
-  for (uint32_t i = 0; i < rank && reader.ok(); ++i) shape.push_back(reader.Get<int64_t>());
-  const std::string expected = absl::StrCat(prefix, slot.name);
-  if (!reader.ok()) return absl::DataLossError(absl::StrCat("checkpoint: expected tensor ", expected, ", found the end of the bytes"));
-  if (name == expected && shape == slot.shape) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected tensor ", expected, " of ", ToString(slot.shape), ", found ",
-                                                 name.substr(0, 100), " of ", ToString(shape)));
-}
-
-absl::Status ReadData(const std::vector<Slot>& slots, Reader& reader, std::vector<std::vector<float>>& tensors) {
+/// The values of each slot, of the tensors named `prefix` and slot.
+absl::StatusOr<std::vector<std::vector<float>>> ReadTensors(const TensorsByName& tensors, absl::string_view prefix,
+                                                            const std::vector<Slot>& slots) {
+  std::vector<std::vector<float>> values;
   for (const Slot& slot : slots) {
-    const auto count = static_cast<size_t>(NumElements(slot.shape));
-    const absl::string_view raw = reader.Take(count * sizeof(float));
-    if (!reader.ok())
-      return absl::DataLossError(absl::StrCat("checkpoint: expected the data of ", slot.name, ", found the end of the bytes"));
-    std::vector<float> tensor(count);
-    std::memcpy(tensor.data(), raw.data(), raw.size());
-    if (!std::all_of(tensor.begin(), tensor.end(), [](float v) { return std::isfinite(v); })) {
-      return absl::DataLossError(absl::StrCat("checkpoint: expected finite numbers, found NaN or infinity in ", slot.name));
+    const std::string name = absl::StrCat(prefix, slot.name);
+    const auto stored = tensors.find(name);
+    if (stored == tensors.end() || stored->second->shape != slot.shape) {
+      return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected tensor ", name, " of ", ToString(slot.shape), ", found ",
+                                                     stored == tensors.end() ? "none" : ToString(stored->second->shape)));
     }
-    tensors.push_back(std::move(tensor));
+    const absl::string_view data = stored->second->data;
+    std::vector<float> tensor(data.size() / sizeof(float));
+    std::memcpy(tensor.data(), data.data(), data.size());
+    if (!std::all_of(tensor.begin(), tensor.end(), [](float v) { return std::isfinite(v); })) {
+      return absl::DataLossError(absl::StrCat("checkpoint: expected finite numbers, found NaN or infinity in ", name));
+    }
+    values.push_back(std::move(tensor));
   }
-  return absl::OkStatus();
+  return values;
+}
+
+/// What the metadata says; empty tensors. Returns INVALID_ARGUMENT naming the entry that is not there or says something else.
+absl::StatusOr<Checkpoint> ReadMetadata(const std::map<std::string, std::string>& metadata) {
+  const auto text = [&](const std::string& key) {
+    const auto entry = metadata.find(key);
+    return entry == metadata.end() ? std::string() : entry->second;
+  };
+  const auto wrong = [&](const std::string& key, absl::string_view expected) {
+    return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected ", expected, " as ", key, " in the metadata, found \"",
+                                                   Printable(text(key).substr(0, 100)), "\""));
+  };
+  if (!metadata.contains(kVersionKey)) return wrong(kVersionKey, absl::StrCat(kCheckpointVersion));
+  if (text(kVersionKey) != absl::StrCat(kCheckpointVersion)) return OtherVersion(text(kVersionKey));
+  // Reading has compared it, if it is there.
+  const std::string checksum(kSafetensorsChecksum);
+  if (!metadata.contains(checksum)) return wrong(checksum, "a checksum");
+  Checkpoint checkpoint;
+  for (const auto& [key, digest] : {std::pair(kSpaceKey, &checkpoint.space), std::pair(kChainKey, &checkpoint.chain)}) {
+    const absl::StatusOr<Digest> read = Digest::FromHex(text(key));
+    if (!read.ok()) return wrong(key, "a digest");
+    *digest = *read;
+  }
+  if (!absl::SimpleAtoi(text(kStepKey), &checkpoint.step) || checkpoint.step < 0) return wrong(kStepKey, "a number of steps");
+  return checkpoint;
 }
 
 std::vector<float> InitialTensor(const Slot& slot, uint64_t seed, uint64_t index, const Dataset& dataset) {
@@ -141,69 +123,48 @@ std::vector<float> InitialTensor(const Slot& slot, uint64_t seed, uint64_t index
 }  // namespace
 
 std::string SerializeCheckpoint(const Checkpoint& checkpoint, const std::vector<Slot>& slots) {
-  std::string out(kMagic);
-  Put(kCheckpointVersion, out);
-  for (const Digest& digest : {checkpoint.space, checkpoint.chain}) {
-    Put(digest.high, out);
-    Put(digest.low, out);
-  }
-  Put(checkpoint.step, out);
-  const bool momentum = !checkpoint.momentum.empty();
-  Put(static_cast<uint32_t>(slots.size() * (momentum ? 2 : 1)), out);
-  for (const Slot& slot : slots) PutTensorHeader(slot.name, slot.shape, out);
-  if (momentum) {
-    for (const Slot& slot : slots) PutTensorHeader(absl::StrCat(kMomentumPrefix, slot.name), slot.shape, out);
-  }
-  PutData(checkpoint.weights, out);
-  if (momentum) PutData(checkpoint.momentum, out);
-  Put(Checksum(out), out);
-  return out;
+  Safetensors file = {.metadata = {{kVersionKey, absl::StrCat(kCheckpointVersion)},
+                                   {kSpaceKey, checkpoint.space.ToHex()},
+                                   {kChainKey, checkpoint.chain.ToHex()},
+                                   {kStepKey, absl::StrCat(checkpoint.step)}},
+                      .tensors = {}};
+  AppendTensors(slots, "", checkpoint.weights, file);
+  if (!checkpoint.momentum.empty()) AppendTensors(slots, kMomentumPrefix, checkpoint.momentum, file);
+  return WriteSafetensors(file);
 }
 
 absl::StatusOr<Checkpoint> ParseCheckpoint(absl::string_view bytes, const Lowering& lowering) {
-  if (!absl::StartsWith(bytes, kMagic)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("checkpoint: expected the magic \"", kMagic, "\", found other data (", bytes.size(), " bytes)"));
-  }
-  Reader reader(bytes.substr(kMagic.size(), bytes.size() - kMagic.size() - std::min(kChecksumBytes, bytes.size() - kMagic.size())));
-  const auto version = reader.Get<uint32_t>();
-  if (reader.ok() && version != kCheckpointVersion) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("checkpoint: expected version ", kCheckpointVersion, ", found ", version, ": it was written by another release"));
-  }
-  uint64_t checksum = 0;
-  if (reader.ok()) std::memcpy(&checksum, bytes.data() + bytes.size() - kChecksumBytes, kChecksumBytes);
-  if (!reader.ok() || checksum != Checksum(bytes.substr(0, bytes.size() - kChecksumBytes))) {
-    return absl::DataLossError(absl::StrCat("checkpoint: the checksum does not match the ", bytes.size(), " bytes: truncated or damaged"));
-  }
-  Checkpoint checkpoint;
-  for (Digest* digest : {&checkpoint.space, &checkpoint.chain}) {
-    digest->high = reader.Get<uint64_t>();
-    digest->low = reader.Get<uint64_t>();
-  }
-  if (checkpoint.space != lowering.space().digest()) {
+  if (absl::StartsWith(bytes, kFirstMagic)) return OtherVersion("1");
+  const absl::StatusOr<Safetensors> file = ReadSafetensors(bytes);
+  if (!file.ok()) return absl::Status(file.status().code(), absl::StrCat("checkpoint: ", file.status().message()));
+  absl::StatusOr<Checkpoint> checkpoint = ReadMetadata(file->metadata);
+  if (!checkpoint.ok()) return checkpoint;
+  if (checkpoint->space != lowering.space().digest()) {
     return absl::FailedPreconditionError(absl::StrCat("checkpoint: expected one of the space ", lowering.space().digest().ToHex(),
-                                                      ", found one of ", checkpoint.space.ToHex()));
+                                                      ", found one of ", checkpoint->space.ToHex()));
   }
-  checkpoint.step = reader.Get<int64_t>();
   const std::vector<Slot>& slots = lowering.slots().slots();
-  const auto count = reader.Get<uint32_t>();
-  const bool momentum = count == 2 * slots.size();
-  if (!reader.ok() || (count != slots.size() && !momentum) || checkpoint.step < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("checkpoint: expected ", slots.size(), " tensors, with or without their momentum, found ", count));
+  TensorsByName tensors;
+  bool momentum = false;
+  for (const StoredTensor& tensor : file->tensors) {
+    tensors.emplace(tensor.name, &tensor);
+    momentum = momentum || absl::StartsWith(tensor.name, kMomentumPrefix);
   }
   for (const absl::string_view prefix : {absl::string_view(), kMomentumPrefix}) {
     if (!prefix.empty() && !momentum) break;
-    for (const Slot& slot : slots) {
-      if (absl::Status status = ReadTensorHeader(slot, prefix, reader); !status.ok()) return status;
-    }
+    absl::StatusOr<std::vector<std::vector<float>>> values = ReadTensors(tensors, prefix, slots);
+    if (!values.ok()) return values.status();
+    (prefix.empty() ? checkpoint->weights : checkpoint->momentum) = *std::move(values);
   }
-  if (absl::Status status = ReadData(slots, reader, checkpoint.weights); !status.ok()) return status;
-  if (momentum) {
-    if (absl::Status status = ReadData(slots, reader, checkpoint.momentum); !status.ok()) return status;
+  for (const Slot& slot : slots) {
+    tensors.erase(slot.name);
+    tensors.erase(absl::StrCat(kMomentumPrefix, slot.name));
   }
-  if (!reader.at_end()) return absl::DataLossError("checkpoint: expected its end after the last tensor, found more bytes");
+  if (!tensors.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("checkpoint: expected ", slots.size(),
+                                                   " tensors, with or without their momentum, found ", tensors.size(), " more, such as ",
+                                                   Shorten(Printable(tensors.begin()->first), 100)));
+  }
   return checkpoint;
 }
 

@@ -18,11 +18,9 @@ namespace hanas {
 /// The trained state of a supernet: one tensor for each slot of its space, and, between the tasks of one training chain, the momentum that
 /// continues it. There are no running statistics: those belong to an evaluation.
 ///
-/// Container (all little-endian): "HANASCKP", u32 version, space digest (2 x u64), chain digest (2 x u64), i64 step, u32 number of tensors;
-/// for each: u32 name length, name, u32 rank, i64 extents; then the float32 data of all tensors in order, then a u64 checksum
-/// (FNV-1a by words of eight bytes, each step shifted into itself by 29; the last bytes one by one) over everything before it. Tensors are
-/// named after their slot; momentum is "momentum/<slot>". Learned quantiser steps, "step/<slot>/k<kernel>/w<bits>", are reserved names: a
-/// reader keeps none and refuses unknown prefixes.
+/// A file is safetensors (worker/engine/safetensors.h), which Python reads too. Tensors are named after their slot, in slot order; momentum
+/// is "momentum/<slot>", after all weights. Learned quantiser steps, "step/<slot>/k<kernel>/w<bits>", are reserved names: a reader keeps
+/// none and refuses unknown names. Metadata: checkpoint_version, space_digest and chain_digest (32 hexadecimal digits), step, crc32c.
 ///
 /// Thread-compatible.
 struct Checkpoint {
@@ -33,13 +31,14 @@ struct Checkpoint {
   std::vector<std::vector<float>> momentum;  // the same, or empty when the chain is complete
 };
 
-inline constexpr uint32_t kCheckpointVersion = 1;
+inline constexpr uint32_t kCheckpointVersion = 2;  // 1 was a container of its own
 
-/// Requires that the tensors have the sizes of `slots`.
+/// Equal checkpoints give equal bytes. Requires that the tensors have the sizes of `slots`.
 std::string SerializeCheckpoint(const Checkpoint& checkpoint, const std::vector<Slot>& slots);
 
-/// Returns DATA_LOSS for truncated or altered bytes, INVALID_ARGUMENT for another format or version, FAILED_PRECONDITION when it is of
-/// another space than `lowering`'s.
+/// Returns the errors of ReadSafetensors, INVALID_ARGUMENT for another version, metadata without its entries and tensors that are missing,
+/// unknown or of another shape, FAILED_PRECONDITION when it is of another space than `lowering`'s, DATA_LOSS for numbers that are not
+/// finite.
 absl::StatusOr<Checkpoint> ParseCheckpoint(absl::string_view bytes, const Lowering& lowering);
 
 /// The weights a supernet starts from, pure in (space, seed, data set): He normal for convolutions (fan out for depthwise), small normal

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/lowering/lowering.h"
-#include "proto/hanas/v1/task.pb.h"
+#include "hanas/v1/task.pb.h"
 #include "rpc/artifact_client.h"
 #include "rpc/task_loop.h"
 #include "telemetry/metrics.h"

@@ -51,23 +51,40 @@ void BindIntegers(const float* weights, size_t count, ElementType type, const Ch
   out.scales.push_back(dead ? static_cast<float>(std::max(limit * 64, 1e-6)) : scale);
 }
 
-/// Kernels rescale a sum by input step times weight step over output step and want that below 256; an output that hardly varies gets a
-/// wider step.
-void WidenOutputStep(const BoundWeights& weights, float input_scale, Quantizer& output) {
+/// Integer kernels rescale what they sum by one factor for each operand, its step over the output's, and want that below 256: an output
+/// that hardly varies gets a wider step. `widest` is the largest step of what is rescaled.
+void WidenOutputStep(float widest, Quantizer& output) {
   constexpr float kLargestRatio = 255;
-  const float widest = input_scale * *std::max_element(weights.scales.begin(), weights.scales.end());
   output.scale = std::max(output.scale, widest / kLargestRatio);
 }
 
-/// Likewise of sums and products, which integer kernels rescale by one factor for each operand.
-void WidenSumStep(const Operator& op, std::vector<Quantizer>& quantizers) {
-  constexpr float kLargestRatio = 255;
-  if (op.kind != OpKind::kAdd && op.kind != OpKind::kProduct) return;
-  const float left = quantizers[At(op.inputs[0])].scale;
-  const float right = quantizers[At(op.inputs[1])].scale;
-  const float widest = op.kind == OpKind::kAdd ? std::max(left, right) : left * right;
-  Quantizer& output = quantizers[At(op.output)];
-  output.scale = std::max(output.scale, widest / kLargestRatio);
+/// The largest step of what an int8 operator rescales; 0 of those that rescale nothing.
+float WidestStep(const Operator& op, const BoundWeights& weights, const std::vector<Quantizer>& quantizers) {
+  const float input = quantizers[At(op.inputs[0])].scale;
+  if (op.has_weights()) return input * *std::max_element(weights.scales.begin(), weights.scales.end());
+  if (op.inputs.size() < 2) return 0;
+  const float second = quantizers[At(op.inputs[1])].scale;
+  return op.kind == OpKind::kAdd ? std::max(input, second) : input * second;
+}
+
+void BindWeights(const Operator& op, const OperatorTensors& unquantized, const Calibration& calibration, size_t i, BoundModel& model) {
+  if (!op.has_weights()) return;
+  const torch::Tensor weight = unquantized.weight.detach().contiguous();
+  const size_t channels = At(weight.size(0));
+  const size_t count = At(weight.numel()) / channels;
+  const bool integer = BitWidth(op.weight_type) <= 8;
+  const float input_scale = op.compute == ElementType::kInt8 ? model.quantizers[At(op.inputs[0])].scale : 0;
+  BoundWeights& out = model.weights[i];
+  for (size_t c = 0; c < channels; ++c) {
+    const ChannelFold fold = FoldOf(op, unquantized, calibration, i, c);
+    const float* const row = weight.const_data_ptr<float>() + c * count;
+    if (integer) {
+      BindIntegers(row, count, op.weight_type, fold, input_scale, out);
+    } else {
+      for (size_t k = 0; k < count; ++k) out.floats.push_back(RoundToHalf(row[k] * fold.scale));
+    }
+    out.bias.push_back(fold.shift);
+  }
 }
 
 }  // namespace
@@ -79,28 +96,11 @@ void BindTensors(const Graph& graph, const std::vector<OperatorTensors>& unquant
   for (size_t i = 0; i < graph.operators.size(); ++i) {
     const Operator& op = graph.operators[i];
     PassQuantizerOn(op, model.quantizers);  // its input's may be wider than calibration made it
-    if (op.compute == ElementType::kInt8) WidenSumStep(op, model.quantizers);
-    if (!op.has_weights()) continue;
-    const torch::Tensor weight = unquantized[i].weight.detach().contiguous();
-    const size_t channels = At(weight.size(0));
-    const size_t count = At(weight.numel()) / channels;
-    const bool integer = BitWidth(op.weight_type) <= 8;
-    const float input_scale = op.compute == ElementType::kInt8 ? model.quantizers[At(op.inputs[0])].scale : 0;
-    for (size_t c = 0; c < channels; ++c) {
-      const ChannelFold fold = FoldOf(op, unquantized[i], calibration, i, c);
-      const float* const row = weight.const_data_ptr<float>() + c * count;
-      BoundWeights& out = model.weights[i];
-      if (integer) {
-        BindIntegers(row, count, op.weight_type, fold, input_scale, out);
-      } else {
-        for (size_t k = 0; k < count; ++k) out.floats.push_back(RoundToHalf(row[k] * fold.scale));
-      }
-      out.bias.push_back(fold.shift);
-    }
-    if (op.compute == ElementType::kInt8) WidenOutputStep(model.weights[i], input_scale, model.quantizers[At(op.output)]);
+    BindWeights(op, unquantized[i], calibration, i, model);
+    if (op.compute == ElementType::kInt8)
+      WidenOutputStep(WidestStep(op, model.weights[i], model.quantizers), model.quantizers[At(op.output)]);
   }
 }
-
 BoundRunner::BoundRunner(const BoundModel& model) : model_(model), weights_(model.graph.operators.size()) {
   for (size_t i = 0; i < model.graph.operators.size(); ++i) {
     const Operator& op = model.graph.operators[i];

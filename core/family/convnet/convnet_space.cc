@@ -273,10 +273,6 @@ absl::StatusOr<ConvnetSpace> ConvnetSpace::Define(SpaceSpec spec, absl::string_v
   return ConvnetSpace(std::move(spec), *std::move(space), std::move(definer.units), std::move(definer.questions));
 }
 
-int ConvnetSpace::ResolutionOf(const Architecture& architecture) const {
-  return spec_.resolutions[architecture.genes[static_cast<size_t>(units_.front().genes.front())]];
-}
-
 std::vector<BlockKind> ConvnetSpace::KindsOf(const Architecture& architecture) const {
   std::vector<BlockKind> kinds;
   for (size_t u = 0; u < units_.size(); ++u) {

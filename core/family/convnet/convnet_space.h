@@ -64,8 +64,6 @@ class ConvnetSpace : public FamilySpace {
   /// "conv·conv·residual · kxk 8 · pw 8* · last 4".
   std::string Summary(const Architecture& architecture) const override;
 
-  /// Of the images that a network reads.
-  int ResolutionOf(const Architecture& architecture) const;
   /// Of each stage, in order.
   std::vector<BlockKind> KindsOf(const Architecture& architecture) const;
 

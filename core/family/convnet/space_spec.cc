@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/bounds.h"
-#include "core/family/convnet/whitening_stem.h"
 
 namespace hanas {
 namespace {
@@ -248,9 +247,9 @@ int WhiteningChannels(const SpaceSpec& spec) {
   return 2 * kernel * kernel * std::clamp(spec.input_channels, 1, bounds::kMaxInputChannels);
 }
 
-StemSpec WhiteningStem(int input_channels) {
+StemSpec WhiteningStem(int input_channels, int kernel) {
   SpaceSpec spec = {.input_channels = input_channels};
-  spec.stem = {.kernel = 2, .stride = 1, .whitening = true, .activation = Activation::kRelu};
+  spec.stem = {.kernel = kernel, .stride = 1, .whitening = true, .activation = Activation::kRelu};
   spec.stem.widths = {WhiteningChannels(spec)};
   return spec.stem;
 }
@@ -273,39 +272,6 @@ void ValidateSpaceSpec(const SpaceSpec& spec, absl::string_view path, FieldViola
   head.Field("hidden_precisions").Precisions(spec.head.hidden_precisions);
   head.Field("classifier_precisions").Precisions(spec.head.classifier_precisions, 8);
   if (violations.empty()) CheckExtents(spec, at);
-}
-
-SpaceSpec MobileNetV3Large() {
-  struct Row {
-    int kernel;
-    double expansion;
-    int width;
-    bool squeeze_excite;
-    Activation activation;
-  };
-  constexpr Activation kRe = Activation::kRelu;
-  constexpr Activation kHs = Activation::kHardSwish;
-  const std::vector<std::pair<int, std::vector<Row>>> stages = {
-      {1, {{3, 1, 16, false, kRe}}},
-      {2, {{3, 4, 24, false, kRe}, {3, 3, 24, false, kRe}}},
-      {2, {{5, 3, 40, true, kRe}, {5, 3, 40, true, kRe}, {5, 3, 40, true, kRe}}},
-      {2, {{3, 6, 80, false, kHs}, {3, 2.5, 80, false, kHs}, {3, 2.3, 80, false, kHs}, {3, 2.3, 80, false, kHs}}},
-      {1, {{3, 6, 112, true, kHs}, {3, 6, 112, true, kHs}}},
-      {2, {{5, 6, 160, true, kHs}, {5, 6, 160, true, kHs}, {5, 6, 160, true, kHs}}},
-  };
-  const std::vector<Precision> half = {{16, 16}};
-  SpaceSpec spec = {.name = "mobilenet-v3-large", .resolutions = {224}, .input_channels = 3, .num_classes = 1000};
-  spec.stem = {.widths = {16}, .kernel = 3, .stride = 2, .activation = kHs, .precisions = half};
-  for (const auto& [stride, rows] : stages) {
-    StageSpec stage = {.widths = {rows[0].width}, .depths = {static_cast<int>(rows.size())}, .stride = stride};
-    for (const Row& row : rows) {
-      stage.blocks.push_back({{row.kernel}, {row.expansion}, {row.squeeze_excite}, {row.activation}, half, half, half});
-    }
-    spec.stages.push_back(std::move(stage));
-  }
-  spec.head = {
-      .widths = {960}, .activation = kHs, .precisions = half, .hidden = 1280, .hidden_precisions = half, .classifier_precisions = half};
-  return spec;
 }
 
 }  // namespace hanas

@@ -137,8 +137,9 @@ int MakeDivisible(double value, int divisor);
 /// Channels of a whitening stem: every direction of its patches and the opposite one.
 int WhiteningChannels(const SpaceSpec& spec);
 
-/// MobileNetV3-Large (Howard et al. 2019) at 224x224, 1000 classes, as a space with one choice per gene, at 16 bits throughout.
-SpaceSpec MobileNetV3Large();
+inline constexpr int kWhiteningKernel = 2;
+/// What a whitening stem is unless its other fields are written: at stride 1, with ReLU, of the one width that it can have.
+StemSpec WhiteningStem(int input_channels, int kernel = kWhiteningKernel);
 
 }  // namespace hanas
 

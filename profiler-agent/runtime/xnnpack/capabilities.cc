@@ -124,12 +124,15 @@ bool NativeHalf(DeviceRuntime& runtime) {
 BackendCaps ProbeXnnpackCapabilities() {
   BackendCaps caps{.name = "xnnpack", .version = LoadedLibrary("libXNNPACK"), .isa = Isa()};
   BackendCaps everything = caps;
-  everything.native_float16 = everything.int8_hard_swish = everything.int4_fully_connected = true;
+  const OperatorPattern packed = {.kind = OpKind::kFullyConnected, .compute = ElementType::kInt8, .weights = ElementType::kInt4};
+  everything.native = {{.compute = ElementType::kFloat16}, {.compute = ElementType::kInt8}, packed};
   const absl::StatusOr<std::unique_ptr<DeviceRuntime>> runtime = CreateXnnpackRuntime(everything);
   if (!runtime.ok()) return caps;
-  caps.int8_hard_swish = BestMicroseconds(**runtime, Elementwise(OpKind::kHardSwish, ElementType::kInt8, ElementType::kInt8)).has_value();
-  caps.int4_fully_connected = BestMicroseconds(**runtime, PackedFullyConnected()).has_value();
-  caps.native_float16 = NativeHalf(**runtime);
+  const bool hard_swish = BestMicroseconds(**runtime, Elementwise(OpKind::kHardSwish, ElementType::kInt8, ElementType::kInt8)).has_value();
+  caps.native =
+      hard_swish ? std::vector<OperatorPattern>{{.compute = ElementType::kInt8}} : EveryKindBut(OpKind::kHardSwish, ElementType::kInt8);
+  if (BestMicroseconds(**runtime, PackedFullyConnected())) caps.native.push_back(packed);
+  if (NativeHalf(**runtime)) caps.native.push_back({.compute = ElementType::kFloat16});
   return caps;
 }
 

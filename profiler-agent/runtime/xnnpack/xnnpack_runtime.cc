@@ -69,7 +69,7 @@ class XnnOperatorInstance : public OperatorInstance {
 
 class XnnpackRuntime : public DeviceRuntime {
  public:
-  explicit XnnpackRuntime(BackendCaps caps) : caps_(std::move(caps)) {}
+  explicit XnnpackRuntime(BackendCaps caps) : caps_(std::move(caps)), native_(caps_) {}
 
   const BackendCaps& caps() const override { return caps_; }
 
@@ -91,16 +91,15 @@ class XnnpackRuntime : public DeviceRuntime {
  private:
   absl::Status CheckCapability(const OpKey& key) const {
     if (absl::Status status = CheckOpKey(key); !status.ok()) return status;
-    const bool half = key.input_type == ElementType::kFloat16 || key.output_type == ElementType::kFloat16;
-    const bool hard_swish = key.kind == OpKind::kHardSwish && key.input_type == ElementType::kInt8;
-    if ((half && !caps_.native_float16) || (hard_swish && !caps_.int8_hard_swish) ||
-        (key.weight_type == ElementType::kInt4 && !caps_.int4_fully_connected)) {
+    const bool weights = key.weight_type == key.input_type || native_.KeepsWeights(key.kind, key.input_type, key.weight_type);
+    if (!native_.Has(key.kind, key.input_type) || !native_.Has(key.kind, key.output_type) || !weights) {
       return absl::InvalidArgumentError(absl::StrCat("operator: ", caps_.name, " on this device does not have ", ToString(key)));
     }
     return absl::OkStatus();
   }
 
-  BackendCaps caps_;
+  const BackendCaps caps_;
+  const NativeOperators native_;
 };
 
 absl::Status Initialize() {

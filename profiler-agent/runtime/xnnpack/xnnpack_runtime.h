@@ -10,8 +10,8 @@
 namespace hanas {
 
 /// XNNPACK on the calling thread. Operators alone and in networks are the same XNNPACK operators, executed by the same list executor.
-/// Capabilities are found by creating and running operators: native_float16 only when half convolutions are really faster than float32
-/// ones here, not emulated. The probe takes a few milliseconds and is made once per process.
+/// Capabilities are found by creating and running operators: native half only where half convolutions are really faster than
+/// float32 ones, not emulated. The probe takes a few milliseconds and is made once per process.
 ///
 /// XNNPACK aborts on some bad arguments: keys are validated first, and measuring runs in a child process all the same.
 ///

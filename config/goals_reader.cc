@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/goals_reader.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "config/presets.h"
+#include "config/spelling.h"
+#include "core/cost/cost.h"
+#include "core/family/convnet/convnet_space.h"
+#include "core/lowering/lowering.h"
+#include "core/quantity/quantity_table.h"
+
+namespace hanas::config {
+namespace {
+
+/// Where an element of the job's list is, as violations name it.
+std::string InJob(absl::string_view list, size_t index) { return absl::StrCat(list, "[", index, "]"); }
+
+std::optional<Quantity> NamedIn(const std::string& name, const std::string& path, SourceMap& source) {
+  const std::optional<Quantity> quantity = QuantityNamed(name);
+  if (quantity) return quantity;
+  std::vector<std::string> known;
+  for (const QuantityRow& row : Quantities()) known.emplace_back(row.name);
+  const std::string closest = ClosestWord(name, known);
+  source.Fail(path, closest.empty() ? absl::StrCat("expected one of ", QuantityNames(), ", found \"", name, "\"")
+                                    : absl::StrCat("expected a quantity, found \"", name, "\", did you mean \"", closest, "\"?"));
+  return std::nullopt;
+}
+
+/// The side of `limit` on which more or less of a quantity is better.
+double& SideOf(const QuantityRow& row, LimitSpec& limit) { return row.more_is_better ? limit.at_least : limit.at_most; }
+
+void ReadShortForm(const YAML::Node& node, const std::string& path, SourceMap& source, std::vector<LimitSpec>& limits) {
+  MapReader reader(node, path, source);
+  for (const QuantityRow& row : Quantities()) {
+    std::string text;
+    if (!reader.Read(row.name, text)) continue;
+    LimitSpec limit = {.of = std::string(row.name)};
+    const std::string place = reader.PathOf(row.name);
+    const absl::StatusOr<double> value = ParseValue(row.id, text);
+    if (value.ok()) {
+      SideOf(row, limit) = *value;
+    } else {
+      source.Fail(place, value.status().message());
+    }
+    for (const char* part : {".of", ".at_most", ".at_least"}) source.SetOrigin(InJob("limits", limits.size()) + part, place);
+    limits.push_back(std::move(limit));
+  }
+  reader.Finish();
+}
+
+void ReadBound(MapReader& reader, absl::string_view key, std::optional<Quantity> of, bool relative, double& place) {
+  std::string text;
+  if (!reader.Read(key, text) || !of) return;
+  const absl::StatusOr<double> value = relative ? ParsePercent(text) : ParseValue(*of, text);
+  if (value.ok()) {
+    place = *value;
+  } else {
+    reader.source().Fail(reader.PathOf(key), value.status().message());
+  }
+}
+
+void ReadLimit(const YAML::Node& node, const std::string& path, SourceMap& source, std::vector<LimitSpec>& limits) {
+  MapReader reader(node, path, source);
+  LimitSpec limit;
+  const bool named = reader.Read("of", limit.of, Need::kRequired);
+  const std::optional<Quantity> of = named ? NamedIn(limit.of, reader.PathOf("of"), source) : std::nullopt;
+  reader.Read("than", limit.than);
+  ReadBound(reader, "at_most", of, !limit.than.empty(), limit.at_most);
+  ReadBound(reader, "at_least", of, !limit.than.empty(), limit.at_least);
+  reader.Read("confidence", limit.confidence);
+  reader.Finish();
+  source.SetOrigin(InJob("limits", limits.size()), path);
+  limits.push_back(std::move(limit));
+}
+
+/// What the largest 8-bit network of `preset` has of a quantity that the network alone decides.
+absl::StatusOr<double> ValueOfPreset(const Preset& preset, const SpaceSpec& job_space, Quantity of) {
+  SpaceSpec spec = SpecOf(preset);
+  spec.num_classes = job_space.num_classes;
+  absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(spec);
+  if (!space.ok()) return space.status();
+  const Lowering lowering(*std::move(space));
+  const Cost cost = GraphCost(lowering.Lower(lowering.space().Largest({8, 8})));
+  switch (of) {
+    case Quantity::kSize:
+      return static_cast<double>(cost.size_bytes);
+    case Quantity::kMacs:
+      return static_cast<double>(cost.macs);
+    case Quantity::kParameters:
+      return static_cast<double>(cost.parameters);
+    default:
+      return absl::InvalidArgumentError(absl::StrCat("expected ", absl::StrJoin(RelativeTo(), ", "), ": the ", RowOf(of).label,
+                                                     " of a preset is not known before it is measured, found the preset ", preset.name));
+  }
+}
+
+}  // namespace
+
+std::vector<ObjectiveSpec> ReadObjectives(const YAML::Node& node, const std::string& path, SourceMap& source) {
+  std::vector<ObjectiveSpec> objectives;
+  if (!node.IsSequence()) {
+    source.Fail(path, "expected a list of quantities such as [accuracy, latency]");
+    return objectives;
+  }
+  for (size_t i = 0; i < node.size(); ++i) {
+    const std::string place = absl::StrCat(path, "[", i, "]");
+    source.SetLocation(place, node[i].Mark());
+    ObjectiveSpec objective;
+    if (node[i].IsScalar()) {
+      objective.of = node[i].Scalar();
+      source.SetOrigin(absl::StrCat(InJob("objectives", i), ".of"), place);
+      NamedIn(objective.of, place, source);
+    } else {
+      MapReader reader(node[i], place, source);
+      if (reader.Read("of", objective.of, Need::kRequired)) NamedIn(objective.of, reader.PathOf("of"), source);
+      reader.Finish();
+    }
+    objectives.push_back(std::move(objective));
+  }
+  return objectives;
+}
+
+void ReadLimits(const YAML::Node& node, const std::string& path, SourceMap& source, std::vector<LimitSpec>& limits) {
+  if (!node.IsSequence()) return ReadShortForm(node, path, source, limits);
+  for (size_t i = 0; i < node.size(); ++i) {
+    const std::string place = absl::StrCat(path, "[", i, "]");
+    source.SetLocation(place, node[i].Mark());
+    ReadLimit(node[i], place, source, limits);
+  }
+}
+
+void ResolvePresets(SearchJob& job, SourceMap& source) {
+  for (size_t i = 0; i < job.limits.size(); ++i) {
+    LimitSpec& limit = job.limits[i];
+    const absl::Span<const absl::string_view> of_the_space = RelativeTo();
+    const std::optional<Quantity> of = QuantityNamed(limit.of);
+    if (!of || limit.than.empty() || std::find(of_the_space.begin(), of_the_space.end(), limit.than) != of_the_space.end()) continue;
+    const std::string path = source.FilePath(absl::StrCat(InJob("limits", i), ".than"));
+    const absl::StatusOr<Preset> preset = FindPreset(limit.than);
+    if (!preset.ok()) {
+      source.Fail(path, absl::StrCat("expected ", absl::StrJoin(of_the_space, ", "), " or a preset, found \"", limit.than,
+                                     "\"; hanas presets lists them"));
+      continue;
+    }
+    const absl::StatusOr<double> whole = ValueOfPreset(*preset, job.space, *of);
+    if (!whole.ok()) {
+      source.Fail(path, whole.status().message());
+      continue;
+    }
+    limit.at_most *= *whole;
+    limit.at_least *= *whole;
+    limit.than.clear();
+  }
+}
+
+}  // namespace hanas::config

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_DRIVER_CHOOSE_MEMBERS_H_
+#define HANAS_COORDINATOR_DRIVER_CHOOSE_MEMBERS_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/judging/search_context.h"
+#include "coordinator/state/search_view.h"
+
+namespace hanas::coordinator {
+
+/// The networks of the report: at most fine_tune.members of all truly evaluated ones within the limits, the non-dominated first, spread
+/// over the job's objectives, in the order of latency, then the references. When none keeps the limits, the one that comes closest. Pure.
+absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, SearchContext& context);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_DRIVER_CHOOSE_MEMBERS_H_

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/driver/search_driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "coordinator/driver/choose_members.h"
+#include "coordinator/driver/profile_step.h"
+#include "coordinator/driver/round_step.h"
+#include "coordinator/driver/step_builder.h"
+#include "coordinator/judging/forecast.h"
+#include "coordinator/scheduling/target_agent.h"
+#include "coordinator/state/task_text.h"
+#include "core/base/bounds.h"
+#include "core/base/counter_random.h"
+#include "core/base/quantity.h"
+
+namespace hanas::coordinator {
+namespace {
+
+using MaybeStep = std::optional<AdvanceSearchUpdate>;
+
+MaybeStep BindAgent(const SearchView& view) {
+  const PartyRecord* agent = FindTargetAgent(view.state(), view.job().target);
+  if (agent == nullptr) return std::nullopt;
+  AdvanceSearchUpdate step = StepOf(view);
+  step.binding = {.agent = agent->name, .device = agent->device, .caps = agent->caps};
+  step.next = SearchPhase::kProfiling;
+  return step;
+}
+
+/// The next task of a chain of training, none while one is under way or all are done.
+std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, const TaskKey& chain, const TrainWork& first,
+                                                      int64_t chunk_steps) {
+  const std::vector<const TaskRecord*> tasks = view.Numbered(chain);
+  TrainWork work = first;
+  if (!tasks.empty()) {
+    if (tasks.back()->state != TaskState::kDone) return std::nullopt;
+    work.from_step = std::get<TrainWork>(tasks.back()->work).to_step;
+    if (work.from_step >= first.total_steps) return std::nullopt;
+    work.initial = std::get<TrainOutcome>(*tasks.back()->outcome).checkpoint;
+  }
+  work.to_step = std::min(first.total_steps, work.from_step + chunk_steps);
+  return std::pair(chain.At(tasks.size()).ToString(), Work(work));
+}
+
+MaybeStep Train(const SearchView& view, SearchContext& context) {
+  const TrainWork first = {.kind = TrainingKind::kSupernet, .total_steps = view.job().training.steps};
+  const TaskKey chain = {.stage = TaskStage::kTrain};
+  AdvanceSearchUpdate step = StepOf(view);
+  if (view.ChainEnd(chain) != nullptr) {
+    step.next = SearchPhase::kSampling;
+    return step;
+  }
+  auto chunk = NextChunk(view, chain, first, ChunkSteps(first.total_steps));
+  if (!chunk.has_value()) return std::nullopt;
+  // The second task of training: the rate of the first is known.
+  if (view.Has(chain) && !view.Has(chain.At(1))) step.forecast = ForecastOf(view, context);
+  step.tasks.push_back(*std::move(chunk));
+  return step;
+}
+
+/// Corners at 8 and 16 bits, then random ones; all distinct. A function of space, seed and sampling alone: searches share them.
+std::vector<Architecture> ChooseSamples(const SearchView& view, SearchContext& context) {
+  const SearchSpace& space = context.space();
+  const auto wanted = static_cast<size_t>(std::max(bounds::kFewestForPredictor, view.job().sampling.networks));
+  std::vector<Architecture> samples;
+  absl::flat_hash_set<Architecture> seen;
+  const auto add = [&](Architecture architecture) {
+    space.Canonicalise(architecture);
+    if (samples.size() < wanted && seen.insert(architecture).second) samples.push_back(std::move(architecture));
+  };
+  for (const Precision precision : {Precision{8, 8}, Precision{16, 16}}) {
+    add(space.Largest(precision));
+    add(space.Middle(precision));
+    add(space.Smallest(precision));
+  }
+  for (uint64_t i = 0; samples.size() < wanted && i < 50 * wanted; ++i) {
+    CounterRandom random(view.job().seed, "sample", i);
+    add(space.Random(random));
+  }
+  return samples;
+}
+
+/// Networks known to keep this search's limits that are not among the samples, so that it has one within them however narrow they are.
+std::vector<Architecture> Witnesses(const SearchView& view, SearchContext& context) {
+  std::vector<Architecture> witnesses = FeasibleNetworks(view, context);
+  const std::vector<EvaluatedNetwork> samples = view.Evaluations(0);
+  std::erase_if(witnesses, [&](Architecture& architecture) {
+    context.space().Canonicalise(architecture);
+    return std::any_of(samples.begin(), samples.end(), [&](const EvaluatedNetwork& s) { return s.architecture == architecture; });
+  });
+  return witnesses;
+}
+
+absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context) {
+  AdvanceSearchUpdate step = StepOf(view);
+  if (view.record().finishing) {
+    step.next = SearchPhase::kVerifying;
+    return step;
+  }
+  if (context.searched_whole()) {
+    step.next = SearchPhase::kSearching;  // all networks are its one round
+    return step;
+  }
+  const TaskKey samples = {.stage = TaskStage::kSample};
+  const TaskKey predictor = {.stage = TaskStage::kSamplePredictor};
+  const TaskKey witness = {.stage = TaskStage::kWitness};
+  if (!view.Has(samples)) {
+    AddEvaluations(view, context, samples, ChooseSamples(view, context), step);
+    return step;
+  }
+  if (!view.AllDone(samples)) return std::nullopt;
+  if (!view.Has(predictor)) {
+    step.tasks.emplace_back(predictor.ToString(), FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(0).size())});
+    return step;
+  }
+  const auto* fit = view.Done<FitOutcome>(predictor);
+  if (fit == nullptr) return std::nullopt;
+  if (!view.Has(witness)) {
+    const std::vector<Architecture> witnesses = Witnesses(view, context);
+    if (!witnesses.empty()) {
+      AddEvaluations(view, context, witness, witnesses, step);
+      return step;
+    }
+  } else if (!view.AllDone(witness)) {
+    return std::nullopt;
+  }
+  const int64_t fitted = std::get<FitWork>(view.Task(predictor)->work).num_evaluations;
+  step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks",
+                                                      fit->kind, fit->held_out_tau, 100 * fit->held_out_rmse, fitted)});
+  step.next = SearchPhase::kSearching;
+  return step;
+}
+
+TrainWork FirstChunk(const SearchView& view, const MemberRecord& member) {
+  TrainWork work = {.kind = member.training, .slice = member.architecture, .total_steps = member.steps};
+  if (member.training == TrainingKind::kFineTune) work.initial = view.ChainEnd({.stage = TaskStage::kTrain})->checkpoint;
+  return work;
+}
+
+/// "member-1: 88.1 % on 10000 test images, 812 µs p50 on the device".
+std::string MemberLine(const SearchView& view, const MemberRecord& member) {
+  const auto* verified = view.Done<VerifyOutcome>(MemberKey(TaskStage::kMemberVerify, member));
+  return absl::StrFormat("%s: %.1f %% on %d test images, %s p50 on the device", member.id, 100 * verified->exported.fraction(),
+                         verified->exported.images, FormatMicroseconds(verified->device.p50_us));
+}
+
+/// The networks that are not left out.
+std::vector<MemberRecord> RemainingMembers(const SearchView& view) {
+  std::vector<MemberRecord> remaining;
+  for (const MemberRecord& member : view.record().members) {
+    if (!view.IsLeftOut(member)) remaining.push_back(member);
+  }
+  return remaining;
+}
+
+/// Training chunks and bindings that are due. True when every network is bound.
+bool TrainAndBind(const SearchView& view, SearchContext& context, const std::vector<MemberRecord>& members, AdvanceSearchUpdate& step) {
+  bool all_bound = true;
+  for (const MemberRecord& member : members) {
+    const TaskKey chain = MemberKey(TaskStage::kMemberTrain, member);
+    const TaskKey bind = MemberKey(TaskStage::kMemberBind, member);
+    if (view.Done<BindOutcome>(bind) != nullptr) continue;
+    all_bound = false;
+    if (const TrainOutcome* end = view.ChainEnd(chain); end != nullptr) {
+      if (view.Has(bind)) continue;
+      step.tasks.emplace_back(bind.ToString(), BindWork{end->checkpoint, member.architecture, context.GraphDigestOf(member.architecture)});
+      continue;
+    }
+    const int64_t chunk_steps = MemberChunkSteps(view.job(), member.steps);
+    if (auto chunk = NextChunk(view, chain, FirstChunk(view, member), chunk_steps)) step.tasks.push_back(*std::move(chunk));
+  }
+  return all_bound;
+}
+
+std::string FailureCode(const TaskRecord& task) { return task.error_code.empty() ? "WORKER_FAILED" : task.error_code; }
+
+/// The step that leaves out the networks of which a task has failed; to FAILED when no member remains. None when all are well.
+MaybeStep LeaveOut(const SearchView& view) {
+  AdvanceSearchUpdate step = StepOf(view);
+  std::vector<LeftOutRecord> left_out;
+  const TaskRecord* failed = nullptr;
+  bool any_member = false;
+  for (const MemberRecord& member : view.record().members) {
+    const TaskRecord* task = view.FailedTaskOf(member);
+    if (task == nullptr) {
+      any_member = any_member || !member.reference;
+      continue;
+    }
+    if (failed == nullptr && !member.reference) failed = task;
+    left_out.push_back({member.id, FailureCode(*task), FailureText(*task)});
+    if (!view.IsLeftOut(member)) step.events.push_back({"left_out", absl::StrCat(member.id, " is left out: ", FailureText(*task))});
+  }
+  if (step.events.empty()) return std::nullopt;
+  if (!any_member) {
+    AdvanceSearchUpdate fail = FailStep(view, FailureCode(*failed), absl::StrCat("no member is left to report: ", FailureText(*failed)));
+    fail.events = std::move(step.events);
+    step = std::move(fail);
+  }
+  step.left_out = std::move(left_out);
+  return step;
+}
+
+absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context) {
+  AdvanceSearchUpdate step = StepOf(view);
+  if (view.record().members.empty()) {
+    absl::StatusOr<std::vector<MemberRecord>> members = ChooseMembers(view, context);
+    if (!members.ok()) return members.status();
+    step.members = *std::move(members);
+    step.tasks.emplace_back(TaskKey{.stage = TaskStage::kTestImages}.ToString(), PackWork{});
+    return step;
+  }
+  if (MaybeStep left_out = LeaveOut(view)) return left_out;
+  const std::vector<MemberRecord> remaining = RemainingMembers(view);
+  const bool all_bound = TrainAndBind(view, context, remaining, step);
+  const auto* images = view.Done<PackOutcome>({.stage = TaskStage::kTestImages});
+  bool all_verified = all_bound && images != nullptr;
+  for (const MemberRecord& member : remaining) {
+    if (!all_bound || images == nullptr) break;  // measured when nothing else is left to compute
+    const TaskKey verify = MemberKey(TaskStage::kMemberVerify, member);
+    const auto* bound = view.Done<BindOutcome>(MemberKey(TaskStage::kMemberBind, member));
+    if (!view.Has(verify)) step.tasks.emplace_back(verify.ToString(), VerifyWork{bound->bound_model, bound->onnx, images->images});
+    all_verified = all_verified && view.Done<VerifyOutcome>(verify) != nullptr;
+  }
+  if (all_verified) {
+    for (const MemberRecord& member : remaining) step.events.push_back({"member", MemberLine(view, member)});
+    step.next = SearchPhase::kSucceeded;
+    return step;
+  }
+  if (step.tasks.empty()) return std::nullopt;
+  return step;
+}
+
+absl::StatusOr<MaybeStep> PhaseStep(const SearchView& view, SearchContext& context) {
+  switch (view.record().phase) {
+    case SearchPhase::kProfiling:
+      return ProfileStep(view, context);
+    case SearchPhase::kTraining:
+      return Train(view, context);
+    case SearchPhase::kSampling:
+      return Sample(view, context);
+    case SearchPhase::kSearching:
+      return RoundStep(view, context);
+    case SearchPhase::kVerifying:
+      return Verify(view, context);
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<MaybeStep> NextStep(const SearchView& view, SearchContext* context) {
+  if (IsTerminal(view.record().phase) || view.record().paused) return std::nullopt;
+  if (const TaskRecord* failed = view.FirstFailed()) return FailStep(view, FailureCode(*failed), FailureText(*failed));
+  return view.record().phase == SearchPhase::kPending ? BindAgent(view) : PhaseStep(view, *context);
+}
+
+}  // namespace hanas::coordinator

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/driver/step_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hanas::coordinator {
+namespace {
+
+constexpr size_t kNetworksPerTask = 8;
+
+/// Calls `make(begin, end)` for consecutive pieces of at most kNetworksPerTask.
+template <typename Make>
+void InBatches(size_t count, Make make) {
+  for (size_t begin = 0; begin < count; begin += kNetworksPerTask) make(begin, std::min(count, begin + kNetworksPerTask));
+}
+
+}  // namespace
+
+AdvanceSearchUpdate StepOf(const SearchView& view) {
+  return {.search = view.record().id, .expected = view.record().phase, .expected_events = view.record().num_events};
+}
+
+AdvanceSearchUpdate FailStep(const SearchView& view, std::string code, std::string message) {
+  AdvanceSearchUpdate step = StepOf(view);
+  step.next = SearchPhase::kFailed;
+  step.error_code = std::move(code);
+  step.error = std::move(message);
+  return step;
+}
+
+void AddEvaluations(const SearchView& view, const SearchContext& context, const TaskKey& series,
+                    const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step) {
+  const ArtifactRef checkpoint = view.ChainEnd({.stage = TaskStage::kTrain})->checkpoint;
+  size_t number = 0;
+  InBatches(architectures.size(), [&](size_t begin, size_t end) {
+    EvaluateWork work = {.checkpoint = checkpoint};
+    for (size_t i = begin; i < end; ++i) {
+      work.architectures.push_back(architectures[i]);
+      work.graph_digests.push_back(context.GraphDigestOf(architectures[i]));
+    }
+    step.tasks.emplace_back(series.At(number++).ToString(), std::move(work));
+  });
+}
+
+void AddMeasurements(const SearchView& view, const SearchContext& context, const TaskKey& series,
+                     const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step) {
+  size_t number = 0;
+  InBatches(architectures.size(), [&](size_t begin, size_t end) {
+    MeasureNetworksWork work;
+    for (size_t i = begin; i < end; ++i) {
+      work.architectures.push_back(architectures[i]);
+      work.plan_digests.push_back(context.PlanDigestOf(architectures[i], view.record().caps));
+    }
+    step.tasks.emplace_back(series.At(number++).ToString(), std::move(work));
+  });
+}
+
+}  // namespace hanas::coordinator

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/judging/search_context.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
+#include "core/family/convnet/convnet_space.h"
+#include "core/graph/graph.h"
+#include "core/job/job_cost.h"
+#include "core/predictor/predictor_weights.h"
+
+namespace hanas::coordinator {
+
+absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const SearchJob& job) {
+  absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
+  if (!space.ok()) return space.status();
+  const bool whole = IsSearchedWhole(job, space->space());
+  return std::unique_ptr<SearchContext>(new SearchContext(*std::move(space), job, whole));
+}
+
+SearchContext::SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole)
+    : lowering_(std::move(space)),
+      searched_whole_(searched_whole),
+      goals_of_({.seed = job.seed, .objectives = job.objectives, .limits = job.limits}) {}
+
+bool SearchContext::has_keys() {
+  absl::MutexLock lock(&mutex_);
+  return keys_.has_value();
+}
+
+bool SearchContext::has_scorer() {
+  absl::MutexLock lock(&mutex_);
+  return scorer_.has_value();
+}
+
+absl::Status SearchContext::PrepareKeys(const BackendCaps& caps, StopCheck stop) {
+  if (!has_keys()) {
+    absl::StatusOr<std::vector<OpKey>> keys = EnumerateOpKeys(lowering_, caps, stop, bounds::kMaxOperatorKeys);
+    if (absl::IsCancelled(keys.status())) return keys.status();
+    absl::StatusOr<std::optional<FeasibilityReport>> computed = ProbeComputed(caps, stop);
+    if (!computed.ok()) return computed.status();
+    absl::MutexLock lock(&mutex_);
+    if (!keys_.has_value()) {
+      keys_.emplace(std::move(keys));
+      computed_ = *std::move(computed);
+    }
+  }
+  absl::MutexLock lock(&mutex_);
+  return keys_->status();
+}
+
+absl::StatusOr<std::optional<FeasibilityReport>> SearchContext::ProbeComputed(const BackendCaps& caps, StopCheck stop) const {
+  const auto is_measured = [](const LimitSpec& limit) { return RowOf(*QuantityNamed(limit.of)).source == QuantitySource::kDevice; };
+  if (std::all_of(goals_of_.limits.begin(), goals_of_.limits.end(), is_measured)) return std::nullopt;
+  const absl::StatusOr<CandidateScorer> scorer =
+      CandidateScorer::Create(lowering_, caps, nullptr, LatencyCalibration{}, bounds::kMaxTableEntries, stop);
+  if (absl::IsCancelled(scorer.status())) return scorer.status();
+  if (!scorer.ok()) return std::nullopt;
+  const std::vector<CostLimit> limits = ComputedLimits(GoalsOf(goals_of_, space(), *scorer, LatencyCalibration{}).limits);
+  if (limits.empty()) return std::nullopt;
+  return ProbeFeasibility(space(), *scorer, LatencyCalibration{}, limits, goals_of_.seed);
+}
+
+const FeasibilityReport* SearchContext::ComputedFeasibility() {
+  absl::MutexLock lock(&mutex_);
+  return computed_.has_value() ? &*computed_ : nullptr;
+}
+
+absl::Status SearchContext::PrepareScorer(const BackendCaps& caps, const LatencyTable* table, StopCheck stop) {
+  if (!has_scorer()) {
+    absl::StatusOr<CandidateScorer> scorer =
+        CandidateScorer::Create(lowering_, caps, table, LatencyCalibration{}, bounds::kMaxTableEntries, stop);
+    if (absl::IsCancelled(scorer.status())) return scorer.status();
+    absl::MutexLock lock(&mutex_);
+    if (!scorer_.has_value()) scorer_.emplace(std::move(scorer));
+  }
+  absl::MutexLock lock(&mutex_);
+  return scorer_->status();
+}
+
+absl::StatusOr<const std::vector<OpKey>*> SearchContext::Keys(const BackendCaps& caps) {
+  if (absl::Status status = PrepareKeys(caps, NeverStop); !status.ok()) return status;
+  absl::MutexLock lock(&mutex_);
+  return &**keys_;
+}
+
+absl::StatusOr<const CandidateScorer*> SearchContext::Scorer(const SearchView& view) {
+  if (absl::Status status = PrepareScorer(view.record().caps, view.Table(), NeverStop); !status.ok()) return status;
+  absl::MutexLock lock(&mutex_);
+  return &**scorer_;
+}
+
+absl::StatusOr<const Goals*> SearchContext::GoalsOfJob(const SearchView& view) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (goals_.has_value()) return &*goals_;
+  }
+  const absl::StatusOr<const CandidateScorer*> scorer = Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const absl::StatusOr<FittedLatency> latency = FitLatency(view, 0);
+  if (!latency.ok()) return latency.status();
+  Goals goals = GoalsOf(view.job(), space(), **scorer, latency->fit.calibration);
+  absl::MutexLock lock(&mutex_);
+  if (!goals_.has_value()) goals_.emplace(std::move(goals));
+  return &*goals_;
+}
+
+std::string SearchContext::GraphDigestOf(const Architecture& architecture) const {
+  return GraphDigest(lowering_.Lower(architecture)).ToHex();
+}
+
+std::string SearchContext::PlanDigestOf(const Architecture& architecture, const BackendCaps& caps) const {
+  return PlanDigest(MakePlan(lowering_.Lower(architecture), caps)).ToHex();
+}
+
+absl::StatusOr<FittedLatency> SearchContext::FitLatency(const SearchView& view, int num_rounds) {
+  const absl::StatusOr<const CandidateScorer*> scorer = Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  std::vector<CalibrationPair> fitted;
+  std::vector<CalibrationPair> held_out;
+  for (const MeasuredNetwork& network : view.Measurements(num_rounds)) {
+    const CalibrationPair pair = {.sum_us = (*scorer)->ScoreOne(network.architecture).sum_us,
+                                  .measured_us = StatisticUs(network.measurement, view.job().target.statistic)};
+    (network.held_out ? held_out : fitted).push_back(pair);
+  }
+  absl::StatusOr<CalibrationFit> fit = FitCalibration(fitted);
+  if (!fit.ok()) return fit.status();
+  FittedLatency result = {.fit = *std::move(fit), .num_fitted = static_cast<int>(fitted.size())};
+  result.held_out = EvaluateCalibration(result.fit.calibration, held_out);
+  result.uncalibrated = EvaluateCalibration(LatencyCalibration{}, held_out);
+  return result;
+}
+
+absl::StatusOr<AccuracyPredictor> SearchContext::Predictor(const SearchView& view, const TaskKey& key) const {
+  const auto* outcome = view.Done<FitOutcome>(key);
+  if (outcome == nullptr) return absl::NotFoundError(absl::StrCat("expected the predictor of ", key.ToString(), ", found none yet"));
+  const absl::StatusOr<PredictorWeights> weights = ParsePredictor(outcome->predictor);
+  if (!weights.ok()) return weights.status();
+  return AccuracyPredictor::Create(space(), *weights);
+}
+
+}  // namespace hanas::coordinator

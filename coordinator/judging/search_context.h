@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_JUDGING_SEARCH_CONTEXT_H_
+#define HANAS_COORDINATOR_JUDGING_SEARCH_CONTEXT_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "coordinator/calibration/calibration.h"
+#include "coordinator/judging/goals.h"
+#include "coordinator/state/search_view.h"
+#include "coordinator/surrogate/accuracy_predictor.h"
+#include "coordinator/surrogate/candidate_scorer.h"
+#include "core/base/stop.h"
+#include "core/family/convnet/convnet_space.h"
+#include "core/job/search_job.h"
+#include "core/lowering/lowering.h"
+
+namespace hanas::coordinator {
+
+/// A calibration with what it was fitted and tested on.
+struct FittedLatency {
+  CalibrationFit fit;
+  CalibrationQuality held_out;
+  CalibrationQuality uncalibrated;  // of the plain sum, on the same held-out networks
+  int num_fitted = 0;
+};
+
+/// What is expensive to derive from a search's state, kept while the process lives. Holds nothing that is not recomputed from the state, so
+/// losing it costs time only.
+///
+/// Thread-safe: what is derived never changes after. Nobody waits for a derivation of another thread: two that need the same at the same
+/// time both derive it, and the first one is kept.
+class SearchContext {
+ public:
+  /// Returns INVALID_ARGUMENT for a space that is not valid.
+  static absl::StatusOr<std::unique_ptr<SearchContext>> Create(const SearchJob& job);
+
+  const SearchSpace& space() const { return lowering_.space(); }
+  const Lowering& lowering() const { return lowering_; }
+  /// Whether every network of the space is evaluated: IsSearchedWhole of core/job.
+  bool searched_whole() const { return searched_whole_; }
+
+  // What takes up to seconds is prepared ahead of its use. Keys and Scorer do it themselves where nobody did.
+  /// Whether Keys and Scorer answer at once, be it with a status.
+  bool has_keys() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool has_scorer() ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Return CANCELLED when `stop` says so, else what Keys and Scorer return from then on.
+  absl::Status PrepareKeys(const BackendCaps& caps, StopCheck stop) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status PrepareScorer(const BackendCaps& caps, const LatencyTable* table, StopCheck stop) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  /// Whether any network keeps those limits of the job that need no measurement, as far as that was looked at: PrepareKeys does it, so that
+  /// nothing is measured for a job that no network can satisfy. Null before that, and when the job has no such limits.
+  const FeasibilityReport* ComputedFeasibility() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  /// Every operator key of the space on the search's device. Returns RESOURCE_EXHAUSTED for more than bounds::kMaxOperatorKeys.
+  absl::StatusOr<const std::vector<OpKey>*> Keys(const BackendCaps& caps) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Requires a complete table. Returns CandidateScorer::Create's statuses.
+  absl::StatusOr<const CandidateScorer*> Scorer(const SearchView& view) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  std::string GraphDigestOf(const Architecture& architecture) const;
+  std::string PlanDigestOf(const Architecture& architecture, const BackendCaps& caps) const;
+
+  /// What the job wants. A limit that is relative to the latency of a network takes it from the calibration of PROFILING, and stays what it
+  /// was when that is refined. Returns the statuses of Scorer and FitLatency.
+  absl::StatusOr<const Goals*> GoalsOfJob(const SearchView& view) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  /// Fitted on the calibration networks and the first `num_rounds` rounds.
+  absl::StatusOr<FittedLatency> FitLatency(const SearchView& view, int num_rounds);
+  /// The predictor that a FitPredictor task brought. Returns NOT_FOUND before it is done.
+  absl::StatusOr<AccuracyPredictor> Predictor(const SearchView& view, const TaskKey& key) const;
+
+ private:
+  SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole);
+
+  /// The report of ComputedFeasibility; nothing without such limits, or for a space whose tables are too large. Returns CANCELLED when
+  /// `stop` says so.
+  absl::StatusOr<std::optional<FeasibilityReport>> ProbeComputed(const BackendCaps& caps, StopCheck stop) const;
+
+  const Lowering lowering_;
+  const bool searched_whole_;
+  const SearchJob goals_of_;  // the job's objectives, limits and seed; the rest is as it was made
+  absl::Mutex mutex_;
+  std::optional<absl::StatusOr<std::vector<OpKey>>> keys_ ABSL_GUARDED_BY(mutex_);  // or why there are none, for good
+  std::optional<FeasibilityReport> computed_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::StatusOr<CandidateScorer>> scorer_ ABSL_GUARDED_BY(mutex_);
+  std::optional<Goals> goals_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_JUDGING_SEARCH_CONTEXT_H_

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_REPORTING_REPORT_DATA_H_
+#define HANAS_COORDINATOR_REPORTING_REPORT_DATA_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/judging/goals.h"
+#include "coordinator/judging/search_context.h"
+#include "coordinator/state/search_view.h"
+#include "coordinator/store/records.h"
+#include "core/job/findings.h"
+#include "core/job/search_job.h"
+
+namespace hanas::coordinator {
+
+/// What a network answers to a question with words for answers, and what it would take with the others, by the latency model.
+struct ReportWordChoice {
+  struct Other {
+    std::string choice;
+    double predicted_us = 0;
+  };
+  std::string gene;
+  std::string choice;
+  double predicted_us = 0;
+  std::vector<Other> others;
+};
+
+/// A network of the report with everything that was found out about it.
+struct ReportMember {
+  MemberRecord record;
+  std::string text;
+  std::string json;
+  std::string precision;
+  CandidateCost cost;
+  BindOutcome bound;
+  VerifyOutcome verified;
+  double training_seconds = 0;  // on this network alone
+  double measured_us = 0;       // the job's statistic
+  CostVector costs;             // of every quantity, as measured (goals.h)
+  bool within_limits = false;
+  std::vector<ReportWordChoice> word_choices;
+
+  /// On the test images, of the exported file on the runtime that ships it.
+  double accuracy() const { return verified.exported.fraction(); }
+  /// Binomial standard deviation of the accuracy: sqrt(p (1 - p) / n).
+  double accuracy_stddev() const;
+};
+
+struct ReportPair {
+  std::string text;
+  double sum_us = 0;
+  double predicted_us = 0;
+  double measured_us = 0;
+  double cv = 0;
+  bool held_out = false;
+};
+
+/// The same operator in both types on this device; totals over the shapes that the table has in both.
+struct OperatorComparison {
+  std::string operator_text;  // "depthwise 3x3"
+  int64_t num_shapes = 0;
+  double int8_us = 0;
+  double float_us = 0;
+};
+
+/// A network that was chosen and could not be trained, bound or verified.
+struct ReportLeftOut {
+  MemberRecord member;
+  std::string text;
+  LeftOutRecord record;
+};
+
+/// Everything that a report says, before it is put into words.
+struct ReportData {
+  SearchRecord record;
+  SearchJob job;
+  Goals goals;
+  double log10_networks = 0;
+  bool searched_whole = false;      // every network of the space was evaluated and measured
+  std::vector<ReportMember> front;  // ascending measured latency
+  std::vector<ReportMember> references;
+  std::vector<ReportLeftOut> left_out;
+  FittedLatency latency;
+  std::vector<ReportPair> pairs;
+  FitOutcome predictor;  // the last one
+  int64_t predictor_networks = 0;
+  std::vector<OperatorComparison> comparisons;
+  int64_t test_images = 0;
+  Survey survey;  // of the data set
+};
+
+/// Requires a search that SUCCEEDED. Pure.
+absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext& context);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_REPORTING_REPORT_DATA_H_

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/state/search_view.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hanas::coordinator {
+namespace {
+
+/// Which of `count` measured networks are held out: `held_out` of them, evenly spread, never the two ends.
+bool IsHeldOut(int index, int count, int held_out) {
+  for (int j = 0; j < held_out; ++j) {
+    const int position = static_cast<int>((2LL * j + 1) * count / (2LL * held_out));
+    if (position == index) return true;
+  }
+  return false;
+}
+
+int64_t LiveDone(const std::map<uint64_t, int64_t>& live_done, const TaskRecord& task) {
+  const auto found = live_done.find(task.id);
+  return found == live_done.end() || task.state != TaskState::kLeased ? 0 : found->second;
+}
+
+/// Units done of a task and units in it.
+std::pair<int64_t, int64_t> UnitsOf(const TaskRecord& task, const std::map<uint64_t, int64_t>& live_done) {
+  int64_t total = 1;
+  if (const auto* operators = std::get_if<MeasureOperatorsWork>(&task.work)) total = static_cast<int64_t>(operators->keys.size());
+  if (const auto* networks = std::get_if<MeasureNetworksWork>(&task.work)) total = static_cast<int64_t>(networks->architectures.size());
+  if (const auto* evaluate = std::get_if<EvaluateWork>(&task.work)) total = static_cast<int64_t>(evaluate->architectures.size());
+  if (task.state == TaskState::kDone) return {total, total};
+  return {std::min(total, LiveDone(live_done, task)), total};
+}
+
+/// The step that a chain of training tasks has reached.
+int64_t StepsOf(const SearchView& view, const TaskKey& chain, const std::map<uint64_t, int64_t>& live_done) {
+  int64_t step = 0;
+  for (const TaskRecord* task : view.Numbered(chain)) {
+    const auto& work = std::get<TrainWork>(task->work);
+    step = task->state == TaskState::kDone ? work.to_step
+                                           : work.from_step + std::min(work.to_step - work.from_step, LiveDone(live_done, *task));
+  }
+  return step;
+}
+
+PhaseRecord CountUnits(const SearchView& view, const std::vector<TaskKey>& all_series, std::string unit,
+                       const std::map<uint64_t, int64_t>& live_done) {
+  PhaseRecord progress = {.unit = std::move(unit)};
+  for (const TaskKey& series : all_series) {
+    for (const TaskRecord* task : view.Numbered(series)) {
+      const auto [done, total] = UnitsOf(*task, live_done);
+      progress.done += done;
+      progress.total += total;
+    }
+  }
+  return progress;
+}
+
+PhaseRecord CountMembers(const SearchView& view, const std::map<uint64_t, int64_t>& live_done) {
+  // Steps of training, one for binding and one for verifying each.
+  PhaseRecord progress = {.unit = "steps"};
+  for (const MemberRecord& member : view.record().members) {
+    if (view.IsLeftOut(member)) continue;
+    progress.total += member.steps + 2;
+    progress.done += StepsOf(view, MemberKey(TaskStage::kMemberTrain, member), live_done);
+    if (view.Done<BindOutcome>(MemberKey(TaskStage::kMemberBind, member)) != nullptr) ++progress.done;
+    if (view.Done<VerifyOutcome>(MemberKey(TaskStage::kMemberVerify, member)) != nullptr) ++progress.done;
+  }
+  return progress;
+}
+
+}  // namespace
+
+std::vector<const TaskRecord*> SearchView::Numbered(const TaskKey& series) const {
+  std::vector<const TaskRecord*> tasks;
+  while (const TaskRecord* task = Task(series.At(tasks.size()))) tasks.push_back(task);
+  return tasks;
+}
+
+bool SearchView::AllDone(const TaskKey& series) const {
+  const std::vector<const TaskRecord*> tasks = Numbered(series);
+  return !tasks.empty() && std::all_of(tasks.begin(), tasks.end(), [](const TaskRecord* task) { return task->state == TaskState::kDone; });
+}
+
+const TaskRecord* SearchView::FirstFailed() const {
+  for (const auto& [key, id] : search_.tasks) {
+    const TaskRecord* task = state_.FindTask(id);
+    if (task->state != TaskState::kFailed) continue;
+    const std::optional<TaskKey> parsed = ParseTaskKey(key);
+    if (parsed.has_value() && !parsed->member.empty()) continue;
+    if (task->shared_under.empty() || PhaseOfTask(key) <= record().phase) return task;
+  }
+  return nullptr;
+}
+
+const TaskRecord* SearchView::FailedTaskOf(const MemberRecord& member) const {
+  for (const auto& [text, id] : search_.tasks) {
+    const TaskRecord* record = state_.FindTask(id);
+    if (record->state != TaskState::kFailed) continue;
+    const std::optional<TaskKey> key = ParseTaskKey(text);
+    if (key.has_value() && key->member == member.id) return record;
+  }
+  return nullptr;
+}
+
+bool SearchView::IsLeftOut(const MemberRecord& member) const {
+  const std::vector<LeftOutRecord>& left_out = record().left_out;
+  return std::any_of(left_out.begin(), left_out.end(), [&](const LeftOutRecord& record) { return record.id == member.id; });
+}
+
+int SearchView::NumRounds() const {
+  const auto concluded = static_cast<int>(record().rounds.size());
+  const bool cut_short = record().phase >= SearchPhase::kVerifying && Has({.stage = TaskStage::kRoundEvaluate, .round = concluded});
+  return cut_short ? concluded + 1 : concluded;
+}
+
+std::vector<EvaluatedNetwork> SearchView::Evaluations(int num_rounds) const {
+  std::vector<EvaluatedNetwork> networks;
+  // Networks of a series at positions of `measured`; a null: not measured.
+  const auto add = [&](const TaskKey& series, const std::vector<const NetworkMeasurement*>& measured) {
+    size_t position = 0;
+    for (const TaskRecord* task : Numbered(series)) {
+      const auto& work = std::get<EvaluateWork>(task->work);
+      const auto* outcome = task->outcome.has_value() ? std::get_if<EvaluateOutcome>(&*task->outcome) : nullptr;
+      for (size_t i = 0; i < work.architectures.size(); ++i, ++position) {
+        if (outcome == nullptr) continue;
+        EvaluatedNetwork& network = networks.emplace_back(EvaluatedNetwork{work.architectures[i], outcome->scores[i], std::nullopt});
+        if (position < measured.size() && measured[position] != nullptr) network.measured = *measured[position];
+      }
+    }
+  };
+  add({.stage = TaskStage::kSample}, {});
+  add({.stage = TaskStage::kWitness}, {});
+  for (int round = 0; round < num_rounds; ++round) {
+    std::vector<const NetworkMeasurement*> measured;
+    for (const TaskRecord* task : Numbered({.stage = TaskStage::kRoundMeasure, .round = round})) {
+      const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
+      const size_t count = std::get<MeasureNetworksWork>(task->work).architectures.size();
+      for (size_t i = 0; i < count; ++i) measured.push_back(outcome == nullptr ? nullptr : &outcome->rows[i]);
+    }
+    add({.stage = TaskStage::kRoundEvaluate, .round = round}, measured);
+  }
+  return networks;
+}
+
+bool SearchView::HasEvaluations() const {
+  return std::any_of(search_.tasks.begin(), search_.tasks.end(), [&](const auto& task) {
+    const TaskRecord& record = *state_.FindTask(task.second);
+    return record.outcome.has_value() && std::holds_alternative<EvaluateOutcome>(*record.outcome);
+  });
+}
+
+std::vector<MeasuredNetwork> SearchView::Measurements(int num_rounds) const {
+  std::vector<MeasuredNetwork> networks;
+  const auto add = [&](const TaskKey& series) {
+    for (const TaskRecord* task : Numbered(series)) {
+      const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
+      if (outcome == nullptr) continue;
+      const auto& work = std::get<MeasureNetworksWork>(task->work);
+      for (size_t i = 0; i < work.architectures.size(); ++i) networks.push_back({work.architectures[i], outcome->rows[i]});
+    }
+  };
+  add({.stage = TaskStage::kNetworks});
+  const auto count = static_cast<int>(networks.size());
+  const int held_out = std::min(job().measure.held_out_networks, count / 2);
+  for (int i = 0; i < count; ++i) networks[static_cast<size_t>(i)].held_out = IsHeldOut(i, count, held_out);
+  for (int round = 0; round < num_rounds; ++round) add({.stage = TaskStage::kRoundMeasure, .round = round});
+  return networks;
+}
+
+const TrainOutcome* SearchView::ChainEnd(const TaskKey& chain) const {
+  const std::vector<const TaskRecord*> tasks = Numbered(chain);
+  if (tasks.empty() || !tasks.back()->outcome.has_value()) return nullptr;
+  const auto& work = std::get<TrainWork>(tasks.back()->work);
+  return work.to_step == work.total_steps ? std::get_if<TrainOutcome>(&*tasks.back()->outcome) : nullptr;
+}
+
+const LatencyTable* SearchView::Table() const {
+  const auto found = state_.tables.find(ContextDigest(record().device, record().caps));
+  return found == state_.tables.end() ? nullptr : &found->second;
+}
+
+double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic statistic) {
+  switch (statistic) {
+    case LatencyStatistic::kP50:
+      return measurement.p50_us;
+    case LatencyStatistic::kP90:
+      return measurement.p90_us;
+    case LatencyStatistic::kP99:
+      return measurement.p99_us;
+  }
+  return measurement.p50_us;
+}
+
+PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>& live_done) {
+  const SearchPhase phase = view.record().phase;
+  PhaseRecord progress;
+  switch (phase) {
+    case SearchPhase::kProfiling:
+      // Whole networks are counted with the operators.
+      progress = CountUnits(view, {{.stage = TaskStage::kOperators}, {.stage = TaskStage::kNetworks}}, "measurements", live_done);
+      break;
+    case SearchPhase::kTraining:
+      progress = {.done = StepsOf(view, {.stage = TaskStage::kTrain}, live_done), .total = view.job().training.steps, .unit = "steps"};
+      break;
+    case SearchPhase::kSampling:
+      progress = CountUnits(view, {{.stage = TaskStage::kSample}, {.stage = TaskStage::kWitness}}, "networks", live_done);
+      break;
+    case SearchPhase::kSearching: {
+      // A search without samples has one round of all networks of its space.
+      const bool whole = !view.Has({.stage = TaskStage::kSample});
+      if (whole) {
+        progress = CountUnits(view, {{.stage = TaskStage::kRoundEvaluate}}, "networks", live_done);
+        break;
+      }
+      progress = {.total = static_cast<int64_t>(view.job().evolution.rounds) * view.job().evolution.evaluations_per_round,
+                  .unit = "networks"};
+      for (int round = 0; round < view.job().evolution.rounds; ++round) {
+        progress.done += CountUnits(view, {{.stage = TaskStage::kRoundEvaluate, .round = round}}, "", live_done).done;
+      }
+      break;
+    }
+    case SearchPhase::kVerifying:
+      progress = CountMembers(view, live_done);
+      break;
+    default:
+      break;
+  }
+  progress.phase = phase;
+  return progress;
+}
+
+}  // namespace hanas::coordinator

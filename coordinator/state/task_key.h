@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_STATE_TASK_KEY_H_
+#define HANAS_COORDINATOR_STATE_TASK_KEY_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "coordinator/store/records.h"
+
+namespace hanas::coordinator {
+
+/// What a task of a search is for.
+enum class TaskStage : uint8_t {
+  kOperators,        // measures operators of the latency table
+  kNetworks,         // measures whole networks that calibrate it
+  kTrain,            // trains the supernet, a chunk of steps
+  kSample,           // evaluates networks for the first predictor
+  kSamplePredictor,  // fits it
+  kWitness,          // evaluates networks that are known to keep the limits
+  kRoundMeasure,     // measures networks of a round
+  kRoundEvaluate,    // evaluates them: the same networks in the same pieces
+  kRoundPredictor,   // fits the predictor that comes after the round
+  kMemberTrain,      // trains one network of the report, a chunk of steps
+  kMemberBind,       // folds, quantises and exports it
+  kMemberVerify,     // measures and scores it whole
+  kTestImages,       // packs the test images and tells what the data set holds
+};
+
+/// With whom a search shares the tasks of a stage.
+enum class TaskSharing : uint8_t { kNobody, kSameSupernet, kSameSamples };
+
+/// Names a task within its search. Every other name that code has for a task comes from here, by way of one table of stages.
+struct TaskKey {
+  TaskStage stage = TaskStage::kOperators;
+  int round = 0;            // of stages of rounds
+  std::string member = {};  // of stages of members: its id
+  int index = 0;            // of stages of several tasks
+
+  /// The key of the same series with another index.
+  TaskKey At(size_t position) const;
+  /// The stored and logged form: "profile/operators/3", "round/1/evaluate/0", "members/member-2/bind".
+  std::string ToString() const;
+
+  friend bool operator==(const TaskKey&, const TaskKey&) = default;
+};
+
+/// The key that has this text, if any.
+std::optional<TaskKey> ParseTaskKey(absl::string_view text);
+
+/// The phase in which tasks of the stage are made.
+SearchPhase PhaseOf(TaskStage stage);
+/// The same of a stored key. VERIFYING, the last one, for a text that is no key.
+SearchPhase PhaseOfTask(absl::string_view text);
+
+TaskSharing SharingOf(TaskStage stage);
+
+/// The predictor that is used in a round: of the samples in the first, else the one fitted after the round before.
+TaskKey PredictorKey(int round);
+
+/// A task of a network of the report.
+TaskKey MemberKey(TaskStage stage, const MemberRecord& member);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_STATE_TASK_KEY_H_

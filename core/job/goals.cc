@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/job/goals.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/bounds.h"
+
+namespace hanas {
+namespace {
+
+constexpr std::array<absl::string_view, 3> kRelativeTo = {"smallest-8bit", "middle-8bit", "largest-8bit"};
+
+std::string Element(absl::string_view list, size_t index, absl::string_view field) { return absl::StrCat(list, "[", index, "].", field); }
+
+/// The quantity that element `index` of `list` names; a violation when there is none of that name, or an element before names it too.
+template <typename Spec>
+std::optional<Quantity> CheckName(absl::string_view list, absl::Span<const Spec> specs, size_t index, FieldViolations& violations) {
+  const std::string& name = specs[index].of;
+  const std::string path = Element(list, index, "of");
+  const std::optional<Quantity> quantity = QuantityNamed(name);
+  if (!quantity) {
+    violations.Add(path, absl::StrCat("expected one of ", QuantityNames(), ", found \"", name, "\""));
+    return std::nullopt;
+  }
+  const auto same = [&](const Spec& spec) { return spec.of == name; };
+  if (std::any_of(specs.begin(), specs.begin() + static_cast<ptrdiff_t>(index), same))
+    violations.Add(path, absl::StrCat("expected each quantity once, found ", name, " again"));
+  return quantity;
+}
+
+/// The bound of a limit as people read it, also when it is no number that could be one.
+std::string BoundText(Quantity of, double value) {
+  return std::isfinite(value) && value >= 0 ? FormatValue(of, value, Rounding::kExact) : absl::StrCat(value);
+}
+
+void CheckBound(const QuantityRow& row, const LimitSpec& limit, size_t index, FieldViolations& violations) {
+  const absl::string_view right = row.more_is_better ? "at_least" : "at_most";
+  const absl::string_view wrong = row.more_is_better ? "at_most" : "at_least";
+  const double bound = row.more_is_better ? limit.at_least : limit.at_most;
+  if ((row.more_is_better ? limit.at_most : limit.at_least) != 0) {
+    violations.Add(Element("limits", index, wrong), absl::StrCat("expected ", right, " for ", row.label, ", of which ",
+                                                                 row.more_is_better ? "more" : "less", " is better, found ", wrong));
+  }
+  const bool relative = !limit.than.empty();
+  const double highest = relative ? bounds::kMaxRelativeLimit : row.highest_limit;
+  if (bound > 0 && bound <= highest) return;
+  if (bound == 0 && (row.more_is_better ? limit.at_most : limit.at_least) != 0) return;  // it was said on the wrong side
+  const std::string most = relative ? FormatPercent(highest, Rounding::kExact) : BoundText(row.id, highest);
+  const std::string found = bound == 0 ? "none" : relative ? absl::StrCat(100 * bound, " %") : BoundText(row.id, bound);
+  violations.Add(Element("limits", index, right), absl::StrCat("expected more than 0 and at most ", most, ", found ", found));
+}
+
+}  // namespace
+
+absl::Span<const absl::string_view> RelativeTo() { return kRelativeTo; }
+
+void CheckObjectives(const SearchJob& job, FieldViolations& violations) {
+  const std::vector<ObjectiveSpec>& objectives = job.objectives;
+  if (objectives.empty() || objectives.size() > bounds::kMaxObjectives) {
+    return violations.Add("objectives", absl::StrCat("expected 1 to ", bounds::kMaxObjectives, " quantities, found ", objectives.size()));
+  }
+  bool learns = FindLimit(job, Quantity::kAccuracy) != nullptr;
+  for (size_t i = 0; i < objectives.size(); ++i) {
+    const std::optional<Quantity> quantity = CheckName<ObjectiveSpec>("objectives", objectives, i, violations);
+    learns = learns || !quantity || *quantity == Quantity::kAccuracy;
+  }
+  if (!learns) {
+    violations.Add("objectives",
+                   "expected accuracy among the objectives or the limits, found neither: the search would return the smallest network");
+  }
+}
+
+void CheckLimits(absl::Span<const LimitSpec> limits, FieldViolations& violations) {
+  if (limits.size() > kNumQuantities)
+    return violations.Add("limits", absl::StrCat("expected at most ", kNumQuantities, ", found ", limits.size()));
+  for (size_t i = 0; i < limits.size(); ++i) {
+    const LimitSpec& limit = limits[i];
+    const std::optional<Quantity> quantity = CheckName("limits", limits, i, violations);
+    if (!quantity) continue;
+    const QuantityRow& row = RowOf(*quantity);
+    CheckBound(row, limit, i, violations);
+    const std::string than = Element("limits", i, "than");
+    if (!limit.than.empty() && std::find(kRelativeTo.begin(), kRelativeTo.end(), limit.than) == kRelativeTo.end()) {
+      violations.Add(than, absl::StrCat("expected one of ", absl::StrJoin(kRelativeTo, ", "), ", found \"", limit.than, "\""));
+    } else if (!limit.than.empty() && row.source == QuantitySource::kImages) {
+      violations.Add(than, absl::StrCat("expected an absolute limit, as the ", row.label,
+                                        " of a network is not known before it is trained, found one relative to ", limit.than));
+    }
+    const std::string confidence = Element("limits", i, "confidence");
+    if (!(limit.confidence >= bounds::kMinConfidence && limit.confidence <= bounds::kMaxConfidence)) {
+      violations.Add(confidence, absl::StrCat("expected a number from ", bounds::kMinConfidence, " to ", bounds::kMaxConfidence, ", found ",
+                                              limit.confidence));
+    } else if (row.source != QuantitySource::kDevice && limit.confidence != LimitSpec::kLimitConfidence) {
+      violations.Add(confidence,
+                     absl::StrCat("expected none for ", row.label, ", which is not predicted from measurements, found ", limit.confidence));
+    }
+  }
+}
+
+std::vector<Quantity> ObjectivesOf(const SearchJob& job) {
+  std::vector<Quantity> objectives;
+  for (const ObjectiveSpec& objective : job.objectives) objectives.push_back(*QuantityNamed(objective.of));
+  return objectives;
+}
+
+const LimitSpec* FindLimit(const SearchJob& job, Quantity of) {
+  const auto found = std::find_if(job.limits.begin(), job.limits.end(), [&](const LimitSpec& limit) { return limit.of == RowOf(of).name; });
+  return found == job.limits.end() ? nullptr : &*found;
+}
+
+Architecture NetworkNamed(absl::string_view name, const SearchSpace& space) {
+  constexpr Precision kEight = {8, 8};
+  Architecture network = name == kRelativeTo[0]   ? space.Smallest(kEight)
+                         : name == kRelativeTo[1] ? space.Middle(kEight)
+                                                  : space.Largest(kEight);
+  space.Canonicalise(network);
+  return network;
+}
+
+std::string ShortForm(Quantity of, double bound, Rounding rounding) {
+  return absl::StrCat(RowOf(of).name, ": ", FormatValue(of, bound, rounding));
+}
+
+}  // namespace hanas

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_CORE_JOB_GOALS_H_
+#define HANAS_CORE_JOB_GOALS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/base/field_violation.h"
+#include "core/job/search_job.h"
+#include "core/quantity/quantity_table.h"
+#include "core/space/search_space.h"
+
+namespace hanas {
+
+// What a job wants of networks: its objectives and limits. Pure, hence thread-safe.
+
+/// Adds a violation for objectives that are none, too many, unknown, the same, or leave accuracy to nobody; paths begin with "objectives".
+void CheckObjectives(const SearchJob& job, FieldViolations& violations);
+/// The same for limits: unknown or repeated quantities, values outside their range or on the wrong side, confidence in what is certain.
+void CheckLimits(absl::Span<const LimitSpec> limits, FieldViolations& violations);
+
+/// The job's objectives in its order. Requires a valid job.
+std::vector<Quantity> ObjectivesOf(const SearchJob& job);
+
+/// The limit of a quantity; null when the job has none.
+const LimitSpec* FindLimit(const SearchJob& job, Quantity of);
+
+/// The network of the space that a relative limit names, canonical. Requires one of RelativeTo().
+Architecture NetworkNamed(absl::string_view name, const SearchSpace& space);
+
+/// "size: 80 kB", "accuracy: 90 %": of an absolute limit, as the short form of a job has it.
+std::string ShortForm(Quantity of, double bound, Rounding rounding);
+
+}  // namespace hanas
+
+#endif  // HANAS_CORE_JOB_GOALS_H_
