@@ -297,7 +297,7 @@ void CommandLine::State::AddSearches() {
   AddFilter(tasks);
   CLI::App* candidates = AddSearchVerb("candidates", "List the networks that a search has evaluated", "hanas candidates searches/1 --front",
                                        [this] { return CandidatesCommand(remote, name, limit, front, filter); });
-  CLI::Option* of_front = candidates->add_flag("--front", front, "Only those that no other one beats in both accuracy and latency");
+  CLI::Option* of_front = candidates->add_flag("--front", front, "Only those that no other one beats in every objective of the job");
   AddFilter(candidates)->excludes(of_front);
   candidates->add_option("--limit", limit, "At most so many; 0: all")
       ->check(CLI::NonNegativeNumber.description(""))

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,11 +41,12 @@ Table::Column Right(std::string heading) { return {std::move(heading), Table::Al
 /// The columns that only some reports have: of quantities that the job optimises or limits.
 std::vector<Quantity> FurtherColumns(const v1::Report& report) {
   std::vector<Quantity> further;
-  for (const Quantity quantity : {Quantity::kPeakMemory, Quantity::kParameters}) {
-    const auto names = [&](const auto& spec) { return spec.of() == RowOf(quantity).name; };
-    if (std::any_of(report.objectives().begin(), report.objectives().end(), names) ||
-        std::any_of(report.limits().begin(), report.limits().end(), names))
-      further.push_back(quantity);
+  constexpr Quantity kAlways[] = {Quantity::kAccuracy, Quantity::kLatency, Quantity::kSize, Quantity::kMacs};
+  for (const QuantityRow& row : Quantities()) {
+    const auto names = [&](const auto& spec) { return spec.of() == row.name; };
+    const bool asked = std::any_of(report.objectives().begin(), report.objectives().end(), names) ||
+                       std::any_of(report.limits().begin(), report.limits().end(), names);
+    if (asked && std::find(std::begin(kAlways), std::end(kAlways), row.id) == std::end(kAlways)) further.push_back(row.id);
   }
   return further;
 }
@@ -99,6 +101,13 @@ std::string RenderHead(const v1::Report& report) {
   }
   std::string out = absl::StrFormat("Searched %s on %s: 10^%.1f networks\n", report.space(), report.dataset(), report.log10_networks());
   absl::StrAppend(&out, "Measured on ", absl::StrJoin(where, ", "), "\n");
+  std::vector<std::string> objectives;
+  for (const v1::Objective& objective : report.objectives()) {
+    const std::optional<Quantity> of = QuantityNamed(objective.of());
+    objectives.emplace_back(of ? RowOf(*of).label : objective.of());
+  }
+  const std::vector<std::string> usual = {"accuracy", "latency"};
+  if (!objectives.empty() && objectives != usual) absl::StrAppend(&out, "Optimised: ", absl::StrJoin(objectives, ", "), "\n");
   std::vector<std::string> limits;
   for (const v1::Limit& limit : report.limits()) {
     const std::optional<Quantity> of = QuantityNamed(limit.of());

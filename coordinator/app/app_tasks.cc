@@ -202,8 +202,10 @@ absl::Status App::Fail(const Holder& holder, const std::string& code, const std:
   }
   Touch(holder.party);
   CountLease(counts ? "failed" : "handed_back", holder.task);
-  LogTask(counts ? telemetry::Severity::kWarning : telemetry::Severity::kInfo, counts ? "task_failed" : "task_handed_back",
-          ledger_.decided().tasks.at(holder.task), {{"code", code}, {"message", message}});
+  if (const TaskRecord* task = ledger_.decided().FindTask(holder.task); task != nullptr) {  // its search may have been deleted since
+    LogTask(counts ? telemetry::Severity::kWarning : telemetry::Severity::kInfo, counts ? "task_failed" : "task_handed_back", *task,
+            {{"code", code}, {"message", message}});
+  }
   return absl::OkStatus();
 }
 

@@ -16,6 +16,7 @@
 #include "core/base/counter_random.h"
 #include "core/base/error_reason.h"
 #include "core/base/quantity.h"
+#include "core/job/goals.h"
 #include "core/statistics/statistics.h"
 
 namespace hanas::coordinator {
@@ -105,7 +106,7 @@ absl::StatusOr<ProfileRecord> MakeProfile(const SearchView& view, SearchContext&
   const std::vector<CostLimit> all = UntrainedLimits(GoalsOf(view.job(), context.space(), scorer, calibration).limits);
   const ShareKept share = EstimateShareKept(context.space(), costs, all, view.job().seed, kShareSamples);
   profile.share_within_limits = all.empty() ? 1 : share.fraction();
-  profile.share_samples = share.sampled;
+  profile.share_samples = all.empty() ? 0 : share.sampled;  // limits that only training decides say nothing yet
   return profile;
 }
 
@@ -118,7 +119,9 @@ std::string RangesLine(const ProfileRecord& profile) {
     const RangeRecord& range = profile.ranges[i];
     parts.push_back(absl::StrCat(row.label, " ", FormatValue(row.id, range.low, kUp), " to ", FormatValue(row.id, range.high, kUp)));
   }
-  return absl::StrFormat("reachable: %s; the limits keep %.1f %% of random networks (%d drawn)", absl::StrJoin(parts, ", "),
+  const std::string reachable = absl::StrCat("reachable: ", absl::StrJoin(parts, ", "));
+  if (profile.share_samples == 0) return reachable;
+  return absl::StrFormat("%s; the limits that are known before training keep %.1f %% of random networks (%d drawn)", reachable,
                          100 * profile.share_within_limits, profile.share_samples);
 }
 
@@ -149,20 +152,27 @@ std::string CalibrationLine(const FittedLatency& latency) {
 
 /// "target.limits.latency: 60 µs", or "limits: [{of: latency, at_most: 60 µs, confidence: 0.99}]" where the short form cannot say it: as a
 /// job file has it.
-std::string KeyValue(const CostLimit& limit, Rounding rounding) {
+std::string KeyValue(const SearchJob& job, const CostLimit& limit, Rounding rounding) {
   const auto quantity = static_cast<Quantity>(limit.cost);
   const std::string value = FormatValue(quantity, CostOf(quantity, limit.limit), rounding);
+  const LimitSpec* spec = FindLimit(job, quantity);
+  if (spec != nullptr && !spec->than.empty()) {
+    const std::string confidence =
+        limit.confidence == 0 || limit.confidence == LimitSpec::kLimitConfidence ? "" : absl::StrCat(", confidence: ", limit.confidence);
+    return absl::StrCat("limits: [{of: ", limit.name, ", at_most: ", value, confidence, "}] (the job has ",
+                        FormatPercent(spec->bound(), Rounding::kExact), " of ", spec->than, ")");
+  }
   if (limit.confidence == 0 || limit.confidence == LimitSpec::kLimitConfidence)
     return absl::StrCat("target.limits.", limit.name, ": ", value);
   return absl::StrCat("limits: [{of: ", limit.name, ", at_most: ", value, ", confidence: ", limit.confidence, "}]");
 }
 
 /// The limit that a network which costs `value` keeps, also when it is measured again.
-std::string LimitText(CostLimit limit, double value, const LatencyCalibration& calibration) {
+std::string LimitText(const SearchJob& job, CostLimit limit, double value, const LatencyCalibration& calibration) {
   // The error is relative, so the limit for a prediction is proportional to it.
   const double relative_error = std::max(calibration.relative_error, kAcceptedSpread);
   limit.limit = limit.confidence > 0 ? value / PredictionFor(1, relative_error, limit.confidence) : value;
-  return KeyValue(limit, Rounding::kUp);
+  return KeyValue(job, limit, Rounding::kUp);
 }
 
 absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& context) {
@@ -196,10 +206,10 @@ std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& r
   int unmet_alone = 0;
   for (const LimitFinding& finding : report.findings) {
     const double of_witness = report.witness_costs[static_cast<size_t>(finding.limit.cost)];
-    if (of_witness > finding.limit.limit) together.push_back(LimitText(finding.limit, of_witness, calibration));
+    if (of_witness > finding.limit.limit) together.push_back(LimitText(view.job(), finding.limit, of_witness, calibration));
     if (finding.nearest_feasible > finding.limit.limit)
-      alternatives.push_back(LimitText(finding.limit, finding.nearest_feasible, calibration));
-    impossible.push_back(KeyValue(finding.limit, Rounding::kExact));
+      alternatives.push_back(LimitText(view.job(), finding.limit, finding.nearest_feasible, calibration));
+    impossible.push_back(KeyValue(view.job(), finding.limit, Rounding::kExact));
     unmet_alone += finding.met_alone ? 0 : 1;
   }
   // Each alternative keeps the other limits, which is enough where at most one of them is out of reach. Else several must be raised at

@@ -84,7 +84,7 @@ absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& 
   const absl::StatusOr<const CandidateScorer*> scorer = (*context)->Scorer(view);
   if (!latency.ok() || !scorer.ok()) return validation;
   const absl::StatusOr<FeasibilityReport> report = ProbeLimits(view, **context, **scorer, latency->fit.calibration);
-  if (report.ok()) validation.infeasible = report->feasible ? "" : InfeasibleMessage(view, *report, latency->fit.calibration);
+  if (report.ok() && !report->feasible) validation.infeasible = InfeasibleMessage(view, *report, latency->fit.calibration);
   return validation;
 }
 

@@ -9,6 +9,12 @@
 
 namespace hanas::coordinator {
 
+namespace {
+
+constexpr double kLeast = 1e-3;  // of any quantity: a nanosecond, a thousandth of a byte
+
+}  // namespace
+
 CostVector CostsOf(const CandidateCost& cost, const LatencyCalibration& calibration) {
   static_assert(IndexOf(Quantity::kLatency) == 0 && IndexOf(Quantity::kSize) == 1 && IndexOf(Quantity::kPeakMemory) == 2 &&
                 IndexOf(Quantity::kMacs) == 3 && IndexOf(Quantity::kParameters) == 4 && kNumUntrainedQuantities == 5);
@@ -39,7 +45,7 @@ Goals GoalsOf(const SearchJob& job, const SearchSpace& space, const CandidateSco
     double bound = spec.bound();
     if (!spec.than.empty()) {
       const CostVector costs = CostsOf(scorer.ScoreOne(NetworkNamed(spec.than, space)), calibration);
-      bound *= costs[IndexOf(of)];
+      bound *= std::max(costs[IndexOf(of)], kLeast);  // a fitted line may cross 0 at networks of a few operators
     }
     goals.limits.push_back({.name = spec.of,
                             .cost = static_cast<int>(IndexOf(of)),

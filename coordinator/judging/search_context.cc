@@ -39,12 +39,13 @@ absl::Status SearchContext::PrepareKeys(const BackendCaps& caps, StopCheck stop)
   if (!has_keys()) {
     absl::StatusOr<std::vector<OpKey>> keys = EnumerateOpKeys(lowering_, caps, stop, bounds::kMaxOperatorKeys);
     if (absl::IsCancelled(keys.status())) return keys.status();
-    absl::StatusOr<std::optional<FeasibilityReport>> computed = ProbeComputed(caps, stop);
-    if (!computed.ok()) return computed.status();
+    absl::StatusOr<std::optional<FeasibilityReport>> computed = std::nullopt;
+    if (keys.ok()) computed = ProbeComputed(caps, stop);
+    if (absl::IsCancelled(computed.status())) return computed.status();
     absl::MutexLock lock(&mutex_);
     if (!keys_.has_value()) {
       keys_.emplace(std::move(keys));
-      computed_ = *std::move(computed);
+      if (computed.ok()) computed_ = *std::move(computed);
     }
   }
   absl::MutexLock lock(&mutex_);
@@ -52,8 +53,11 @@ absl::Status SearchContext::PrepareKeys(const BackendCaps& caps, StopCheck stop)
 }
 
 absl::StatusOr<std::optional<FeasibilityReport>> SearchContext::ProbeComputed(const BackendCaps& caps, StopCheck stop) const {
-  const auto is_measured = [](const LimitSpec& limit) { return RowOf(*QuantityNamed(limit.of)).source == QuantitySource::kDevice; };
-  if (std::all_of(goals_of_.limits.begin(), goals_of_.limits.end(), is_measured)) return std::nullopt;
+  const auto is_computed = [](const LimitSpec& limit) {
+    const QuantitySource source = RowOf(*QuantityNamed(limit.of)).source;
+    return source == QuantitySource::kPlan || source == QuantitySource::kGraph;
+  };
+  if (std::none_of(goals_of_.limits.begin(), goals_of_.limits.end(), is_computed)) return std::nullopt;
   const absl::StatusOr<CandidateScorer> scorer =
       CandidateScorer::Create(lowering_, caps, nullptr, LatencyCalibration{}, bounds::kMaxTableEntries, stop);
   if (absl::IsCancelled(scorer.status())) return scorer.status();

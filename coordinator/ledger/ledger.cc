@@ -44,7 +44,8 @@ absl::Status Ledger::CheckUsable() {
 }
 
 absl::Status Ledger::Begin(AnyUpdate update, Written written, Changes* made) {
-  lock_->AssertHeld();
+  // Whoever looked at the state before may have done so before a write failed: nothing is decided on what was lost with it.
+  if (absl::Status status = CheckUsable(); !status.ok()) return status;
   if (absl::Status status = update.Check(decided_); !status.ok()) return status;
   Changes changes;
   update.SetTime(absl::ToUnixMicros(clock_->Wall()));

@@ -57,16 +57,6 @@ const ReportMember* Find(const std::vector<ReportMember>& members, const std::st
   return found == members.end() ? nullptr : &*found;
 }
 
-/// The fastest member that is not worse than the reference outside the noise; without one, the most accurate member.
-const ReportMember& BestAgainst(const std::vector<ReportMember>& front, const ReportMember& reference) {
-  for (const ReportMember& member : front) {
-    const Difference difference = Compare(member, reference);
-    if (difference.points >= 0 || !difference.outside_noise) return member;
-  }
-  return *std::max_element(front.begin(), front.end(),
-                           [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
-}
-
 /// How a member compares in one objective: above 0 it is better, below 0 worse, 0 when the difference is within the noise.
 int Verdict(Quantity objective, const ReportMember& member, const ReportMember& reference) {
   if (objective == Quantity::kAccuracy) {
@@ -88,8 +78,22 @@ bool Wins(const ReportData& data, const ReportMember& member, const ReportMember
   return better;
 }
 
+/// The first member that wins against the reference; without one, the first that is not less accurate outside the noise; without that, the
+/// most accurate one. The front is in the order of latency.
+const ReportMember& BestAgainst(const ReportData& data, const ReportMember& reference) {
+  const std::vector<ReportMember>& front = data.front;
+  const auto winner = std::find_if(front.begin(), front.end(), [&](const ReportMember& member) { return Wins(data, member, reference); });
+  if (winner != front.end()) return *winner;
+  for (const ReportMember& member : front) {
+    const Difference difference = Compare(member, reference);
+    if (difference.points >= 0 || !difference.outside_noise) return member;
+  }
+  return *std::max_element(front.begin(), front.end(),
+                           [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
+}
+
 std::string AgainstReference(const ReportData& data, const ReportMember& reference, const std::string& name) {
-  const ReportMember& best = BestAgainst(data.front, reference);
+  const ReportMember& best = BestAgainst(data, reference);
   const std::string text = absl::StrCat(best.record.id, " is ", AgainstText(data, best, reference));
   if (Wins(data, best, reference)) return absl::StrCat("Against ", name, ", ", text, ".");
   return absl::StrCat("The search did not beat ", name, ": ", text, ".");
@@ -234,7 +238,7 @@ std::vector<std::string> NextSteps(const ReportData& data) {
                         100 * data.latency.held_out.mape));
   }
   if (const ReportMember* middle = Find(data.references, "middle-8bit-long"); middle != nullptr && !data.front.empty()) {
-    if (!Wins(data, BestAgainst(data.front, *middle), *middle)) {
+    if (!Wins(data, BestAgainst(data, *middle), *middle)) {
       steps.push_back(
           "A network trained alone for the whole budget is not beaten: raise training.steps and fine_tune.steps, weight sharing pays off "
           "late.");

@@ -153,7 +153,8 @@ void PauseSearchUpdate::Apply(State& state, Changes& changes) const {
   SearchState& found = state.searches.at(search);
   if (found.record.paused) return;
   found.record.paused = true;
-  if (!found.record.phases.empty()) found.record.phases.back() = progress;
+  // The progress may be of the phase before, when the step into this one is still being written.
+  if (!found.record.phases.empty() && found.record.phases.back().phase == progress.phase) found.record.phases.back() = progress;
   AddEvent(found, "pause", "paused by a user", changes);
 }
 

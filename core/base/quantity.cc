@@ -37,7 +37,7 @@ constexpr std::array<Unit, 4> kDecimalByteUnits = {{{"B", 1}, {"kB", 1e3}, {"MB"
 constexpr std::array<Unit, 8> kByteUnits = {
     {{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}}};
 constexpr std::array<Unit, 4> kCountUnits = {{{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}}};
-constexpr std::array<Unit, 1> kShareUnits = {{{"%", 1e-2}}};
+constexpr std::array<Unit, 1> kShareUnits = {{{"%", 1}}};                            // in hundredths
 constexpr std::array<Unit, 3> kTimeUnits = {{{"µs", 1e-3}, {"ms", 1}, {"s", 1e3}}};  // in milliseconds
 constexpr std::array<Unit, 4> kLongTimeUnits = {{{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}}};
 
@@ -212,7 +212,9 @@ absl::StatusOr<double> ParseCount(absl::string_view text) {
 absl::StatusOr<double> ParsePercent(absl::string_view text) {
   const std::optional<double> value = ParseOne(text, kShareUnits);
   if (!value || !std::isfinite(*value)) return Mismatch("a share such as \"87.5 %\"", text);
-  return *value;
+  // The number nearest to the decimal, which neither a quotient nor a product needs to be: limits are compared with shares of images.
+  double fraction = 0;
+  return absl::SimpleAtod(absl::StrFormat("%.15g", *value / 100), &fraction) ? fraction : *value / 100;
 }
 
 absl::StatusOr<double> ParseMilliseconds(absl::string_view text) {

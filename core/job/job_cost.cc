@@ -21,7 +21,7 @@ namespace {
 constexpr int64_t kBytesPerNumber = 4;
 constexpr int64_t kCopiesInTraining = 3;  // of each activation: what backpropagation keeps, its gradient, and the normalised one
 
-/// What has keys of every kind that some device has, so that no device has more operators than this one.
+/// What has keys of every kind that a device of today's backends has, so that none of them has more operators than this one.
 BackendCaps MostKeys() {
   BackendCaps caps = {.name = "any", .version = "", .isa = "", .native = EveryKindBut(OpKind::kHardSwish, ElementType::kInt8)};
   caps.native.push_back({.compute = ElementType::kFloat16});

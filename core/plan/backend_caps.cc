@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::array<absl::string_view, 1> kNames = {"xnnpack"};
 constexpr absl::string_view kEveryKind = "*";
+static_assert(static_cast<int>(ElementType::kInt32) == 5, "NativeOperators has an entry for each type");
+static_assert(static_cast<int>(OpKind::kProduct) < 32, "NativeOperators has a bit for each kind");
 
 size_t Index(ElementType type) { return static_cast<size_t>(type); }
 
@@ -20,7 +22,7 @@ absl::Status Mismatch(absl::string_view expected, absl::string_view found) {
   return absl::InvalidArgumentError(absl::StrCat("expected ", expected, ", found \"", found, "\""));
 }
 
-bool IsFor(const OperatorPattern& pattern, OpKind kind) { return !pattern.kind || *pattern.kind == kind; }
+uint32_t Bit(OpKind kind) { return uint32_t{1} << static_cast<uint32_t>(kind); }
 
 }  // namespace
 
@@ -45,8 +47,10 @@ absl::StatusOr<OperatorPattern> OperatorPatternFromString(absl::string_view text
   if (words.size() == 3) {
     const absl::StatusOr<ElementType> weights = ElementTypeFromName(words[2]);
     if (!weights.ok()) return weights.status();
+    if (BitWidth(*weights) >= BitWidth(*compute)) return Mismatch("weights of fewer bits than the activations", text);
     pattern.weights = *weights;
   }
+  if (*compute != ElementType::kFloat16 && *compute != ElementType::kInt8) return Mismatch("activations of type f16 or i8", text);
   return pattern;
 }
 
@@ -66,28 +70,21 @@ std::vector<OperatorPattern> EveryKindBut(OpKind kind, ElementType compute) {
 }
 
 NativeOperators::NativeOperators(const BackendCaps& caps) {
+  constexpr Kinds kEvery = ~Kinds{0};
   bool half = false;
   for (const OperatorPattern& pattern : caps.native) {
     half = half || (!pattern.kind && pattern.compute == ElementType::kFloat16 && !pattern.weights);
-    for (const OpSchema& schema : OpSchemas()) {
-      if (!IsFor(pattern, schema.kind)) continue;
-      if (pattern.weights) {
-        keeps_[static_cast<size_t>(schema.kind)][Index(pattern.compute)][Index(*pattern.weights)] = true;
-      } else {
-        has_[static_cast<size_t>(schema.kind)][Index(pattern.compute)] = true;
-      }
-    }
+    const Kinds kinds = pattern.kind ? Bit(*pattern.kind) : kEvery;
+    (pattern.weights ? keeps_[Index(pattern.compute)][Index(*pattern.weights)] : has_[Index(pattern.compute)]) |= kinds;
   }
-  for (const OpSchema& schema : OpSchemas()) {
-    has_[static_cast<size_t>(schema.kind)][Index(ElementType::kFloat32)] = true;
-    has_[static_cast<size_t>(schema.kind)][Index(ElementType::kFloat16)] = half;
-  }
+  has_[Index(ElementType::kFloat32)] = kEvery;
+  has_[Index(ElementType::kFloat16)] = half ? kEvery : 0;
 }
 
-bool NativeOperators::Has(OpKind kind, ElementType compute) const { return has_[static_cast<size_t>(kind)][Index(compute)]; }
+bool NativeOperators::Has(OpKind kind, ElementType compute) const { return (has_[Index(compute)] & Bit(kind)) != 0; }
 
 bool NativeOperators::KeepsWeights(OpKind kind, ElementType compute, ElementType weights) const {
-  return keeps_[static_cast<size_t>(kind)][Index(compute)][Index(weights)];
+  return (keeps_[Index(compute)][Index(weights)] & Bit(kind)) != 0;
 }
 
 absl::Span<const absl::string_view> BackendNames() { return kNames; }

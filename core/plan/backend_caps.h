@@ -2,6 +2,8 @@
 #ifndef HANAS_CORE_PLAN_BACKEND_CAPS_H_
 #define HANAS_CORE_PLAN_BACKEND_CAPS_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,9 +57,10 @@ class NativeOperators {
 
  private:
   static constexpr size_t kTypes = 6;
-  static constexpr size_t kKinds = 32;
-  bool has_[kKinds][kTypes] = {};
-  bool keeps_[kKinds][kTypes][kTypes] = {};
+  using Kinds = uint32_t;  // bit i: the OpKind of number i
+
+  Kinds has_[kTypes] = {};
+  Kinds keeps_[kTypes][kTypes] = {};  // by compute type and weights' type
 };
 
 /// The backends that jobs may name. One more is a name here, a folder of profiler-agent/runtime, and a row of profiler-agent/backends.

@@ -15,7 +15,7 @@
 namespace hanas {
 
 // Everything about a network that a search may optimise or limit, each said once. Jobs name quantities; cost vectors, messages, columns and
-// axes of the report read this table. One more quantity is one row here, and its value where its source is computed. Immutable, hence
+// axes of the report read this table. One more quantity is one row here, and its value: docs/howto/add-a-quantity.md. Immutable, hence
 // thread-safe.
 
 /// Also the index in a vector of costs. Those known before anything is trained come first.

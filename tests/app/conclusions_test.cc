@@ -53,6 +53,17 @@ TEST(ConclusionsTest, TheFastestThatIsNotWorseIsCompared) {
               Contains(HasSubstr("member-2 is 3.0x faster at -0.1 points, within the noise")));
 }
 
+TEST(ConclusionsTest, AWinInTheJobsOwnObjectivesIsFound) {
+  ReportMember fast = Network("member-1", 0.90, 300);
+  ReportMember small = Network("member-2", 0.90, 600);
+  const ReportMember reference = Network("largest-8bit", 0.90, 900);
+  fast.costs[1] = 1.1 * reference.costs[1];  // the size
+  small.costs[1] = 0.5 * reference.costs[1];
+  ReportData data = Data({fast, small}, reference);
+  data.goals.objectives = {Quantity::kAccuracy, Quantity::kSize};
+  EXPECT_THAT(Conclusions(data), Contains(HasSubstr("member-2 is 1.5x faster at +0.0 points, within the noise, with 0.50x the size.")));
+}
+
 std::vector<std::string> Codes(const ReportData& data) {
   std::vector<std::string> codes;
   for (const Warning& warning : Warnings(data)) codes.push_back(warning.code);

@@ -130,8 +130,14 @@ std::vector<std::vector<LimitSpec>> AsSuggested(const std::vector<LimitSpec>& li
   for (const absl::string_view alternative : absl::StrSplit(advice, " or ")) {
     std::vector<LimitSpec>& changed = all.emplace_back(limits);
     for (absl::string_view entry : absl::StrSplit(alternative, " and ")) {
-      EXPECT_TRUE(absl::ConsumePrefix(&entry, "target.limits.")) << entry;
-      const std::pair<std::string, std::string> key_value = absl::StrSplit(entry, absl::MaxSplits(": ", 1));
+      std::pair<std::string, std::string> key_value;
+      if (absl::ConsumePrefix(&entry, "limits: [{of: ")) {  // in place of a limit that is relative to another network
+        key_value = absl::StrSplit(entry.substr(0, entry.find("}]")), absl::MaxSplits(", at_most: ", 1));
+        EXPECT_THAT(std::string(entry), HasSubstr(" (the job has 0.1 % of "));
+      } else {
+        EXPECT_TRUE(absl::ConsumePrefix(&entry, "target.limits.")) << entry;
+        key_value = absl::StrSplit(entry, absl::MaxSplits(": ", 1));
+      }
       const auto limit = std::find_if(changed.begin(), changed.end(), [&](const LimitSpec& spec) { return spec.of == key_value.first; });
       EXPECT_NE(limit, changed.end()) << entry;
       *limit = {.of = limit->of, .at_most = ParseValue(*QuantityNamed(limit->of), key_value.second).value()};

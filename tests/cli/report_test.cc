@@ -273,5 +273,21 @@ TEST(ReportTest, CuttingRespectsCharacters) {
   EXPECT_EQ(CutToWidth("µµµµ", 4), "µµµµ");
 }
 
+TEST(ReportTest, ObjectivesAndLimitsBesideTheUsualAreShown) {
+  v1::Report report = MakeReport();
+  for (const char* of : {"accuracy", "size", "parameters"}) report.add_objectives()->set_of(of);
+  report.mutable_front(0)->set_parameters(12345);
+  report.clear_limits();
+  AddLimit(report, "size", 100000);
+  v1::Limit& limit = *report.add_limits();
+  limit.set_of("accuracy");
+  limit.set_at_least(0.8);
+  const std::string text = RenderReport(report);
+  EXPECT_THAT(text, HasSubstr("Optimised: accuracy, size, parameters\n"));
+  EXPECT_THAT(text, HasSubstr("size ≤ 100 kB, accuracy ≥ 80 %"));
+  EXPECT_THAT(text, HasSubstr("12.3 k"));
+  EXPECT_THAT(RenderFrontSvg(report), HasSubstr("limit 100 kB")) << "what accuracy is traded against is drawn across";
+}
+
 }  // namespace
 }  // namespace hanas::cli

@@ -27,7 +27,7 @@ TEST(OperatorPatternTest, IsReadAsItIsWritten) {
     EXPECT_THAT(OperatorPatternFromString(ToString(pattern)), IsOkAndHolds(pattern));
   }
   EXPECT_EQ(ToString(OperatorPattern{.kind = OpKind::kFullyConnected, .compute = kInt8, .weights = kInt4}), "fc i8 i4");
-  for (const char* text : {"", "*", "* i9", "gemm i8", "fc i8 i4 i2", "fc  i8", "FC i8"})
+  for (const char* text : {"", "*", "* i9", "gemm i8", "fc i8 i4 i2", "fc  i8", "FC i8", "* f32", "fc i8 i8", "* i8 f32", "fc i4"})
     EXPECT_THAT(OperatorPatternFromString(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
 }
 

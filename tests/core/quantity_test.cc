@@ -158,7 +158,11 @@ TEST(PercentTest, IsReadAsItIsWritten) {
   EXPECT_EQ(FormatPercent(0.87512, Rounding::kExact), "87.512 %");
   EXPECT_EQ(FormatPercent(0.87512, Rounding::kUp), "87.6 %");
   EXPECT_THAT(ParsePercent("87.5 %"), IsOkAndHolds(DoubleNear(0.875, 1e-15)));
-  EXPECT_THAT(ParsePercent("60%"), IsOkAndHolds(DoubleNear(0.6, 1e-15)));
+  for (int tenths = 0; tenths <= 1000; ++tenths) {
+    const std::string text = absl::StrCat(tenths / 10, ".", tenths % 10, " %");
+    EXPECT_THAT(ParsePercent(text), IsOkAndHolds(tenths / 1000.0)) << text;
+  }
+  EXPECT_THAT(ParsePercent("60%"), IsOkAndHolds(0.6));
   for (const char* text : {"", "87.5", "%", "-1 %", "1 kB"})
     EXPECT_THAT(ParsePercent(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
 }
