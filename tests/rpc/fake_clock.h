@@ -15,7 +15,7 @@
 namespace hanas::rpc {
 
 /// Time that moves only when a test says so, and remembers what was waited for. Waiters wake when their condition holds or the time they
-/// asked for is reached. A mutex that is waited on must outlive the calls of Advance. Thread-safe.
+/// asked for is reached. A mutex may go as soon as its waiter has returned. Thread-safe.
 class FakeClock : public Clock {
  public:
   absl::Duration Now() override { return absl::Nanoseconds(now_.load()); }
@@ -29,8 +29,19 @@ class FakeClock : public Clock {
     }
     const auto ready = [&] { return condition.Eval() || now_.load() >= deadline; };
     mutex.Await(absl::Condition(&ready));
-    absl::MutexLock lock(&registry_mutex_);
-    waiters_.erase(waiters_.find({deadline, &mutex}));
+    {
+      absl::MutexLock lock(&registry_mutex_);
+      waiters_.erase(waiters_.find({deadline, &mutex}));
+      if (!waking_.contains(&mutex)) return condition.Eval();
+    }
+    // Advance is about to lock this mutex: it is let through, so that it does not touch what the caller may destroy.
+    mutex.Unlock();
+    {
+      absl::MutexLock lock(&registry_mutex_);
+      const auto let_go = [&] { return !waking_.contains(&mutex); };
+      registry_mutex_.Await(absl::Condition(&let_go));
+    }
+    mutex.Lock();
     return condition.Eval();
   }
 
@@ -50,8 +61,15 @@ class FakeClock : public Clock {
       for (const auto& [deadline, mutex] : waiters_) {
         if (deadline <= now_.load()) mutexes.push_back(mutex);
       }
+      waking_.insert(mutexes.begin(), mutexes.end());
     }
-    for (absl::Mutex* mutex : mutexes) absl::MutexLock lock(mutex);  // unlocking evaluates the conditions anew
+    for (absl::Mutex* mutex : mutexes) {
+      {
+        absl::MutexLock lock(mutex);
+      }  // unlocking evaluates the conditions anew
+      absl::MutexLock lock(&registry_mutex_);
+      waking_.erase(waking_.find(mutex));
+    }
     absl::MutexLock lock(&registry_mutex_);
     registry_mutex_.Await(absl::Condition(this, &FakeClock::NobodyIsLate));
   }
@@ -70,6 +88,7 @@ class FakeClock : public Clock {
   std::atomic<int64_t> now_ = 0;
   absl::Mutex registry_mutex_;
   std::multiset<std::pair<int64_t, absl::Mutex*>> waiters_ ABSL_GUARDED_BY(registry_mutex_);
+  std::multiset<absl::Mutex*> waking_ ABSL_GUARDED_BY(registry_mutex_);  // that an Advance still has to lock
   std::vector<absl::Duration> waits_ ABSL_GUARDED_BY(registry_mutex_);
 };
 
