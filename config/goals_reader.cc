@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "config/presets.h"
 #include "config/spelling.h"
+#include "core/base/bounds.h"
 #include "core/cost/cost.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/lowering/lowering.h"
@@ -35,6 +36,17 @@ std::optional<Quantity> NamedIn(const std::string& name, const std::string& path
 /// The side of `limit` on which more or less of a quantity is better.
 double& SideOf(const QuantityRow& row, LimitSpec& limit) { return row.more_is_better ? limit.at_least : limit.at_most; }
 
+/// Puts the value of a bound that was written into `out`. 0 stands for a bound that was not written, so it cannot be one.
+void ReadValue(const std::string& text, const std::string& place, const absl::StatusOr<double>& value, SourceMap& source, double& out) {
+  if (!value.ok()) {
+    source.Fail(place, value.status().message());
+  } else if (*value == 0) {
+    source.Fail(place, absl::StrCat("expected more than 0, found \"", text, "\""));
+  } else {
+    out = *value;
+  }
+}
+
 void ReadShortForm(const YAML::Node& node, const std::string& path, SourceMap& source, std::vector<LimitSpec>& limits) {
   MapReader reader(node, path, source);
   for (const QuantityRow& row : Quantities()) {
@@ -42,12 +54,7 @@ void ReadShortForm(const YAML::Node& node, const std::string& path, SourceMap& s
     if (!reader.Read(row.name, text)) continue;
     LimitSpec limit = {.of = std::string(row.name)};
     const std::string place = reader.PathOf(row.name);
-    const absl::StatusOr<double> value = ParseValue(row.id, text);
-    if (value.ok()) {
-      SideOf(row, limit) = *value;
-    } else {
-      source.Fail(place, value.status().message());
-    }
+    ReadValue(text, place, ParseValue(row.id, text), source, SideOf(row, limit));
     for (const char* part : {".of", ".at_most", ".at_least"}) source.SetOrigin(InJob("limits", limits.size()) + part, place);
     limits.push_back(std::move(limit));
   }
@@ -57,12 +64,7 @@ void ReadShortForm(const YAML::Node& node, const std::string& path, SourceMap& s
 void ReadBound(MapReader& reader, absl::string_view key, std::optional<Quantity> of, bool relative, double& place) {
   std::string text;
   if (!reader.Read(key, text) || !of) return;
-  const absl::StatusOr<double> value = relative ? ParsePercent(text) : ParseValue(*of, text);
-  if (value.ok()) {
-    place = *value;
-  } else {
-    reader.source().Fail(reader.PathOf(key), value.status().message());
-  }
+  ReadValue(text, reader.PathOf(key), relative ? ParsePercent(text) : ParseValue(*of, text), reader.source(), place);
 }
 
 void ReadLimit(const YAML::Node& node, const std::string& path, SourceMap& source, std::vector<LimitSpec>& limits) {
@@ -79,10 +81,17 @@ void ReadLimit(const YAML::Node& node, const std::string& path, SourceMap& sourc
   limits.push_back(std::move(limit));
 }
 
+bool IsOfTheSpace(absl::string_view name) {
+  const absl::Span<const absl::string_view> networks = RelativeTo();
+  return std::find(networks.begin(), networks.end(), name) != networks.end();
+}
+
 /// What the largest 8-bit network of `preset` has of a quantity that the network alone decides.
 absl::StatusOr<double> ValueOfPreset(const Preset& preset, const SpaceSpec& job_space, Quantity of) {
   SpaceSpec spec = SpecOf(preset);
-  spec.num_classes = job_space.num_classes;
+  // Classes that no space can have are a mistake of their own.
+  if (job_space.num_classes >= bounds::kMinClasses && job_space.num_classes <= bounds::kMaxClasses)
+    spec.num_classes = job_space.num_classes;
   absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(spec);
   if (!space.ok()) return space.status();
   const Lowering lowering(*std::move(space));
@@ -127,7 +136,8 @@ std::vector<ObjectiveSpec> ReadObjectives(const YAML::Node& node, const std::str
 }
 
 void ReadLimits(const YAML::Node& node, const std::string& path, SourceMap& source, std::vector<LimitSpec>& limits) {
-  if (!node.IsSequence()) return ReadShortForm(node, path, source, limits);
+  if (node.IsMap()) return ReadShortForm(node, path, source, limits);
+  if (!node.IsSequence()) return source.Fail(path, "expected a map such as {latency: 1 ms, size: 80 kB}, or a list of maps");
   for (size_t i = 0; i < node.size(); ++i) {
     const std::string place = absl::StrCat(path, "[", i, "]");
     source.SetLocation(place, node[i].Mark());
@@ -136,15 +146,15 @@ void ReadLimits(const YAML::Node& node, const std::string& path, SourceMap& sour
 }
 
 void ResolvePresets(SearchJob& job, SourceMap& source) {
+  if (job.limits.size() > kNumQuantities) return;  // is refused, and each preset would be lowered
   for (size_t i = 0; i < job.limits.size(); ++i) {
     LimitSpec& limit = job.limits[i];
-    const absl::Span<const absl::string_view> of_the_space = RelativeTo();
     const std::optional<Quantity> of = QuantityNamed(limit.of);
-    if (!of || limit.than.empty() || std::find(of_the_space.begin(), of_the_space.end(), limit.than) != of_the_space.end()) continue;
+    if (!of || limit.than.empty() || IsOfTheSpace(limit.than)) continue;
     const std::string path = source.FilePath(absl::StrCat(InJob("limits", i), ".than"));
     const absl::StatusOr<Preset> preset = FindPreset(limit.than);
     if (!preset.ok()) {
-      source.Fail(path, absl::StrCat("expected ", absl::StrJoin(of_the_space, ", "), " or a preset, found \"", limit.than,
+      source.Fail(path, absl::StrCat("expected ", absl::StrJoin(RelativeTo(), ", "), " or a preset, found \"", limit.than,
                                      "\"; hanas presets lists them"));
       continue;
     }

@@ -242,8 +242,8 @@ absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, 
       write = ledger_.AllWritten();
     } else {
       Changes made;
-      write = ledger_.Commit(
-          CreateSearchUpdate{request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job)), digests, WallMicros()}, &made);
+      write = ledger_.Commit(CreateSearchUpdate{request_id, std::move(spec), std::make_shared<const SearchJob>(std::move(job)), digests},
+                             &made);
       if (!made.searches.empty()) id = *made.searches.begin();
     }
   }
@@ -279,7 +279,7 @@ absl::StatusOr<SearchSnapshot> App::ShowAfter(const PendingWrite& write, uint64_
   return Show(id);  // it may be deleted by the time that its change is written
 }
 
-absl::StatusOr<SearchSnapshot> App::CancelSearch(uint64_t id) { return ShowAfter(Commit(CancelSearchUpdate{id, WallMicros()}), id); }
+absl::StatusOr<SearchSnapshot> App::CancelSearch(uint64_t id) { return ShowAfter(Commit(CancelSearchUpdate{id}), id); }
 
 absl::StatusOr<SearchSnapshot> App::PauseSearch(uint64_t id) {
   PendingWrite write;

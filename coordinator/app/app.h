@@ -236,7 +236,6 @@ class App final : private LedgerFollower {
 
   SearchSnapshot Snapshot(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   PhaseRecord LiveProgress(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  int64_t WallMicros() { return absl::ToUnixMicros(clock_->Wall()); }
   /// The search once `write` has ended well. With `restart_clock` the seconds of its phase count from then on.
   absl::StatusOr<SearchSnapshot> ShowAfter(const PendingWrite& write, uint64_t id, bool restart_clock = false) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<SearchSnapshot> Show(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

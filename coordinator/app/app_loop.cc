@@ -69,7 +69,6 @@ absl::StatusOr<bool> App::EnforceWallBudget(uint64_t id) {
       FailStep(SearchView(ledger_.synced(), search), std::string(kBudgetSpent),
                absl::StrCat(reason, " in ", Name(record.phase), ", before any network was evaluated: raise it, or train and profile less"));
   fail.progress = progress;
-  fail.now_us = WallMicros();
   const absl::Status status = ledger_.Begin(std::move(fail), nullptr);
   // It moved on meanwhile, and is looked at again with the next sweep; or it was deleted.
   if (absl::IsAborted(status) || absl::IsNotFound(status)) return false;
@@ -157,7 +156,6 @@ absl::StatusOr<bool> App::Drive(uint64_t id) {
   if (!step->has_value()) return false;
   AdvanceSearchUpdate& update = **step;
   if (update.candidates_scored > 0) update.scoring_seconds = absl::ToDoubleSeconds(clock_->Monotonic() - begin);
-  update.now_us = WallMicros();
   const std::optional<SearchPhase> entered = update.next;
   absl::MutexLock lock(&mutex_);
   if (driven_.generation() != ledger_.generation()) return true;  // read back meanwhile: the step rests on a state that is no more

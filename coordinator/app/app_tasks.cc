@@ -42,7 +42,6 @@ absl::StatusOr<PartyRecord> App::Register(PartyRecord party) {
     if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
     const State& decided = ledger_.decided();
     RegisterPartyUpdate update = {.party = std::move(party)};
-    update.now_us = WallMicros();
     const uint64_t owner = FindPartyId(decided, agent, name);
     update.in_use = owner != 0 && scheduler_.SilentFor(owner, clock_->Monotonic()) < options_.lease_ttl;
     if (owner == 0 && decided.parties.size() >= kMaxParties) update.forgotten = ForgettableParty();

@@ -156,15 +156,13 @@ std::string KeyValue(const SearchJob& job, const CostLimit& limit, Rounding roun
   const auto quantity = static_cast<Quantity>(limit.cost);
   const std::string value = FormatValue(quantity, CostOf(quantity, limit.limit), rounding);
   const LimitSpec* spec = FindLimit(job, quantity);
-  if (spec != nullptr && !spec->than.empty()) {
-    const std::string confidence =
-        limit.confidence == 0 || limit.confidence == LimitSpec::kLimitConfidence ? "" : absl::StrCat(", confidence: ", limit.confidence);
-    return absl::StrCat("limits: [{of: ", limit.name, ", at_most: ", value, confidence, "}] (the job has ",
-                        FormatPercent(spec->bound(), Rounding::kExact), " of ", spec->than, ")");
-  }
-  if (limit.confidence == 0 || limit.confidence == LimitSpec::kLimitConfidence)
-    return absl::StrCat("target.limits.", limit.name, ": ", value);
-  return absl::StrCat("limits: [{of: ", limit.name, ", at_most: ", value, ", confidence: ", limit.confidence, "}]");
+  const bool relative = spec != nullptr && !spec->than.empty();
+  const bool usual = limit.confidence == 0 || limit.confidence == LimitSpec::kLimitConfidence;
+  if (usual && !relative) return absl::StrCat("target.limits.", limit.name, ": ", value);
+  const std::string confidence = usual ? "" : absl::StrCat(", confidence: ", limit.confidence);
+  std::string text = absl::StrCat("limits: [{of: ", limit.name, ", at_most: ", value, confidence, "}]");
+  if (relative) absl::StrAppend(&text, " (the job has ", FormatPercent(spec->bound(), Rounding::kExact), " of ", spec->than, ")");
+  return text;
 }
 
 /// The limit that a network which costs `value` keeps, also when it is measured again.

@@ -109,7 +109,8 @@ void Ledger::Publish(std::vector<PendingChange>& group, const absl::Status& writ
     } else {
       telemetry::LogEvent(telemetry::Severity::kError, "store_write_failed", {{"status", written.ToString()}});
       behind = log_.TakeQueued();
-      Reload().IgnoreError();  // CheckUsable tries again
+      if (const absl::Status status = Reload(); !status.ok())  // CheckUsable tries again, and says so to everybody who asks
+        telemetry::LogEvent(telemetry::Severity::kError, "state_unreadable", {{"status", status.ToString()}});
     }
   }
   for (std::vector<PendingChange>* changes : {&group, &behind}) {

@@ -13,20 +13,25 @@
 namespace hanas::coordinator {
 
 /// One of the updates of updates.h whose type is forgotten, so that it can wait in a queue and be applied to several copies of the state.
-/// It carries the time at which it was decided, which becomes that of the last change of the searches and parties that it touches.
-/// Empty when default-constructed. Cheap to copy; thread-compatible.
+/// It carries the time at which it was decided: the `now_us` of an update that has one, and the time of the last change of the searches and
+/// parties that it touches. Empty when default-constructed. Cheap to copy; thread-compatible.
 class AnyUpdate {
  public:
   AnyUpdate() = default;
   template <typename Update>
   AnyUpdate(Update update) {  // NOLINT(google-explicit-constructor): an update is an update
-    const auto shared = std::make_shared<const Update>(std::move(update));
+    const auto shared = std::make_shared<Update>(std::move(update));
+    if constexpr (requires { shared->now_us; }) set_time_ = [shared](int64_t now_us) { shared->now_us = now_us; };
     check_ = [shared](const State& state) { return shared->Check(state); };
     apply_ = [shared](State& state, Changes& changes) { shared->Apply(state, changes); };
   }
 
   bool empty() const { return apply_ == nullptr; }
-  void SetTime(int64_t now_us) { now_us_ = now_us; }
+  /// Before the first Apply. Copies made before share it in part: who decides an update sets its time, and copies it then.
+  void SetTime(int64_t now_us) {
+    now_us_ = now_us;
+    if (set_time_ != nullptr) set_time_(now_us);
+  }
   absl::Status Check(const State& state) const { return check_(state); }
   /// `changes` are empty before.
   void Apply(State& state, Changes& changes) const {
@@ -42,7 +47,8 @@ class AnyUpdate {
  private:
   std::function<absl::Status(const State&)> check_;
   std::function<void(State&, Changes&)> apply_;
-  int64_t now_us_ = 0;  // wall clock, as data
+  std::function<void(int64_t)> set_time_;  // null: the update has no use for the time
+  int64_t now_us_ = 0;                     // wall clock, as data
 };
 
 }  // namespace hanas::coordinator

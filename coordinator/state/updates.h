@@ -31,7 +31,7 @@ struct CreateSearchUpdate {
   std::string spec;
   std::shared_ptr<const SearchJob> job;
   JobDigests digests;  // DigestsOf(*job): made once, by the caller
-  int64_t now_us = 0;  // wall clock, as data
+  int64_t now_us = 0;  // wall clock, as data; set when the update is decided
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };
@@ -203,7 +203,7 @@ struct AdvanceSearchUpdate {
   double scoring_seconds = 0;     // what that took; data, set by the caller
   // Of the phase that is current before the step, at the moment of the step.
   PhaseRecord progress;
-  int64_t now_us = 0;  // wall clock, as data
+  int64_t now_us = 0;  // wall clock, as data; set when the update is decided
 
   /// ABORTED when the search has moved on, is paused, or has a task already, or another one has its operators measured.
   absl::Status Check(const State& state) const;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -35,7 +34,8 @@ std::optional<Quantity> CheckName(absl::string_view list, absl::Span<const Spec>
 
 /// The bound of a limit as people read it, also when it is no number that could be one.
 std::string BoundText(Quantity of, double value) {
-  return std::isfinite(value) && value >= 0 ? FormatValue(of, value, Rounding::kExact) : absl::StrCat(value);
+  constexpr double kMostDigits = 1e15;  // beyond, a number with all its digits is no help
+  return value >= 0 && value < kMostDigits ? FormatValue(of, value, Rounding::kExact) : absl::StrCat(value);
 }
 
 void CheckBound(const QuantityRow& row, const LimitSpec& limit, size_t index, FieldViolations& violations) {
@@ -120,10 +120,6 @@ Architecture NetworkNamed(absl::string_view name, const SearchSpace& space) {
                                                   : space.Largest(kEight);
   space.Canonicalise(network);
   return network;
-}
-
-std::string ShortForm(Quantity of, double bound, Rounding rounding) {
-  return absl::StrCat(RowOf(of).name, ": ", FormatValue(of, bound, rounding));
 }
 
 }  // namespace hanas

@@ -30,9 +30,6 @@ const LimitSpec* FindLimit(const SearchJob& job, Quantity of);
 /// The network of the space that a relative limit names, canonical. Requires one of RelativeTo().
 Architecture NetworkNamed(absl::string_view name, const SearchSpace& space);
 
-/// "size: 80 kB", "accuracy: 90 %": of an absolute limit, as the short form of a job has it.
-std::string ShortForm(Quantity of, double bound, Rounding rounding);
-
 }  // namespace hanas
 
 #endif  // HANAS_CORE_JOB_GOALS_H_

@@ -128,7 +128,7 @@ std::vector<std::vector<LimitSpec>> AsSuggested(const std::vector<LimitSpec>& li
   const std::string advice = message.substr(begin + 13, message.find(". Raise") - begin - 13);
   std::vector<std::vector<LimitSpec>> all;
   for (const absl::string_view alternative : absl::StrSplit(advice, " or ")) {
-    std::vector<LimitSpec>& changed = all.emplace_back(limits);
+    std::vector<LimitSpec> changed = limits;
     for (absl::string_view entry : absl::StrSplit(alternative, " and ")) {
       std::pair<std::string, std::string> key_value;
       if (absl::ConsumePrefix(&entry, "limits: [{of: ")) {  // in place of a limit that is relative to another network
@@ -142,6 +142,7 @@ std::vector<std::vector<LimitSpec>> AsSuggested(const std::vector<LimitSpec>& li
       EXPECT_NE(limit, changed.end()) << entry;
       *limit = {.of = limit->of, .at_most = ParseValue(*QuantityNamed(limit->of), key_value.second).value()};
     }
+    all.push_back(std::move(changed));
   }
   return all;
 }

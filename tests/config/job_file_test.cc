@@ -368,6 +368,20 @@ TEST(GoalsInJobFileTest, EveryMistakeIsToldWithItsPlace) {
   }
 }
 
+TEST(GoalsInJobFileTest, WhatIsNoLimitIsToldOnce) {
+  const auto told = [](absl::string_view lines) { return std::string(WithLimits(lines).status().message()); };
+  EXPECT_THAT(told("limits: {size: 0 kB}\n"), HasSubstr("limits.size: expected more than 0, found \"0 kB\""));
+  EXPECT_THAT(told("limits: 5\n"), HasSubstr("limits: expected a map such as {latency: 1 ms, size: 80 kB}, or a list of maps"));
+  EXPECT_THAT(told("limits: {latency: 1e99 ms}\n"), HasSubstr("expected more than 0 and at most 1000 s, found 1e+102"));
+}
+
+// Each of the presets would be lowered: a file of many such limits must not take the time of them all.
+TEST(GoalsInJobFileTest, TooManyLimitsAreRefusedBeforePresetsAreLookedAt) {
+  std::string lines = "limits:\n";
+  for (int i = 0; i < 12'000; ++i) lines += "  - {of: macs, at_most: 50 %, than: resnet50}\n";
+  EXPECT_THAT(std::string(WithLimits(lines).status().message()), HasSubstr("limits: expected at most 6, found 12000"));
+}
+
 TEST(GoalsInJobFileTest, OneQuantityIsLimitedOnce) {
   std::string text(kJob);
   const absl::StatusOr<JobFile> file = JobFile::Parse(absl::StrCat(text, "\nlimits: [{of: size, at_most: 1 MB}]\n"), "job.yaml");

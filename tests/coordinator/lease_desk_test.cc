@@ -147,7 +147,7 @@ class LeaseDeskTest : public testing::Test, private LedgerFollower {
       absl::MutexLock lock(&lock_);
       all = ledger_.AllWritten();
     }
-    all.Await().IgnoreError();
+    EXPECT_THAT(all.Await(), IsOk());
   }
 
   std::unique_ptr<MemoryStore> store_ = MemoryStore::Open(std::make_shared<MemoryDisk>()).value();
