@@ -27,8 +27,9 @@ class Recorded {
     job.evolution.rounds = 1'000'000;
     SearchState& search = state_.searches[kSearch];
     search.job = std::make_shared<const SearchJob>(job);
-    search.record = {.id = kSearch, .phase = SearchPhase::kSearching};
-    state_.tables[ContextDigest(search.record.device, search.record.caps)] = FakeLatencyTable(lowering_, search.record.caps);
+    search.record = {.id = kSearch, .phase = SearchPhase::kSearching, .targets = {TargetRecord{}}};
+    const TargetRecord& target = search.record.targets[0];
+    state_.tables[ContextOf(target)] = FakeLatencyTable(lowering_, target.caps);
     AddMeasured("profile/networks/0", 32);
     while (num_candidates_ < num_candidates) AddEvaluated();
   }
@@ -45,7 +46,7 @@ class Recorded {
   }
   void ConcludeRound() {
     RoundRecord round;
-    state_.searches.at(kSearch).record.rounds.push_back(round);
+    state_.searches.at(kSearch).record.targets[0].rounds.push_back(round);
   }
   SearchView View() const { return {state_, state_.searches.at(kSearch)}; }
   const SearchJob& job() const { return *state_.searches.at(kSearch).job; }

@@ -4,6 +4,7 @@
 #
 #   hanas_library(<name> SOURCES ... [HEADERS ...] [PUBLIC deps...] [PRIVATE deps...])
 #   hanas_proto_library(<name> PROTOS ... [PUBLIC deps...] [GRPC])
+#   hanas_flatbuffers_library(<name> SCHEMAS ...)
 #   hanas_binary(<output-name> SOURCES ... [DEPS ...])
 #   hanas_test(<name> SOURCES ... [DEPS ...] LABELS ... [TIMEOUT seconds] [DATA] [SERIAL])
 #   hanas_python_test(<name> SCRIPT file [DEPENDS targets or files...] [PATHS directories...] [LABELS ...] [TIMEOUT seconds])
@@ -117,6 +118,31 @@ function(hanas_proto_library name)
     target_link_libraries(hanas_${name} PUBLIC gRPC::grpc++)
   endif()
   target_include_directories(hanas_${name} SYSTEM PUBLIC "${out}")
+  add_library(hanas::${name} ALIAS hanas_${name})
+endfunction()
+
+# The accessors of FlatBuffers schemas named relative to the calling folder, included from the root: #include "export/bound_model_generated.h".
+# The calling folder finds the package: find_package(flatbuffers REQUIRED).
+function(hanas_flatbuffers_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SCHEMAS")
+  _hanas_check_arguments("hanas_flatbuffers_library(${name})" arg)
+  file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  set(out "${PROJECT_BINARY_DIR}/generated")
+  set(generated)
+  foreach(schema IN LISTS arg_SCHEMAS)
+    cmake_path(GET schema STEM stem)
+    add_custom_command(
+      OUTPUT "${out}/${folder}/${stem}_generated.h"
+      COMMAND flatbuffers::flatc --cpp --gen-object-api --warnings-as-errors -o "${out}/${folder}" "${CMAKE_CURRENT_SOURCE_DIR}/${schema}"
+      DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${schema}" flatbuffers::flatc
+      COMMENT "Generating ${folder}/${stem}_generated.h"
+      VERBATIM)
+    list(APPEND generated "${out}/${folder}/${stem}_generated.h")
+  endforeach()
+  # Headers only, and they need only headers of the library. That they are sources of the target makes whoever links it wait for them.
+  add_library(hanas_${name} INTERFACE ${generated})
+  target_link_libraries(hanas_${name} INTERFACE hanas_base flatbuffers::flatbuffers)
+  target_include_directories(hanas_${name} SYSTEM INTERFACE "${out}")
   add_library(hanas::${name} ALIAS hanas_${name})
 endfunction()
 

@@ -72,6 +72,7 @@ void ReadLimit(const YAML::Node& node, const std::string& path, SourceMap& sourc
   LimitSpec limit;
   const bool named = reader.Read("of", limit.of, Need::kRequired);
   const std::optional<Quantity> of = named ? NamedIn(limit.of, reader.PathOf("of"), source) : std::nullopt;
+  reader.Read("target", limit.target);
   reader.Read("than", limit.than);
   ReadBound(reader, "at_most", of, !limit.than.empty(), limit.at_most);
   ReadBound(reader, "at_least", of, !limit.than.empty(), limit.at_least);
@@ -145,8 +146,23 @@ void ReadLimits(const YAML::Node& node, const std::string& path, SourceMap& sour
   }
 }
 
+void ReadLimitsOf(const TargetSpec& target, const YAML::Node& node, const std::string& path, SourceMap& source,
+                  std::vector<LimitSpec>& limits) {
+  const size_t first = limits.size();
+  ReadLimits(node, path, source, limits);
+  for (size_t i = first; i < limits.size(); ++i) {
+    if (!limits[i].target.empty())
+      source.Fail(path, absl::StrCat("expected limits of this target, found one of \"", limits[i].target, "\""));
+    limits[i].target = target.name;
+    if (!target.name.empty()) continue;
+    // That the target has no name is told, at the place where this leads to; nothing else can be said of whom its limits are for.
+    limits[i].target = "?";
+    source.SetOrigin(InJob("limits", i) + ".target", absl::StrCat(ParentPath(path), ".name"));
+  }
+}
+
 void ResolvePresets(SearchJob& job, SourceMap& source) {
-  if (job.limits.size() > kNumQuantities) return;  // is refused, and each preset would be lowered
+  if (job.limits.size() > kNumQuantities * TargetsOf(job).size()) return;  // is refused, and each preset would be lowered
   for (size_t i = 0; i < job.limits.size(); ++i) {
     LimitSpec& limit = job.limits[i];
     const std::optional<Quantity> of = QuantityNamed(limit.of);

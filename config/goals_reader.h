@@ -21,6 +21,10 @@ std::vector<ObjectiveSpec> ReadObjectives(const YAML::Node& node, const std::str
 /// ReadLimits leaves in `than` may be a preset.
 void ReadLimits(const YAML::Node& node, const std::string& path, SourceMap& source, std::vector<LimitSpec>& limits);
 
+/// The same for limits that a target among several has as its own.
+void ReadLimitsOf(const TargetSpec& target, const YAML::Node& node, const std::string& path, SourceMap& source,
+                  std::vector<LimitSpec>& limits);
+
 /// Turns limits that are relative to a preset into absolute ones: a share of what the preset's largest network with 8 bits has, with the
 /// classes of the job's space.
 void ResolvePresets(SearchJob& job, SourceMap& source);

@@ -33,7 +33,9 @@ constexpr size_t kMostLines = 50;  // of mistakes, which a reader mends in turn
 /// Reads the scalar at `key` into `place`.
 class FieldReader {
  public:
-  FieldReader(MapReader& reader, absl::string_view key, FieldForm form, Need need) : reader_(reader), key_(key), form_(form), need_(need) {}
+  /// `limits` takes those that stand in an element of a list.
+  FieldReader(MapReader& reader, absl::string_view key, FieldForm form, Need need, std::vector<LimitSpec>* limits)
+      : reader_(reader), key_(key), form_(form), need_(need), limits_(limits) {}
 
   /// Return whether the key was there.
   bool operator()(double* place) {
@@ -48,6 +50,7 @@ class FieldReader {
   }
   bool operator()(WordPlace place) { return reader_.Read(key_, place, need_); }
   bool operator()(std::vector<TrainingPhase>* phases);
+  bool operator()(std::vector<TargetSpec>* targets);
   bool operator()(std::vector<ObjectiveSpec>* objectives) {
     const std::optional<YAML::Node> node = reader_.Take(key_, need_);
     if (node) *objectives = ReadObjectives(*node, reader_.PathOf(key_), reader_.source());
@@ -76,11 +79,13 @@ class FieldReader {
   absl::string_view key_;
   FieldForm form_;
   Need need_;
+  std::vector<LimitSpec>* limits_;
 };
 
 template <typename Owner>
-bool ReadField(MapReader& reader, absl::string_view key, const FieldOf<Owner>& field, Owner& owner) {
-  return std::visit(FieldReader(reader, key, field.form, field.required ? Need::kRequired : Need::kOptional), field.place(owner));
+bool ReadField(MapReader& reader, absl::string_view key, const FieldOf<Owner>& field, Owner& owner,
+               std::vector<LimitSpec>* limits = nullptr) {
+  return std::visit(FieldReader(reader, key, field.form, field.required ? Need::kRequired : Need::kOptional, limits), field.place(owner));
 }
 
 bool FieldReader::operator()(std::vector<TrainingPhase>* phases) {
@@ -90,6 +95,23 @@ bool FieldReader::operator()(std::vector<TrainingPhase>* phases) {
     MapReader reader(node, path, reader_.source());
     TrainingPhase& phase = phases->emplace_back();
     for (const ElementField<TrainingPhase>& field : ElementFields<TrainingPhase>()) ReadField(reader, field.path, field, phase);
+    reader.Finish();
+  }
+  return true;
+}
+
+bool FieldReader::operator()(std::vector<TargetSpec>* targets) {
+  if (!reader_.Has(key_)) return false;
+  const auto maps = reader_.ReadMaps(key_, need_);
+  if (maps.size() > bounds::kMaxTargets) {  // each may name a preset, which costs
+    reader_.source().Fail(reader_.PathOf(key_), absl::StrCat("expected at most ", bounds::kMaxTargets, ", found ", maps.size()));
+    return true;
+  }
+  for (const auto& [path, node] : maps) {
+    MapReader reader(node, path, reader_.source());
+    TargetSpec& target = targets->emplace_back();
+    for (const ElementField<TargetSpec>& field : ElementFields<TargetSpec>()) ReadField(reader, field.path, field, target);
+    if (const auto limits = reader.Take("limits")) ReadLimitsOf(target, *limits, reader.PathOf("limits"), reader.source(), *limits_);
     reader.Finish();
   }
   return true;
@@ -122,7 +144,7 @@ class JobReader {
       if (!absl::ConsumePrefix(&key, prefix)) continue;
       const size_t dot = key.find('.');
       if (dot == absl::string_view::npos) {
-        if (ReadField(reader, key, field, job_)) present_.insert(field.path);
+        if (ReadField(reader, key, field, job_, &job_.limits)) present_.insert(field.path);
         continue;
       }
       const absl::string_view inner = key.substr(0, dot);
@@ -134,6 +156,8 @@ class JobReader {
       if (const auto limits = reader.Take("limits")) ReadLimits(*limits, "target.limits", source_, job_.limits);
     }
     if (section.empty()) {
+      if (reader.Has("target") && reader.Has("targets"))
+        source_.Fail("targets", "expected either target or targets, found both: name the one target, with its limits, in the list too");
       if (const auto space = reader.Take("space", Need::kRequired)) job_.space = ReadSpace(*space, "space", job_.name, source_);
     }
     reader.Finish();

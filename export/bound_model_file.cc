@@ -2,45 +2,43 @@
 #include "export/bound_model_file.h"
 
 #include <cmath>
+#include <memory>
 #include <utility>
+#include <vector>
 
+#include "absl/crc/crc32c.h"
 #include "absl/log/check.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "core/base/digest.h"
 #include "core/graph/op_schema.h"
-#include "export/bound_model.pb.h"
+#include "export/bound_model_generated.h"
 #include "export/graph_codec.h"
 #include "export/tensor_packing.h"
 
 namespace hanas {
 namespace {
 
-constexpr absl::string_view kModelMagic = "HANASBM\n";
-constexpr absl::string_view kGraphMagic = "HANASGR\n";
-constexpr size_t kMagicBytes = 8;
-constexpr size_t kDigestBytes = 16;
-constexpr size_t kFixedBytes = kMagicBytes + sizeof(uint32_t) + kDigestBytes + sizeof(uint32_t);
+constexpr absl::string_view kMagic = "HANASBM\n";
+constexpr size_t kVersionAt = 8;
+constexpr size_t kChecksumAt = 12;
+constexpr size_t kSizesAt = 16;
+constexpr size_t kFixedBytes = 24;
+// An offset and the identifier begin every FlatBuffer.
+constexpr size_t kMinHeaderBytes = sizeof(flatbuffers::uoffset_t) + flatbuffers::kFileIdentifierLength;
 
 absl::Status Bad(absl::string_view what) { return absl::InvalidArgumentError(absl::StrCat("bound model file: ", what)); }
 
-std::string DigestBytes(absl::string_view content) {
-  const Digest digest = DigestBuilder().Add(content).Build();
-  std::string bytes;
-  for (const uint64_t half : {digest.low, digest.high}) {
-    AppendUint32(static_cast<uint32_t>(half), bytes);
-    AppendUint32(static_cast<uint32_t>(half >> 32), bytes);
-  }
-  return bytes;
-}
-
-std::string MakeContainer(absl::string_view magic, absl::string_view header, absl::string_view tensors) {
+std::string MakeContainer(absl::string_view header, absl::string_view tensors) {
   CHECK_LE(header.size(), kMaxBoundModelHeaderBytes) << "a graph too large for its file";
-  std::string content;
-  AppendUint32(static_cast<uint32_t>(header.size()), content);
-  absl::StrAppend(&content, header, tensors);
-  std::string file(magic);
+  std::string sizes;
+  AppendUint32(static_cast<uint32_t>(header.size()), sizes);
+  AppendUint32(static_cast<uint32_t>(tensors.size()), sizes);
+  absl::crc32c_t checksum = absl::ComputeCrc32c(sizes);
+  for (const absl::string_view part : {header, tensors}) checksum = absl::ExtendCrc32c(checksum, part);
+  std::string file(kMagic);
   AppendUint32(kBoundModelFileVersion, file);
-  absl::StrAppend(&file, DigestBytes(content), content);
+  AppendUint32(static_cast<uint32_t>(checksum), file);
+  absl::StrAppend(&file, sizes, header, tensors);
   return file;
 }
 
@@ -49,28 +47,32 @@ struct Container {
   absl::string_view tensors;
 };
 
-absl::StatusOr<Container> OpenContainer(absl::string_view magic, absl::string_view bytes) {
-  if (bytes.size() > kMaxBoundModelFileBytes)
+absl::StatusOr<Container> OpenContainer(absl::string_view bytes) {
+  if (bytes.size() > kMaxBoundModelFileBytes) {
     return Bad(absl::StrCat("expected at most ", kMaxBoundModelFileBytes, " bytes, found ", bytes.size()));
-  if (bytes.substr(0, kMagicBytes) != magic) return Bad("it does not begin as one; was another file given?");
+  }
+  if (bytes.substr(0, kMagic.size()) != kMagic) return Bad("it does not begin as one; was another file given?");
   if (bytes.size() < kFixedBytes) return Bad(absl::StrCat("cut short: expected at least ", kFixedBytes, " bytes, found ", bytes.size()));
-  const uint32_t version = ReadUint32(bytes.substr(kMagicBytes));
+  const uint32_t version = ReadUint32(bytes.substr(kVersionAt));
   if (version != kBoundModelFileVersion) {
     return absl::FailedPreconditionError(absl::StrCat(
         "bound model file: this program reads version ", kBoundModelFileVersion, ", the file has version ", version, "; ",
         version < kBoundModelFileVersion ? "bind the network again with this release, or read it with the release that wrote it"
                                          : "use the release that wrote it, or a newer one"));
   }
-  absl::string_view content = bytes.substr(kMagicBytes + sizeof(uint32_t) + kDigestBytes);
-  if (bytes.substr(kMagicBytes + sizeof(uint32_t), kDigestBytes) != DigestBytes(content)) {
-    return absl::DataLossError("bound model file: damaged or cut short: its content does not have the digest it was written with");
+  const uint32_t header_bytes = ReadUint32(bytes.substr(kSizesAt));
+  const uint32_t tensor_bytes = ReadUint32(bytes.substr(kSizesAt + sizeof(uint32_t)));
+  const uint64_t expected = kFixedBytes + uint64_t{header_bytes} + tensor_bytes;
+  if (bytes.size() != expected) {
+    return absl::DataLossError(absl::StrCat("bound model file: damaged or cut short: expected ", expected, " bytes, found ", bytes.size()));
   }
-  const uint32_t header_bytes = ReadUint32(content);
-  content.remove_prefix(sizeof(uint32_t));
-  if (header_bytes > kMaxBoundModelHeaderBytes || header_bytes > content.size()) {
-    return Bad(absl::StrCat("expected a header of at most ", kMaxBoundModelHeaderBytes, " bytes within the file, found ", header_bytes));
+  if (ReadUint32(bytes.substr(kChecksumAt)) != static_cast<uint32_t>(absl::ComputeCrc32c(bytes.substr(kSizesAt)))) {
+    return absl::DataLossError("bound model file: damaged: its content does not have the checksum it was written with");
   }
-  return Container{content.substr(0, header_bytes), content.substr(header_bytes)};
+  if (header_bytes > kMaxBoundModelHeaderBytes) {
+    return Bad(absl::StrCat("expected a header of at most ", kMaxBoundModelHeaderBytes, " bytes, found ", header_bytes));
+  }
+  return Container{bytes.substr(kFixedBytes, header_bytes), bytes.substr(kFixedBytes + header_bytes)};
 }
 
 /// Reads from the front of a byte string; every length is checked before anything is allocated.
@@ -139,115 +141,139 @@ std::string PackTensors(const BoundModel& model) {
   return tensors;
 }
 
-absl::Status ReadQuantizers(const model::v1::Quantizers& proto, BoundModel& model) {
-  const int expected = static_cast<int>(model.graph.values.size());
-  if (proto.scales_size() != expected || proto.zero_points_size() != expected) {
-    return Bad(absl::StrCat("expected ", expected, " quantisers, found ", proto.scales_size(), " scales and ", proto.zero_points_size(),
-                            " zero points"));
+/// A header that is a FlatBuffer of the schema: every offset within it, every string and vector too, required ones present. Of what they
+/// mean nothing is known yet. A copy, because the caller's bytes may begin anywhere in memory and a FlatBuffer is read aligned.
+class Header {
+ public:
+  static absl::StatusOr<Header> Verify(absl::string_view bytes) {
+    Header header(bytes);
+    const uint8_t* const data = header.bytes_.data();
+    if (bytes.size() < kMinHeaderBytes) {
+      return Bad(absl::StrCat("expected a header of at least ", kMinHeaderBytes, " bytes, found ", bytes.size()));
+    }
+    if (!file::BoundModelBufferHasIdentifier(data)) {
+      return Bad(absl::StrCat("expected a header with the identifier ", file::BoundModelIdentifier(), ", found \"",
+                              absl::CHexEscape(bytes.substr(sizeof(flatbuffers::uoffset_t), flatbuffers::kFileIdentifierLength)), "\""));
+    }
+    flatbuffers::Verifier verifier(data, bytes.size(), {.max_depth = 1 + kMaxGraphDepth, .max_tables = 2 + kMaxGraphTables});
+    if (!file::VerifyBoundModelBuffer(verifier)) return Bad("its header is not a FlatBuffer of the schema, or has too many tables");
+    // Whatever names a text or vector twice would be read as more than there is.
+    const size_t content = ContentBytes(header.root());
+    if (content > bytes.size()) {
+      return Bad(absl::StrCat("expected parts of the header that do not overlap, found ", content, " bytes of them in ", bytes.size()));
+    }
+    return header;
   }
-  for (int i = 0; i < expected; ++i) {
-    const Quantizer quantizer = {proto.scales(i), proto.zero_points(i)};
+
+  const file::BoundModel& root() const { return *file::GetBoundModel(bytes_.data()); }
+
+ private:
+  explicit Header(absl::string_view bytes) : bytes_(bytes.begin(), bytes.end()) {}
+
+  /// As GraphContentBytes.
+  static size_t ContentBytes(const file::BoundModel& root) {
+    size_t bytes = GraphContentBytes(*root.graph()) + root.quantizers()->size() * sizeof(file::Quantizer);
+    for (const auto* floats : {root.preprocessing()->mean(), root.preprocessing()->stddev()}) bytes += floats->size() * sizeof(float);
+    for (const auto* label : *root.labels()) bytes += sizeof(flatbuffers::uoffset_t) + label->size();
+    for (const auto* text : {root.space_name(), root.architecture_json(), root.architecture_digest(), root.checkpoint_sha256()}) {
+      bytes += text->size();
+    }
+    return bytes;
+  }
+
+  std::vector<uint8_t> bytes_;
+};
+
+absl::Status ReadQuantizers(const flatbuffers::Vector<const file::Quantizer*>& quantizers, BoundModel& model) {
+  const size_t expected = model.graph.values.size();
+  if (quantizers.size() != expected) return Bad(absl::StrCat("expected ", expected, " quantisers, found ", quantizers.size()));
+  for (const file::Quantizer* stored : quantizers) {
+    const Quantizer quantizer = {stored->scale(), stored->zero_point()};
     const bool in_range = quantizer.zero_point >= -128 && quantizer.zero_point <= 127;
     if (!std::isfinite(quantizer.scale) || quantizer.scale < 0 || !in_range) {
       return Bad(absl::StrCat("expected a quantiser with a scale of 0 or more and a zero point in [-128, 127], found ", quantizer.scale,
-                              " and ", quantizer.zero_point, " at ", model.graph.value(i).name));
+                              " and ", quantizer.zero_point, " at ", model.graph.values[model.quantizers.size()].name));
     }
     model.quantizers.push_back(quantizer);
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadPreprocessing(const model::v1::Preprocessing& proto, BoundModel& model) {
+absl::Status ReadPreprocessing(const file::Preprocessing& table, BoundModel& model) {
   const Shape& input = model.graph.value(model.graph.input).shape;
-  if (input.size() != 4 || proto.input_height() != input[1] || proto.input_width() != input[2]) {
-    return Bad(absl::StrCat("expected preprocessing to the network's input of ", ToString(input), ", found ", proto.input_height(), "x",
-                            proto.input_width()));
+  if (input.size() != 4 || table.input_height() != input[1] || table.input_width() != input[2]) {
+    return Bad(absl::StrCat("expected preprocessing to the network's input of ", ToString(input), ", found ", table.input_height(), "x",
+                            table.input_width()));
   }
   Preprocessing& out = model.preprocessing;
-  out = {.input_height = proto.input_height(),
-         .input_width = proto.input_width(),
-         .mean = {proto.mean().begin(), proto.mean().end()},
-         .stddev = {proto.stddev().begin(), proto.stddev().end()}};
+  out = {.input_height = table.input_height(),
+         .input_width = table.input_width(),
+         .mean = {table.mean()->begin(), table.mean()->end()},
+         .stddev = {table.stddev()->begin(), table.stddev()->end()}};
   for (const float mean : out.mean) {
     if (!std::isfinite(mean)) return Bad("expected finite means in the preprocessing");
   }
   for (const float stddev : out.stddev) {
-    if (!std::isfinite(stddev) || !(stddev > 0))
+    if (!std::isfinite(stddev) || !(stddev > 0)) {
       return Bad(absl::StrCat("expected positive standard deviations in the preprocessing, found ", stddev));
+    }
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadHeader(const model::v1::BoundModel& proto, BoundModel& model) {
-  absl::StatusOr<Graph> graph = GraphFromProto(proto.graph());
+absl::Status ReadHeader(const file::BoundModel& table, BoundModel& model) {
+  absl::StatusOr<Graph> graph = GraphFromFile(*table.graph());
   if (!graph.ok()) return graph.status();
   model.graph = *std::move(graph);
-  if (absl::Status status = ReadQuantizers(proto.quantizers(), model); !status.ok()) return status;
-  if (absl::Status status = ReadPreprocessing(proto.preprocessing(), model); !status.ok()) return status;
+  if (absl::Status status = ReadQuantizers(*table.quantizers(), model); !status.ok()) return status;
+  if (absl::Status status = ReadPreprocessing(*table.preprocessing(), model); !status.ok()) return status;
   const int64_t classes = model.graph.value(model.graph.output).shape.back();
-  if (proto.labels_size() > classes) return Bad(absl::StrCat("expected at most ", classes, " labels, found ", proto.labels_size()));
-  model.labels.assign(proto.labels().begin(), proto.labels().end());
-  model.space_name = proto.space_name();
-  model.architecture_json = proto.architecture_json();
-  model.architecture_digest = proto.architecture_digest();
-  model.checkpoint_sha256 = proto.checkpoint_sha256();
+  if (table.labels()->size() > classes) return Bad(absl::StrCat("expected at most ", classes, " labels, found ", table.labels()->size()));
+  for (const flatbuffers::String* label : *table.labels()) model.labels.push_back(label->str());
+  model.space_name = table.space_name()->str();
+  model.architecture_json = table.architecture_json()->str();
+  model.architecture_digest = table.architecture_digest()->str();
+  model.checkpoint_sha256 = table.checkpoint_sha256()->str();
   return absl::OkStatus();
 }
 
-template <typename Proto>
-absl::Status ParseHeader(absl::string_view header, Proto& proto) {
-  // Bounded by kMaxBoundModelHeaderBytes, so the length fits an int.
-  if (proto.ParseFromArray(header.data(), static_cast<int>(header.size()))) return absl::OkStatus();
-  return Bad("its header is not a valid message");
+file::BoundModelT HeaderOf(const BoundModel& model) {
+  file::BoundModelT header;
+  header.graph = std::make_unique<file::GraphT>();
+  GraphToFile(model.graph, *header.graph);
+  for (const Quantizer& quantizer : model.quantizers) header.quantizers.emplace_back(quantizer.scale, quantizer.zero_point);
+  header.preprocessing = std::make_unique<file::PreprocessingT>();
+  header.preprocessing->input_height = static_cast<uint32_t>(model.preprocessing.input_height);
+  header.preprocessing->input_width = static_cast<uint32_t>(model.preprocessing.input_width);
+  header.preprocessing->mean = model.preprocessing.mean;
+  header.preprocessing->stddev = model.preprocessing.stddev;
+  header.labels = model.labels;
+  header.space_name = model.space_name;
+  header.architecture_json = model.architecture_json;
+  header.architecture_digest = model.architecture_digest;
+  header.checkpoint_sha256 = model.checkpoint_sha256;
+  return header;
 }
 
 }  // namespace
 
 std::string SerializeBoundModel(const BoundModel& model) {
-  model::v1::BoundModel header;
-  GraphToProto(model.graph, header.mutable_graph());
-  for (const Quantizer& quantizer : model.quantizers) {
-    header.mutable_quantizers()->add_scales(quantizer.scale);
-    header.mutable_quantizers()->add_zero_points(quantizer.zero_point);
-  }
-  model::v1::Preprocessing& preprocessing = *header.mutable_preprocessing();
-  preprocessing.set_input_height(model.preprocessing.input_height);
-  preprocessing.set_input_width(model.preprocessing.input_width);
-  preprocessing.mutable_mean()->Add(model.preprocessing.mean.begin(), model.preprocessing.mean.end());
-  preprocessing.mutable_stddev()->Add(model.preprocessing.stddev.begin(), model.preprocessing.stddev.end());
-  for (const std::string& label : model.labels) header.add_labels(label);
-  header.set_space_name(model.space_name);
-  header.set_architecture_json(model.architecture_json);
-  header.set_architecture_digest(model.architecture_digest);
-  header.set_checkpoint_sha256(model.checkpoint_sha256);
-  return MakeContainer(kModelMagic, header.SerializeAsString(), PackTensors(model));
+  flatbuffers::FlatBufferBuilder builder;
+  const file::BoundModelT header = HeaderOf(model);
+  file::FinishBoundModelBuffer(builder, file::BoundModel::Pack(builder, &header));
+  return MakeContainer({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()}, PackTensors(model));
 }
 
 absl::StatusOr<BoundModel> ParseBoundModel(absl::string_view bytes) {
-  const absl::StatusOr<Container> container = OpenContainer(kModelMagic, bytes);
+  const absl::StatusOr<Container> container = OpenContainer(bytes);
   if (!container.ok()) return container.status();
-  model::v1::BoundModel header;
-  if (absl::Status status = ParseHeader(container->header, header); !status.ok()) return status;
+  const absl::StatusOr<Header> header = Header::Verify(container->header);
+  if (!header.ok()) return header.status();
   BoundModel model;
-  if (absl::Status status = ReadHeader(header, model); !status.ok()) return status;
+  if (absl::Status status = ReadHeader(header->root(), model); !status.ok()) return status;
   if (absl::Status status = ReadTensors(container->tensors, model); !status.ok()) return status;
   if (absl::Status status = CheckBoundModel(model); !status.ok()) return status;
   return model;
-}
-
-std::string SerializeGraph(const Graph& graph) {
-  model::v1::Graph header;
-  GraphToProto(graph, &header);
-  return MakeContainer(kGraphMagic, header.SerializeAsString(), "");
-}
-
-absl::StatusOr<Graph> ParseGraph(absl::string_view bytes) {
-  const absl::StatusOr<Container> container = OpenContainer(kGraphMagic, bytes);
-  if (!container.ok()) return container.status();
-  if (!container->tensors.empty()) return Bad("expected a graph to end with its header, found more bytes");
-  model::v1::Graph header;
-  if (absl::Status status = ParseHeader(container->header, header); !status.ok()) return status;
-  return GraphFromProto(header);
 }
 
 }  // namespace hanas

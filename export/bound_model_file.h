@@ -9,27 +9,31 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/bound/bound_model.h"
-#include "core/graph/graph.h"
 
 namespace hanas {
 
-/// Serialised forms of a BoundModel and of a Graph: what a worker stores, and what an agent or a verifier reads back.
+/// The serialised form of a BoundModel: what a worker stores, and what an agent or a verifier reads back.
 ///
-/// Layout, all integers little-endian: 8 bytes of magic; version (4); Digest of all that follows (16); length of the header (4); the header
-/// (export/bound_model.proto); then, in a model, the tensors of each operator that has weights, in order, without padding between them:
-///   weights  packed at their stored width: 8 bits one to a byte, 4 bits two and 2 bits four with the first in the low bits (the last byte
-///            filled up with zeros), half floats two bytes each
-///   scales   float32, one for each output channel; absent for float weights
-///   bias     float32, one for each output channel
-/// Their sizes follow from the graph, so the tensors take exactly Cost::size_bytes and a file is that plus its header.
+/// Layout, all integers little-endian:
+///   magic    "HANASBM\n"
+///   version  4 bytes
+///   CRC-32C  4 bytes, of all that follows
+///   sizes    4 bytes of that of the header, 4 of that of the tensors
+///   header   a FlatBuffer of export/bound_model.fbs, at an offset that is a multiple of 8
+///   tensors  those of each operator that has weights, in order, without padding between them:
+///              weights  packed at their stored width: 8 bits one to a byte, 4 bits two and 2 bits four with the first in the low bits (the
+///                       last byte filled up with zeros), half floats two bytes each
+///              scales   float32, one for each output channel; absent for float weights
+///              bias     float32, one for each output channel
+/// The sizes of tensors follow from the graph, so that they take exactly Cost::size_bytes and a file is that plus its header.
 ///
-/// Laws: Parse(Serialize(x)) == x; equal models have equal bytes; every changed bit is refused. Readers never crash on hostile bytes: the
-/// header is bounded, and tensors are sized by what is there before anything is allocated.
+/// Laws: Parse(Serialize(x)) == x; equal models have equal bytes; every changed bit is refused. Readers never crash on hostile bytes, and
+/// allocate nothing for tensors, texts and lists that are not there.
 ///
 /// Thread-safe: free functions without state.
 
-/// 2: values have names instead of the place of a MobileNet block they come from.
-inline constexpr uint32_t kBoundModelFileVersion = 2;
+/// 3: the header is a FlatBuffer.
+inline constexpr uint32_t kBoundModelFileVersion = 3;
 /// Larger inputs are refused unread.
 inline constexpr size_t kMaxBoundModelFileBytes = size_t{1} << 30;
 inline constexpr size_t kMaxBoundModelHeaderBytes = size_t{1} << 22;
@@ -38,15 +42,10 @@ inline constexpr size_t kMaxBoundModelHeaderBytes = size_t{1} << 22;
 std::string SerializeBoundModel(const BoundModel& model);
 
 /// Returns, in this order, INVALID_ARGUMENT if `bytes` is too large, does not begin with the magic, or is shorter than its fixed part;
-/// FAILED_PRECONDITION saying what to do if it has another version; DATA_LOSS if the rest does not have the digest it was written with;
-/// INVALID_ARGUMENT naming what is wrong if the content breaks an invariant of Graph or BoundModel.
+/// FAILED_PRECONDITION saying what to do if it has another version; DATA_LOSS if the rest does not have the size or the checksum that it
+/// was written with; INVALID_ARGUMENT naming what is wrong if the header does not pass its verifier, or the content breaks an invariant of
+/// Graph or BoundModel.
 absl::StatusOr<BoundModel> ParseBoundModel(absl::string_view bytes);
-
-/// The graph alone, in the same container with a magic of its own. Requires CheckGraph(graph).
-std::string SerializeGraph(const Graph& graph);
-
-/// Statuses as for ParseBoundModel.
-absl::StatusOr<Graph> ParseGraph(absl::string_view bytes);
 
 }  // namespace hanas
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/crc/crc32c.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "export/tensor_packing.h"
@@ -12,7 +13,8 @@ namespace hanas {
 namespace {
 
 constexpr absl::string_view kMagic = "HANASIMG";
-constexpr size_t kHeaderBytes = 8 + 4 + 4 * 4;
+constexpr size_t kUncheckedBytes = 8 + 4 + 4;  // magic, version, checksum
+constexpr size_t kHeaderBytes = kUncheckedBytes + 4 * 4;
 
 uint32_t TakeUint32(absl::string_view& bytes) {
   const uint32_t value = ReadUint32(bytes);
@@ -49,12 +51,16 @@ absl::Status CheckImagePack(const ImagePack& pack) {
 }
 
 std::string SerializeImagePack(const ImagePack& pack) {
-  std::string bytes(kMagic.data(), kMagic.size());
-  bytes.reserve(kHeaderBytes + 4 * pack.labels.size() + pack.pixels.size());
+  std::string numbers;
+  numbers.reserve(kHeaderBytes - kUncheckedBytes + 4 * pack.labels.size());
+  for (const int64_t extent : {pack.count(), pack.height, pack.width, pack.channels}) AppendUint32(static_cast<uint32_t>(extent), numbers);
+  for (const int32_t label : pack.labels) AppendUint32(static_cast<uint32_t>(label), numbers);
+  const absl::string_view pixels(reinterpret_cast<const char*>(pack.pixels.data()), pack.pixels.size());
+  std::string bytes(kMagic);
+  bytes.reserve(kUncheckedBytes + numbers.size() + pixels.size());
   AppendUint32(kImagePackVersion, bytes);
-  for (const int64_t extent : {pack.count(), pack.height, pack.width, pack.channels}) AppendUint32(static_cast<uint32_t>(extent), bytes);
-  for (const int32_t label : pack.labels) AppendUint32(static_cast<uint32_t>(label), bytes);
-  bytes.append(reinterpret_cast<const char*>(pack.pixels.data()), pack.pixels.size());
+  AppendUint32(static_cast<uint32_t>(absl::ExtendCrc32c(absl::ComputeCrc32c(numbers), pixels)), bytes);
+  absl::StrAppend(&bytes, numbers, pixels);
   return bytes;
 }
 
@@ -63,11 +69,17 @@ absl::StatusOr<ImagePack> ParseImagePack(absl::string_view bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("image pack: expected at most ", kMaxImagePackBytes + kHeaderBytes, " bytes, found ", bytes.size()));
   }
-  if (!absl::ConsumePrefix(&bytes, kMagic))
+  if (!absl::ConsumePrefix(&bytes, kMagic)) {
     return absl::InvalidArgumentError("image pack: expected a file that begins with HANASIMG, found another kind");
+  }
   if (bytes.size() < kHeaderBytes - kMagic.size()) return absl::InvalidArgumentError("image pack: cut short within its header");
   if (const uint32_t version = TakeUint32(bytes); version != kImagePackVersion) {
-    return absl::FailedPreconditionError(absl::StrCat("image pack: expected version ", kImagePackVersion, ", found ", version));
+    return absl::FailedPreconditionError(absl::StrCat("image pack: expected version ", kImagePackVersion, ", found ", version,
+                                                      "; its writer and its reader must be of the same release"));
+  }
+  const uint32_t checksum = TakeUint32(bytes);
+  if (checksum != static_cast<uint32_t>(absl::ComputeCrc32c(bytes))) {
+    return absl::DataLossError("image pack: damaged or cut short: its content does not have the checksum it was written with");
   }
   const int64_t count = TakeUint32(bytes);
   ImagePack pack;

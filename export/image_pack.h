@@ -15,8 +15,8 @@ namespace hanas {
 
 /// Stored images with their labels, as one artifact for devices that hold no data set.
 ///
-/// Layout, all integers little-endian: "HANASIMG"; version (4); count, height, width, channels (4 each); a label (4) for each image; then
-/// the pixels, unsigned bytes [count, height, width, channels]. Nothing follows. Integrity is the artifact store's business (SHA-256).
+/// Layout, all integers little-endian: "HANASIMG"; version (4); CRC-32C of all that follows (4); count, height, width, channels (4 each); a
+/// label (4) for each image; then the pixels, unsigned bytes [count, height, width, channels]. Nothing follows.
 ///
 /// Thread-compatible.
 struct ImagePack {
@@ -30,7 +30,8 @@ struct ImagePack {
   friend bool operator==(const ImagePack&, const ImagePack&) = default;
 };
 
-inline constexpr uint32_t kImagePackVersion = 1;
+/// 2: there is a checksum.
+inline constexpr uint32_t kImagePackVersion = 2;
 inline constexpr int64_t kMaxPackedImages = int64_t{1} << 24;
 inline constexpr int64_t kMaxPackedExtent = 4096;
 inline constexpr size_t kMaxImagePackBytes = size_t{2} << 30;
@@ -42,8 +43,9 @@ absl::Status CheckImagePack(const ImagePack& pack);
 /// Requires CheckImagePack. Law: ParseImagePack(SerializeImagePack(p)) == p; equal packs have equal bytes.
 std::string SerializeImagePack(const ImagePack& pack);
 
-/// Returns INVALID_ARGUMENT for other magic, extents out of range or a length that does not fit them; FAILED_PRECONDITION for another
-/// version. Allocates nothing before the length is known to fit.
+/// Returns, in this order, INVALID_ARGUMENT for too many bytes, other magic, or fewer than the header has; FAILED_PRECONDITION saying what
+/// to do for another version; DATA_LOSS if the content does not have the checksum it was written with; INVALID_ARGUMENT for extents out of
+/// range, a length that does not fit them, or negative labels. Allocates nothing before the length is known to fit.
 absl::StatusOr<ImagePack> ParseImagePack(absl::string_view bytes);
 
 }  // namespace hanas

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/plain_name.h"
 #include "daemon/daemon.h"
 #include "daemon/party_state.h"
 #include "profiler-agent/backends/backends.h"
@@ -27,7 +28,9 @@ using config::ProcessExit;
 struct Flags {
   daemon::ConnectOptions connect;
   daemon::PartyOptions party = {.kind = "agents", .name = "local"};
+  std::string kind;  // empty: the name
   std::string backend = std::string(Backends().front().name);
+  int threads = 1;
   daemon::DaemonOptions process;
 };
 
@@ -36,10 +39,28 @@ void Describe(config::OptionTable& table, Flags& flags) {
   daemon::AddOptions(
       table, "Name of the device, which jobs give as their target; its own at the coordinator: 1 to 63 letters, digits, '-', '_' or '.'.",
       flags.party);
+  table.Add({.name = "kind",
+             .value = "NAME",
+             .help = "Kind of the device, which jobs may give as their target instead of the name of one device of it; empty: its name."},
+            &flags.kind);
+  table.AddCheck("kind", [&flags] { return flags.kind.empty() ? absl::OkStatus() : CheckPlainName(flags.kind); });
   std::vector<std::string> backends;
   for (const Backend& backend : Backends()) backends.emplace_back(backend.name);
   table.AddChoice({.name = "backend", .help = "Runtime that this agent measures with, which jobs give as target.backend."}, &flags.backend,
                   std::move(backends));
+  table.Add({.name = "threads",
+             .value = "N",
+             .help = absl::StrCat("Threads that execute together whatever is timed, operators, networks and exported files, from 1 to ",
+                                  kMaxRuntimeThreads,
+                                  " and at most the processors that this process may use. Another number is another device class, with "
+                                  "latencies of its own.")},
+            &flags.threads, 1, kMaxRuntimeThreads);
+  table.AddCheck("threads", [&flags] {
+    const size_t cpus = AllowedCpus().size();
+    if (static_cast<size_t>(flags.threads) <= cpus) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected at most ", cpus, ", the processors that this process may use, found ", flags.threads));
+  });
   daemon::AddOptions(table, flags.process);
 }
 
@@ -52,13 +73,13 @@ v1::Party PartyOf(const Flags& flags, const rpc::Secret& key, const BackendCaps&
   party.set_host_id(rpc::HostId());
   party.set_version(HANAS_VERSION);
   v1::DeviceContext& device = *party.mutable_agent()->mutable_device();
-  device.set_device(flags.party.name);
+  device.set_device(flags.kind.empty() ? flags.party.name : flags.kind);
   device.set_host(host.hostname);
   device.set_cpu(host.cpu_model);
   device.set_isa(host.isa);
   device.set_backend(caps.name);
   device.set_backend_version(caps.version);
-  device.set_threads(1);
+  device.set_threads(flags.threads);
   device.set_governor(host.governor);
   *party.mutable_agent()->mutable_caps() = rpc::ToProto(caps);
   return party;
@@ -83,7 +104,7 @@ int Run(const Flags& flags) {
   transfers.give_up_after = absl::Minutes(15);
   rpc::ArtifactClient artifacts(
       store.get(), transfers, &rpc::SystemClock(), [&running] { return running != nullptr && running->stopping(); }, metrics.get());
-  AgentExecutor executor(caps, &artifacts, RunChildOptions().program, metrics.get());
+  AgentExecutor executor(caps, &artifacts, RunChildOptions().program, metrics.get(), {.num_threads = flags.threads});
   rpc::TaskLoopOptions options;
   options.metrics = metrics.get();
   options.party = PartyOf(flags, state->key(), caps);
@@ -99,7 +120,8 @@ int Run(const Flags& flags) {
                        {"version", HANAS_VERSION},
                        {"backend", caps.name},
                        {"backend_version", caps.version},
-                       {"isa", caps.isa}});
+                       {"isa", caps.isa},
+                       {"threads", absl::StrCat(flags.threads)}});
   const absl::Status status = loop.Run();
   running = nullptr;
   if (!status.ok()) return daemon::Fail(daemon::ExitOfLoop(status), status);

@@ -224,8 +224,10 @@ absl::Status SearchClient::DeleteSearch(absl::string_view name) {
   return Call<v1::DeleteSearchResponse>(*connection_->searches, &Searches::DeleteSearch, Named<v1::DeleteSearchRequest>(name)).status();
 }
 
-absl::StatusOr<v1::Report> SearchClient::GetReport(absl::string_view name) {
-  return Call<v1::Report>(*connection_->searches, &Searches::GetReport, Named<v1::GetReportRequest>(name));
+absl::StatusOr<v1::Report> SearchClient::GetReport(absl::string_view name, absl::string_view target) {
+  auto request = Named<v1::GetReportRequest>(name);
+  request.set_target(std::string(target));
+  return Call<v1::Report>(*connection_->searches, &Searches::GetReport, request);
 }
 
 absl::StatusOr<v1::ListTasksResponse> SearchClient::ListTasks(absl::string_view parent, int page_size, absl::string_view page_token,
@@ -236,15 +238,19 @@ absl::StatusOr<v1::ListTasksResponse> SearchClient::ListTasks(absl::string_view 
 }
 
 absl::StatusOr<v1::ListCandidatesResponse> SearchClient::ListCandidates(absl::string_view parent, int page_size,
-                                                                        absl::string_view page_token, absl::string_view filter) {
+                                                                        absl::string_view page_token, absl::string_view filter,
+                                                                        absl::string_view target) {
   auto request = Page<v1::ListCandidatesRequest>(page_size, page_token, filter);
   request.set_parent(std::string(parent));
+  request.set_target(std::string(target));
   return Call<v1::ListCandidatesResponse>(*connection_->searches, &Searches::ListCandidates, request);
 }
 
-absl::StatusOr<v1::GetFrontResponse> SearchClient::GetFront(absl::string_view name, int page_size, absl::string_view page_token) {
+absl::StatusOr<v1::GetFrontResponse> SearchClient::GetFront(absl::string_view name, int page_size, absl::string_view page_token,
+                                                            absl::string_view target) {
   auto request = Page<v1::GetFrontRequest>(page_size, page_token);
   request.set_name(std::string(name));
+  request.set_target(std::string(target));
   return Call<v1::GetFrontResponse>(*connection_->searches, &Searches::GetFront, request);
 }
 

@@ -56,12 +56,14 @@ class SearchClient {
   absl::StatusOr<v1::Search> ResumeSearch(absl::string_view name);
   absl::StatusOr<v1::Search> FinishSearch(absl::string_view name);
   absl::Status DeleteSearch(absl::string_view name);
-  absl::StatusOr<v1::Report> GetReport(absl::string_view name);
+  // A target is called by its name; an empty one is the first.
+  absl::StatusOr<v1::Report> GetReport(absl::string_view name, absl::string_view target = "");
   absl::StatusOr<v1::ListTasksResponse> ListTasks(absl::string_view parent, int page_size, absl::string_view page_token,
                                                   absl::string_view filter = "");
   absl::StatusOr<v1::ListCandidatesResponse> ListCandidates(absl::string_view parent, int page_size, absl::string_view page_token,
-                                                            absl::string_view filter = "");
-  absl::StatusOr<v1::GetFrontResponse> GetFront(absl::string_view name, int page_size, absl::string_view page_token);
+                                                            absl::string_view filter = "", absl::string_view target = "");
+  absl::StatusOr<v1::GetFrontResponse> GetFront(absl::string_view name, int page_size, absl::string_view page_token,
+                                                absl::string_view target = "");
   absl::StatusOr<v1::ReplaySearchResponse> ReplaySearch(absl::string_view name);
 
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(int page_size, absl::string_view page_token, absl::string_view filter = "");

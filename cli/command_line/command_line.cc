@@ -94,11 +94,10 @@ struct CommandLine::State {
   WatchOptions watch;
   ExportOptions exported;
   DeleteOptions deleted;
+  CandidatesOptions candidates;
   std::string name;
   std::string task_state;
   std::string filter;
-  int limit = 1000;
-  bool front = false;
   bool undo = false;
   std::string metrics_url;
   double health_timeout = 5;
@@ -145,8 +144,9 @@ struct CommandLine::State {
       chosen = command;
     });
   }
-  CLI::Option* AddFilter(CLI::App* verb) {
-    return verb->add_option("--filter", filter, "Only those that it holds for: comparisons joined by AND (`hanas list --help`)")
+  CLI::Option* AddFilter(CLI::App* verb) { return AddFilter(verb, filter); }
+  static CLI::Option* AddFilter(CLI::App* verb, std::string& into) {
+    return verb->add_option("--filter", into, "Only those that it holds for: comparisons joined by AND (`hanas list --help`)")
         ->type_name("FILTER");
   }
   void AddSearch(CLI::App* verb, std::string& target) {
@@ -295,20 +295,28 @@ void CommandLine::State::AddSearches() {
                                   [this] { return TasksCommand(remote, name, task_state, filter); });
   tasks->add_option("--state", task_state, "Those in this state only")->check(OneOf(WordsOfType("STATE")))->type_name("STATE");
   AddFilter(tasks);
-  CLI::App* candidates = AddSearchVerb("candidates", "List the networks that a search has evaluated", "hanas candidates searches/1 --front",
-                                       [this] { return CandidatesCommand(remote, name, limit, front, filter); });
-  CLI::Option* of_front = candidates->add_flag("--front", front, "Only those that no other one beats in every objective of the job");
-  AddFilter(candidates)->excludes(of_front);
-  candidates->add_option("--limit", limit, "At most so many; 0: all")
+  CLI::App* candidates_verb =
+      Add(app, kSearches, "candidates", "List the networks that a search has evaluated", "hanas candidates searches/1 --front");
+  AddSearch(candidates_verb, candidates.name);
+  CLI::Option* of_front =
+      candidates_verb->add_flag("--front", candidates.front, "Only those that no other one beats in every objective of the job");
+  AddFilter(candidates_verb, candidates.filter)->excludes(of_front);
+  candidates_verb->add_option("--target", candidates.target, "Whose latencies, and whose front; the first target by default")
+      ->type_name("NAME");
+  candidates_verb->add_option("--limit", candidates.limit, "At most so many; 0: all")
       ->check(CLI::NonNegativeNumber.description(""))
       ->capture_default_str()
       ->type_name("N");
+  AddRemote(candidates_verb, [this] { return CandidatesCommand(remote, candidates); });
   CLI::App* export_verb =
       Add(app, kSearches, "export", "Download the models and the report of a search that is done",
           "hanas export searches/1 --member member-2 --out my-search",
           "Every file is checked by its digest; what is there already is not downloaded again, and an interrupted download goes on.");
   AddSearch(export_verb, exported.name);
   export_verb->add_option("--out", exported.out, "Folder for models/, report.json and front.svg")->required()->type_name("DIR");
+  export_verb
+      ->add_option("--target", exported.target, "Of this target only, of those that the job lists; each has a folder DIR/targets/NAME")
+      ->type_name("NAME");
   export_verb->add_option("--member", exported.members, "Only this network's models; may be repeated")->type_name("ID");
   AddRemote(export_verb, [this] { return ExportCommand(remote, exported); });
 }

@@ -2,7 +2,6 @@
 #include "cli/commands/local_run.h"
 
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,6 +32,7 @@
 #include "cli/data/provide.h"
 #include "cli/report/report_text.h"
 #include "cli/report/resource_text.h"
+#include "cli/supervise/local_agents.h"
 #include "cli/supervise/process.h"
 #include "cli/supervise/registration_watch.h"
 #include "cli/supervise/run_directory.h"
@@ -55,17 +55,10 @@ namespace fs = std::filesystem;
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 constexpr absl::Duration kStopGrace = absl::Seconds(20);
 constexpr int kLogLinesShown = 8;
-constexpr uint64_t kFullDiskBytes = 4 << 20;
 constexpr absl::Duration kRegistrationsAsked = absl::Seconds(1);
 constexpr absl::Duration kSilence = absl::Seconds(5);  // of a coordinator that lives and does not answer
 constexpr absl::Duration kQuiet = absl::Seconds(10);   // without an event: the search may wait for something
 constexpr char kCoordinator[] = "coordinator";
-constexpr char kAgent[] = "agent";
-constexpr char kAgentName[] = "local";  // the target.device of a job for this machine
-bool IsDiskFull(const std::string& path) {
-  struct statvfs info = {};
-  return ::statvfs(path.c_str(), &info) == 0 && static_cast<uint64_t>(info.f_bavail) * info.f_frsize < kFullDiskBytes;
-}
 
 absl::Status Interrupted() { return absl::CancelledError("interrupted"); }
 
@@ -73,10 +66,15 @@ absl::Status Interrupted() { return absl::CancelledError("interrupted"); }
 class LocalRun {
  public:
   LocalRun(const RunDirectory& directory, SearchJob job, std::string data_root, int workers, Screen& screen)
-      : directory_(directory), job_(std::move(job)), data_root_(std::move(data_root)), workers_(workers), screen_(screen) {}
+      : directory_(directory),
+        job_(std::move(job)),
+        agents_(AgentsFor(job_)),
+        data_root_(std::move(data_root)),
+        workers_(workers),
+        screen_(screen) {}
 
-  /// OK when the search has succeeded and its results are written.
-  absl::Status Run(v1::Report& report);
+  /// The reports of all targets, when the search has succeeded and its results are written.
+  absl::StatusOr<std::vector<v1::Report>> Run();
 
   /// Ends the children: politely, then, after a while or at a second interrupt, by force.
   void Shutdown();
@@ -96,7 +94,7 @@ class LocalRun {
   /// Resumes a search that a user paused, and one that failed of something that may have been mended since.
   absl::Status TakeUpAgain(const v1::Search& search);
   absl::Status Follow();
-  absl::Status Conclude(v1::Report& report);
+  absl::StatusOr<std::vector<v1::Report>> Conclude();
   /// Keeps the children running; waits for nothing. Returns CANCELLED at an interrupt and ABORTED when a child was given up.
   absl::Status Attend();
   /// Asks the coordinator, now and then, whether the workers and the agent that run have registered. Returns ABORTED when one never does.
@@ -123,6 +121,7 @@ class LocalRun {
 
   const RunDirectory& directory_;
   const SearchJob job_;
+  const std::vector<LocalAgent> agents_;
   const std::string data_root_;
   const int workers_;
   Screen& screen_;
@@ -219,10 +218,13 @@ absl::Status LocalRun::StartParties() {
                       "--die-with-parent", absl::StrCat(::getpid())},
                      Log(name)});
   }
-  supervisor_.Add({kAgent,
-                   {Program("profiler-agent"), "--coordinator", address_, "--name", kAgentName, "--state-dir", PartyDirectory(kAgent),
-                    "--die-with-parent", absl::StrCat(::getpid())},
-                   Log(kAgent)});
+  for (const LocalAgent& agent : agents_) {
+    supervisor_.Add({agent.process,
+                     {Program("profiler-agent"), "--coordinator", address_, "--name", agent.name, "--kind", kLocalDevice, "--backend",
+                      agent.backend, "--threads", absl::StrCat(agent.threads), "--state-dir", PartyDirectory(agent.process),
+                      "--die-with-parent", absl::StrCat(::getpid())},
+                     Log(agent.process)});
+  }
   return Attend();
 }
 
@@ -314,7 +316,8 @@ absl::Status LocalRun::AttendRegistrations() {
   for (const Supervisor::Child& child : children) {
     if (!awaited(child)) continue;
     // A process that was there before it has the same name: it counts who was heard since this one was started.
-    const auto party = silent_seconds->find(child.spec.name == kAgent ? kAgentName : child.spec.name);
+    const auto agent = std::find_if(agents_.begin(), agents_.end(), [&](const LocalAgent& a) { return a.process == child.spec.name; });
+    const auto party = silent_seconds->find(agent == agents_.end() ? child.spec.name : agent->name);
     const bool registered = party != silent_seconds->end() && absl::Seconds(party->second) < now - child.started;
     const RegistrationWatch::Verdict verdict = registrations_.Observe(child.spec.name, child.starts, registered, now);
     if (absl::Status status = SayLate(child, verdict, "registered with the coordinator"); !status.ok()) return status;
@@ -334,7 +337,7 @@ void LocalRun::SayBlockers() {
   screen_.Say(absl::StrCat("Waiting: ", blocker.text()));
 }
 
-absl::Status LocalRun::Conclude(v1::Report& report) {
+absl::StatusOr<std::vector<v1::Report>> LocalRun::Conclude() {
   const absl::StatusOr<v1::Search> search = Persist([&] { return client_->GetSearch(search_); });
   if (!search.ok()) return search.status();
   if (search->phase() == v1::PHASE_FAILED) {
@@ -345,20 +348,23 @@ absl::Status LocalRun::Conclude(v1::Report& report) {
     search_error_code_ = "CANCELLED";
     return absl::InternalError("the search was cancelled");
   }
-  absl::StatusOr<v1::Report> result = Persist([&] { return client_->GetReport(search_); });
-  if (!result.ok()) return result.status();
-  report = *std::move(result);
-  return Persist([&] { return WriteResults(*client_, directory_.path(), report); });
+  absl::StatusOr<std::vector<v1::Report>> reports = Persist([&] { return AllReports(*client_, search_); });
+  if (!reports.ok()) return reports.status();
+  for (v1::Report& report : *reports) {
+    const std::string directory = DirectoryOf(report, directory_.path());
+    if (absl::Status status = Persist([&] { return WriteResults(*client_, directory, report); }); !status.ok()) return status;
+  }
+  return reports;
 }
 
-absl::Status LocalRun::Run(v1::Report& report) {
+absl::StatusOr<std::vector<v1::Report>> LocalRun::Run() {
   if (absl::Status status = FindPrograms(); !status.ok()) return status;
   if (absl::Status status = StartCoordinator(); !status.ok()) return status;
   if (absl::Status status = Connect(); !status.ok()) return status;
   if (absl::Status status = StartParties(); !status.ok()) return status;
   if (absl::Status status = Submit(); !status.ok()) return status;
   if (absl::Status status = Follow(); !status.ok()) return status;
-  return Conclude(report);
+  return Conclude();
 }
 
 absl::Status LocalRun::Attend() {
@@ -372,7 +378,7 @@ absl::Status LocalRun::Attend() {
 
 bool LocalRun::RanOutOfDisk() const {
   const auto& children = supervisor_.children();
-  return IsDiskFull(directory_.path()) || std::any_of(children.begin(), children.end(), [](const Supervisor::Child& child) {
+  return directory_.IsDiskFull() || std::any_of(children.begin(), children.end(), [](const Supervisor::Child& child) {
            return child.last_exit && child.last_exit->signal == 0 &&
                   child.last_exit->code == static_cast<int>(config::ProcessExit::kDiskFull);
          });
@@ -548,16 +554,17 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
   if (!survey) return ExitCode::kData;
   const TakeInterrupts taken(/*patience=*/2);  // to stop, and to stop at once
   LocalRun run(directory, job, fs::absolute(data->root).string(), options.workers > 0 ? options.workers : DefaultWorkers(), screen);
-  v1::Report report;
-  const absl::Status status = run.Run(report);
-  if (absl::IsCancelled(status)) screen.Say("Stopping; once more to stop at once");
+  const absl::StatusOr<std::vector<v1::Report>> reports = run.Run();
+  if (absl::IsCancelled(reports.status())) screen.Say("Stopping; once more to stop at once");
   run.Shutdown();
-  if (!status.ok()) return ReportFailure(status, run, file, directory, screen, CommandLine(options));
+  if (!reports.ok()) return ReportFailure(reports.status(), run, file, directory, screen, CommandLine(options));
   screen.ClearLine();
-  Print(absl::StrCat("\n", RenderReport(report), "\nFiles: ", options.out, "/report.json, front.svg, models/\n"));
+  for (const v1::Report& report : *reports) {
+    Print(absl::StrCat("\n", RenderReport(report), "\nFiles: ", DirectoryOf(report, options.out), "/report.json, front.svg, models/\n"));
+  }
   std::set<std::string> said;
   for (const Warning& warning : survey->warnings) said.insert(warning.code);
-  return SayWarnings(report, said);
+  return SayAllWarnings(*reports, std::move(said));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "cli/report/report_svg.h"
 #include "config/spelling.h"
 #include "core/base/error_reason.h"
+#include "core/base/plain_name.h"
 #include "core/job/findings.h"
 #include "rpc/files.h"
 #include "rpc/json.h"
@@ -83,12 +84,44 @@ absl::Status WriteResults(rpc::SearchClient& client, const std::string& director
   return rpc::WriteFileAtomically(directory + "/front.svg", RenderFrontSvg(report));
 }
 
+absl::StatusOr<std::vector<v1::Report>> AllReports(rpc::SearchClient& client, const std::string& search) {
+  absl::StatusOr<v1::Report> first = client.GetReport(search);
+  if (!first.ok()) return first.status();
+  const std::vector<std::string> targets(first->targets().begin(), first->targets().end());
+  std::vector<v1::Report> reports = {*std::move(first)};
+  for (size_t i = 1; i < targets.size(); ++i) {
+    absl::StatusOr<v1::Report> next = client.GetReport(search, targets[i]);
+    if (!next.ok()) return next.status();
+    reports.push_back(*std::move(next));
+  }
+  return reports;
+}
+
+std::string DirectoryOf(const v1::Report& report, const std::string& directory) {
+  if (report.target().empty()) return directory;
+  // A name that is no plain one did not pass the door of a coordinator of ours.
+  return absl::StrCat(directory, "/targets/", IsPlainName(report.target()) ? report.target() : FileStem(report.target()));
+}
+
 ExitCode SayWarnings(const v1::Report& report, const std::set<std::string>& said) {
   ExitCode code = ExitCode::kOk;
   for (const v1::Warning& warning : report.warnings()) {
     if (warning.code() == kNoBetterThanGuessing && warning.members_size() == report.front_size()) code = ExitCode::kGuessing;
     if (warning.code() == kDominatedMember || said.contains(warning.code())) continue;
-    Complain(absl::StrCat("warning: ", warning.text(), " (", warning.code(), ")"));
+    const std::string target = report.target().empty() || warning.members().empty() ? "" : absl::StrCat(report.target(), ": ");
+    Complain(absl::StrCat("warning: ", target, warning.text(), " (", warning.code(), ")"));
+  }
+  return code;
+}
+
+ExitCode SayAllWarnings(const std::vector<v1::Report>& reports, std::set<std::string> said) {
+  ExitCode code = ExitCode::kOk;
+  for (const v1::Report& report : reports) {
+    const ExitCode of_report = SayWarnings(report, said);
+    if (code == ExitCode::kOk) code = of_report;
+    for (const v1::Warning& warning : report.warnings()) {
+      if (warning.members().empty()) said.insert(warning.code());
+    }
   }
   return code;
 }

@@ -26,10 +26,18 @@ struct ResultOptions {
 /// SearchClient::DownloadArtifact and of writing.
 absl::Status WriteResults(rpc::SearchClient& client, const std::string& directory, v1::Report& report, const ResultOptions& options = {});
 
+/// The reports of a search that is done, one for each of its targets. Returns SearchClient::GetReport's statuses.
+absl::StatusOr<std::vector<v1::Report>> AllReports(rpc::SearchClient& client, const std::string& search);
+
+/// Where in `directory` the results of a report go: into targets/<name> for a target that has a name, else into `directory` itself.
+std::string DirectoryOf(const v1::Report& report, const std::string& directory);
+
 /// Says on standard error what speaks against the report: the texts of its warnings, without those about members that others dominate,
 /// which are for readers of the report, and without the codes in `said`. kGuessing when no network of the front is better than guessing,
 /// else kOk.
 ExitCode SayWarnings(const v1::Report& report, const std::set<std::string>& said = {});
+/// The same for each report; what is true of all, because it is of the data set, is said once.
+ExitCode SayAllWarnings(const std::vector<v1::Report>& reports, std::set<std::string> said = {});
 
 }  // namespace hanas::cli
 

@@ -98,11 +98,18 @@ std::string DescribeSize(const SearchJob& job, const SearchSpace& space) {
   return text;
 }
 
-/// "latency ≤ 1 ms, size ≤ 60 % of largest-8bit".
+/// "phone: local, xnnpack, 2 threads".
+std::string DescribeTarget(const TargetSpec& target) {
+  const std::string threads = target.threads == 0 ? "" : absl::StrCat(", ", FormatThreads(target.threads));
+  return absl::StrCat(target.name, ": ", target.device, ", ", target.backend, threads);
+}
+
+/// "latency ≤ 1 ms, size ≤ 60 % of largest-8bit, phone: latency ≤ 2 ms".
 std::string DescribeLimits(const SearchJob& job) {
   if (job.limits.empty()) return "none";
   return absl::StrJoin(job.limits, ", ", [](std::string* out, const LimitSpec& limit) {
     const QuantityRow& row = RowOf(*QuantityNamed(limit.of));
+    if (!limit.target.empty()) absl::StrAppend(out, limit.target, ": ");
     absl::StrAppend(out, row.label, row.more_is_better ? " ≥ " : " ≤ ",
                     limit.than.empty() ? FormatValue(row.id, limit.bound(), Rounding::kExact)
                                        : absl::StrCat(FormatPercent(limit.bound(), Rounding::kExact), " of ", limit.than));
@@ -164,9 +171,10 @@ ExitCode ShowCommand(const RemoteOptions& remote, const std::string& name) {
   const absl::StatusOr<v1::Search> search = subject->client->GetSearch(subject->name);
   if (!search.ok()) return Fail(search.status(), remote);
   if (search->phase() != v1::PHASE_SUCCEEDED || remote.output != OutputFormat::kTable) return PrintSearch(*search, remote);
-  const absl::StatusOr<v1::Report> report = subject->client->GetReport(subject->name);
-  if (!report.ok()) return Fail(report.status(), remote);
-  Print(absl::StrCat(search->name(), " \"", search->spec().name(), "\" is done\n\n", RenderReport(*report)));
+  const absl::StatusOr<std::vector<v1::Report>> reports = AllReports(*subject->client, subject->name);
+  if (!reports.ok()) return Fail(reports.status(), remote);
+  Print(absl::StrCat(search->name(), " \"", search->spec().name(), "\" is done\n"));
+  for (const v1::Report& report : *reports) Print(absl::StrCat("\n", RenderReport(report)));
   return ExitCode::kOk;
 }
 
@@ -241,7 +249,7 @@ ExitCode ValidateCommand(const std::string& job_path) {
   if (!family.ok()) return Fail(family.status());
   const Lowering lowering(*family);
   const SearchSpace& space = lowering.space();
-  const BackendCaps caps = {.name = job.target.backend, .native = {{.compute = ElementType::kInt8}}};
+  const BackendCaps caps = {.name = TargetsOf(job).front().backend, .native = {{.compute = ElementType::kInt8}}};
   if (const absl::Status status = CheckOperatorCount(lowering, NeverStop); !status.ok()) {
     for (const FieldViolation& violation : ViolationsOf(status)) Complain(file->Describe(violation));
     return ExitCode::kUsage;
@@ -250,6 +258,7 @@ ExitCode ValidateCommand(const std::string& job_path) {
   Print(absl::StrCat("  space      ", DescribeSize(job, space), ", ", space.genes().size(), " genes\n"));
   Print(absl::StrCat("  operators  ", EnumerateOpKeys(lowering, caps).size(), " to measure on ", caps.name,
                      ", with int8 of every operator and without native half\n"));
+  for (const TargetSpec& target : job.targets) Print(absl::StrCat("  target     ", DescribeTarget(target), "\n"));
   Print(absl::StrCat("  objectives ", DescribeObjectives(job), "\n"));
   Print(absl::StrCat("  limits     ", DescribeLimits(job), "\n"));
   Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space.Smallest({8, 8}), caps), "\n"));

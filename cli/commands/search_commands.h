@@ -48,11 +48,19 @@ ExitCode ExplainCommand(const RemoteOptions& remote, const std::string& name);
 ExitCode TasksCommand(const RemoteOptions& remote, const std::string& name, const std::string& state, const std::string& filter);
 
 /// `hanas candidates`: at most `limit` (0: all) of those evaluated so far, or the front of them.
-ExitCode CandidatesCommand(const RemoteOptions& remote, const std::string& name, int limit, bool front, const std::string& filter);
+struct CandidatesOptions {
+  std::string name;
+  std::string target;  // whose latencies and front; empty: the first
+  int limit = 1000;
+  bool front = false;
+  std::string filter;
+};
+ExitCode CandidatesCommand(const RemoteOptions& remote, const CandidatesOptions& options);
 
 struct ExportOptions {
   std::string name;
   std::string out;
+  std::string target;                // empty: each, into a folder of its name
   std::vector<std::string> members;  // empty: all networks of the report
 };
 /// `hanas export`. What is there already, byte for byte, is not downloaded again.

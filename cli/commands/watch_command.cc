@@ -62,8 +62,8 @@ ExitCode Conclude(rpc::SearchClient& client, const RemoteOptions& remote, const 
     Complain(absl::StrCat(name, " was cancelled"));
     return ExitCode::kSearchFailed;
   }
-  const absl::StatusOr<v1::Report> report = client.GetReport(name);
-  return report.ok() ? SayWarnings(*report) : Fail(report.status(), remote);
+  const absl::StatusOr<std::vector<v1::Report>> reports = AllReports(client, name);
+  return reports.ok() ? SayAllWarnings(*reports) : Fail(reports.status(), remote);
 }
 
 }  // namespace

@@ -45,8 +45,8 @@ struct Candidates {
   int64_t total = 0;
 };
 
-absl::StatusOr<Candidates> ReadCandidates(rpc::SearchClient& client, const std::string& search, int limit, bool front,
-                                          const std::string& filter) {
+absl::StatusOr<Candidates> ReadCandidates(rpc::SearchClient& client, const std::string& search, const CandidatesOptions& options) {
+  const int limit = options.limit;
   Candidates candidates;
   const auto take = [&](auto& list) {
     for (v1::Candidate& candidate : list) {
@@ -61,8 +61,11 @@ absl::StatusOr<Candidates> ReadCandidates(rpc::SearchClient& client, const std::
   };
   const int page_size = limit > 0 ? std::min(limit, kPageSize) : kPageSize;
   const absl::Status status =
-      front ? ForEachPage([&](const std::string& token) { return client.GetFront(search, page_size, token); }, take_page)
-            : ForEachPage([&](const std::string& token) { return client.ListCandidates(search, page_size, token, filter); }, take_page);
+      options.front
+          ? ForEachPage([&](const std::string& token) { return client.GetFront(search, page_size, token, options.target); }, take_page)
+          : ForEachPage(
+                [&](const std::string& token) { return client.ListCandidates(search, page_size, token, options.filter, options.target); },
+                take_page);
   if (!status.ok()) return status;
   return candidates;
 }
@@ -130,12 +133,12 @@ ExitCode TasksCommand(const RemoteOptions& remote, const std::string& name, cons
   return status.ok() ? ExitCode::kOk : Fail(status);
 }
 
-ExitCode CandidatesCommand(const RemoteOptions& remote, const std::string& name, int limit, bool front, const std::string& filter) {
-  const absl::StatusOr<std::string> search_name = ResourceName(name, {"searches"});
+ExitCode CandidatesCommand(const RemoteOptions& remote, const CandidatesOptions& options) {
+  const absl::StatusOr<std::string> search_name = ResourceName(options.name, {"searches"});
   if (!search_name.ok()) return Fail(search_name.status());
   const absl::StatusOr<std::unique_ptr<rpc::SearchClient>> client = Connect(remote);
   if (!client.ok()) return Fail(client.status());
-  const absl::StatusOr<Candidates> candidates = ReadCandidates(**client, *search_name, limit, front, filter);
+  const absl::StatusOr<Candidates> candidates = ReadCandidates(**client, *search_name, options);
   if (!candidates.ok()) return Fail(candidates.status(), remote);
   v1::ListCandidatesResponse all;
   all.set_total(candidates->total);

@@ -94,12 +94,13 @@ std::string RenderHead(const v1::Report& report) {
   std::vector<std::string> where;
   for (const std::string& part :
        {device.device(), device.cpu(), device.isa(), absl::StrCat(device.backend(), " ", device.backend_version()),
-        device.threads() > 0 ? absl::StrCat(device.threads(), device.threads() == 1 ? " thread" : " threads") : "",
+        device.threads() > 0 ? FormatThreads(device.threads()) : "",
         device.governor().empty() ? "" : absl::StrCat("governor ", device.governor())}) {
     const absl::string_view text = absl::StripAsciiWhitespace(part);
     if (!text.empty()) where.emplace_back(text);
   }
   std::string out = absl::StrFormat("Searched %s on %s: 10^%.1f networks\n", report.space(), report.dataset(), report.log10_networks());
+  if (!report.target().empty()) absl::StrAppend(&out, "For the target ", report.target(), "\n");
   absl::StrAppend(&out, "Measured on ", absl::StrJoin(where, ", "), "\n");
   std::vector<std::string> objectives;
   for (const v1::Objective& objective : report.objectives()) {

@@ -254,12 +254,24 @@ std::string RenderSearches(const v1::ListSearchesResponse& searches, absl::Time 
   return table.Render("");
 }
 
+/// "target  local, xnnpack", or a line for each of several.
+std::string TargetLines(const v1::SearchSpec& spec) {
+  const auto text = [](const v1::TargetSpec& target) {
+    const std::string name = target.name().empty() ? "" : absl::StrCat(OneLine(target.name()), ": ");
+    const std::string threads = target.threads() == 0 ? "" : absl::StrCat(", ", FormatThreads(target.threads()));
+    return absl::StrCat(name, OneLine(target.device()), ", ", OneLine(target.backend()), threads);
+  };
+  if (spec.targets().empty()) return Field("target", text(spec.target()));
+  std::string lines;
+  for (const v1::TargetSpec& target : spec.targets()) lines += Field("target", text(target));
+  return lines;
+}
+
 std::string RenderSearch(const v1::Search& search, absl::Time now, const Palette& palette) {
-  std::string out = absl::StrCat(
-      OneLine(search.name()), " \"", OneLine(search.spec().name()), "\" is ", palette.Paint(TintOf(search.phase()), PhaseInWords(search)),
-      "\n", Field("target", absl::StrCat(OneLine(search.spec().target().device()), ", ", OneLine(search.spec().target().backend()))),
-      Field("data", OneLine(search.spec().dataset().name())), Field("age", Age(search, now)), Field("spent", Spent(search)),
-      Field("digest", OneLine(search.job_digest())));
+  std::string out = absl::StrCat(OneLine(search.name()), " \"", OneLine(search.spec().name()), "\" is ",
+                                 palette.Paint(TintOf(search.phase()), PhaseInWords(search)), "\n", TargetLines(search.spec()),
+                                 Field("data", OneLine(search.spec().dataset().name())), Field("age", Age(search, now)),
+                                 Field("spent", Spent(search)), Field("digest", OneLine(search.job_digest())));
   absl::StrAppend(&out, Phases(search));
   if (search.blockers_size() > 0) absl::StrAppend(&out, "\nWaits for\n", Blockers(search, palette));
   if (search.has_forecast() && !IsOver(search.phase())) absl::StrAppend(&out, "\nForecast\n", RenderForecast(search.forecast()));
@@ -335,6 +347,7 @@ std::string RenderDevices(const std::vector<v1::Device>& devices, const Palette&
                {"STATE"},
                {"HEALTH"},
                {"CPU"},
+               {"THREADS", Align::kRight},
                {"BACKEND"},
                {"CLASS"},
                {"ROWS", Align::kRight},
@@ -348,10 +361,10 @@ std::string RenderDevices(const std::vector<v1::Device>& devices, const Palette&
     const Tint tint = device.state() == v1::Device::STATE_OFFLINE ? Tint::kBad : Tint::kNone;
     table.AddRow({OneLine(device.name()), OneLine(device.display_name()), palette.Paint(tint, Word(rpc::EnumWord(device.state()))),
                   palette.Paint(TintOf(device.health()), Word(rpc::EnumWord(device.health()))),
-                  CutToWidth(OneLine(device.info().device().cpu()), 28), OneLine(device.info().device().backend()),
-                  OneLine(device.device_class()).substr(0, 8), absl::StrCat(device.table_rows()), OneLine(device.task()),
-                  OneLine(device.search()), absl::StrCat(device.completed_tasks()), absl::StrCat(device.failed_tasks()),
-                  Silence(device.silent_seconds()), Drained(device.draining(), palette)});
+                  CutToWidth(OneLine(device.info().device().cpu()), 28), absl::StrCat(device.info().device().threads()),
+                  OneLine(device.info().device().backend()), OneLine(device.device_class()).substr(0, 8), absl::StrCat(device.table_rows()),
+                  OneLine(device.task()), OneLine(device.search()), absl::StrCat(device.completed_tasks()),
+                  absl::StrCat(device.failed_tasks()), Silence(device.silent_seconds()), Drained(device.draining(), palette)});
   }
   return table.Render("");
 }

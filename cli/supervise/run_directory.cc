@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -166,6 +167,12 @@ RunDirectory::RunDirectory(RunDirectory&& other) noexcept
 
 RunDirectory::~RunDirectory() {
   if (lock_ >= 0) ::close(lock_);
+}
+
+bool RunDirectory::IsDiskFull() const {
+  constexpr uint64_t kFullDiskBytes = 4 << 20;
+  struct statvfs info = {};
+  return ::statvfs(path_.c_str(), &info) == 0 && static_cast<uint64_t>(info.f_bavail) * info.f_frsize < kFullDiskBytes;
 }
 
 std::string RunDirectory::File(absl::string_view relative) const { return absl::StrCat(path_, "/", relative); }

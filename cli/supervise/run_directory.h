@@ -55,6 +55,9 @@ class RunDirectory {
   /// Folders in it that others could enter until Open took that right away, for the caller to say so.
   const std::vector<std::string>& tightened() const { return tightened_; }
 
+  /// Whether its disk has no room for what a process writes at once.
+  bool IsDiskFull() const;
+
   /// Replaces run.json. Returns the errno's status.
   absl::Status WriteRunFile(const RunFile& run) const;
   /// Returns NOT_FOUND when there is none, DATA_LOSS when it cannot be read as one.

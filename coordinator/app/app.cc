@@ -5,12 +5,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "coordinator/driver/search_driver.h"
 #include "coordinator/driver/validate_job.h"
 #include "coordinator/state/sharing.h"
 #include "core/base/error_reason.h"
+#include "core/base/field_violation.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/job/job_cost.h"
 #include "core/lowering/lowering.h"
@@ -28,6 +30,19 @@ TaskSnapshot SnapshotOf(const State& state, const Scheduler& scheduler, const Ta
   snapshot.agent = party != nullptr && party->agent;
   if (const LiveLease* lease = scheduler.FindLease(task.id); lease != nullptr) snapshot.live = *lease;
   return snapshot;
+}
+
+/// Returns INVALID_ARGUMENT with the names that there are. An empty name is the first target's.
+absl::StatusOr<size_t> TargetNamed(const SearchJob& job, const std::string& name) {
+  std::vector<std::string> names;
+  for (const TargetSpec& target : job.targets) names.push_back(target.name);
+  const auto named = std::find(names.begin(), names.end(), name);
+  if (name.empty()) return 0;
+  if (named != names.end()) return static_cast<size_t>(named - names.begin());
+  FieldViolations violations;
+  violations.Add("target", names.empty() ? absl::StrCat("expected none, as the search has one target without a name, found \"", name, "\"")
+                                         : absl::StrCat("expected one of ", absl::StrJoin(names, ", "), ", found \"", name, "\""));
+  return violations.ToStatus();
 }
 
 // Somebody who asks for a search that is over is likely to ask again: the cost tables and candidates of so many stay in memory.
@@ -381,15 +396,19 @@ absl::StatusOr<TaskPage> App::ListTasks(uint64_t id, uint64_t after, int max) {
   return page;
 }
 
-absl::Status App::PrepareCandidates(uint64_t id) {
+absl::Status App::PrepareCandidates(uint64_t id, const std::string& target) {
   State extract;
   std::shared_ptr<SearchContext> context;
+  size_t index_of_target = 0;
   {
     absl::MutexLock lock(&mutex_);
     if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
     const SearchState* search = ledger_.synced().FindSearch(id);
     if (search == nullptr) return NoSearch(id);
-    if (candidates_.contains(id)) return absl::OkStatus();
+    const absl::StatusOr<size_t> named = TargetNamed(*search->job, target);
+    if (!named.ok()) return named.status();
+    index_of_target = *named;
+    if (candidates_.contains({id, index_of_target})) return absl::OkStatus();
     absl::StatusOr<std::shared_ptr<SearchContext>> found = ContextOf(*search);
     if (!found.ok()) return found.status();
     context = *std::move(found);
@@ -397,38 +416,40 @@ absl::Status App::PrepareCandidates(uint64_t id) {
     extract = Extract(ledger_.synced(), *search);
   }
   auto index = std::make_unique<CandidateIndex>(std::move(context));
-  if (absl::Status status = index->Update(SearchView(extract, extract.searches.at(id))); !status.ok()) return status;
+  if (absl::Status status = index->Update(SearchView(extract, extract.searches.at(id), index_of_target)); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
-  if (ledger_.synced().FindSearch(id) != nullptr) candidates_.try_emplace(id, std::move(index));
+  if (ledger_.synced().FindSearch(id) != nullptr) candidates_.try_emplace({id, index_of_target}, std::move(index));
   return absl::OkStatus();
 }
 
-absl::StatusOr<CandidateIndex*> App::CandidatesOf(uint64_t id) {
+absl::StatusOr<CandidateIndex*> App::CandidatesOf(uint64_t id, const std::string& target) {
   if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
   const SearchState* search = ledger_.synced().FindSearch(id);
   if (search == nullptr) return NoSearch(id);
-  std::unique_ptr<CandidateIndex>& index = candidates_[id];
+  const absl::StatusOr<size_t> named = TargetNamed(*search->job, target);
+  if (!named.ok()) return named.status();
+  std::unique_ptr<CandidateIndex>& index = candidates_[{id, *named}];
   if (index == nullptr) {
     absl::StatusOr<std::shared_ptr<SearchContext>> context = ContextOf(*search);
     if (!context.ok()) return context.status();
     index = std::make_unique<CandidateIndex>(*std::move(context));
   }
-  if (absl::Status status = index->Update(SearchView(ledger_.synced(), *search)); !status.ok()) return status;
+  if (absl::Status status = index->Update(SearchView(ledger_.synced(), *search, *named)); !status.ok()) return status;
   return index.get();
 }
 
-absl::StatusOr<CandidatePage> App::ListCandidates(uint64_t id, int64_t after, int max) {
-  if (absl::Status status = PrepareCandidates(id); !status.ok()) return status;
+absl::StatusOr<CandidatePage> App::ListCandidates(uint64_t id, int64_t after, int max, const std::string& target) {
+  if (absl::Status status = PrepareCandidates(id, target); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<CandidateIndex*> index = CandidatesOf(id);
+  const absl::StatusOr<CandidateIndex*> index = CandidatesOf(id, target);
   if (!index.ok()) return index.status();
   return (*index)->Page(after, max);
 }
 
-absl::StatusOr<std::vector<CandidateRow>> App::GetFront(uint64_t id) {
-  if (absl::Status status = PrepareCandidates(id); !status.ok()) return status;
+absl::StatusOr<std::vector<CandidateRow>> App::GetFront(uint64_t id, const std::string& target) {
+  if (absl::Status status = PrepareCandidates(id, target); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
-  const absl::StatusOr<CandidateIndex*> index = CandidatesOf(id);
+  const absl::StatusOr<CandidateIndex*> index = CandidatesOf(id, target);
   if (!index.ok()) return index.status();
   return (*index)->Front();
 }
@@ -475,18 +496,21 @@ absl::StatusOr<std::shared_ptr<SearchContext>> App::ContextOf(const SearchState&
 void App::ForgetDerived(uint64_t search) {
   if (const auto preparing = preparing_.find(search); preparing != preparing_.end()) *preparing->second = true;
   contexts_.erase(search);
-  candidates_.erase(search);
+  std::erase_if(candidates_, [&](const auto& entry) { return entry.first.first == search; });
   std::erase(ended_, search);
 }
 
-absl::StatusOr<ReportData> App::GetReport(uint64_t id) {
+absl::StatusOr<ReportData> App::GetReport(uint64_t id, const std::string& target) {
   State extract;
   std::shared_ptr<SearchContext> context;
+  absl::StatusOr<size_t> named;
   {
     absl::MutexLock lock(&mutex_);
     if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
     const SearchState* search = ledger_.synced().FindSearch(id);
     if (search == nullptr) return NoSearch(id);
+    named = TargetNamed(*search->job, target);
+    if (!named.ok()) return named.status();
     if (search->record.phase != SearchPhase::kSucceeded) {
       return WithReason(absl::FailedPreconditionError(absl::StrCat("expected a search that has SUCCEEDED, found it ",
                                                                    Name(search->record.phase), "; wait for it: searches/", id)),
@@ -497,7 +521,7 @@ absl::StatusOr<ReportData> App::GetReport(uint64_t id) {
     context = *std::move(found);
     extract = Extract(ledger_.synced(), *search);
   }
-  return MakeReportData(SearchView(extract, extract.searches.at(id)), *context);
+  return MakeReportData(SearchView(extract, extract.searches.at(id), *named), *context);
 }
 
 }  // namespace hanas::coordinator

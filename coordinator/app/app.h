@@ -148,18 +148,21 @@ class App final : private LedgerFollower {
   absl::StatusOr<ReplayResult> ReplaySearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   /// At most `max` tasks with an id above `after`, in order of creation. Returns NOT_FOUND.
   absl::StatusOr<TaskPage> ListTasks(uint64_t id, uint64_t after, int max) ABSL_LOCKS_EXCLUDED(mutex_);
-  /// At most `max` candidates with a sequence above `after`. Returns NOT_FOUND.
-  absl::StatusOr<CandidatePage> ListCandidates(uint64_t id, int64_t after, int max) ABSL_LOCKS_EXCLUDED(mutex_);
-  /// The non-dominated candidates of now, ascending in latency. Returns NOT_FOUND.
-  absl::StatusOr<std::vector<CandidateRow>> GetFront(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A target is called by its name; an empty one is the first. These return NOT_FOUND, and INVALID_ARGUMENT for a name that the search's
+  // job does not have.
+  /// At most `max` candidates with a sequence above `after`, with the latencies of a target.
+  absl::StatusOr<CandidatePage> ListCandidates(uint64_t id, int64_t after, int max, const std::string& target = "")
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  /// The non-dominated candidates of now for a target, ascending in latency.
+  absl::StatusOr<std::vector<CandidateRow>> GetFront(uint64_t id, const std::string& target = "") ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Returns FAILED_PRECONDITION until the search has SUCCEEDED.
+  absl::StatusOr<ReportData> GetReport(uint64_t id, const std::string& target = "") ABSL_LOCKS_EXCLUDED(mutex_);
   /// At most `max_events` after `after_sequence`. Never waits. Returns NOT_FOUND.
   absl::StatusOr<WatchedEvents> ReadEvents(uint64_t id, int64_t after_sequence, size_t max_events) ABSL_LOCKS_EXCLUDED(mutex_);
   /// `notify` is called, without locks, whenever the search has new events and when the application stops; it may be called once more while
   /// EndWatch returns. Returns the watch.
   uint64_t WatchEvents(uint64_t search, std::function<void()> notify) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndWatch(uint64_t watch) ABSL_LOCKS_EXCLUDED(mutex_);
-  /// Returns NOT_FOUND, FAILED_PRECONDITION until it has SUCCEEDED.
-  absl::StatusOr<ReportData> GetReport(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- tasks ----
   /// See RegisterPartyUpdate. A name is in use while its party was heard of within the lease ttl. When there are kMaxParties, the one that
@@ -242,8 +245,8 @@ class App final : private LedgerFollower {
   /// The seconds of the current phase count from now on, unless the search was deleted.
   void RestartClock(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Takes in what there is when a search's candidates are asked for the first time, which may take long, without the lock.
-  absl::Status PrepareCandidates(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<CandidateIndex*> CandidatesOf(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status PrepareCandidates(uint64_t id, const std::string& target) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<CandidateIndex*> CandidatesOf(uint64_t id, const std::string& target) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Derived from the job, kept while the search goes on and for the last few that are over.
   absl::StatusOr<std::shared_ptr<SearchContext>> ContextOf(const SearchState& search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetDerived(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -264,6 +267,8 @@ class App final : private LedgerFollower {
   /// again when that has ended.
   bool Prepared(const SearchState& search, const std::shared_ptr<SearchContext>& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  bool PreparedFor(const SearchView& view, const std::shared_ptr<SearchContext>& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CollectArtifacts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
 
   ArtifactStore* const artifacts_;
@@ -281,8 +286,8 @@ class App final : private LedgerFollower {
   Scheduler scheduler_ ABSL_GUARDED_BY(mutex_);  // follows the decided state
   LeaseDesk desk_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::shared_ptr<SearchContext>> contexts_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, std::unique_ptr<CandidateIndex>> candidates_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, std::shared_ptr<std::atomic<bool>>> preparing_ ABSL_GUARDED_BY(mutex_);  // by search: set to stop it
+  std::map<std::pair<uint64_t, size_t>, std::unique_ptr<CandidateIndex>> candidates_ ABSL_GUARDED_BY(mutex_);  // by search and target
+  std::map<uint64_t, std::shared_ptr<std::atomic<bool>>> preparing_ ABSL_GUARDED_BY(mutex_);                   // by search: set to stop it
   std::deque<uint64_t> ended_ ABSL_GUARDED_BY(mutex_);  // searches that are over and have a context, the oldest first
   std::map<uint64_t, absl::Duration> phase_started_
       ABSL_GUARDED_BY(mutex_);                           // since when the current phase's seconds are not in its record

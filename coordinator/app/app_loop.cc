@@ -95,24 +95,32 @@ absl::Status App::EnforceWallBudgets(const std::set<uint64_t>& due) {
 
 bool App::Prepared(const SearchState& search, const std::shared_ptr<SearchContext>& context) {
   if (options_.executor == nullptr || search.record.paused) return true;
-  const SearchView view(driven_.state(), search);
-  const BackendCaps& caps = search.record.caps;
+  for (const SearchView& view : SearchView(driven_.state(), search).ForEach()) {
+    if (!PreparedFor(view, context)) return false;
+  }
+  return true;
+}
+
+bool App::PreparedFor(const SearchView& view, const std::shared_ptr<SearchContext>& context) {
+  const size_t target = view.target_index();
+  const BackendCaps& caps = view.target().caps;
   std::shared_ptr<const LatencyTable> table;  // to compile cost tables with; none: the operators are to be found
-  if (context->has_keys()) {
-    if (context->has_scorer() || view.Table() == nullptr || OperatorsAreOpen(view)) return true;
-    const absl::StatusOr<const std::vector<OpKey>*> keys = context->Keys(caps);
+  if (context->has_keys(target)) {
+    if (context->has_scorer(target) || view.Table() == nullptr || OperatorsAreOpen(view)) return true;
+    const absl::StatusOr<const std::vector<OpKey>*> keys = context->Keys(view);
     if (!keys.ok() || !view.Table()->Missing(**keys).empty()) return true;
     table = std::make_shared<const LatencyTable>(*view.Table());
   }
   const auto stop = std::make_shared<std::atomic<bool>>(false);
-  const uint64_t id = search.record.id;
+  const uint64_t id = view.record().id;
   {
     absl::MutexLock lock(&mutex_);
     if (stopped_ || !preparing_.try_emplace(id, stop).second) return false;
   }
-  options_.executor->Run([this, id, context, caps, table, stop] {
+  options_.executor->Run([this, id, context, target, caps, table, stop] {
     const auto stopped = [&] { return stop->load(std::memory_order_relaxed); };
-    const absl::Status status = table == nullptr ? context->PrepareKeys(caps, stopped) : context->PrepareScorer(caps, table.get(), stopped);
+    const absl::Status status =
+        table == nullptr ? context->PrepareKeys(target, caps, stopped) : context->PrepareScorer(target, caps, table.get(), stopped);
     if (!status.ok()) {
       telemetry::LogEvent(telemetry::Severity::kInfo, "preparing_ended",
                           {{"search", absl::StrCat("searches/", id)}, {"status", status.ToString()}});

@@ -62,7 +62,9 @@ uint64_t App::ForgettableParty() {
   std::set<uint64_t> used;
   for (const auto& [id, task] : ledger_.decided().tasks) used.insert(task.party);
   std::set<std::string> bound;  // names of agents
-  for (const auto& [id, search] : ledger_.decided().searches) bound.insert(search.record.agent);
+  for (const auto& [id, search] : ledger_.decided().searches) {
+    for (const TargetRecord& target : search.record.targets) bound.insert(target.agent);
+  }
   uint64_t longest = 0;
   absl::Duration silence = options_.lease_ttl;
   for (const auto& [id, party] : ledger_.decided().parties) {

@@ -33,9 +33,16 @@ MemberRecord Reference(const SearchContext& context, std::string id, bool larges
       .id = std::move(id), .reference = true, .training = TrainingKind::kAlone, .steps = steps, .architecture = std::move(architecture)};
 }
 
-}  // namespace
+/// The index of the network that `member` is trained as: the same one, trained alike, for an earlier target; -1 when there is none.
+int32_t TrainedAs(const std::vector<MemberRecord>& earlier, const MemberRecord& member) {
+  const auto same = std::find_if(earlier.begin(), earlier.end(), [&](const MemberRecord& other) {
+    return other.target != member.target && other.trained_as < 0 && other.architecture == member.architecture &&
+           other.training == member.training && other.steps == member.steps;
+  });
+  return same == earlier.end() ? -1 : static_cast<int32_t>(same - earlier.begin());
+}
 
-absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, SearchContext& context) {
+absl::StatusOr<std::vector<MemberRecord>> ChooseForTarget(const SearchView& view, SearchContext& context) {
   const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
   if (!scorer.ok()) return scorer.status();
   const int rounds = view.NumRounds();
@@ -45,9 +52,6 @@ absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, 
   if (!goals.ok()) return goals.status();
   const LatencyCalibration& calibration = latency->fit.calibration;
   const std::vector<EvaluatedNetwork> networks = view.Evaluations(rounds);
-  const auto predicted_us = [&](const Architecture& architecture) {
-    return ApplyCalibration((*scorer)->ScoreOne(architecture).sum_us, calibration);
-  };
 
   std::vector<MemberRecord> members;
   const std::vector<Individual> individuals = TrueIndividuals(view, **goals, networks, **scorer, calibration);
@@ -56,7 +60,11 @@ absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, 
                                         [&](const EvaluatedNetwork& network) { return network.architecture == architecture; });
     members.push_back({.steps = view.job().fine_tune.steps, .architecture = std::move(architecture), .shared = evaluated->score});
   }
-  for (MemberRecord& member : members) member.predicted_us = predicted_us(member.architecture);
+  const auto predict = [&](MemberRecord& member) {
+    member.target = static_cast<uint32_t>(view.target_index());
+    member.predicted_us = ApplyCalibration((*scorer)->ScoreOne(member.architecture).sum_us, calibration);
+  };
+  for (MemberRecord& member : members) predict(member);
   std::stable_sort(members.begin(), members.end(),
                    [](const MemberRecord& a, const MemberRecord& b) { return a.predicted_us < b.predicted_us; });
   for (size_t i = 0; i < members.size(); ++i) members[i].id = absl::StrCat("member-", i + 1);
@@ -66,9 +74,24 @@ absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, 
     members.push_back(Reference(context, "largest-8bit", true, steps));
     members.push_back(Reference(context, "middle-8bit", false, steps));
     members.push_back(Reference(context, "middle-8bit-long", false, view.job().training.steps + steps));
-    for (size_t i = members.size() - 3; i < members.size(); ++i) members[i].predicted_us = predicted_us(members[i].architecture);
+    for (size_t i = members.size() - 3; i < members.size(); ++i) predict(members[i]);
   }
   return members;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, SearchContext& context) {
+  std::vector<MemberRecord> all;
+  for (const SearchView& of_target : view.ForEach()) {
+    absl::StatusOr<std::vector<MemberRecord>> members = ChooseForTarget(of_target, context);
+    if (!members.ok()) return members.status();
+    for (MemberRecord& member : *members) {
+      member.trained_as = TrainedAs(all, member);
+      all.push_back(std::move(member));
+    }
+  }
+  return all;
 }
 
 }  // namespace hanas::coordinator

@@ -10,8 +10,9 @@
 
 namespace hanas::coordinator {
 
-/// The networks of the report: at most fine_tune.members of all truly evaluated ones within the limits, the non-dominated first, spread
-/// over the job's objectives, in the order of latency, then the references. When none keeps the limits, the one that comes closest. Pure.
+/// The networks of all targets' reports. Of each: at most fine_tune.members of all truly evaluated ones within its limits, the
+/// non-dominated first, spread over the job's objectives, in the order of latency, then the references. When none keeps the limits, the one
+/// that comes closest. Pure.
 absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, SearchContext& context);
 
 }  // namespace hanas::coordinator

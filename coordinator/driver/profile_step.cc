@@ -38,7 +38,7 @@ void AddOperators(const SearchView& view, const std::vector<OpKey>& keys, Advanc
   for (size_t begin = 0; begin < keys.size(); begin += kKeysPerTask) {
     MeasureOperatorsWork work;
     for (size_t i = begin; i < std::min(keys.size(), begin + kKeysPerTask); ++i) work.keys.push_back(ToString(keys[i]));
-    step.tasks.emplace_back(series.At(number++).ToString(), std::move(work));
+    step.tasks.emplace_back(view.TextOf(series.At(number++)), std::move(work));
   }
 }
 
@@ -74,7 +74,7 @@ absl::StatusOr<std::vector<Architecture>> ChooseNetworks(const SearchView& view,
   }
   std::vector<CalibrationCandidate> candidates;
   for (const Architecture& architecture : architectures) {
-    candidates.push_back({(*scorer)->ScoreOne(architecture).sum_us, MakePlan(context.lowering().Lower(architecture), view.record().caps)});
+    candidates.push_back({(*scorer)->ScoreOne(architecture).sum_us, MakePlan(context.lowering().Lower(architecture), view.target().caps)});
   }
   const MeasureSpec& measure = view.job().measure;
   std::vector<Architecture> chosen;
@@ -98,12 +98,12 @@ absl::StatusOr<ProfileRecord> MakeProfile(const SearchView& view, SearchContext&
   const absl::StatusOr<std::vector<ReachableRange>> ranges =
       ReachableRanges(context.space(), costs, {.seed = view.job().seed, .max_evaluations = kProbeEvaluations, .num_starts = 2});
   if (!ranges.ok()) return ranges.status();
-  const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
+  const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view);
   if (!keys.ok()) return keys.status();
   ProfileRecord profile = {.operator_keys = static_cast<int64_t>((*keys)->size()), .operator_cv_median = MedianSpread(view, **keys)};
   for (size_t i = 0; i < ranges->size(); ++i)
     profile.ranges.push_back({std::string(Quantities()[i].metric), (*ranges)[i].min, (*ranges)[i].max});
-  const std::vector<CostLimit> all = UntrainedLimits(GoalsOf(view.job(), context.space(), scorer, calibration).limits);
+  const std::vector<CostLimit> all = UntrainedLimits(GoalsOf(view.job(), view.target_spec(), context.space(), scorer, calibration).limits);
   const ShareKept share = EstimateShareKept(context.space(), costs, all, view.job().seed, kShareSamples);
   profile.share_within_limits = all.empty() ? 1 : share.fraction();
   profile.share_samples = all.empty() ? 0 : share.sampled;  // limits that only training decides say nothing yet
@@ -131,7 +131,7 @@ std::string ForecastLine(const SearchJob& job, const ForecastRecord& forecast) {
       "to come: %d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s, about %.0f s of measuring in "
       "all%s, "
       "%.0f MB of disk",
-      job.training.steps, forecast.evaluations, job.fine_tune.members, job.fine_tune.steps,
+      job.training.steps, forecast.evaluations, job.fine_tune.members * static_cast<int>(TargetsOf(job).size()), job.fine_tune.steps,
       reference_steps > 0 ? absl::StrFormat(", %d steps of reference training", reference_steps) : "", forecast.measuring_seconds,
       forecast.training_seconds > 0 ? absl::StrFormat(", about %.0f s of training", forecast.training_seconds) : "",
       static_cast<double>(forecast.disk_bytes) / 1e6);
@@ -152,25 +152,35 @@ std::string CalibrationLine(const FittedLatency& latency) {
 
 /// "target.limits.latency: 60 µs", or "limits: [{of: latency, at_most: 60 µs, confidence: 0.99}]" where the short form cannot say it: as a
 /// job file has it.
-std::string KeyValue(const SearchJob& job, const CostLimit& limit, Rounding rounding) {
+std::string KeyValue(const SearchView& view, const CostLimit& limit, Rounding rounding) {
   const auto quantity = static_cast<Quantity>(limit.cost);
   const std::string value = FormatValue(quantity, CostOf(quantity, limit.limit), rounding);
-  const LimitSpec* spec = FindLimit(job, quantity);
+  const LimitSpec* spec = FindLimit(view.job(), view.target_spec(), quantity);
   const bool relative = spec != nullptr && !spec->than.empty();
   const bool usual = limit.confidence == 0 || limit.confidence == LimitSpec::kLimitConfidence;
-  if (usual && !relative) return absl::StrCat("target.limits.", limit.name, ": ", value);
+  const bool of_one = spec != nullptr && !spec->target.empty();
+  if (usual && !relative && !of_one) return absl::StrCat(view.num_targets() == 1 ? "target." : "", "limits.", limit.name, ": ", value);
+  const std::string target = of_one ? absl::StrCat(", target: ", spec->target) : "";
   const std::string confidence = usual ? "" : absl::StrCat(", confidence: ", limit.confidence);
-  std::string text = absl::StrCat("limits: [{of: ", limit.name, ", at_most: ", value, confidence, "}]");
+  std::string text = absl::StrCat("limits: [{of: ", limit.name, target, ", at_most: ", value, confidence, "}]");
   if (relative) absl::StrAppend(&text, " (the job has ", FormatPercent(spec->bound(), Rounding::kExact), " of ", spec->than, ")");
   return text;
 }
 
 /// The limit that a network which costs `value` keeps, also when it is measured again.
-std::string LimitText(const SearchJob& job, CostLimit limit, double value, const LatencyCalibration& calibration) {
+std::string LimitText(const SearchView& view, CostLimit limit, double value, const LatencyCalibration& calibration) {
   // The error is relative, so the limit for a prediction is proportional to it.
   const double relative_error = std::max(calibration.relative_error, kAcceptedSpread);
   limit.limit = limit.confidence > 0 ? value / PredictionFor(1, relative_error, limit.confidence) : value;
-  return KeyValue(job, limit, Rounding::kUp);
+  return KeyValue(view, limit, Rounding::kUp);
+}
+
+/// Whether every target but the view's is profiled.
+bool OthersAreProfiled(const SearchView& view) {
+  const std::vector<SearchView> views = view.ForEach();
+  return std::all_of(views.begin(), views.end(), [&](const SearchView& other) {
+    return other.target_index() == view.target_index() || other.target().profile.has_value();
+  });
 }
 
 absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& context) {
@@ -185,9 +195,10 @@ absl::StatusOr<MaybeStep> Conclude(const SearchView& view, SearchContext& contex
   if (!report.ok()) return report.status();
   AdvanceSearchUpdate step =
       report->feasible ? StepOf(view) : FailStep(view, std::string(kInfeasibleLimits), InfeasibleMessage(view, *report, calibration));
-  step.profile = *profile;
-  step.events = {{"calibration", CalibrationLine(*latency)}, {"ranges", RangesLine(*profile)}};
-  if (report->feasible) {
+  step.profile = {view.target_index(), *profile};
+  step.events = {{"calibration", absl::StrCat(view.TargetPrefix(), CalibrationLine(*latency))},
+                 {"ranges", absl::StrCat(view.TargetPrefix(), RangesLine(*profile))}};
+  if (report->feasible && OthersAreProfiled(view)) {
     step.forecast = ForecastOf(view, context);
     step.events.push_back({"forecast", ForecastLine(view.job(), *step.forecast)});
     step.next = SearchPhase::kTraining;
@@ -204,10 +215,10 @@ std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& r
   int unmet_alone = 0;
   for (const LimitFinding& finding : report.findings) {
     const double of_witness = report.witness_costs[static_cast<size_t>(finding.limit.cost)];
-    if (of_witness > finding.limit.limit) together.push_back(LimitText(view.job(), finding.limit, of_witness, calibration));
+    if (of_witness > finding.limit.limit) together.push_back(LimitText(view, finding.limit, of_witness, calibration));
     if (finding.nearest_feasible > finding.limit.limit)
-      alternatives.push_back(LimitText(view.job(), finding.limit, finding.nearest_feasible, calibration));
-    impossible.push_back(KeyValue(view.job(), finding.limit, Rounding::kExact));
+      alternatives.push_back(LimitText(view, finding.limit, finding.nearest_feasible, calibration));
+    impossible.push_back(KeyValue(view, finding.limit, Rounding::kExact));
     unmet_alone += finding.met_alone ? 0 : 1;
   }
   // Each alternative keeps the other limits, which is enough where at most one of them is out of reach. Else several must be raised at
@@ -216,30 +227,34 @@ std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& r
   const std::string advice = one_is_enough ? absl::StrJoin(alternatives, " or ") : absl::StrJoin(together, " and ");
   const bool each_alone = unmet_alone == 0 && impossible.size() > 1;
   return absl::StrCat("no network of the space \"", view.job().space.name, "\" keeps ", absl::StrJoin(impossible, ", "), " on ",
-                      view.record().device.device, each_alone ? ", though each of them alone can be kept" : "",
+                      view.target().device.device, each_alone ? ", though each of them alone can be kept" : "",
                       "; the nearest that can be kept: ", advice,
                       ". Raise the limit or add smaller choices to the space; nothing was trained");
 }
 
 absl::StatusOr<FeasibilityReport> ProbeLimits(const SearchView& view, SearchContext& context, const CandidateScorer& scorer,
                                               const LatencyCalibration& calibration) {
-  const std::vector<CostLimit> limits = UntrainedLimits(GoalsOf(view.job(), context.space(), scorer, calibration).limits);
+  const std::vector<CostLimit> limits =
+      UntrainedLimits(GoalsOf(view.job(), view.target_spec(), context.space(), scorer, calibration).limits);
   return ProbeFeasibility(context.space(), scorer, calibration, limits, view.job().seed);
 }
 
-absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& context) {
+namespace {
+
+/// The next step for the view's target.
+absl::StatusOr<MaybeStep> ProfileTarget(const SearchView& view, SearchContext& context) {
   AdvanceSearchUpdate step = StepOf(view);
   const TaskKey operators = {.stage = TaskStage::kOperators};
   const TaskKey networks_key = {.stage = TaskStage::kNetworks};
   if (view.Has(operators) && !view.AllDone(operators)) return std::nullopt;
-  const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
+  const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view);
   if (!keys.ok()) return FailStep(view, std::string(kJobRefused), std::string(keys.status().message()));
-  if (const FeasibilityReport* computed = context.ComputedFeasibility(); computed != nullptr && !computed->feasible)
+  if (const FeasibilityReport* computed = context.ComputedFeasibility(view.target_index()); computed != nullptr && !computed->feasible)
     return FailStep(view, std::string(kInfeasibleLimits), InfeasibleMessage(view, *computed, LatencyCalibration{}));
   const std::vector<OpKey> missing = view.Table() == nullptr ? **keys : view.Table()->Missing(**keys);
   if (!missing.empty()) {
     const absl::flat_hash_set<std::string> measured = MeasuredKeys(view);
-    const absl::flat_hash_set<std::string> coming = ComingOperators(view.state(), view.search());
+    const absl::flat_hash_set<std::string> coming = ComingOperators(view.state(), view.search(), view.target_index());
     std::vector<OpKey> unasked;
     for (const OpKey& key : missing) {
       const std::string text = ToString(key);
@@ -247,7 +262,7 @@ absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& con
         return FailStep(view, "PROFILE_INCOMPLETE", absl::StrCat("the device left \"", text, "\" without a latency"));
       if (!coming.contains(text)) unasked.push_back(key);
     }
-    if (unasked.empty()) return std::nullopt;  // another search has them measured
+    if (unasked.empty()) return std::nullopt;  // another search or target has them measured
     AddOperators(view, unasked, step);
     step.forecast = ForecastOf(view, context);
     return step;
@@ -261,6 +276,18 @@ absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& con
   }
   if (!view.AllDone(networks_key)) return std::nullopt;
   return Conclude(view, context);
+}
+
+}  // namespace
+
+absl::StatusOr<MaybeStep> ProfileStep(const SearchView& view, SearchContext& context) {
+  // One target a step: what it asks for is known to the next one when that is looked at.
+  for (const SearchView& of_target : view.ForEach()) {
+    if (of_target.target().profile.has_value()) continue;
+    absl::StatusOr<MaybeStep> step = ProfileTarget(of_target, context);
+    if (!step.ok() || step->has_value()) return step;
+  }
+  return std::nullopt;
 }
 
 std::vector<Architecture> FeasibleNetworks(const SearchView& view, SearchContext& context) {

@@ -12,18 +12,20 @@
 
 namespace hanas::coordinator {
 
-/// The next step of PROFILING: operators without a row, whole networks to calibrate and to test the calibration, then the reachable ranges
-/// and whether the limits can be met. Pure.
+/// The next step of PROFILING, for whichever target is ready for one: operators without a row, whole networks to calibrate and to test the
+/// calibration, then the reachable ranges and whether the limits can be met. Pure.
 absl::StatusOr<std::optional<AdvanceSearchUpdate>> ProfileStep(const SearchView& view, SearchContext& context);
 
-/// Whether any network keeps the job's limits, with latencies estimated by `calibration`. Returns FindFeasibility's statuses. Pure.
+/// Whether any network keeps the limits of the view's target, with latencies estimated by `calibration`. Returns FindFeasibility's
+/// statuses. Pure.
 absl::StatusOr<FeasibilityReport> ProbeLimits(const SearchView& view, SearchContext& context, const CandidateScorer& scorer,
                                               const LatencyCalibration& calibration);
 /// What stands in the way, in keys, units and forms of the job file, with limits that can be kept: typed in as they are printed, they are
 /// met, with the confidence that each limit asks for. Requires a report that is not feasible.
 std::string InfeasibleMessage(const SearchView& view, const FeasibilityReport& report, const LatencyCalibration& calibration);
 
-/// Networks that keep the limits as far as costs are known after profiling (or come closest), cheapest first; few. Pure.
+/// Networks that keep the limits of the view's target as far as costs are known after profiling (or come closest), cheapest first; few.
+/// Pure.
 std::vector<Architecture> FeasibleNetworks(const SearchView& view, SearchContext& context);
 
 }  // namespace hanas::coordinator

@@ -13,6 +13,7 @@
 #include "coordinator/driver/search_driver.h"
 #include "coordinator/judging/search_context.h"
 #include "coordinator/state/search_view.h"
+#include "coordinator/state/task_key.h"
 #include "coordinator/state/updates.h"
 
 namespace hanas::coordinator {
@@ -50,6 +51,7 @@ class Replayer {
   }
   bool ReproducedAll() const { return search().tasks.size() >= recorded_.tasks.size(); }
   void CompareTasks(const AdvanceSearchUpdate& step);
+  void CompareTargets(const TargetRecord& before, const TargetRecord& now);
   void CompareRecords();
   void CompareEnd();
   void Differ(std::string difference) {
@@ -77,24 +79,28 @@ absl::Status Replayer::Prepare() {
   Changes changes;
   now_.counter = record.id - 1;  // so that the search gets its id
   CreateSearchUpdate{record.request_id, std::string(record.spec), recorded_.job, DigestsOf(*recorded_.job)}.Apply(now_, changes);
-  const bool bound = !record.agent.empty();
-  const RegisterPartyUpdate party = {.party = {.agent = bound,
-                                               .name = bound ? record.agent : "replay",
-                                               .instance = "replay",
-                                               .host = "replay",
-                                               .device = record.device,
-                                               .caps = record.caps}};
-  if (absl::Status status = party.Check(now_); !status.ok()) return status;
-  party.Apply(now_, changes);
-  party_ = FindPartyId(now_, bound, party.party.name);
+  std::vector<PartyRecord> parties = {{.name = "replay"}};
+  for (const TargetRecord& target : record.targets)
+    parties.push_back({.agent = true, .name = target.agent, .device = target.device, .caps = target.caps});
+  for (PartyRecord& party : parties) {
+    party.instance = party.host = "replay";
+    if (FindPartyId(now_, party.agent, party.name) != 0) continue;  // one device may be two targets
+    const RegisterPartyUpdate update = {.party = std::move(party)};
+    if (absl::Status status = update.Check(now_); !status.ok()) return status;
+    update.Apply(now_, changes);
+  }
+  party_ = FindPartyId(now_, /*agent=*/false, "replay");
 
-  std::set<std::string> own;  // operators that the search measured itself
+  std::set<std::pair<Digest, std::string>> own;  // operators that the search measured itself, by the table that they went into
   for (const auto& [id, task] : recording_.tasks) {
-    if (const auto* work = std::get_if<MeasureOperatorsWork>(&task.work)) own.insert(work->keys.begin(), work->keys.end());
+    const auto* work = std::get_if<MeasureOperatorsWork>(&task.work);
+    if (work == nullptr) continue;
+    const Digest table = ContextOf(TargetAt(record, TargetOfTask(task.key, *recorded_.job)));
+    for (const std::string& key : work->keys) own.emplace(table, key);
   }
   for (const auto& [digest, table] : recording_.tables) {
     for (const auto& [key, row] : table.rows()) {
-      if (own.contains(ToString(key))) continue;
+      if (own.contains({digest, ToString(key)})) continue;
       if (absl::Status status = now_.tables[digest].Insert(key, row); !status.ok()) return status;
     }
   }
@@ -137,18 +143,22 @@ void Replayer::CompareTasks(const AdvanceSearchUpdate& step) {
   }
 }
 
-/// Results that the records keep, as far as both have them.
-void Replayer::CompareRecords() {
-  const SearchRecord& before = recorded_.record;
-  const SearchRecord& now = search().record;
+void Replayer::CompareTargets(const TargetRecord& before, const TargetRecord& now) {
   if (now.profile.has_value() && before.profile.has_value() && *now.profile != *before.profile)
-    Differ(absl::StrCat("step ", result_.steps, ": profiling comes to another conclusion"));
+    Differ(absl::StrCat("step ", result_.steps, ": profiling ", before.agent, " comes to another conclusion"));
   for (size_t i = 0; i < std::min(now.rounds.size(), before.rounds.size()); ++i) {
     if (now.rounds[i] == before.rounds[i]) continue;
     Differ(absl::StrFormat("step %d: round %d: recorded hypervolume %.6g, tau %.4f and a front of %d, now %.6g, %.4f and %d", result_.steps,
                            i + 1, before.rounds[i].hypervolume, before.rounds[i].held_out_tau, before.rounds[i].front_size,
                            now.rounds[i].hypervolume, now.rounds[i].held_out_tau, now.rounds[i].front_size));
   }
+}
+
+/// Results that the records keep, as far as both have them.
+void Replayer::CompareRecords() {
+  const SearchRecord& before = recorded_.record;
+  const SearchRecord& now = search().record;
+  for (size_t i = 0; i < std::min(now.targets.size(), before.targets.size()); ++i) CompareTargets(before.targets[i], now.targets[i]);
   if (now.members.empty() || before.members.empty() || now.members == before.members) return;
   for (size_t i = 0; i < std::min(now.members.size(), before.members.size()); ++i) {
     if (now.members[i] == before.members[i]) continue;
@@ -167,6 +177,13 @@ absl::Status Replayer::Take(AdvanceSearchUpdate step) {
   if (unknown && ReproducedAll() && !HasEnded()) {
     ahead_ = true;
     return absl::OkStatus();
+  }
+  // Which of several devices a target was bound to was a matter of who was there.
+  if (!step.bindings.empty() && step.bindings.size() == recorded_.record.targets.size()) {
+    for (size_t i = 0; i < step.bindings.size(); ++i) {
+      const TargetRecord& bound = recorded_.record.targets[i];
+      step.bindings[i] = {.agent = bound.agent, .device = bound.device, .caps = bound.caps};
+    }
   }
   CompareTasks(step);
   step.progress = search().record.phases.back();
@@ -259,8 +276,9 @@ State RecordingOf(const State& state, uint64_t search) {
   const SearchState& found = state.searches.at(search);
   recording.searches.emplace(search, found);
   for (const uint64_t id : found.tasks_in_order) recording.tasks.emplace(id, state.tasks.at(id));
-  const Digest context = ContextDigest(found.record.device, found.record.caps);
-  if (const auto table = state.tables.find(context); table != state.tables.end()) recording.tables.insert(*table);
+  for (const TargetRecord& target : found.record.targets) {
+    if (const auto table = state.tables.find(ContextOf(target)); table != state.tables.end()) recording.tables.insert(*table);
+  }
   return recording;
 }
 

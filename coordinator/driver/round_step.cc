@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -61,14 +63,22 @@ struct RoundProposal {
   int64_t candidates_scored = 0;
 };
 
-/// The evaluations of the next round: what the job asks for, cut to what its budget leaves.
-int RoundSize(const SearchView& view) {
+/// The evaluations of the next round for the view's target: what the job asks for, cut to its share of what the budget leaves to it and
+/// the targets after it when those before it have `proposed` so many.
+int RoundSize(const SearchView& view, size_t proposed) {
   const int64_t wanted = view.job().evolution.evaluations_per_round;
   const int64_t budget = view.job().budget.max_evaluations;
-  return static_cast<int>(budget > 0 ? std::min(wanted, budget - SpentBy(view.search()).evaluations) : wanted);
+  if (budget == 0) return static_cast<int>(wanted);
+  const int64_t left = std::max<int64_t>(0, budget - SpentBy(view.search()).evaluations - static_cast<int64_t>(proposed));
+  const auto sharing = static_cast<int64_t>(view.num_targets() - view.target_index());
+  return static_cast<int>(std::min(wanted, (left + sharing - 1) / sharing));
 }
 
-absl::StatusOr<RoundProposal> ProposeRound(const SearchView& view, SearchContext& context, int round) {
+/// For the view's target. `proposed` are those of this round that others asked for.
+absl::StatusOr<RoundProposal> ProposeRound(const SearchView& view, SearchContext& context, int round,
+                                           const absl::flat_hash_set<Architecture>& proposed) {
+  const int size = RoundSize(view, proposed.size());
+  if (size == 0) return RoundProposal{};
   const absl::StatusOr<Surrogates> surrogates = SurrogatesOf(view, context, round);
   if (!surrogates.ok()) return surrogates.status();
   const std::vector<EvaluatedNetwork> evaluated = view.Evaluations(round);
@@ -81,7 +91,8 @@ absl::StatusOr<RoundProposal> ProposeRound(const SearchView& view, SearchContext
   const BatchScorer scorer = SurrogateScorer(*surrogates);
   const absl::StatusOr<SurrogateSearchResult> found =
       RunSurrogateSearch(context.space(), scorer, initial,
-                         {.seed = view.job().seed,
+                         {.algorithm = evolution.algorithm,
+                          .seed = view.job().seed,
                           .round = static_cast<uint64_t>(round),
                           .population = evolution.population,
                           .evaluations = std::max(evolution.population, evolution.surrogate_evaluations)});
@@ -92,20 +103,24 @@ absl::StatusOr<RoundProposal> ProposeRound(const SearchView& view, SearchContext
       candidates.push_back({individual, surrogates->predictor.PredictOne(individual.architecture).uncertainty});
     }
   }
-  absl::flat_hash_set<Architecture> seen;
+  absl::flat_hash_set<Architecture> seen = proposed;
   for (const EvaluatedNetwork& network : evaluated) seen.insert(network.architecture);
-  return RoundProposal{SelectForEvaluation(candidates, seen, RoundSize(view), kExplore), found->evaluations};
+  return RoundProposal{SelectForEvaluation(candidates, seen, size, kExplore), found->evaluations};
 }
 
-/// Mean relative error of the predicted latency on networks from `first` on, all of them measured.
-double LatencyError(const SearchView& view, const std::vector<EvaluatedNetwork>& networks, size_t first, const CandidateScorer& scorer,
-                    const LatencyCalibration& calibration) {
+/// Mean relative error of the predicted latency on the networks from `first` on that were measured; nothing when none was.
+std::optional<double> LatencyError(const SearchView& view, const std::vector<EvaluatedNetwork>& networks, size_t first,
+                                   const CandidateScorer& scorer, const LatencyCalibration& calibration) {
   double errors = 0;
+  int measured = 0;
   for (size_t i = first; i < networks.size(); ++i) {
-    const double measured_us = StatisticUs(*networks[i].measured, view.job().target.statistic);
+    if (!networks[i].measured.has_value()) continue;  // asked for by another target
+    const double measured_us = StatisticUs(*networks[i].measured, view.target_spec().statistic);
     errors += std::abs(ApplyCalibration(scorer.ScoreOne(networks[i].architecture).sum_us, calibration) - measured_us) / measured_us;
+    ++measured;
   }
-  return errors / static_cast<double>(std::max<size_t>(1, networks.size() - first));
+  if (measured == 0) return std::nullopt;
+  return errors / measured;
 }
 
 /// All networks of a space that is searched whole, or as many as the budget has evaluations for.
@@ -128,7 +143,7 @@ void AddFront(const SearchView& view, const Goals& goals, const std::vector<Eval
   double whole = 1;
   for (const Quantity objective : goals.objectives) {
     const bool trained = RowOf(objective).source == QuantitySource::kImages;
-    reference.push_back(trained ? 1 : kMargin * view.record().profile->ranges[IndexOf(objective)].high);
+    reference.push_back(trained ? 1 : kMargin * view.target().profile->ranges[IndexOf(objective)].high);
     whole *= reference.back();
   }
   const absl::StatusOr<double> volume = Hypervolume(front.members(), reference);
@@ -171,27 +186,70 @@ absl::StatusOr<RoundRecord> LogRound(const SearchView& view, SearchContext& cont
   return log;
 }
 
-AdvanceSearchUpdate::Event WholeEvent(const RoundRecord& log) {
-  return {"round", absl::StrFormat("every network that the space has was evaluated and measured, %d in all: latency error %.1f %%, "
-                                   "hypervolume %.4f, front of %d",
-                                   log.evaluations, 100 * log.latency_mape, log.hypervolume, log.front_size)};
+/// "latency error 1.2 %, ", or nothing.
+std::string LatencyErrorText(const RoundRecord& log) {
+  return log.latency_mape.has_value() ? absl::StrFormat("latency error %.1f %%, ", 100 * *log.latency_mape) : "";
 }
 
-AdvanceSearchUpdate::Event RoundEvent(const RoundRecord& log) {
+AdvanceSearchUpdate::Event WholeEvent(const SearchView& view, const RoundRecord& log) {
   return {"round",
-          absl::StrFormat("round %d: %d networks evaluated, held-out tau %.2f, latency error %.1f %%, hypervolume %.4f, front of %d",
-                          log.round, log.evaluations, log.held_out_tau, 100 * log.latency_mape, log.hypervolume, log.front_size)};
+          absl::StrFormat("%severy network that the space has was evaluated and measured, %d in all: %shypervolume %.4f, front of %d",
+                          view.TargetPrefix(), log.evaluations, LatencyErrorText(log), log.hypervolume, log.front_size)};
+}
+
+AdvanceSearchUpdate::Event RoundEvent(const SearchView& view, const RoundRecord& log) {
+  return {"round",
+          absl::StrFormat("%sround %d: %d networks evaluated, held-out tau %.2f, %shypervolume %.4f, front of %d", view.TargetPrefix(),
+                          log.round, log.evaluations, log.held_out_tau, LatencyErrorText(log), log.hypervolume, log.front_size)};
+}
+
+/// The tasks of the next round: each target has its own networks measured, and all of them are evaluated once.
+absl::StatusOr<AdvanceSearchUpdate> Propose(const SearchView& view, SearchContext& context, int round) {
+  AdvanceSearchUpdate step = StepOf(view);
+  absl::flat_hash_set<Architecture> proposed;
+  for (const SearchView& of_target : view.ForEach()) {
+    const absl::StatusOr<RoundProposal> proposal = ProposeRound(of_target, context, round, proposed);
+    if (!proposal.ok()) return proposal.status();
+    proposed.insert(proposal->architectures.begin(), proposal->architectures.end());
+    step.candidates_scored += proposal->candidates_scored;
+    AddMeasurements(of_target, context, {.stage = TaskStage::kRoundMeasure, .round = round}, proposal->architectures, step);
+    AddEvaluations(of_target, context, {.stage = TaskStage::kRoundEvaluate, .round = round}, proposal->architectures, step);
+  }
+  return step;
+}
+
+/// The one round of a space that is searched whole.
+AdvanceSearchUpdate ProposeWhole(const SearchView& view, SearchContext& context, int round) {
+  AdvanceSearchUpdate step = StepOf(view);
+  const std::vector<Architecture> all = WholeSpace(view, context);
+  for (const SearchView& of_target : view.ForEach())
+    AddMeasurements(of_target, context, {.stage = TaskStage::kRoundMeasure, .round = round}, all, step);
+  AddEvaluations(view, context, {.stage = TaskStage::kRoundEvaluate, .round = round}, all, step);
+  return step;
+}
+
+/// What is recorded of a round whose networks were all evaluated and measured.
+absl::StatusOr<AdvanceSearchUpdate> ConcludeRound(const SearchView& view, SearchContext& context, int round) {
+  AdvanceSearchUpdate step = StepOf(view);
+  const bool whole = context.searched_whole();
+  for (const SearchView& of_target : view.ForEach()) {
+    absl::StatusOr<RoundRecord> log = whole ? LogWhole(of_target, context) : LogRound(of_target, context, round);
+    if (!log.ok()) return log.status();
+    step.events.push_back(whole ? WholeEvent(of_target, *log) : RoundEvent(of_target, *log));
+    step.rounds.push_back(*std::move(log));
+  }
+  return step;
 }
 
 }  // namespace
 
 absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& context) {
   AdvanceSearchUpdate step = StepOf(view);
-  const auto round = static_cast<int>(view.record().rounds.size());
+  const auto round = static_cast<int>(view.target().rounds.size());
   const TaskKey evaluate = {.stage = TaskStage::kRoundEvaluate, .round = round};
   const TaskKey measure = {.stage = TaskStage::kRoundMeasure, .round = round};
   const TaskKey predictor = {.stage = TaskStage::kRoundPredictor, .round = round};
-  const bool proposed = view.Has(evaluate);
+  const bool proposed = view.AnyHas(evaluate);
   const bool whole = context.searched_whole();
   const int rounds = whole ? 1 : view.job().evolution.rounds;
   const bool cut_short = view.record().finishing && view.Done<FitOutcome>(predictor) == nullptr;
@@ -206,39 +264,25 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
       step.next = SearchPhase::kVerifying;
       return step;
     }
-    const absl::StatusOr<RoundProposal> proposal =
-        whole ? RoundProposal{.architectures = WholeSpace(view, context)} : ProposeRound(view, context, round);
+    absl::StatusOr<AdvanceSearchUpdate> proposal = whole ? ProposeWhole(view, context, round) : Propose(view, context, round);
     if (!proposal.ok())
       return FailStep(view, "SEARCH_FAILED", absl::StrCat("proposing round ", round + 1, ": ", proposal.status().message()));
-    if (proposal->architectures.empty()) {
-      step.events.push_back(
-          {"warning", absl::StrCat("the space has no network left that was not evaluated; ", round, " rounds were enough")});
-      step.next = SearchPhase::kVerifying;
-      return step;
-    }
-    AddMeasurements(view, context, measure, proposal->architectures, step);
-    AddEvaluations(view, context, evaluate, proposal->architectures, step);
-    step.candidates_scored = proposal->candidates_scored;
+    if (!proposal->tasks.empty()) return *std::move(proposal);
+    step.events.push_back(
+        {"warning", absl::StrCat("the space has no network left that was not evaluated; ", round, " rounds were enough")});
+    step.next = SearchPhase::kVerifying;
     return step;
   }
-  if (!view.AllDone(evaluate) || !view.AllDone(measure)) return std::nullopt;
-  if (whole) {
-    const absl::StatusOr<RoundRecord> log = LogWhole(view, context);
-    if (!log.ok()) return FailStep(view, "SEARCH_FAILED", absl::StrCat("concluding the search: ", log.status().message()));
-    step.round = *log;
-    step.events.push_back(WholeEvent(*log));
-    return step;
-  }
-  if (!view.Has(predictor)) {
+  if (!view.AllOfEachDone(evaluate) || !view.AllOfEachDone(measure)) return std::nullopt;
+  if (!whole && !view.Has(predictor)) {
     step.tasks.emplace_back(predictor.ToString(), FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(round + 1).size())});
     return step;
   }
-  if (view.Done<FitOutcome>(predictor) == nullptr) return std::nullopt;
-  const absl::StatusOr<RoundRecord> log = LogRound(view, context, round);
-  if (!log.ok()) return FailStep(view, "SEARCH_FAILED", absl::StrCat("concluding round ", round + 1, ": ", log.status().message()));
-  step.round = *log;
-  step.events.push_back(RoundEvent(*log));
-  return step;
+  if (!whole && view.Done<FitOutcome>(predictor) == nullptr) return std::nullopt;
+  absl::StatusOr<AdvanceSearchUpdate> concluded = ConcludeRound(view, context, round);
+  if (!concluded.ok())
+    return FailStep(view, "SEARCH_FAILED", absl::StrCat("concluding round ", round + 1, ": ", concluded.status().message()));
+  return *std::move(concluded);
 }
 
 }  // namespace hanas::coordinator

@@ -23,11 +23,14 @@ namespace {
 
 using MaybeStep = std::optional<AdvanceSearchUpdate>;
 
-MaybeStep BindAgent(const SearchView& view) {
-  const PartyRecord* agent = FindTargetAgent(view.state(), view.job().target);
-  if (agent == nullptr) return std::nullopt;
+/// Binds every target to its device, once all of them are there.
+MaybeStep BindAgents(const SearchView& view) {
   AdvanceSearchUpdate step = StepOf(view);
-  step.binding = {.agent = agent->name, .device = agent->device, .caps = agent->caps};
+  for (const TargetSpec& target : TargetsOf(view.job())) {
+    const PartyRecord* agent = FindTargetAgent(view.state(), target);
+    if (agent == nullptr) return std::nullopt;
+    step.bindings.push_back({.agent = agent->name, .device = agent->device, .caps = agent->caps});
+  }
   step.next = SearchPhase::kProfiling;
   return step;
 }
@@ -44,7 +47,7 @@ std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, co
     work.initial = std::get<TrainOutcome>(*tasks.back()->outcome).checkpoint;
   }
   work.to_step = std::min(first.total_steps, work.from_step + chunk_steps);
-  return std::pair(chain.At(tasks.size()).ToString(), Work(work));
+  return std::pair(view.TextOf(chain.At(tasks.size())), Work(work));
 }
 
 MaybeStep Train(const SearchView& view, SearchContext& context) {
@@ -85,15 +88,17 @@ std::vector<Architecture> ChooseSamples(const SearchView& view, SearchContext& c
   return samples;
 }
 
-/// Networks known to keep this search's limits that are not among the samples, so that it has one within them however narrow they are.
-std::vector<Architecture> Witnesses(const SearchView& view, SearchContext& context) {
-  std::vector<Architecture> witnesses = FeasibleNetworks(view, context);
-  const std::vector<EvaluatedNetwork> samples = view.Evaluations(0);
-  std::erase_if(witnesses, [&](Architecture& architecture) {
-    context.space().Canonicalise(architecture);
-    return std::any_of(samples.begin(), samples.end(), [&](const EvaluatedNetwork& s) { return s.architecture == architecture; });
-  });
-  return witnesses;
+/// Evaluations of networks that are known to keep the limits of a target and are not among the samples, so that it has one within them
+/// however narrow they are.
+void AddWitnesses(const SearchView& view, SearchContext& context, AdvanceSearchUpdate& step) {
+  absl::flat_hash_set<Architecture> asked;
+  for (const EvaluatedNetwork& sample : view.Evaluations(0)) asked.insert(sample.architecture);
+  for (const SearchView& of_target : view.ForEach()) {
+    std::vector<Architecture> witnesses = FeasibleNetworks(of_target, context);
+    for (Architecture& architecture : witnesses) context.space().Canonicalise(architecture);
+    std::erase_if(witnesses, [&](const Architecture& architecture) { return !asked.insert(architecture).second; });
+    AddEvaluations(of_target, context, {.stage = TaskStage::kWitness}, witnesses, step);
+  }
 }
 
 absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context) {
@@ -120,15 +125,11 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
   }
   const auto* fit = view.Done<FitOutcome>(predictor);
   if (fit == nullptr) return std::nullopt;
-  if (!view.Has(witness)) {
-    const std::vector<Architecture> witnesses = Witnesses(view, context);
-    if (!witnesses.empty()) {
-      AddEvaluations(view, context, witness, witnesses, step);
-      return step;
-    }
-  } else if (!view.AllDone(witness)) {
-    return std::nullopt;
+  if (!view.AnyHas(witness)) {
+    AddWitnesses(view, context, step);
+    if (!step.tasks.empty()) return step;
   }
+  if (!view.AllOfEachDone(witness)) return std::nullopt;
   const int64_t fitted = std::get<FitWork>(view.Task(predictor)->work).num_evaluations;
   step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks",
                                                       fit->kind, fit->held_out_tau, 100 * fit->held_out_rmse, fitted)});
@@ -144,9 +145,9 @@ TrainWork FirstChunk(const SearchView& view, const MemberRecord& member) {
 
 /// "member-1: 88.1 % on 10000 test images, 812 µs p50 on the device".
 std::string MemberLine(const SearchView& view, const MemberRecord& member) {
-  const auto* verified = view.Done<VerifyOutcome>(MemberKey(TaskStage::kMemberVerify, member));
-  return absl::StrFormat("%s: %.1f %% on %d test images, %s p50 on the device", member.id, 100 * verified->exported.fraction(),
-                         verified->exported.images, FormatMicroseconds(verified->device.p50_us));
+  const auto* verified = view.Done<VerifyOutcome>(view.MemberKey(TaskStage::kMemberVerify, member));
+  return absl::StrFormat("%s%s: %.1f %% on %d test images, %s p50 on the device", view.For(member.target).TargetPrefix(), member.id,
+                         100 * verified->exported.fraction(), verified->exported.images, FormatMicroseconds(verified->device.p50_us));
 }
 
 /// The networks that are not left out.
@@ -162,13 +163,15 @@ std::vector<MemberRecord> RemainingMembers(const SearchView& view) {
 bool TrainAndBind(const SearchView& view, SearchContext& context, const std::vector<MemberRecord>& members, AdvanceSearchUpdate& step) {
   bool all_bound = true;
   for (const MemberRecord& member : members) {
-    const TaskKey chain = MemberKey(TaskStage::kMemberTrain, member);
-    const TaskKey bind = MemberKey(TaskStage::kMemberBind, member);
+    const TaskKey chain = view.MemberKey(TaskStage::kMemberTrain, member);
+    const TaskKey bind = view.MemberKey(TaskStage::kMemberBind, member);
     if (view.Done<BindOutcome>(bind) != nullptr) continue;
     all_bound = false;
+    if (member.trained_as >= 0) continue;  // with that one
     if (const TrainOutcome* end = view.ChainEnd(chain); end != nullptr) {
       if (view.Has(bind)) continue;
-      step.tasks.emplace_back(bind.ToString(), BindWork{end->checkpoint, member.architecture, context.GraphDigestOf(member.architecture)});
+      step.tasks.emplace_back(view.TextOf(bind),
+                              BindWork{end->checkpoint, member.architecture, context.GraphDigestOf(member.architecture)});
       continue;
     }
     const int64_t chunk_steps = MemberChunkSteps(view.job(), member.steps);
@@ -179,25 +182,31 @@ bool TrainAndBind(const SearchView& view, SearchContext& context, const std::vec
 
 std::string FailureCode(const TaskRecord& task) { return task.error_code.empty() ? "WORKER_FAILED" : task.error_code; }
 
-/// The step that leaves out the networks of which a task has failed; to FAILED when no member remains. None when all are well.
+/// The step that leaves out the networks of which a task has failed; to FAILED when no member remains for some target. None when all are
+/// well.
 MaybeStep LeaveOut(const SearchView& view) {
   AdvanceSearchUpdate step = StepOf(view);
   std::vector<LeftOutRecord> left_out;
-  const TaskRecord* failed = nullptr;
-  bool any_member = false;
+  std::vector<const TaskRecord*> failed(view.num_targets(), nullptr);  // the first, of the target's members
+  std::vector<bool> has_member(view.num_targets(), false);
   for (const MemberRecord& member : view.record().members) {
     const TaskRecord* task = view.FailedTaskOf(member);
     if (task == nullptr) {
-      any_member = any_member || !member.reference;
+      if (!member.reference) has_member[member.target] = true;
       continue;
     }
-    if (failed == nullptr && !member.reference) failed = task;
-    left_out.push_back({member.id, FailureCode(*task), FailureText(*task)});
-    if (!view.IsLeftOut(member)) step.events.push_back({"left_out", absl::StrCat(member.id, " is left out: ", FailureText(*task))});
+    if (failed[member.target] == nullptr && !member.reference) failed[member.target] = task;
+    left_out.push_back({member.target, member.id, FailureCode(*task), FailureText(*task)});
+    if (view.IsLeftOut(member)) continue;
+    step.events.push_back(
+        {"left_out", absl::StrCat(view.For(member.target).TargetPrefix(), member.id, " is left out: ", FailureText(*task))});
   }
   if (step.events.empty()) return std::nullopt;
-  if (!any_member) {
-    AdvanceSearchUpdate fail = FailStep(view, FailureCode(*failed), absl::StrCat("no member is left to report: ", FailureText(*failed)));
+  const auto without = static_cast<size_t>(std::find(has_member.begin(), has_member.end(), false) - has_member.begin());
+  if (without < has_member.size()) {
+    const TaskRecord& task = *failed[without];
+    AdvanceSearchUpdate fail = FailStep(view, FailureCode(task),
+                                        absl::StrCat(view.For(without).TargetPrefix(), "no member is left to report: ", FailureText(task)));
     fail.events = std::move(step.events);
     step = std::move(fail);
   }
@@ -221,9 +230,9 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
   bool all_verified = all_bound && images != nullptr;
   for (const MemberRecord& member : remaining) {
     if (!all_bound || images == nullptr) break;  // measured when nothing else is left to compute
-    const TaskKey verify = MemberKey(TaskStage::kMemberVerify, member);
-    const auto* bound = view.Done<BindOutcome>(MemberKey(TaskStage::kMemberBind, member));
-    if (!view.Has(verify)) step.tasks.emplace_back(verify.ToString(), VerifyWork{bound->bound_model, bound->onnx, images->images});
+    const TaskKey verify = view.MemberKey(TaskStage::kMemberVerify, member);
+    const auto* bound = view.Done<BindOutcome>(view.MemberKey(TaskStage::kMemberBind, member));
+    if (!view.Has(verify)) step.tasks.emplace_back(view.TextOf(verify), VerifyWork{bound->bound_model, bound->onnx, images->images});
     all_verified = all_verified && view.Done<VerifyOutcome>(verify) != nullptr;
   }
   if (all_verified) {
@@ -257,7 +266,7 @@ absl::StatusOr<MaybeStep> PhaseStep(const SearchView& view, SearchContext& conte
 absl::StatusOr<MaybeStep> NextStep(const SearchView& view, SearchContext* context) {
   if (IsTerminal(view.record().phase) || view.record().paused) return std::nullopt;
   if (const TaskRecord* failed = view.FirstFailed()) return FailStep(view, FailureCode(*failed), FailureText(*failed));
-  return view.record().phase == SearchPhase::kPending ? BindAgent(view) : PhaseStep(view, *context);
+  return view.record().phase == SearchPhase::kPending ? BindAgents(view) : PhaseStep(view, *context);
 }
 
 }  // namespace hanas::coordinator

@@ -39,7 +39,7 @@ void AddEvaluations(const SearchView& view, const SearchContext& context, const 
       work.architectures.push_back(architectures[i]);
       work.graph_digests.push_back(context.GraphDigestOf(architectures[i]));
     }
-    step.tasks.emplace_back(series.At(number++).ToString(), std::move(work));
+    step.tasks.emplace_back(view.TextOf(series.At(number++)), std::move(work));
   });
 }
 
@@ -50,9 +50,9 @@ void AddMeasurements(const SearchView& view, const SearchContext& context, const
     MeasureNetworksWork work;
     for (size_t i = begin; i < end; ++i) {
       work.architectures.push_back(architectures[i]);
-      work.plan_digests.push_back(context.PlanDigestOf(architectures[i], view.record().caps));
+      work.plan_digests.push_back(context.PlanDigestOf(architectures[i], view.target().caps));
     }
-    step.tasks.emplace_back(series.At(number++).ToString(), std::move(work));
+    step.tasks.emplace_back(view.TextOf(series.At(number++)), std::move(work));
   });
 }
 

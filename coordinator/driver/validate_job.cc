@@ -2,10 +2,14 @@
 #include "coordinator/driver/validate_job.h"
 
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
 #include "coordinator/driver/profile_step.h"
-#include "coordinator/driver/replay.h"
 #include "coordinator/judging/forecast.h"
 #include "coordinator/judging/search_context.h"
 #include "coordinator/scheduling/target_agent.h"
@@ -15,13 +19,49 @@
 namespace hanas::coordinator {
 namespace {
 
-/// The last search that was profiled on this kind of device, or null.
-const SearchState* LastProfiled(const State& state, const Digest& context) {
-  const SearchState* last = nullptr;
+/// The last search that was profiled on this kind of device, for which of its targets; null when there is none.
+struct Profiled {
+  const SearchState* search = nullptr;
+  size_t target = 0;
+};
+Profiled LastProfiled(const State& state, const Digest& context) {
+  Profiled last;
   for (const auto& [id, search] : state.searches) {
-    if (search.record.profile.has_value() && ContextDigest(search.record.device, search.record.caps) == context) last = &search;
+    for (size_t i = 0; i < search.record.targets.size(); ++i) {
+      const TargetRecord& target = search.record.targets[i];
+      if (target.profile.has_value() && ContextOf(target) == context) last = {&search, i};
+    }
   }
   return last;
+}
+
+/// Why the limits of the view's target cannot be met, as far as its device is known; empty otherwise. Returns CANCELLED when `stop` says
+/// so.
+absl::StatusOr<std::string> WhyInfeasible(const State& inputs, const SearchView& view, SearchContext& context, StopCheck stop) {
+  if (view.target().agent.empty()) return "";
+  if (absl::Status status = context.PrepareKeys(view.target_index(), view.target().caps, stop); !status.ok()) return status;
+  std::string computed_only;
+  if (const FeasibilityReport* computed = context.ComputedFeasibility(view.target_index()); computed != nullptr && !computed->feasible)
+    computed_only = InfeasibleMessage(view, *computed, LatencyCalibration{});
+  if (view.Table() == nullptr) return computed_only;
+  const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view);
+  if (!keys.ok() || !view.Table()->Missing(**keys).empty()) return computed_only;
+  const Profiled profiled = LastProfiled(inputs, ContextOf(view.target()));
+  if (profiled.search == nullptr) return computed_only;
+  const SearchView earlier(inputs, *profiled.search, profiled.target);
+  const absl::StatusOr<std::unique_ptr<SearchContext>> earlier_context = SearchContext::Create(*profiled.search->job);
+  if (!earlier_context.ok()) return computed_only;
+  for (const auto& [of, state] : {std::pair(earlier_context->get(), &earlier), std::pair(&context, &view)}) {
+    const absl::Status prepared = of->PrepareScorer(state->target_index(), state->target().caps, state->Table(), stop);
+    if (absl::IsCancelled(prepared)) return prepared;
+  }
+  const absl::StatusOr<FittedLatency> latency = (*earlier_context)->FitLatency(earlier, 0);
+  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
+  if (!latency.ok() || !scorer.ok()) return computed_only;
+  const absl::StatusOr<FeasibilityReport> report = ProbeLimits(view, context, **scorer, latency->fit.calibration);
+  // What is known of a device that was profiled before says all that is wrong at once.
+  if (report.ok() && !report->feasible) return InfeasibleMessage(view, *report, latency->fit.calibration);
+  return computed_only;
 }
 
 }  // namespace
@@ -29,15 +69,17 @@ const SearchState* LastProfiled(const State& state, const Digest& context) {
 State ValidationInputs(const State& state, const SearchJob& job) {
   State inputs;
   const auto take = [&](uint64_t search) {
-    State one = RecordingOf(state, search);
-    inputs.searches.merge(one.searches);
-    inputs.tasks.merge(one.tasks);
+    const SearchState& found = state.searches.at(search);
+    if (!inputs.searches.emplace(search, found).second) return;
+    for (const uint64_t task : found.tasks_in_order) inputs.tasks.emplace(task, state.tasks.at(task));
   };
-  if (const PartyRecord* device = FindTargetAgent(state, job.target)) {
+  for (const TargetSpec& target : TargetsOf(job)) {
+    const PartyRecord* device = FindTargetAgent(state, target);
+    if (device == nullptr) continue;
     inputs.parties.emplace(device->id, *device);
     const Digest context = ContextDigest(device->device, device->caps);
     if (const auto table = state.tables.find(context); table != state.tables.end()) inputs.tables.insert(*table);
-    if (const SearchState* profiled = LastProfiled(state, context)) take(profiled->record.id);
+    if (const Profiled profiled = LastProfiled(state, context); profiled.search != nullptr) take(profiled.search->record.id);
   }
   uint64_t trained = 0;
   for (const auto& [id, search] : state.searches) {
@@ -53,38 +95,22 @@ absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& 
   if (!context.ok()) return context.status();
   SearchState search;
   search.job = std::make_shared<const SearchJob>(job);
-  const PartyRecord* device = FindTargetAgent(inputs, job.target);
-  if (device != nullptr) {
-    search.record.agent = device->name;
-    search.record.device = device->device;
-    search.record.caps = device->caps;
+  for (const TargetSpec& target : TargetsOf(job)) {
+    TargetRecord& bound = search.record.targets.emplace_back();
+    const PartyRecord* device = FindTargetAgent(inputs, target);
+    if (device != nullptr) bound = {.agent = device->name, .device = device->device, .caps = device->caps};
   }
   const SearchView view(inputs, search);
-  if (device != nullptr) {
-    if (absl::Status status = (*context)->PrepareKeys(device->caps, stop); !status.ok()) return status;
+  JobValidation validation;
+  std::set<std::string> said;  // apart from the device: what no measurement can change is the same on each
+  for (const SearchView& of_target : view.ForEach()) {
+    const absl::StatusOr<std::string> infeasible = WhyInfeasible(inputs, of_target, **context, stop);
+    if (!infeasible.ok()) return infeasible.status();
+    const std::string without_device = absl::StrReplaceAll(*infeasible, {{absl::StrCat(" on ", of_target.target().device.device), ""}});
+    if (infeasible->empty() || !said.insert(without_device).second) continue;
+    absl::StrAppend(&validation.infeasible, validation.infeasible.empty() ? "" : "; ", of_target.TargetPrefix(), *infeasible);
   }
-  JobValidation validation = {.forecast = ForecastOf(view, **context), .infeasible = ""};
-  if (const FeasibilityReport* computed = (*context)->ComputedFeasibility(); computed != nullptr && !computed->feasible) {
-    // What more is known of a device that was profiled before says all that is wrong at once.
-    validation.infeasible = InfeasibleMessage(view, *computed, LatencyCalibration{});
-  }
-  if (device == nullptr || view.Table() == nullptr) return validation;
-  const absl::StatusOr<const std::vector<OpKey>*> keys = (*context)->Keys(device->caps);
-  if (!keys.ok() || !view.Table()->Missing(**keys).empty()) return validation;
-  const SearchState* profiled = LastProfiled(inputs, ContextDigest(device->device, device->caps));
-  if (profiled == nullptr) return validation;
-  const SearchView earlier(inputs, *profiled);
-  const absl::StatusOr<std::unique_ptr<SearchContext>> earlier_context = SearchContext::Create(*profiled->job);
-  if (!earlier_context.ok()) return validation;
-  for (const auto& [of, state] : {std::pair(earlier_context->get(), &earlier), std::pair(context->get(), &view)}) {
-    const absl::Status prepared = of->PrepareScorer(state->record().caps, state->Table(), stop);
-    if (absl::IsCancelled(prepared)) return prepared;
-  }
-  const absl::StatusOr<FittedLatency> latency = (*earlier_context)->FitLatency(earlier, 0);
-  const absl::StatusOr<const CandidateScorer*> scorer = (*context)->Scorer(view);
-  if (!latency.ok() || !scorer.ok()) return validation;
-  const absl::StatusOr<FeasibilityReport> report = ProbeLimits(view, **context, **scorer, latency->fit.calibration);
-  if (report.ok() && !report->feasible) validation.infeasible = InfeasibleMessage(view, *report, latency->fit.calibration);
+  validation.forecast = ForecastOf(view, **context);
   return validation;
 }
 

@@ -19,7 +19,12 @@ void CandidateIndex::AddAsked(const SearchView& view) {
     const auto* work = std::get_if<EvaluateWork>(&task.work);
     if (work == nullptr) continue;
     first_[task.key] = entries_.size();
-    for (const Architecture& architecture : work->architectures) entries_.push_back({.architecture = architecture});
+    const std::optional<TaskKey> key = ParseTaskKey(task.key);
+    const bool of_round = key.has_value() && key->stage == TaskStage::kRoundEvaluate;
+    for (const Architecture& architecture : work->architectures) {
+      if (of_round) of_rounds_.emplace(architecture, entries_.size());
+      entries_.push_back({.architecture = architecture});
+    }
   }
 }
 
@@ -44,21 +49,20 @@ absl::Status CandidateIndex::AddResults(const SearchView& view) {
       }
     }
     const auto* measured = std::get_if<MeasureNetworksOutcome>(&*task.outcome);
-    // A round's networks are measured in the same pieces as they are evaluated.
-    std::optional<TaskKey> key = measured == nullptr ? std::nullopt : ParseTaskKey(task.key);
-    if (!key.has_value() || key->stage != TaskStage::kRoundMeasure) continue;
-    key->stage = TaskStage::kRoundEvaluate;
-    const auto first = first_.find(key->ToString());
-    if (first == first_.end()) continue;
+    const std::optional<TaskKey> key = measured == nullptr ? std::nullopt : ParseTaskKey(task.key);
+    if (!key.has_value() || key->stage != TaskStage::kRoundMeasure || key->target != view.target_spec().name) continue;
+    const auto& work = std::get<MeasureNetworksWork>(task.work);
     for (size_t i = 0; i < measured->rows.size(); ++i) {
-      const size_t index = first->second + i;
-      entries_[index].measured_us = StatisticUs(measured->rows[i], view.job().target.statistic);
+      const auto asked = of_rounds_.find(work.architectures[i]);
+      if (asked == of_rounds_.end()) continue;
+      const size_t index = asked->second;
+      entries_[index].measured_us = StatisticUs(measured->rows[i], view.target_spec().statistic);
       // A member of the front that turns out slower may uncover others.
       if (index == closest_ || front_.Contains(index)) calibrated_rounds_ = -1;
       if (entries_[index].evaluated) judged.push_back(index);
     }
   }
-  if (calibrated_rounds_ == static_cast<int>(view.record().rounds.size())) {
+  if (calibrated_rounds_ == static_cast<int>(view.target().rounds.size())) {
     for (const size_t index : judged) Judge(index);
   }
   return absl::OkStatus();
@@ -81,7 +85,7 @@ void CandidateIndex::Judge(size_t index) {
 }
 
 absl::Status CandidateIndex::Recalibrate(const SearchView& view) {
-  const auto rounds = static_cast<int>(view.record().rounds.size());
+  const auto rounds = static_cast<int>(view.target().rounds.size());
   if (calibrated_rounds_ == rounds) return absl::OkStatus();
   const absl::StatusOr<FittedLatency> latency = context_->FitLatency(view, rounds);
   if (!latency.ok()) return latency.status();
@@ -100,7 +104,7 @@ absl::Status CandidateIndex::Recalibrate(const SearchView& view) {
 }
 
 absl::Status CandidateIndex::Update(const SearchView& view) {
-  if (!view.record().profile.has_value()) return absl::OkStatus();  // it has no costs yet for what others evaluated with its supernet
+  if (!view.target().profile.has_value()) return absl::OkStatus();  // it has no costs yet for what others evaluated with its supernet
   AddAsked(view);
   if (absl::Status status = AddResults(view); !status.ok()) return status;
   return total_ > 0 ? Recalibrate(view) : absl::OkStatus();

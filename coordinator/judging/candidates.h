@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/judging/search_context.h"
@@ -33,16 +34,16 @@ struct CandidatePage {
   int64_t total = 0;
 };
 
-/// The candidates of one search and their front, kept up with the state: Update costs what is new since the last one, and, when the latency
-/// model was refitted, one pass over all. Pages cost their length, the front its size.
+/// The candidates of one search and their front for one of its targets, kept up with the state: Update costs what is new since the last
+/// one, and, when the latency model was refitted, one pass over all. Pages cost their length, the front its size.
 ///
 /// Holds nothing that is not recomputed from the state. Thread-compatible.
 class CandidateIndex {
  public:
-  /// Of the search that `context` was made for.
+  /// Of a target of the search that `context` was made for.
   explicit CandidateIndex(std::shared_ptr<SearchContext> context) : context_(std::move(context)) {}
 
-  /// Takes in what is done by now. `view` must be of the search that the index was created for, and grow from call to call. Returns the
+  /// Takes in what is done by now. `view` must be of the search and target that the index is of, and grow from call to call. Returns the
   /// statuses of SearchContext::Scorer and FitLatency.
   absl::Status Update(const SearchView& view);
 
@@ -71,10 +72,11 @@ class CandidateIndex {
   CandidateRow RowOf(size_t index) const;
 
   const std::shared_ptr<SearchContext> context_;
-  std::vector<Entry> entries_;           // by sequence - 1
-  std::map<std::string, size_t> first_;  // of an evaluation task's networks in entries_, by its key
-  FrontIndex front_;                     // of numbers in entries_
-  size_t closest_ = 0;                   // of those that break the limits, when any_outside_
+  std::vector<Entry> entries_;                           // by sequence - 1
+  std::map<std::string, size_t> first_;                  // of an evaluation task's networks in entries_, by its key
+  absl::flat_hash_map<Architecture, size_t> of_rounds_;  // in entries_, those that rounds asked for
+  FrontIndex front_;                                     // of numbers in entries_
+  size_t closest_ = 0;                                   // of those that break the limits, when any_outside_
   bool any_outside_ = false;
   int64_t total_ = 0;
   size_t tasks_seen_ = 0;

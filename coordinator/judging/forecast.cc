@@ -16,7 +16,10 @@ namespace {
 constexpr int64_t kBytesPerWeight = 4;
 constexpr int kArtifactsPerFinalist = 2;  // the bound model and the ONNX file
 
-int64_t NumFinalists(const SearchJob& job) { return job.fine_tune.members + (job.references ? 3 : 0); }
+int64_t NumTargets(const SearchJob& job) { return static_cast<int64_t>(TargetsOf(job).size()); }
+
+/// Networks that are trained to the end at most: members for each target, references once.
+int64_t NumFinalists(const SearchJob& job) { return NumTargets(job) * job.fine_tune.members + (job.references ? 3 : 0); }
 
 /// The checkpoints that are left of a chain: the last one, and, when it took several tasks, the one before, which carries momentum too.
 int64_t ChainCheckpoints(int64_t steps, int64_t chunk_steps) { return steps > chunk_steps ? 3 : 1; }
@@ -29,7 +32,7 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
     weights += count;
   }
   int64_t checkpoints = ChainCheckpoints(job.training.steps, ChunkSteps(job.training.steps));
-  const int64_t fine_tuned = job.fine_tune.members + (job.references ? 2 : 0);
+  const int64_t fine_tuned = NumTargets(job) * job.fine_tune.members + (job.references ? 2 : 0);
   checkpoints += fine_tuned * ChainCheckpoints(job.fine_tune.steps, MemberChunkSteps(job, job.fine_tune.steps));
   const int64_t long_steps = job.training.steps + job.fine_tune.steps;
   if (job.references) checkpoints += ChainCheckpoints(long_steps, MemberChunkSteps(job, long_steps));
@@ -61,8 +64,9 @@ double RateOfOthers(const SearchView& view, const SearchContext& context) {
   return rate;
 }
 
-/// The time that measuring takes: what profiling took, and the networks still to come at its pace; 0 before profiling is done.
-double MeasuringSeconds(const SearchView& view, const SearchContext& context) {
+/// The time that measuring takes for one target: what profiling took, and the networks still to come at its pace; 0 before profiling is
+/// done.
+double MeasuringSecondsOf(const SearchView& view, const SearchContext& context) {
   if (!view.AllDone({.stage = TaskStage::kNetworks})) return 0;
   double operators = 0;
   for (const TaskRecord* task : view.Numbered({.stage = TaskStage::kOperators})) {
@@ -79,7 +83,19 @@ double MeasuringSeconds(const SearchView& view, const SearchContext& context) {
   const int64_t rounds = context.searched_whole() ? static_cast<int64_t>(context.space().NumNetworks())
                                                   : static_cast<int64_t>(job.evolution.rounds) * job.evolution.evaluations_per_round;
   const double pace = networks > 0 ? seconds / static_cast<double>(networks) : 0;
-  return operators + seconds + pace * static_cast<double>(rounds + NumFinalists(job));
+  const int64_t finalists = job.fine_tune.members + (job.references ? 3 : 0);
+  return operators + seconds + pace * static_cast<double>(rounds + finalists);
+}
+
+/// For all targets; 0 before all of them are profiled.
+double MeasuringSeconds(const SearchView& view, const SearchContext& context) {
+  double seconds = 0;
+  for (const SearchView& of_target : view.ForEach()) {
+    const double own = MeasuringSecondsOf(of_target, context);
+    if (own == 0) return 0;
+    seconds += own;
+  }
+  return seconds;
 }
 
 }  // namespace
@@ -89,18 +105,19 @@ int64_t MemberChunkSteps(const SearchJob& job, int64_t steps) { return std::max(
 
 ForecastRecord CountsOf(const SearchJob& job) {
   ForecastRecord forecast = {.basis = "counts only"};
-  forecast.training_steps = job.training.steps + job.fine_tune.members * job.fine_tune.steps;
+  forecast.training_steps = job.training.steps + NumTargets(job) * job.fine_tune.members * job.fine_tune.steps;
   if (job.references) forecast.training_steps += 3 * job.fine_tune.steps + job.training.steps;
-  const int64_t rounds = static_cast<int64_t>(job.evolution.rounds) * job.evolution.evaluations_per_round;
+  const int64_t rounds = NumTargets(job) * job.evolution.rounds * job.evolution.evaluations_per_round;
   forecast.evaluations = job.sampling.networks + (job.budget.max_evaluations > 0 ? std::min(rounds, job.budget.max_evaluations) : rounds);
   return forecast;
 }
 
 ForecastRecord ForecastOf(const SearchView& view, SearchContext& context) {
   ForecastRecord forecast = CountsOf(view.job());
-  if (!view.record().agent.empty()) {
-    const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
-    if (keys.ok()) forecast.operator_keys = static_cast<int64_t>((*keys)->size());
+  for (const SearchView& of_target : view.ForEach()) {
+    if (of_target.target().agent.empty()) continue;
+    const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(of_target);
+    if (keys.ok()) forecast.operator_keys += static_cast<int64_t>((*keys)->size());
   }
   if (context.searched_whole()) forecast.evaluations = static_cast<int64_t>(context.space().NumNetworks());
   forecast.disk_bytes = DiskBytes(view.job(), context.lowering());

@@ -18,9 +18,9 @@ int64_t MemberChunkSteps(const SearchJob& job, int64_t steps);
 /// What follows from the job alone. Cheap.
 ForecastRecord CountsOf(const SearchJob& job);
 
-/// What is known by now: the counts; operator keys once the device is known; measuring time at the pace of profiling once that is done;
-/// training time at the rate of this search's last training task, else of the last one of any search on the same dataset and space; disk
-/// bytes of checkpoints (of each chain the last two are kept) and of the models of the finalists at their largest. Pure.
+/// What is known by now, for all targets: the counts; operator keys once the device is known; measuring time at the pace of profiling once
+/// that is done; training time at the rate of this search's last training task, else of the last one of any search on the same dataset and
+/// space; disk bytes of checkpoints (of each chain the last two are kept) and of the models of the finalists at their largest. Pure.
 ForecastRecord ForecastOf(const SearchView& view, SearchContext& context);
 
 /// What a search has spent.

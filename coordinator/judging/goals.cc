@@ -37,9 +37,11 @@ BatchCostScorer CostScorer(const CandidateScorer& scorer, const LatencyCalibrati
   };
 }
 
-Goals GoalsOf(const SearchJob& job, const SearchSpace& space, const CandidateScorer& scorer, const LatencyCalibration& calibration) {
+Goals GoalsOf(const SearchJob& job, const TargetSpec& target, const SearchSpace& space, const CandidateScorer& scorer,
+              const LatencyCalibration& calibration) {
   Goals goals = {.objectives = ObjectivesOf(job), .limits = {}};
-  for (const LimitSpec& spec : job.limits) {
+  for (const size_t index : LimitsFor(job, target)) {
+    const LimitSpec& spec = job.limits[index];
     const Quantity of = *QuantityNamed(spec.of);
     const bool predicted = RowOf(of).source == QuantitySource::kDevice;
     double bound = spec.bound();

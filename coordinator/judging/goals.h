@@ -28,13 +28,15 @@ CostVector CostsOf(const CandidateCost& cost, const LatencyCalibration& calibrat
 CostVector CostsOf(const CandidateCost& cost, const LatencyCalibration& calibration, double accuracy);
 BatchCostScorer CostScorer(const CandidateScorer& scorer, const LatencyCalibration& calibration);
 
-/// Objectives and limits of a job. Limits that are relative to a network of the space are what they came to on the search's device.
+/// Objectives of a job and the limits of one of its targets. Limits that are relative to a network of the space are what they came to on
+/// the target's device.
 struct Goals {
   std::vector<Quantity> objectives;
-  std::vector<CostLimit> limits;
+  std::vector<CostLimit> limits;  // of LimitsFor(job, target), in that order
 };
-/// `calibration` tells the latency of the network that a limit is relative to.
-Goals GoalsOf(const SearchJob& job, const SearchSpace& space, const CandidateScorer& scorer, const LatencyCalibration& calibration);
+/// `target` is one of TargetsOf(job); `calibration` tells the latency of the network that a limit is relative to.
+Goals GoalsOf(const SearchJob& job, const TargetSpec& target, const SearchSpace& space, const CandidateScorer& scorer,
+              const LatencyCalibration& calibration);
 
 /// Those that are known to hold or not before anything is trained.
 std::vector<CostLimit> UntrainedLimits(absl::Span<const CostLimit> limits);

@@ -10,7 +10,7 @@ std::vector<Individual> TrueIndividuals(const SearchView& view, const Goals& goa
   for (const EvaluatedNetwork& network : networks) {
     CostVector costs = CostsOf(scorer.ScoreOne(network.architecture), calibration, network.score.fraction());
     const bool measured = network.measured.has_value();
-    if (measured) costs[IndexOf(Quantity::kLatency)] = StatisticUs(*network.measured, view.job().target.statistic);
+    if (measured) costs[IndexOf(Quantity::kLatency)] = StatisticUs(*network.measured, view.target_spec().statistic);
     individuals.push_back({network.architecture, EvaluationOf(goals, costs, measured ? goals.limits : for_predictions)});
   }
   return individuals;

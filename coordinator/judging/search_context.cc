@@ -8,6 +8,7 @@
 #include "core/base/bounds.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/graph/graph.h"
+#include "core/job/goals.h"
 #include "core/job/job_cost.h"
 #include "core/predictor/predictor_weights.h"
 
@@ -21,94 +22,99 @@ absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const Searc
 }
 
 SearchContext::SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole)
-    : lowering_(std::move(space)),
-      searched_whole_(searched_whole),
-      goals_of_({.seed = job.seed, .objectives = job.objectives, .limits = job.limits}) {}
+    : lowering_(std::move(space)), searched_whole_(searched_whole), job_(job), targets_(TargetsOf(job).size()) {}
 
-bool SearchContext::has_keys() {
+bool SearchContext::has_keys(size_t target) {
   absl::MutexLock lock(&mutex_);
-  return keys_.has_value();
+  return targets_[target].keys.has_value();
 }
 
-bool SearchContext::has_scorer() {
+bool SearchContext::has_scorer(size_t target) {
   absl::MutexLock lock(&mutex_);
-  return scorer_.has_value();
+  return targets_[target].scorer.has_value();
 }
 
-absl::Status SearchContext::PrepareKeys(const BackendCaps& caps, StopCheck stop) {
-  if (!has_keys()) {
+absl::Status SearchContext::PrepareKeys(size_t target, const BackendCaps& caps, StopCheck stop) {
+  if (!has_keys(target)) {
     absl::StatusOr<std::vector<OpKey>> keys = EnumerateOpKeys(lowering_, caps, stop, bounds::kMaxOperatorKeys);
     if (absl::IsCancelled(keys.status())) return keys.status();
     absl::StatusOr<std::optional<FeasibilityReport>> computed = std::nullopt;
-    if (keys.ok()) computed = ProbeComputed(caps, stop);
+    if (keys.ok()) computed = ProbeComputed(TargetsOf(job_)[target], caps, stop);
     if (absl::IsCancelled(computed.status())) return computed.status();
     absl::MutexLock lock(&mutex_);
-    if (!keys_.has_value()) {
-      keys_.emplace(std::move(keys));
-      if (computed.ok()) computed_ = *std::move(computed);
+    OfTarget& own = targets_[target];
+    if (!own.keys.has_value()) {
+      own.keys.emplace(std::move(keys));
+      if (computed.ok()) own.computed = *std::move(computed);
     }
   }
   absl::MutexLock lock(&mutex_);
-  return keys_->status();
+  return targets_[target].keys->status();
 }
 
-absl::StatusOr<std::optional<FeasibilityReport>> SearchContext::ProbeComputed(const BackendCaps& caps, StopCheck stop) const {
-  const auto is_computed = [](const LimitSpec& limit) {
-    const QuantitySource source = RowOf(*QuantityNamed(limit.of)).source;
+absl::StatusOr<std::optional<FeasibilityReport>> SearchContext::ProbeComputed(const TargetSpec& target, const BackendCaps& caps,
+                                                                              StopCheck stop) const {
+  const std::vector<size_t> own = LimitsFor(job_, target);
+  const auto is_computed = [&](size_t limit) {
+    const QuantitySource source = RowOf(*QuantityNamed(job_.limits[limit].of)).source;
     return source == QuantitySource::kPlan || source == QuantitySource::kGraph;
   };
-  if (std::none_of(goals_of_.limits.begin(), goals_of_.limits.end(), is_computed)) return std::nullopt;
+  if (std::none_of(own.begin(), own.end(), is_computed)) return std::nullopt;
   const absl::StatusOr<CandidateScorer> scorer =
       CandidateScorer::Create(lowering_, caps, nullptr, LatencyCalibration{}, bounds::kMaxTableEntries, stop);
   if (absl::IsCancelled(scorer.status())) return scorer.status();
   if (!scorer.ok()) return std::nullopt;
-  const std::vector<CostLimit> limits = ComputedLimits(GoalsOf(goals_of_, space(), *scorer, LatencyCalibration{}).limits);
+  const std::vector<CostLimit> limits = ComputedLimits(GoalsOf(job_, target, space(), *scorer, LatencyCalibration{}).limits);
   if (limits.empty()) return std::nullopt;
-  return ProbeFeasibility(space(), *scorer, LatencyCalibration{}, limits, goals_of_.seed);
+  return ProbeFeasibility(space(), *scorer, LatencyCalibration{}, limits, job_.seed);
 }
 
-const FeasibilityReport* SearchContext::ComputedFeasibility() {
+const FeasibilityReport* SearchContext::ComputedFeasibility(size_t target) {
   absl::MutexLock lock(&mutex_);
-  return computed_.has_value() ? &*computed_ : nullptr;
+  const OfTarget& own = targets_[target];
+  return own.computed.has_value() ? &*own.computed : nullptr;
 }
 
-absl::Status SearchContext::PrepareScorer(const BackendCaps& caps, const LatencyTable* table, StopCheck stop) {
-  if (!has_scorer()) {
+absl::Status SearchContext::PrepareScorer(size_t target, const BackendCaps& caps, const LatencyTable* table, StopCheck stop) {
+  if (!has_scorer(target)) {
     absl::StatusOr<CandidateScorer> scorer =
         CandidateScorer::Create(lowering_, caps, table, LatencyCalibration{}, bounds::kMaxTableEntries, stop);
     if (absl::IsCancelled(scorer.status())) return scorer.status();
     absl::MutexLock lock(&mutex_);
-    if (!scorer_.has_value()) scorer_.emplace(std::move(scorer));
+    OfTarget& own = targets_[target];
+    if (!own.scorer.has_value()) own.scorer.emplace(std::move(scorer));
   }
   absl::MutexLock lock(&mutex_);
-  return scorer_->status();
+  return targets_[target].scorer->status();
 }
 
-absl::StatusOr<const std::vector<OpKey>*> SearchContext::Keys(const BackendCaps& caps) {
-  if (absl::Status status = PrepareKeys(caps, NeverStop); !status.ok()) return status;
+absl::StatusOr<const std::vector<OpKey>*> SearchContext::Keys(const SearchView& view) {
+  if (absl::Status status = PrepareKeys(view.target_index(), view.target().caps, NeverStop); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
-  return &**keys_;
+  return &**targets_[view.target_index()].keys;
 }
 
 absl::StatusOr<const CandidateScorer*> SearchContext::Scorer(const SearchView& view) {
-  if (absl::Status status = PrepareScorer(view.record().caps, view.Table(), NeverStop); !status.ok()) return status;
+  if (absl::Status status = PrepareScorer(view.target_index(), view.target().caps, view.Table(), NeverStop); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
-  return &**scorer_;
+  return &**targets_[view.target_index()].scorer;
 }
 
 absl::StatusOr<const Goals*> SearchContext::GoalsOfJob(const SearchView& view) {
   {
     absl::MutexLock lock(&mutex_);
-    if (goals_.has_value()) return &*goals_;
+    const OfTarget& own = targets_[view.target_index()];
+    if (own.goals.has_value()) return &*own.goals;
   }
   const absl::StatusOr<const CandidateScorer*> scorer = Scorer(view);
   if (!scorer.ok()) return scorer.status();
   const absl::StatusOr<FittedLatency> latency = FitLatency(view, 0);
   if (!latency.ok()) return latency.status();
-  Goals goals = GoalsOf(view.job(), space(), **scorer, latency->fit.calibration);
+  Goals goals = GoalsOf(view.job(), view.target_spec(), space(), **scorer, latency->fit.calibration);
   absl::MutexLock lock(&mutex_);
-  if (!goals_.has_value()) goals_.emplace(std::move(goals));
-  return &*goals_;
+  OfTarget& own = targets_[view.target_index()];
+  if (!own.goals.has_value()) own.goals.emplace(std::move(goals));
+  return &*own.goals;
 }
 
 std::string SearchContext::GraphDigestOf(const Architecture& architecture) const {
@@ -126,7 +132,7 @@ absl::StatusOr<FittedLatency> SearchContext::FitLatency(const SearchView& view, 
   std::vector<CalibrationPair> held_out;
   for (const MeasuredNetwork& network : view.Measurements(num_rounds)) {
     const CalibrationPair pair = {.sum_us = (*scorer)->ScoreOne(network.architecture).sum_us,
-                                  .measured_us = StatisticUs(network.measurement, view.job().target.statistic)};
+                                  .measured_us = StatisticUs(network.measurement, view.target_spec().statistic)};
     (network.held_out ? held_out : fitted).push_back(pair);
   }
   absl::StatusOr<CalibrationFit> fit = FitCalibration(fitted);

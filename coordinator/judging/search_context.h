@@ -47,19 +47,21 @@ class SearchContext {
   bool searched_whole() const { return searched_whole_; }
 
   // What takes up to seconds is prepared ahead of its use. Keys and Scorer do it themselves where nobody did.
+  // A target is named by its index in TargetsOf(job), and has the capabilities of its device.
   /// Whether Keys and Scorer answer at once, be it with a status.
-  bool has_keys() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool has_scorer() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool has_keys(size_t target) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool has_scorer(size_t target) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Return CANCELLED when `stop` says so, else what Keys and Scorer return from then on.
-  absl::Status PrepareKeys(const BackendCaps& caps, StopCheck stop) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status PrepareScorer(const BackendCaps& caps, const LatencyTable* table, StopCheck stop) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status PrepareKeys(size_t target, const BackendCaps& caps, StopCheck stop) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status PrepareScorer(size_t target, const BackendCaps& caps, const LatencyTable* table, StopCheck stop) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  /// Whether any network keeps those limits of the job that need no measurement, as far as that was looked at: PrepareKeys does it, so that
-  /// nothing is measured for a job that no network can satisfy. Null before that, and when the job has no such limits.
-  const FeasibilityReport* ComputedFeasibility() ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Whether any network keeps those limits of a target that need no measurement, as far as that was looked at: PrepareKeys does it, so
+  /// that nothing is measured for a job that no network can satisfy. Null before that, and when there are no such limits.
+  const FeasibilityReport* ComputedFeasibility(size_t target) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  /// Every operator key of the space on the search's device. Returns RESOURCE_EXHAUSTED for more than bounds::kMaxOperatorKeys.
-  absl::StatusOr<const std::vector<OpKey>*> Keys(const BackendCaps& caps) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of the view's target.
+  /// Every operator key of the space on the target's device. Returns RESOURCE_EXHAUSTED for more than bounds::kMaxOperatorKeys.
+  absl::StatusOr<const std::vector<OpKey>*> Keys(const SearchView& view) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Requires a complete table. Returns CandidateScorer::Create's statuses.
   absl::StatusOr<const CandidateScorer*> Scorer(const SearchView& view) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -76,20 +78,25 @@ class SearchContext {
   absl::StatusOr<AccuracyPredictor> Predictor(const SearchView& view, const TaskKey& key) const;
 
  private:
+  /// What was derived for one target.
+  struct OfTarget {
+    std::optional<absl::StatusOr<std::vector<OpKey>>> keys;  // or why there are none, for good
+    std::optional<FeasibilityReport> computed;
+    std::optional<absl::StatusOr<CandidateScorer>> scorer;
+    std::optional<Goals> goals;
+  };
+
   SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole);
 
   /// The report of ComputedFeasibility; nothing without such limits, or for a space whose tables are too large. Returns CANCELLED when
   /// `stop` says so.
-  absl::StatusOr<std::optional<FeasibilityReport>> ProbeComputed(const BackendCaps& caps, StopCheck stop) const;
+  absl::StatusOr<std::optional<FeasibilityReport>> ProbeComputed(const TargetSpec& target, const BackendCaps& caps, StopCheck stop) const;
 
   const Lowering lowering_;
   const bool searched_whole_;
-  const SearchJob goals_of_;  // the job's objectives, limits and seed; the rest is as it was made
+  const SearchJob job_;
   absl::Mutex mutex_;
-  std::optional<absl::StatusOr<std::vector<OpKey>>> keys_ ABSL_GUARDED_BY(mutex_);  // or why there are none, for good
-  std::optional<FeasibilityReport> computed_ ABSL_GUARDED_BY(mutex_);
-  std::optional<absl::StatusOr<CandidateScorer>> scorer_ ABSL_GUARDED_BY(mutex_);
-  std::optional<Goals> goals_ ABSL_GUARDED_BY(mutex_);
+  std::vector<OfTarget> targets_ ABSL_GUARDED_BY(mutex_);  // as many as the job has; what is derived stays where it is
 };
 
 }  // namespace hanas::coordinator

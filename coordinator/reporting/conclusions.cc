@@ -244,7 +244,7 @@ std::vector<std::string> NextSteps(const ReportData& data) {
           "late.");
     }
   }
-  const bool tight = data.record.profile.has_value() && data.record.profile->share_within_limits < 0.01;
+  const bool tight = data.target().profile.has_value() && data.target().profile->share_within_limits < 0.01;
   if (tight)
     steps.push_back("The limits keep less than 1 % of the space: add smaller choices to the space, so that more of it can be searched.");
   steps.push_back(

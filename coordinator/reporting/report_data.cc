@@ -69,8 +69,8 @@ std::vector<ReportWordChoice> WordChoices(const SearchSpace& space, const Candid
 
 absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchContext& context, const CandidateScorer& scorer,
                                         const Goals& goals, const MemberRecord& record) {
-  const auto* bound = view.Done<BindOutcome>(MemberKey(TaskStage::kMemberBind, record));
-  const auto* verified = view.Done<VerifyOutcome>(MemberKey(TaskStage::kMemberVerify, record));
+  const auto* bound = view.Done<BindOutcome>(view.MemberKey(TaskStage::kMemberBind, record));
+  const auto* verified = view.Done<VerifyOutcome>(view.MemberKey(TaskStage::kMemberVerify, record));
   if (bound == nullptr || verified == nullptr)
     return absl::InternalError(absl::StrCat("expected ", record.id, " to be bound and verified, found it is not"));
   const SearchSpace& space = context.space();
@@ -80,8 +80,8 @@ absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchCont
   member.word_choices = WordChoices(space, scorer, record.architecture);
   member.bound = *bound;
   member.verified = *verified;
-  member.training_seconds = ChainSeconds(view, MemberKey(TaskStage::kMemberTrain, record));
-  member.measured_us = StatisticUs(verified->device, view.job().target.statistic);
+  member.training_seconds = ChainSeconds(view, view.MemberKey(TaskStage::kMemberTrain, record));
+  member.measured_us = StatisticUs(verified->device, view.target_spec().statistic);
   member.costs = CostsOf(member.cost, LatencyCalibration{}, member.accuracy());
   member.costs[IndexOf(Quantity::kLatency)] = member.measured_us;
   member.within_limits = TotalViolation(member.costs, goals.limits) <= 0;
@@ -132,6 +132,7 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
   if (!latency.ok()) return latency.status();
   ReportData data = {.record = view.record(),
                      .job = view.job(),
+                     .target_index = view.target_index(),
                      .log10_networks = context.space().Log10Size(),
                      .searched_whole = context.searched_whole()};
   const absl::StatusOr<const Goals*> goals = context.GoalsOfJob(view);
@@ -139,7 +140,7 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
   data.goals = **goals;
   data.latency = *std::move(latency);
   for (const MemberRecord& record : view.record().members) {
-    if (view.IsLeftOut(record)) continue;
+    if (record.target != view.target_index() || view.IsLeftOut(record)) continue;
     absl::StatusOr<ReportMember> member = MakeMember(view, context, **scorer, data.goals, record);
     if (!member.ok()) return member.status();
     data.test_images = std::max(data.test_images, member->verified.exported.images);
@@ -148,23 +149,25 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
   if (const auto* images = view.Done<PackOutcome>({.stage = TaskStage::kTestImages}); images != nullptr) data.survey = images->survey;
   for (const LeftOutRecord& left_out : view.record().left_out) {
     const std::vector<MemberRecord>& members = view.record().members;
-    const auto member = std::find_if(members.begin(), members.end(), [&](const MemberRecord& m) { return m.id == left_out.id; });
-    if (member != members.end()) data.left_out.push_back({*member, context.space().ToReadable(member->architecture), left_out});
+    const auto member = std::find_if(members.begin(), members.end(),
+                                     [&](const MemberRecord& m) { return m.target == left_out.target && m.id == left_out.id; });
+    if (left_out.target == view.target_index() && member != members.end())
+      data.left_out.push_back({*member, context.space().ToReadable(member->architecture), left_out});
   }
   std::stable_sort(data.front.begin(), data.front.end(),
                    [](const ReportMember& a, const ReportMember& b) { return a.measured_us < b.measured_us; });
   for (const MeasuredNetwork& network : view.Measurements(rounds)) {
     const double sum_us = (*scorer)->ScoreOne(network.architecture).sum_us;
     data.pairs.push_back({context.space().ToReadable(network.architecture), sum_us, ApplyCalibration(sum_us, data.latency.fit.calibration),
-                          StatisticUs(network.measurement, view.job().target.statistic), network.measurement.cv, network.held_out});
+                          StatisticUs(network.measurement, view.target_spec().statistic), network.measurement.cv, network.held_out});
   }
-  const auto concluded = static_cast<int>(view.record().rounds.size());
+  const auto concluded = static_cast<int>(view.target().rounds.size());
   if (const auto* fit = view.Done<FitOutcome>(PredictorKey(concluded)); fit != nullptr) {
     data.predictor = *fit;
     data.predictor_networks = static_cast<int64_t>(view.Evaluations(concluded).size());
   }
   if (view.Table() != nullptr) {
-    const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view.record().caps);
+    const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(view);
     if (!keys.ok()) return keys.status();
     data.comparisons = CompareTypes(*view.Table(), **keys);
   }

@@ -73,10 +73,11 @@ struct ReportLeftOut {
   LeftOutRecord record;
 };
 
-/// Everything that a report says, before it is put into words.
+/// Everything that a report says of one target, before it is put into words.
 struct ReportData {
   SearchRecord record;
   SearchJob job;
+  size_t target_index = 0;
   Goals goals;
   double log10_networks = 0;
   bool searched_whole = false;      // every network of the space was evaluated and measured
@@ -90,9 +91,12 @@ struct ReportData {
   std::vector<OperatorComparison> comparisons;
   int64_t test_images = 0;
   Survey survey;  // of the data set
+
+  const TargetSpec& target_spec() const { return TargetsOf(job)[target_index]; }
+  const TargetRecord& target() const { return TargetAt(record, target_index); }
 };
 
-/// Requires a search that SUCCEEDED. Pure.
+/// For the view's target. Requires a search that SUCCEEDED. Pure.
 absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext& context);
 
 }  // namespace hanas::coordinator

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/scheduling/blockers.h"
 
+#include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/scheduling/target_agent.h"
+#include "coordinator/state/task_key.h"
 #include "coordinator/state/task_text.h"
 #include "coordinator/state/updates.h"
 
@@ -17,7 +20,7 @@ struct Waiting {
   bool worked_on = false;                // a lease of it is alive and not paused
   const TaskRecord* paused = nullptr;    // leased by a worker that pauses
   const TaskRecord* retrying = nullptr;  // ready again after a failure
-  bool for_device = false;
+  std::set<size_t> for_device;           // of which targets
   bool for_worker = false;
 };
 
@@ -32,7 +35,11 @@ Waiting WaitingOf(const State& state, const Scheduler& scheduler, const SearchSt
       if (paused && waiting.paused == nullptr) waiting.paused = &task;
     }
     if (task.state != TaskState::kReady) continue;
-    (IsMeasuring(task.work) ? waiting.for_device : waiting.for_worker) = true;
+    if (IsMeasuring(task.work)) {
+      waiting.for_device.insert(TargetOfTask(task.key, *search.job));
+    } else {
+      waiting.for_worker = true;
+    }
     if (task.failures > 0 && waiting.retrying == nullptr) waiting.retrying = &task;
   }
   return waiting;
@@ -40,19 +47,21 @@ Waiting WaitingOf(const State& state, const Scheduler& scheduler, const SearchSt
 
 bool IsSilent(const Scheduler& scheduler, absl::Duration now, uint64_t party) { return scheduler.SilentFor(party, now) > kAbsentAfter; }
 
-std::optional<Blocker> DeviceBlocker(const State& state, const Scheduler& scheduler, absl::Duration now, const SearchState& search) {
-  const bool bound = !search.record.agent.empty();
-  const PartyRecord* const found =
-      bound ? state.FindParty(FindPartyId(state, /*agent=*/true, search.record.agent)) : FindTargetAgent(state, search.job->target);
+std::optional<Blocker> DeviceBlocker(const State& state, const Scheduler& scheduler, absl::Duration now, const SearchState& search,
+                                     size_t target_index) {
+  const bool bound = !search.record.targets.empty();
+  const TargetRecord& target = TargetAt(search.record, target_index);
+  const TargetSpec& spec = TargetsOf(*search.job)[target_index];
+  const PartyRecord* const found = bound ? state.FindParty(FindPartyId(state, /*agent=*/true, target.agent)) : FindTargetAgent(state, spec);
   if (found == nullptr && bound) {
     return Blocker{BlockerCode::kNoDevice,
-                   absl::StrCat("the device \"", search.record.agent,
+                   absl::StrCat("the device \"", target.agent,
                                 "\" that the search is bound to is not registered any more: start "
                                 "hanas-profiler-agent --name ",
-                                search.record.agent, " on it"),
+                                target.agent, " on it"),
                    ""};
   }
-  if (found == nullptr) return Blocker{BlockerCode::kNoDevice, ExplainMissingAgent(state, search.job->target), ""};
+  if (found == nullptr) return Blocker{BlockerCode::kNoDevice, ExplainMissingAgent(state, spec), ""};
   const PartyRecord& device = *found;
   const uint64_t id = device.id;
   const std::string& name = device.name;
@@ -62,7 +71,7 @@ std::optional<Blocker> DeviceBlocker(const State& state, const Scheduler& schedu
                    absl::StrCat("the device \"", name, "\" is silent: see whether its profiler-agent runs and reaches the coordinator"),
                    resource};
   }
-  if (bound && !IsAgentOf(device, search.record)) {
+  if (bound && !IsAgentOf(device, target)) {
     return Blocker{BlockerCode::kDeviceOffline,
                    absl::StrCat("the device \"", name,
                                 "\" came back with another processor, thread count, governor or runtime than it was profiled with: start "
@@ -165,9 +174,15 @@ std::vector<Blocker> BlockersOf(const State& state, const Scheduler& scheduler, 
   if (waiting.worked_on) return {};
   std::vector<Blocker> blockers;
   const auto add = [&](std::optional<Blocker> blocker) {
-    if (blocker.has_value()) blockers.push_back(*std::move(blocker));
+    // Two targets may wait for one device.
+    const auto same = [&](const Blocker& other) { return other.text == blocker->text; };
+    if (blocker.has_value() && std::none_of(blockers.begin(), blockers.end(), same)) blockers.push_back(*std::move(blocker));
   };
-  if (record.phase == SearchPhase::kPending || waiting.for_device) add(DeviceBlocker(state, scheduler, now, search));
+  const absl::Span<const TargetSpec> targets = TargetsOf(*search.job);
+  for (size_t target = 0; target < targets.size(); ++target) {
+    const bool missing = record.phase == SearchPhase::kPending && FindTargetAgent(state, targets[target]) == nullptr;
+    if (missing || waiting.for_device.contains(target)) add(DeviceBlocker(state, scheduler, now, search, target));
+  }
   if (waiting.for_worker) add(WorkerBlocker(state, scheduler, now, search));
   if (waiting.paused != nullptr) {
     add(Blocker{BlockerCode::kHostMeasures,

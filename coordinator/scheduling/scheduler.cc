@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "coordinator/state/sharing.h"
+#include "coordinator/state/task_key.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -24,9 +25,10 @@ bool IsServed(const SearchState& search, const TaskRecord& task) { return !searc
 constexpr char kWithData[] = "data";
 
 /// Which queue of a lane a task waits in: empty for what every party there may do.
-std::string BoundOf(const Work& work, const SearchRecord& search) {
-  if (!IsMeasuring(work)) return std::holds_alternative<FitWork>(work) ? "" : kWithData;
-  return std::holds_alternative<MeasureOperatorsWork>(work) ? "" : search.agent;
+std::string BoundOf(const TaskRecord& task, const SearchState& search) {
+  if (!IsMeasuring(task.work)) return std::holds_alternative<FitWork>(task.work) ? "" : kWithData;
+  if (std::holds_alternative<MeasureOperatorsWork>(task.work)) return "";
+  return TargetAt(search.record, TargetOfTask(task.key, *search.job)).agent;
 }
 
 }  // namespace
@@ -47,11 +49,11 @@ std::string OtherDataset(const PartyRecord& worker, const SearchState& search) {
   return digest == wanted ? "" : digest;
 }
 
-bool IsTwinOf(const PartyRecord& agent, const SearchRecord& search) {
-  return agent.agent && ContextDigest(agent.device, agent.caps) == ContextDigest(search.device, search.caps);
+bool IsTwinOf(const PartyRecord& agent, const TargetRecord& target) {
+  return agent.agent && ContextDigest(agent.device, agent.caps) == ContextOf(target);
 }
 
-bool IsAgentOf(const PartyRecord& agent, const SearchRecord& search) { return agent.name == search.agent && IsTwinOf(agent, search); }
+bool IsAgentOf(const PartyRecord& agent, const TargetRecord& target) { return agent.name == target.agent && IsTwinOf(agent, target); }
 
 absl::Duration StuckAfter(const Work& work) {
   const bool scores_a_test_split = std::holds_alternative<BindWork>(work) || std::holds_alternative<VerifyWork>(work);
@@ -114,7 +116,9 @@ void Scheduler::Forget(uint64_t search) {
     if (queue != lane.queues.end() && queue->second.leased == 0 && !queue->second.ready()) lane.queues.erase(queue);
   };
   forget(computing_);
-  if (const auto lane = measuring_.find(search_facts_.at(search).device_class); lane != measuring_.end()) forget(lane->second);
+  for (const Digest& device_class : search_facts_.at(search).device_classes) {
+    if (const auto lane = measuring_.find(device_class); lane != measuring_.end()) forget(lane->second);
+  }
 }
 
 void Scheduler::FollowParty(uint64_t id) {
@@ -131,15 +135,23 @@ void Scheduler::FollowParty(uint64_t id) {
   agent_facts_[id] = facts;
 }
 
+const Digest& Scheduler::ClassFor(const TaskRecord& task, uint64_t search) const {
+  return search_facts_.at(search).device_classes.at(TargetOfTask(task.key, *state_.searches.at(search).job));
+}
+
 void Scheduler::FollowSearch(uint64_t id) {
   const SearchState& search = state_.searches.at(id);
   const auto known = search_facts_.find(id);
   const SearchRecord& record = search.record;
+  std::vector<std::string> agents;
+  for (const TargetRecord& target : record.targets) agents.push_back(target.agent);
   if (known != search_facts_.end() && known->second.phase == record.phase && known->second.paused == record.paused &&
-      known->second.finishing == record.finishing && known->second.agent == record.agent) {
+      known->second.finishing == record.finishing && known->second.agents == agents) {
     return;
   }
-  search_facts_[id] = {record.phase, record.paused, record.finishing, record.agent, ContextDigest(record.device, record.caps)};
+  std::vector<Digest> device_classes;
+  for (const TargetRecord& target : record.targets) device_classes.push_back(ContextOf(target));
+  search_facts_[id] = {record.phase, record.paused, record.finishing, std::move(agents), std::move(device_classes)};
   // All of them may change what is served: what waits is placed anew.
   for (const auto& [key, task] : search.tasks) {
     if (state_.tasks.at(task).state == TaskState::kReady) Place(state_.tasks.at(task));
@@ -178,8 +190,8 @@ void Scheduler::Place(const TaskRecord& task) {
   for (const uint64_t id : SearchesOf(state_, task)) {
     const SearchState& search = state_.searches.at(id);
     if (!IsServed(search, task)) continue;
-    Placement placement = {.measuring = IsMeasuring(task.work), .bound = BoundOf(task.work, search.record), .search = id};
-    if (placement.measuring) placement.device_class = search_facts_.at(id).device_class;
+    Placement placement = {.measuring = IsMeasuring(task.work), .bound = BoundOf(task, search), .search = id};
+    if (placement.measuring) placement.device_class = ClassFor(task, id);
     Queue& queue = Activate(LaneOf(placement), id);
     (placement.bound.empty() ? queue.any : queue.bound[placement.bound]).insert(task.id);
     placements_[task.id].push_back(std::move(placement));
@@ -226,7 +238,7 @@ void Scheduler::BeginLease(const TaskRecord& task, absl::Duration now) {
            .deadline = now + lease_ttl_,
            .progressed_at = now,
            .charged_search = PayerOf(task)};
-  if (lease.measuring) lease.device_class = search_facts_.at(lease.charged_search).device_class;
+  if (lease.measuring) lease.device_class = ClassFor(task, lease.charged_search);
   held_[task.party].insert(task.id);
   Host& host = hosts_[lease.host];
   (lease.measuring ? host.measuring : host.computing).insert(task.id);
@@ -409,15 +421,19 @@ uint64_t Scheduler::Choose(uint64_t id, absl::Duration now) const {
 }
 
 double Scheduler::Served(uint64_t search, bool measuring) const {
-  const Lane* lane = &computing_;
-  if (measuring) {
-    const auto facts = search_facts_.find(search);
-    const auto found = facts == search_facts_.end() ? measuring_.end() : measuring_.find(facts->second.device_class);
-    if (found == measuring_.end()) return 0;
-    lane = &found->second;
+  const auto served_in = [&](const Lane& lane) {
+    const auto queue = lane.queues.find(search);
+    return queue == lane.queues.end() ? 0 : queue->second.served;
+  };
+  if (!measuring) return served_in(computing_);
+  const auto facts = search_facts_.find(search);
+  if (facts == search_facts_.end()) return 0;
+  double served = 0;
+  const std::vector<Digest>& all = facts->second.device_classes;
+  for (const Digest& device_class : std::set<Digest>(all.begin(), all.end())) {
+    if (const auto lane = measuring_.find(device_class); lane != measuring_.end()) served += served_in(lane->second);
   }
-  const auto queue = lane->queues.find(search);
-  return queue == lane->queues.end() ? 0 : queue->second.served;
+  return served;
 }
 
 }  // namespace hanas::coordinator

@@ -21,7 +21,7 @@ namespace hanas::coordinator {
 //
 //   Who may   A worker computes, when it holds the search's data set, the same files that the search began with as far as both are known
 //             (fitting a predictor needs none). Operators are measured by any agent
-//             of the search's device class, so twins share a latency table's work; whole networks only by the device that the search is
+//             of the target's device class, so twins share a latency table's work; whole networks only by the device that the target is
 //             bound to, whose calibration they are. A party that drains gets nothing. A quarantined device gets no operators while a twin
 //             in better health is there.
 //   When      Measuring is exclusive per host: it is granted when nothing measures there and every compute lease is paused or over. While
@@ -42,10 +42,10 @@ inline constexpr absl::Duration kIgnoredAfter = absl::Seconds(60);
 inline constexpr double kLeastCharge = 1;     // seconds
 inline constexpr double kAdvanceCharge = 10;  // seconds
 
-/// Whether an agent is of the device class that the search is bound to.
-bool IsTwinOf(const PartyRecord& agent, const SearchRecord& search);
-/// Whether it is the very device: only this one measures whole networks of the search.
-bool IsAgentOf(const PartyRecord& agent, const SearchRecord& search);
+/// Whether an agent is of the device class that a search's target is bound to.
+bool IsTwinOf(const PartyRecord& agent, const TargetRecord& target);
+/// Whether it is the very device: only this one measures whole networks for the target.
+bool IsAgentOf(const PartyRecord& agent, const TargetRecord& target);
 
 /// Whether the search's data set lies on the worker: the directory that it is in is there, and is not known to hold other files than the
 /// search began with.
@@ -171,8 +171,8 @@ class Scheduler {
     SearchPhase phase = SearchPhase::kPending;
     bool paused = false;
     bool finishing = false;
-    std::string agent;
-    Digest device_class;
+    std::vector<std::string> agents;     // by target
+    std::vector<Digest> device_classes;  // by target
   };
   struct AgentFacts {
     std::string host;
@@ -183,6 +183,8 @@ class Scheduler {
   Lane& LaneOf(const Placement& placement) { return LaneOf(placement.measuring, placement.device_class); }
   void SetServed(Lane& lane, uint64_t search, double served);
   Queue& Activate(Lane& lane, uint64_t search);
+  /// Of the target, of `search`, that a measuring task is for.
+  const Digest& ClassFor(const TaskRecord& task, uint64_t search) const;
   void FollowSearch(uint64_t id);
   void FollowParty(uint64_t id);
   void FollowTask(uint64_t id, absl::Duration now);

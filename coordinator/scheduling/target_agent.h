@@ -9,8 +9,9 @@
 
 namespace hanas::coordinator {
 
-/// The agent that a search on `target` is bound to, null when none is registered. That is the agent of the target's name, else the first
-/// one of that kind or class of devices that does not drain, those in quarantine last; each only if its runtime is the target's backend.
+/// The agent that a search on `target` is bound to, null when none is registered. That is the agent that target.device names, else the
+/// first one of that kind or class of devices that does not drain, those in quarantine last; each only if its runtime is the target's
+/// backend and it has the threads that the target asks for.
 const PartyRecord* FindTargetAgent(const State& state, const TargetSpec& target);
 
 /// Why FindTargetAgent finds none, as a sentence that says what to do. Requires that it finds none.

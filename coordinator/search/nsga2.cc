@@ -22,7 +22,8 @@ absl::Status Refuse(absl::string_view option, absl::string_view expected, double
 
 class Nsga2 final : public RecordedSearch {
  public:
-  Nsga2(const SearchSpace& space, Nsga2Options options) : RecordedSearch(options.window), variation_(space), options_(std::move(options)) {
+  Nsga2(const SearchSpace& space, Nsga2Options options)
+      : RecordedSearch(options.window, options.by_generation ? options.population : 1), variation_(space), options_(std::move(options)) {
     absl::flat_hash_set<Architecture> seen;
     std::erase_if(options_.initial, [&](const Architecture& architecture) { return !seen.insert(architecture).second; });
   }
@@ -46,7 +47,7 @@ class Nsga2 final : public RecordedSearch {
   std::optional<Architecture> Propose(uint64_t sequence) override {
     if (sequence < options_.initial.size()) return options_.initial[sequence];
     const absl::Span<const Individual> parents = Parents(sequence);
-    CounterRandom random(options_.seed, "nsga2/propose", sequence);
+    CounterRandom random(options_.seed, "nsga2/propose", (options_.stream << 32) + sequence);
     return variation_.FindNew(proposed(), options_.max_attempts, random, [&](CounterRandom& draws) {
       return parents.empty() ? variation_.space().Random(draws)
                              : variation_.Breed(parents, {options_.crossover_probability, options_.mutation_probability}, draws);

@@ -12,8 +12,10 @@ namespace hanas {
 
 struct Nsga2Options {
   uint64_t seed = 1;
+  uint64_t stream = 0;                 // runs of one seed with other streams draw independently; below 2^32
   int population = 50;                 // 2 to 100 000
   int window = 1;                      // W of SearchAlgorithm, at least 1; 1 is the textbook algorithm, evaluated one by one
+  bool by_generation = false;          // the same, but generation by generation: what it proposes next is bred from whole generations
   double crossover_probability = 0.9;  // else the child is a mutant of one parent
   double mutation_probability = 0;     // of each active gene; 0: one over the number of free genes
   int max_attempts = 64;               // at a network that was not proposed before, by variation, then as many at random

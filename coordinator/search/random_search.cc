@@ -14,23 +14,25 @@ constexpr int kMaxAttempts = 128;
 
 class RandomSearch final : public RecordedSearch {
  public:
-  RandomSearch(const SearchSpace& space, uint64_t seed, int window) : RecordedSearch(window), variation_(space), seed_(seed) {}
+  RandomSearch(const SearchSpace& space, const RandomSearchOptions& options)
+      : RecordedSearch(options.window), variation_(space), options_(options) {}
 
  private:
   std::optional<Architecture> Propose(uint64_t sequence) override {
-    CounterRandom random(seed_, "random_search/propose", sequence);
+    CounterRandom random(options_.seed, "random_search/propose", (options_.stream << 32) + sequence);
     return variation_.FindNew(proposed(), kMaxAttempts, random, [&](CounterRandom& draws) { return variation_.space().Random(draws); });
   }
 
   Variation variation_;
-  uint64_t seed_;
+  const RandomSearchOptions options_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SearchAlgorithm>> CreateRandomSearch(const SearchSpace& space, uint64_t seed, int window) {
-  if (window < 1) return absl::InvalidArgumentError(absl::StrCat("random search: window: expected 1 or more, found ", window));
-  return std::make_unique<RandomSearch>(space, seed, window);
+absl::StatusOr<std::unique_ptr<SearchAlgorithm>> CreateRandomSearch(const SearchSpace& space, const RandomSearchOptions& options) {
+  if (options.window < 1)
+    return absl::InvalidArgumentError(absl::StrCat("random search: window: expected 1 or more, found ", options.window));
+  return std::make_unique<RandomSearch>(space, options);
 }
 
 }  // namespace hanas

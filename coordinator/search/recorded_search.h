@@ -23,11 +23,16 @@ class RecordedSearch : public SearchAlgorithm {
   bool exhausted() const final { return exhausted_; }
 
  protected:
-  /// Requires window >= 1.
-  explicit RecordedSearch(int window) : window_(static_cast<uint64_t>(window)) {}
+  /// Requires window >= 1 and generation >= 1. With a generation of more than one network proposals see whole generations only, and all of
+  /// one may be under evaluation at once.
+  explicit RecordedSearch(int window, int generation = 1)
+      : window_(static_cast<uint64_t>(window)), generation_(static_cast<uint64_t>(generation)) {}
 
   /// How many results proposal `sequence` may depend on: those with a sequence below this.
-  uint64_t NumVisible(uint64_t sequence) const { return sequence + 1 > window_ ? sequence + 1 - window_ : 0; }
+  uint64_t NumVisible(uint64_t sequence) const {
+    const uint64_t within = sequence / generation_ * generation_ + 1;
+    return within > window_ ? within - window_ : 0;
+  }
   const absl::flat_hash_set<Architecture>& proposed() const { return proposed_; }
   const std::vector<Architecture>& proposals() const { return proposals_; }
   const std::vector<Evaluation>& evaluations() const { return evaluations_; }
@@ -42,6 +47,7 @@ class RecordedSearch : public SearchAlgorithm {
   absl::Status CheckResult(const Result& result, uint64_t expected_sequence) const;
 
   uint64_t window_;
+  uint64_t generation_;
   bool exhausted_ = false;
   std::vector<Architecture> proposals_;  // by sequence
   absl::flat_hash_set<Architecture> proposed_;

@@ -5,89 +5,71 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/search/algorithms.h"
 #include "coordinator/search/hypervolume.h"
 #include "coordinator/search/non_dominated_sort.h"
 #include "coordinator/search/nsga2.h"
-#include "coordinator/search/variation.h"
 
 namespace hanas {
 namespace {
-
-bool IsProbability(double value) { return value >= 0 && value <= 1; }
 
 absl::Status Refuse(absl::string_view option, absl::string_view expected, double found) {
   return absl::InvalidArgumentError(absl::StrCat("surrogate search: ", option, ": expected ", expected, ", found ", found));
 }
 
+/// Scores what an algorithm asks for, and keeps the best of it.
 class SurrogateSearch {
  public:
-  SurrogateSearch(const SearchSpace& space, const BatchScorer& scorer, const SurrogateSearchOptions& options)
-      : variation_(space), scorer_(scorer), options_(options) {}
+  SurrogateSearch(const BatchScorer& scorer, const SurrogateSearchOptions& options) : scorer_(scorer), options_(options) {}
 
-  absl::StatusOr<SurrogateSearchResult> Run(std::vector<Architecture> initial) {
-    if (initial.size() > static_cast<size_t>(options_.evaluations)) initial.resize(static_cast<size_t>(options_.evaluations));
-    known_.insert(initial.begin(), initial.end());
-    const int missing = options_.population - static_cast<int>(initial.size());
-    Grow(missing, initial, [this](CounterRandom& random) { return variation_.space().Random(random); });
-    if (absl::Status status = Score(std::move(initial)); !status.ok()) return status;
-    while (!result_.exhausted && Left() > 0) {
-      std::vector<Architecture> children;
-      Grow(options_.population, children, [this](CounterRandom& random) {
-        return variation_.Breed(result_.population, {options_.crossover_probability, options_.mutation_probability}, random);
-      });
-      if (absl::Status status = Score(std::move(children)); !status.ok()) return status;
+  absl::StatusOr<SurrogateSearchResult> Run(SearchAlgorithm& algorithm) {
+    while (result_.evaluations < options_.evaluations) {
+      const absl::StatusOr<std::vector<Proposal>> proposals =
+          algorithm.Ask(std::min(options_.population, options_.evaluations - result_.evaluations));
+      if (absl::IsResourceExhausted(proposals.status())) {
+        result_.exhausted = true;
+        break;
+      }
+      if (!proposals.ok()) return proposals.status();
+      if (proposals->empty()) return absl::InternalError("surrogate search: expected proposals when all results are told, found none");
+      if (absl::Status status = Score(*proposals, algorithm); !status.ok()) return status;
     }
+    KeepBest();
     result_.front = front_.members();
     return std::move(result_);
   }
 
  private:
-  int Left() const { return options_.evaluations - result_.evaluations; }
-
-  /// Appends up to `count` networks that were not scored, within the budget.
-  template <typename Make>
-  void Grow(int count, std::vector<Architecture>& batch, Make make) {
-    for (int i = 0; i < count && static_cast<int>(batch.size()) < Left(); ++i) {
-      CounterRandom random(options_.seed, "surrogate_search/propose", (options_.round << 32) + draws_++);
-      std::optional<Architecture> architecture = variation_.FindNew(known_, options_.max_attempts, random, make);
-      if (!architecture.has_value()) {
-        result_.exhausted = true;
-        return;
-      }
-      known_.insert(*architecture);
-      batch.push_back(*std::move(architecture));
-    }
-  }
-
-  absl::Status Score(std::vector<Architecture> batch) {
-    if (batch.empty()) return absl::OkStatus();
+  absl::Status Score(const std::vector<Proposal>& proposals, SearchAlgorithm& algorithm) {
+    std::vector<Architecture> batch;
+    for (const Proposal& proposal : proposals) batch.push_back(proposal.architecture);
     std::vector<Evaluation> evaluations(batch.size());
     scorer_(batch, absl::MakeSpan(evaluations));
-    std::vector<Individual> merged = std::move(result_.population);
-    if (num_objectives_ == 0) num_objectives_ = evaluations[0].objectives.size();
-    for (size_t i = 0; i < batch.size(); ++i) {
+    std::vector<Result> results;
+    for (size_t i = 0; i < proposals.size(); ++i) {
+      if (num_objectives_ == 0) num_objectives_ = evaluations[i].objectives.size();
       if (evaluations[i].objectives.empty() || evaluations[i].objectives.size() != num_objectives_) {
         return absl::InvalidArgumentError(absl::StrCat("surrogate search: expected the scorer to give ",
                                                        std::max<size_t>(1, num_objectives_), " objectives, found ",
                                                        evaluations[i].objectives.size()));
       }
-      merged.push_back({std::move(batch[i]), std::move(evaluations[i])});
-      front_.Insert(merged.back());
+      results.push_back({proposals[i].sequence, proposals[i].architecture, evaluations[i]});
+      result_.population.push_back({std::move(batch[i]), std::move(evaluations[i])});
+      front_.Insert(result_.population.back());
     }
-    result_.evaluations += static_cast<int>(batch.size());
-    result_.population = SelectSurvivors(merged, options_.population);
-    return absl::OkStatus();
+    result_.evaluations += static_cast<int>(results.size());
+    if (result_.population.size() >= 2 * static_cast<size_t>(options_.population)) KeepBest();
+    return algorithm.Tell(results);
   }
 
-  Variation variation_;
+  void KeepBest() { result_.population = SelectSurvivors(result_.population, options_.population); }
+
   const BatchScorer& scorer_;
   const SurrogateSearchOptions& options_;
-  absl::flat_hash_set<Architecture> known_;
-  uint64_t draws_ = 0;
   size_t num_objectives_ = 0;
   ParetoFront front_;
   SurrogateSearchResult result_;
@@ -200,23 +182,20 @@ class BatchSelection {
 absl::Status SurrogateSearchOptions::Validate() const {
   if (population < 2 || population > 100'000) return Refuse("population", "2 to 100000", population);
   if (evaluations < 1) return Refuse("evaluations", "1 or more", evaluations);
-  if (!IsProbability(crossover_probability)) return Refuse("crossover_probability", "0 to 1", crossover_probability);
-  if (!IsProbability(mutation_probability)) return Refuse("mutation_probability", "0 to 1", mutation_probability);
-  if (max_attempts < 1) return Refuse("max_attempts", "1 or more", max_attempts);
   return absl::OkStatus();
 }
 
 absl::StatusOr<SurrogateSearchResult> RunSurrogateSearch(const SearchSpace& space, const BatchScorer& scorer,
                                                          absl::Span<const Architecture> initial, const SurrogateSearchOptions& options) {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
-  std::vector<Architecture> start;
-  absl::flat_hash_set<Architecture> seen;
-  for (Architecture architecture : initial) {
-    if (absl::Status status = space.CheckArchitecture(architecture); !status.ok()) return status;
-    space.Canonicalise(architecture);
-    if (seen.insert(architecture).second) start.push_back(std::move(architecture));
-  }
-  return SurrogateSearch(space, scorer, options).Run(std::move(start));
+  const absl::StatusOr<std::unique_ptr<SearchAlgorithm>> algorithm = CreateAlgorithm(options.algorithm, space,
+                                                                                     {.seed = options.seed,
+                                                                                      .stream = options.round,
+                                                                                      .population = options.population,
+                                                                                      .by_generation = true,
+                                                                                      .initial = {initial.begin(), initial.end()}});
+  if (!algorithm.ok()) return algorithm.status();
+  return SurrogateSearch(scorer, options).Run(**algorithm);
 }
 
 std::vector<Architecture> SelectForEvaluation(absl::Span<const Candidate> candidates, const absl::flat_hash_set<Architecture>& evaluated,

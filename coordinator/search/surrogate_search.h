@@ -3,6 +3,7 @@
 #define HANAS_COORDINATOR_SEARCH_SURROGATE_SEARCH_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -17,13 +18,11 @@ namespace hanas {
 // arguments, so a coordinator that restarts between rounds computes the same batch again.
 
 struct SurrogateSearchOptions {
+  std::string algorithm = "nsga2";  // one of Algorithms()
   uint64_t seed = 1;
   uint64_t round = 0;      // rounds of one search draw independently
   int population = 50;     // 2 to 100 000
   int evaluations = 5000;  // at most; the initial population counts
-  double crossover_probability = 0.9;
-  double mutation_probability = 0;  // of each active gene; 0: one over the number of free genes
-  int max_attempts = 64;            // at a network not scored before
 
   absl::Status Validate() const;
 };
@@ -35,9 +34,10 @@ struct SurrogateSearchResult {
   bool exhausted = false;         // stopped early: no new network was found in the bounded attempts
 };
 
-/// NSGA-II on `scorer` from `initial` (deduplicated; topped up at random), generation by generation. Stops at options.evaluations or when
-/// the space is exhausted, whichever is first. Returns SurrogateSearchOptions::Validate's statuses and INVALID_ARGUMENT for an initial
-/// architecture that is not of the space, or a scorer that gives no objectives or different numbers of them.
+/// The algorithm on `scorer`, from `initial` (deduplicated). Stops at options.evaluations or when the space is exhausted, whichever is
+/// first. Returns SurrogateSearchOptions::Validate's statuses, those of CreateAlgorithm (INVALID_ARGUMENT for an initial
+/// architecture that is not of the space, where the algorithm looks at it), and INVALID_ARGUMENT for a scorer that gives no objectives or
+/// different numbers of them.
 absl::StatusOr<SurrogateSearchResult> RunSurrogateSearch(const SearchSpace& space, const BatchScorer& scorer,
                                                          absl::Span<const Architecture> initial, const SurrogateSearchOptions& options);
 

@@ -6,6 +6,7 @@
 #include "coordinator/reporting/conclusions.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/task_convert.h"
+#include "core/job/goals.h"
 #include "rpc/convert/findings.h"
 #include "rpc/convert/job.h"
 #include "rpc/convert/space.h"
@@ -132,13 +133,13 @@ void FillProfile(const ProfileRecord& profile, v1::Report& out) {
 }
 
 void FillSearch(const ReportData& data, v1::Report& out) {
-  for (const RoundRecord& round : data.record.rounds) {
+  for (const RoundRecord& round : data.target().rounds) {
     v1::SearchRound& row = *out.add_rounds();
     row.set_round(round.round);
     row.set_evaluations(round.evaluations);
     row.set_held_out_tau(round.held_out_tau);
     row.set_hypervolume(round.hypervolume);
-    row.set_latency_mape(round.latency_mape);
+    if (round.latency_mape.has_value()) row.set_latency_mape(*round.latency_mape);
     row.set_front_size(round.front_size);
   }
   double reference_seconds = 0;
@@ -165,16 +166,20 @@ v1::Report MakeReport(const ReportData& data) {
   out.set_dataset_digest(data.record.dataset_digest);
   out.set_space(data.job.space.name);
   out.set_log10_networks(data.log10_networks);
-  *out.mutable_device() = ToProto(data.record.device);
+  *out.mutable_device() = ToProto(data.target().device);
   for (const Quantity objective : data.goals.objectives) out.add_objectives()->set_of(std::string(RowOf(objective).name));
-  for (size_t i = 0; i < data.goals.limits.size(); ++i) {
-    LimitSpec limit = data.job.limits[i];
+  const std::vector<size_t> own_limits = LimitsFor(data.job, data.target_spec());
+  for (size_t i = 0; i < own_limits.size(); ++i) {
+    LimitSpec limit = data.job.limits[own_limits[i]];
     const Quantity of = *QuantityNamed(limit.of);
     (RowOf(of).more_is_better ? limit.at_least : limit.at_most) = CostOf(of, data.goals.limits[i].limit);
     limit.than.clear();
+    limit.target.clear();
     *out.add_limits() = rpc::ToProto(limit);
   }
-  out.set_statistic(rpc::ToProto(data.job.target.statistic));
+  out.set_statistic(rpc::ToProto(data.target_spec().statistic));
+  out.set_target(data.target_spec().name);
+  for (const TargetSpec& target : data.job.targets) out.add_targets(target.name);
   for (const ReportMember& member : data.front) *out.add_front() = ToProto(member);
   for (const ReportMember& member : data.references) *out.add_references() = ToProto(member);
   for (const ReportLeftOut& left_out : data.left_out) {
@@ -186,7 +191,7 @@ v1::Report MakeReport(const ReportData& data) {
     row.set_error(left_out.record.error);
   }
   FillTrust(data, out);
-  if (data.record.profile.has_value()) FillProfile(*data.record.profile, out);
+  if (data.target().profile.has_value()) FillProfile(*data.target().profile, out);
   FillSearch(data, out);
   for (const OperatorComparison& comparison : data.comparisons) {
     v1::OperatorFinding& finding = *out.add_findings();

@@ -127,7 +127,8 @@ void Abridge(const SearchJob& job, v1::Search& search) {
   spec.set_name(job.name);
   spec.set_seed(job.seed);
   *spec.mutable_dataset() = rpc::ToProto(job.dataset);
-  *spec.mutable_target() = rpc::ToProto(job.target);
+  if (job.targets.empty()) *spec.mutable_target() = rpc::ToProto(job.target);
+  for (const TargetSpec& target : job.targets) *spec.add_targets() = rpc::ToProto(target);
   for (const ObjectiveSpec& objective : job.objectives) spec.add_objectives()->set_of(objective.of);
   for (const LimitSpec& limit : job.limits) *spec.add_limits() = rpc::ToProto(limit);
   *spec.mutable_budget() = rpc::ToProto(job.budget);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/service/paging.h"
 #include "coordinator/service/report.h"
@@ -24,6 +25,11 @@
 
 namespace hanas::coordinator {
 namespace {
+
+/// The query of a list that a search has for each of its targets.
+std::string OfTarget(const std::string& search, absl::string_view list, const std::string& target) {
+  return absl::StrCat(search, list, target.empty() ? "" : " for ", absl::Utf8SafeCHexEscape(target));
+}
 
 /// WatchSearch goes on for long and is called back; the other methods are short, or compute, and run on gRPC's threads.
 class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_WatchSearch<v1::SearchService::Service> {
@@ -89,7 +95,7 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
   grpc::Status GetReport(grpc::ServerContext*, const v1::GetReportRequest* request, v1::Report* response) override {
     const absl::StatusOr<uint64_t> id = IdFromName(request->name(), "searches");
     if (!id.ok()) return rpc::ToGrpcStatus(id.status());
-    const absl::StatusOr<ReportData> data = app_->GetReport(*id);
+    const absl::StatusOr<ReportData> data = app_->GetReport(*id, request->target());
     if (!data.ok()) return rpc::ToGrpcStatus(data.status());
     *response = MakeReport(*data);
     return rpc::ToGrpcStatus(CheckFits(*response));
@@ -116,10 +122,11 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
     const absl::StatusOr<uint64_t> id = IdFromName(request->parent(), "searches", "parent");
     if (!id.ok()) return rpc::ToGrpcStatus(id.status());
     const absl::StatusOr<Page> page =
-        FilteredPageOf<v1::Candidate>(*request, absl::StrCat(request->parent(), "/candidates"), CandidateFilterFields());
+        FilteredPageOf<v1::Candidate>(*request, OfTarget(request->parent(), "/candidates", request->target()), CandidateFilterFields());
     if (!page.ok()) return rpc::ToGrpcStatus(page.status());
     const auto read = [&](uint64_t after, size_t max) -> absl::StatusOr<Rows<CandidateRow>> {
-      absl::StatusOr<CandidatePage> found = app_->ListCandidates(*id, static_cast<int64_t>(after), static_cast<int>(max));
+      absl::StatusOr<CandidatePage> found =
+          app_->ListCandidates(*id, static_cast<int64_t>(after), static_cast<int>(max), request->target());
       if (!found.ok()) return found.status();
       response->set_total(found->total);
       return Rows<CandidateRow>{std::move(found->candidates), found->more};
@@ -133,9 +140,9 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
   grpc::Status GetFront(grpc::ServerContext*, const v1::GetFrontRequest* request, v1::GetFrontResponse* response) override {
     const absl::StatusOr<uint64_t> id = IdFromName(request->name(), "searches");
     if (!id.ok()) return rpc::ToGrpcStatus(id.status());
-    const absl::StatusOr<Page> page = PageOf(*request, absl::StrCat(request->name(), "/front"));
+    const absl::StatusOr<Page> page = PageOf(*request, OfTarget(request->name(), "/front", request->target()));
     if (!page.ok()) return rpc::ToGrpcStatus(page.status());
-    const absl::StatusOr<std::vector<CandidateRow>> front = app_->GetFront(*id);
+    const absl::StatusOr<std::vector<CandidateRow>> front = app_->GetFront(*id, request->target());
     if (!front.ok()) return rpc::ToGrpcStatus(front.status());
     // The front has no number of its own that is in its order: its pages count.
     using Numbered = std::pair<uint64_t, const CandidateRow*>;

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+
 namespace hanas::coordinator {
 namespace {
 
@@ -42,14 +45,18 @@ int64_t StepsOf(const SearchView& view, const TaskKey& chain, const std::map<uin
   return step;
 }
 
+/// Of every target.
 PhaseRecord CountUnits(const SearchView& view, const std::vector<TaskKey>& all_series, std::string unit,
                        const std::map<uint64_t, int64_t>& live_done) {
   PhaseRecord progress = {.unit = std::move(unit)};
   for (const TaskKey& series : all_series) {
-    for (const TaskRecord* task : view.Numbered(series)) {
-      const auto [done, total] = UnitsOf(*task, live_done);
-      progress.done += done;
-      progress.total += total;
+    for (const SearchView& of_target : view.ForEach()) {
+      if (of_target.target_index() > 0 && !IsOfTarget(series.stage)) break;
+      for (const TaskRecord* task : of_target.Numbered(series)) {
+        const auto [done, total] = UnitsOf(*task, live_done);
+        progress.done += done;
+        progress.total += total;
+      }
     }
   }
   return progress;
@@ -60,15 +67,48 @@ PhaseRecord CountMembers(const SearchView& view, const std::map<uint64_t, int64_
   PhaseRecord progress = {.unit = "steps"};
   for (const MemberRecord& member : view.record().members) {
     if (view.IsLeftOut(member)) continue;
-    progress.total += member.steps + 2;
-    progress.done += StepsOf(view, MemberKey(TaskStage::kMemberTrain, member), live_done);
-    if (view.Done<BindOutcome>(MemberKey(TaskStage::kMemberBind, member)) != nullptr) ++progress.done;
-    if (view.Done<VerifyOutcome>(MemberKey(TaskStage::kMemberVerify, member)) != nullptr) ++progress.done;
+    progress.total += 1;
+    if (view.Done<VerifyOutcome>(view.MemberKey(TaskStage::kMemberVerify, member)) != nullptr) ++progress.done;
+    if (member.trained_as >= 0) continue;
+    progress.total += member.steps + 1;
+    progress.done += StepsOf(view, view.MemberKey(TaskStage::kMemberTrain, member), live_done);
+    if (view.Done<BindOutcome>(view.MemberKey(TaskStage::kMemberBind, member)) != nullptr) ++progress.done;
   }
   return progress;
 }
 
 }  // namespace
+
+std::vector<SearchView> SearchView::ForEach() const {
+  std::vector<SearchView> views;
+  for (size_t i = 0; i < num_targets(); ++i) views.push_back(For(i));
+  return views;
+}
+
+std::string SearchView::TargetPrefix() const { return num_targets() == 1 ? "" : absl::StrCat(target_spec().name, ": "); }
+
+std::string SearchView::TextOf(const TaskKey& key) const {
+  if (!key.target.empty() || !IsOfTarget(key.stage)) return key.ToString();
+  TaskKey own = key;
+  own.target = target_spec().name;
+  return own.ToString();
+}
+
+TaskKey SearchView::MemberKey(TaskStage stage, const MemberRecord& member) const {
+  const bool as_another = stage != TaskStage::kMemberVerify && member.trained_as >= 0;
+  const MemberRecord& named = as_another ? record().members.at(static_cast<size_t>(member.trained_as)) : member;
+  return {.stage = stage, .target = TargetsOf(job())[named.target].name, .member = named.id};
+}
+
+bool SearchView::AnyHas(const TaskKey& series) const {
+  const std::vector<SearchView> views = ForEach();
+  return std::any_of(views.begin(), views.end(), [&](const SearchView& view) { return view.Has(series); });
+}
+
+bool SearchView::AllOfEachDone(const TaskKey& series) const {
+  const std::vector<SearchView> views = ForEach();
+  return std::all_of(views.begin(), views.end(), [&](const SearchView& view) { return !view.Has(series) || view.AllDone(series); });
+}
 
 std::vector<const TaskRecord*> SearchView::Numbered(const TaskKey& series) const {
   std::vector<const TaskRecord*> tasks;
@@ -96,48 +136,53 @@ const TaskRecord* SearchView::FailedTaskOf(const MemberRecord& member) const {
   for (const auto& [text, id] : search_.tasks) {
     const TaskRecord* record = state_.FindTask(id);
     if (record->state != TaskState::kFailed) continue;
-    const std::optional<TaskKey> key = ParseTaskKey(text);
-    if (key.has_value() && key->member == member.id) return record;
+    std::optional<TaskKey> key = ParseTaskKey(text);
+    if (!key.has_value() || key->member.empty()) continue;
+    key->index = 0;
+    if (*key == MemberKey(key->stage, member)) return record;
   }
   return nullptr;
 }
 
 bool SearchView::IsLeftOut(const MemberRecord& member) const {
   const std::vector<LeftOutRecord>& left_out = record().left_out;
-  return std::any_of(left_out.begin(), left_out.end(), [&](const LeftOutRecord& record) { return record.id == member.id; });
+  return std::any_of(left_out.begin(), left_out.end(),
+                     [&](const LeftOutRecord& record) { return record.target == member.target && record.id == member.id; });
 }
 
 int SearchView::NumRounds() const {
-  const auto concluded = static_cast<int>(record().rounds.size());
-  const bool cut_short = record().phase >= SearchPhase::kVerifying && Has({.stage = TaskStage::kRoundEvaluate, .round = concluded});
+  const auto concluded = static_cast<int>(target().rounds.size());
+  const bool cut_short = record().phase >= SearchPhase::kVerifying && AnyHas({.stage = TaskStage::kRoundEvaluate, .round = concluded});
   return cut_short ? concluded + 1 : concluded;
 }
 
 std::vector<EvaluatedNetwork> SearchView::Evaluations(int num_rounds) const {
   std::vector<EvaluatedNetwork> networks;
-  // Networks of a series at positions of `measured`; a null: not measured.
-  const auto add = [&](const TaskKey& series, const std::vector<const NetworkMeasurement*>& measured) {
-    size_t position = 0;
-    for (const TaskRecord* task : Numbered(series)) {
-      const auto& work = std::get<EvaluateWork>(task->work);
-      const auto* outcome = task->outcome.has_value() ? std::get_if<EvaluateOutcome>(&*task->outcome) : nullptr;
-      for (size_t i = 0; i < work.architectures.size(); ++i, ++position) {
-        if (outcome == nullptr) continue;
-        EvaluatedNetwork& network = networks.emplace_back(EvaluatedNetwork{work.architectures[i], outcome->scores[i], std::nullopt});
-        if (position < measured.size() && measured[position] != nullptr) network.measured = *measured[position];
+  const auto add = [&](const TaskKey& series) {
+    for (const SearchView& view : ForEach()) {
+      if (view.target_index() > 0 && !IsOfTarget(series.stage)) break;
+      for (const TaskRecord* task : view.Numbered(series)) {
+        const auto& work = std::get<EvaluateWork>(task->work);
+        const auto* outcome = task->outcome.has_value() ? std::get_if<EvaluateOutcome>(&*task->outcome) : nullptr;
+        for (size_t i = 0; outcome != nullptr && i < work.architectures.size(); ++i)
+          networks.push_back({work.architectures[i], outcome->scores[i], std::nullopt});
       }
     }
   };
-  add({.stage = TaskStage::kSample}, {});
-  add({.stage = TaskStage::kWitness}, {});
+  add({.stage = TaskStage::kSample});
+  add({.stage = TaskStage::kWitness});
   for (int round = 0; round < num_rounds; ++round) {
-    std::vector<const NetworkMeasurement*> measured;
+    const size_t first = networks.size();
+    add({.stage = TaskStage::kRoundEvaluate, .round = round});
+    absl::flat_hash_map<Architecture, const NetworkMeasurement*> measured;
     for (const TaskRecord* task : Numbered({.stage = TaskStage::kRoundMeasure, .round = round})) {
       const auto* outcome = task->outcome.has_value() ? std::get_if<MeasureNetworksOutcome>(&*task->outcome) : nullptr;
-      const size_t count = std::get<MeasureNetworksWork>(task->work).architectures.size();
-      for (size_t i = 0; i < count; ++i) measured.push_back(outcome == nullptr ? nullptr : &outcome->rows[i]);
+      const auto& work = std::get<MeasureNetworksWork>(task->work);
+      for (size_t i = 0; outcome != nullptr && i < work.architectures.size(); ++i) measured[work.architectures[i]] = &outcome->rows[i];
     }
-    add({.stage = TaskStage::kRoundEvaluate, .round = round}, measured);
+    for (size_t i = first; i < networks.size(); ++i) {
+      if (const auto found = measured.find(networks[i].architecture); found != measured.end()) networks[i].measured = *found->second;
+    }
   }
   return networks;
 }
@@ -175,7 +220,7 @@ const TrainOutcome* SearchView::ChainEnd(const TaskKey& chain) const {
 }
 
 const LatencyTable* SearchView::Table() const {
-  const auto found = state_.tables.find(ContextDigest(record().device, record().caps));
+  const auto found = state_.tables.find(ContextOf(target()));
   return found == state_.tables.end() ? nullptr : &found->second;
 }
 
@@ -212,7 +257,8 @@ PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>
         progress = CountUnits(view, {{.stage = TaskStage::kRoundEvaluate}}, "networks", live_done);
         break;
       }
-      progress = {.total = static_cast<int64_t>(view.job().evolution.rounds) * view.job().evolution.evaluations_per_round,
+      progress = {.total = static_cast<int64_t>(view.job().evolution.rounds) * view.job().evolution.evaluations_per_round *
+                           static_cast<int64_t>(view.num_targets()),
                   .unit = "networks"};
       for (int round = 0; round < view.job().evolution.rounds; ++round) {
         progress.done += CountUnits(view, {{.stage = TaskStage::kRoundEvaluate, .round = round}}, "", live_done).done;

@@ -17,7 +17,7 @@ namespace hanas::coordinator {
 
 // Readings of a search's tasks and their outcomes. Everything here is a pure function of the state.
 
-/// A network as truly evaluated. `measured` is of the networks of search rounds.
+/// A network as truly evaluated. `measured` is of the networks of rounds that a target asked for.
 struct EvaluatedNetwork {
   Architecture architecture;
   Score score;
@@ -31,17 +31,33 @@ struct MeasuredNetwork {
   bool held_out = false;  // never used to fit
 };
 
-/// Borrows the state; use at once.
+/// A search as one of its targets has it; what targets have in common is the same in each of these views. Borrows the state; use at once.
 class SearchView {
  public:
-  SearchView(const State& state, const SearchState& search) : state_(state), search_(search) {}
+  SearchView(const State& state, const SearchState& search, size_t target = 0) : state_(state), search_(search), target_(target) {}
+
+  // ---- targets ----
+  size_t num_targets() const { return TargetsOf(job()).size(); }
+  /// The same search for another target.
+  SearchView For(size_t target) const { return {state_, search_, target}; }
+  std::vector<SearchView> ForEach() const;
+  size_t target_index() const { return target_; }
+  const TargetSpec& target_spec() const { return TargetsOf(job())[target_]; }
+  /// All empty before the search is bound to devices.
+  const TargetRecord& target() const { return TargetAt(search_.record, target_); }
+  /// "pi5: ", before what is said of one target among several; else empty.
+  std::string TargetPrefix() const;
 
   const SearchRecord& record() const { return search_.record; }
   const SearchJob& job() const { return *search_.job; }
   const State& state() const { return state_; }
   const SearchState& search() const { return search_; }
 
-  const TaskRecord* Task(const TaskKey& key) const { return state_.FindTask(search_, key.ToString()); }
+  // ---- tasks. A key without a target means the view's, where targets have tasks of their own. ----
+  std::string TextOf(const TaskKey& key) const;
+  /// A task of a network of a report, whichever target's. It is trained and bound under the key of the member that it is trained as.
+  TaskKey MemberKey(TaskStage stage, const MemberRecord& member) const;
+  const TaskRecord* Task(const TaskKey& key) const { return state_.FindTask(search_, TextOf(key)); }
   bool Has(const TaskKey& key) const { return Task(key) != nullptr; }
   /// The outcome of a task that is done, else null.
   template <typename T>
@@ -53,6 +69,10 @@ class SearchView {
   std::vector<const TaskRecord*> Numbered(const TaskKey& series) const;
   /// There are some of the series, and all are done.
   bool AllDone(const TaskKey& series) const;
+  /// Any target has a task of the series.
+  bool AnyHas(const TaskKey& series) const;
+  /// Every target that has tasks of the series has all of them done.
+  bool AllOfEachDone(const TaskKey& series) const;
   /// A failed task that the search cannot do without, of the phases that it has come to: any but those of single members. Null when there
   /// is none.
   const TaskRecord* FirstFailed() const;
@@ -62,8 +82,8 @@ class SearchView {
 
   /// Rounds that were concluded; once verification has begun also the one that finishing cut short, if any.
   int NumRounds() const;
-  /// Networks evaluated with shared weights, in the order in which they were asked: samples, the witness of the limits, then `num_rounds`
-  /// rounds. Those whose task is not done are left out.
+  /// Networks evaluated with shared weights for any target, in the order in which they were asked: samples, the witnesses of the limits,
+  /// then `num_rounds` rounds; what was measured is of the view's target. Those whose task is not done are left out.
   std::vector<EvaluatedNetwork> Evaluations(int num_rounds) const;
   /// Whether any network was evaluated. O(tasks).
   bool HasEvaluations() const;
@@ -77,12 +97,13 @@ class SearchView {
  private:
   const State& state_;
   const SearchState& search_;
+  size_t target_;
 };
 
 /// The named statistic of a measurement.
 double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic statistic);
 
-/// How far the phase has come. `live_done` is the progress that the holders of leased tasks last reported, by task.
+/// How far the phase has come, for all targets. `live_done` is the progress that the holders of leased tasks last reported, by task.
 PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>& live_done);
 
 }  // namespace hanas::coordinator

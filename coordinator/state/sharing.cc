@@ -68,16 +68,21 @@ bool IsWantedByOthers(const State& state, const TaskRecord& task, uint64_t excep
                      [&](uint64_t id) { return id != except && IsWanted(state.searches.at(id), task.key); });
 }
 
-absl::flat_hash_set<std::string> ComingOperators(const State& state, const SearchState& search) {
+absl::flat_hash_set<std::string> ComingOperators(const State& state, const SearchState& search, size_t target) {
   absl::flat_hash_set<std::string> keys;
-  const Digest device_class = ContextDigest(search.record.device, search.record.caps);
-  for (const auto& [id, other] : state.searches) {
-    if (id == search.record.id || other.record.phase != SearchPhase::kProfiling || other.record.paused) continue;
-    if (ContextDigest(other.record.device, other.record.caps) != device_class) continue;
-    for (const TaskRecord* task : SearchView(state, other).Numbered({.stage = TaskStage::kOperators})) {
+  const Digest device_class = ContextOf(TargetAt(search.record, target));
+  const auto add = [&](const SearchView& view) {
+    if (ContextOf(view.target()) != device_class) return;
+    for (const TaskRecord* task : view.Numbered({.stage = TaskStage::kOperators})) {
       if (task->state != TaskState::kReady && task->state != TaskState::kLeased) continue;
       const auto& work = std::get<MeasureOperatorsWork>(task->work);
       keys.insert(work.keys.begin(), work.keys.end());
+    }
+  };
+  for (const auto& [id, other] : state.searches) {
+    if (other.record.phase != SearchPhase::kProfiling || other.record.paused) continue;
+    for (const SearchView& view : SearchView(state, other).ForEach()) {
+      if (id != search.record.id || view.target_index() != target) add(view);
     }
   }
   return keys;

@@ -42,9 +42,9 @@ bool IsWanted(const SearchState& search, absl::string_view key);
 /// Whether another search than `except` wants a shared task.
 bool IsWantedByOthers(const State& state, const TaskRecord& task, uint64_t except);
 
-/// Keys of operators that other searches on the same class of devices are having measured: their rows will come into the same table. Paused
-/// searches are left out: nobody works for them.
-absl::flat_hash_set<std::string> ComingOperators(const State& state, const SearchState& search);
+/// Keys of operators that are being measured for others than the search's target, other targets or searches, on the same class of devices:
+/// their rows will come into the same table. Paused searches are left out: nobody works for them.
+absl::flat_hash_set<std::string> ComingOperators(const State& state, const SearchState& search, size_t target);
 
 /// Makes a search that is new in the state see the tasks that it shares.
 void JoinShared(State& state, SearchState& search);

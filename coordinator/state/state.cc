@@ -184,6 +184,11 @@ void SearchState::AddResult(const TaskRecord& task) {
   }
 }
 
+const TargetRecord& TargetAt(const SearchRecord& search, size_t index) {
+  static const TargetRecord* const kUnbound = new TargetRecord;
+  return search.targets.empty() ? *kUnbound : search.targets.at(index);
+}
+
 std::string DeviceClassName(const Digest& context) { return absl::StrCat("class-", context.ToHex().substr(0, 12)); }
 
 const SearchState* State::FindSearch(uint64_t id) const { return FindIn(searches, id); }
@@ -198,8 +203,9 @@ State Extract(const State& state, const SearchState& search) {
   State extract = {.counter = state.counter, .parties = state.parties};
   extract.searches.emplace(search.record.id, search);
   for (const auto& [key, id] : search.tasks) extract.tasks.emplace(id, state.tasks.at(id));
-  const Digest context = ContextDigest(search.record.device, search.record.caps);
-  if (const auto table = state.tables.find(context); table != state.tables.end()) extract.tables.insert(*table);
+  for (const TargetRecord& target : search.record.targets) {
+    if (const auto table = state.tables.find(ContextOf(target)); table != state.tables.end()) extract.tables.insert(*table);
+  }
   return extract;
 }
 
@@ -246,6 +252,13 @@ absl::Status CheckInvariants(const State& state) {
   }
   for (const auto& [id, search] : state.searches) {
     if (id > state.counter) return Broken(absl::StrCat("search ", id, " is above the counter ", state.counter));
+    const size_t targets = search.job == nullptr ? 1 : TargetsOf(*search.job).size();
+    const bool wants_devices = search.record.phase > SearchPhase::kPending && !IsTerminal(search.record.phase);
+    if (wants_devices && search.record.targets.empty())
+      return Broken(absl::StrCat("search ", id, " is in ", Name(search.record.phase), " and bound to no device"));
+    if (!search.record.targets.empty() && search.record.targets.size() != targets)
+      return Broken(
+          absl::StrCat("search ", id, " is bound to ", search.record.targets.size(), " devices, its job has ", targets, " targets"));
     if (search.record.num_events != static_cast<int64_t>(search.events.size())) {
       return Broken(absl::StrCat("search ", id, " counts ", search.record.num_events, " events, ", search.events.size(), " are there"));
     }

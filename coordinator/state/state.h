@@ -63,6 +63,9 @@ absl::string_view Name(SearchPhase phase);  // "PROFILING"
 
 /// What a latency row means nothing without: equal contexts share one table. The device's name and host do not matter, its kind does.
 Digest ContextDigest(const DeviceDescription& device, const BackendCaps& caps);
+inline Digest ContextOf(const TargetRecord& target) { return ContextDigest(target.device, target.caps); }
+/// The target of that index; one that is all empty before the search is bound to devices.
+const TargetRecord& TargetAt(const SearchRecord& search, size_t index);
 /// A class of devices, those of one context, as targets name it: "class-" and twelve digits.
 std::string DeviceClassName(const Digest& context);
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "coordinator/store/records.h"
+#include "core/job/search_job.h"
 
 namespace hanas::coordinator {
 
@@ -34,13 +35,14 @@ enum class TaskSharing : uint8_t { kNobody, kSameSupernet, kSameSamples };
 /// Names a task within its search. Every other name that code has for a task comes from here, by way of one table of stages.
 struct TaskKey {
   TaskStage stage = TaskStage::kOperators;
+  std::string target = {};  // of stages of targets: its name; empty: the only one
   int round = 0;            // of stages of rounds
   std::string member = {};  // of stages of members: its id
   int index = 0;            // of stages of several tasks
 
   /// The key of the same series with another index.
   TaskKey At(size_t position) const;
-  /// The stored and logged form: "profile/operators/3", "round/1/evaluate/0", "members/member-2/bind".
+  /// The stored and logged form: "profile/operators/3", "round/1/evaluate/0", "targets/pi5/members/member-2/bind".
   std::string ToString() const;
 
   friend bool operator==(const TaskKey&, const TaskKey&) = default;
@@ -56,12 +58,14 @@ SearchPhase PhaseOfTask(absl::string_view text);
 
 TaskSharing SharingOf(TaskStage stage);
 
+/// Whether each target has tasks of the stage for itself.
+bool IsOfTarget(TaskStage stage);
+
+/// The index in TargetsOf(job) of the target whose task has this stored key; the first one for tasks that targets have in common.
+size_t TargetOfTask(absl::string_view text, const SearchJob& job);
+
 /// The predictor that is used in a round: of the samples in the first, else the one fitted after the round before.
 TaskKey PredictorKey(int round);
-
-/// A task of a network of the report.
-TaskKey MemberKey(TaskStage stage, const MemberRecord& member);
-
 }  // namespace hanas::coordinator
 
 #endif  // HANAS_COORDINATOR_STATE_TASK_KEY_H_

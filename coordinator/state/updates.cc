@@ -10,6 +10,7 @@
 #include "coordinator/state/outcome_check.h"
 #include "coordinator/state/search_view.h"
 #include "coordinator/state/sharing.h"
+#include "coordinator/state/task_key.h"
 #include "coordinator/state/task_text.h"
 #include "core/base/error_reason.h"
 
@@ -82,8 +83,8 @@ absl::Status Stale(const TaskRecord& task, const Holder& holder) {
 }
 
 void TakeRows(State& state, const TaskRecord& task, const MeasureOperatorsOutcome& outcome, Changes& changes) {
-  const SearchRecord& search = state.searches.at(task.search).record;
-  const Digest context = ContextDigest(search.device, search.caps);
+  const SearchState& search = state.searches.at(task.search);
+  const Digest context = ContextOf(TargetAt(search.record, TargetOfTask(task.key, *search.job)));
   for (const OperatorMeasurement& row : outcome.rows) {
     const absl::StatusOr<OpKey> key = OpKeyFromString(row.key);
     if (!key.ok()) continue;  // CheckOutcome refused it
@@ -102,7 +103,9 @@ void CountCompletion(State& state, const TaskRecord& task, Changes& changes) {
   const HostObservation* host = HostObservationOf(*task.outcome);
   if (host == nullptr || !ObserveHost(*host, party)) return;
   for (auto& [id, search] : state.searches) {
-    if (IsTerminal(search.record.phase) || search.record.agent != party.name) continue;
+    const std::vector<TargetRecord>& targets = search.record.targets;
+    const auto is_party = [&](const TargetRecord& target) { return target.agent == party.name; };
+    if (IsTerminal(search.record.phase) || std::none_of(targets.begin(), targets.end(), is_party)) continue;
     AddEvent(search, "warning",
              absl::StrFormat("%s is quarantined: its canary kernel was more than %.0f %% slow in %d measuring tasks in a row; look after "
                              "its cooling and what else runs there, then end the quarantine (drain, and undo it)",
@@ -462,11 +465,11 @@ absl::Status AdvanceSearchUpdate::Check(const State& state) const {
     if (found->tasks.contains(key)) return absl::AbortedError(absl::StrCat("the search has the task ", key, " already: searches/", search));
   }
   if (!tasks.empty() && std::holds_alternative<MeasureOperatorsWork>(tasks[0].second)) {
-    const absl::flat_hash_set<std::string> coming = ComingOperators(state, *found);
+    const absl::flat_hash_set<std::string> coming = ComingOperators(state, *found, TargetOfTask(tasks[0].first, *found->job));
     for (const auto& [key, work] : tasks) {
       const std::vector<std::string>& keys = std::get<MeasureOperatorsWork>(work).keys;
       if (std::any_of(keys.begin(), keys.end(), [&](const std::string& op) { return coming.contains(op); }))
-        return absl::AbortedError(absl::StrCat("another search has operators of ", key, " measured: searches/", search));
+        return absl::AbortedError(absl::StrCat("operators of ", key, " are measured already: searches/", search));
     }
   }
   return absl::OkStatus();
@@ -476,13 +479,9 @@ void AdvanceSearchUpdate::Apply(State& state, Changes& changes) const {
   SearchState& found = state.searches.at(search);
   changes.searches.insert(search);
   if (!found.record.phases.empty() && found.record.phases.back().phase == expected) found.record.phases.back() = progress;
-  if (binding.has_value()) {
-    found.record.agent = binding->agent;
-    found.record.device = binding->device;
-    found.record.caps = binding->caps;
-  }
-  if (profile.has_value()) found.record.profile = profile;
-  if (round.has_value()) found.record.rounds.push_back(*round);
+  if (!bindings.empty()) found.record.targets = bindings;
+  if (profile.has_value()) found.record.targets.at(profile->first).profile = profile->second;
+  for (size_t i = 0; i < rounds.size(); ++i) found.record.targets.at(i).rounds.push_back(rounds[i]);
   if (members.has_value()) found.record.members = *members;
   if (left_out.has_value()) found.record.left_out = *left_out;
   if (forecast.has_value()) found.record.forecast = forecast;

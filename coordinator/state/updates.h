@@ -174,11 +174,6 @@ struct RecordRoundUpdate {
 
 /// One step in the life of a search, as the driver derives it.
 struct AdvanceSearchUpdate {
-  struct Binding {
-    std::string agent;
-    DeviceDescription device;
-    BackendCaps caps;
-  };
   struct Event {
     std::string kind;
     std::string text;
@@ -191,9 +186,9 @@ struct AdvanceSearchUpdate {
   std::string error;  // of kFailed
   std::string error_code;
   std::vector<std::pair<std::string, Work>> tasks;
-  std::optional<Binding> binding;
-  std::optional<ProfileRecord> profile;
-  std::optional<RoundRecord> round;
+  std::vector<TargetRecord> bindings;                       // not empty: the devices of all targets
+  std::optional<std::pair<size_t, ProfileRecord>> profile;  // of one target
+  std::vector<RoundRecord> rounds;                          // not empty: the same round of all targets
   std::optional<std::vector<MemberRecord>> members;
   std::optional<std::vector<LeftOutRecord>> left_out;
   std::optional<ForecastRecord> forecast;
@@ -205,7 +200,7 @@ struct AdvanceSearchUpdate {
   PhaseRecord progress;
   int64_t now_us = 0;  // wall clock, as data; set when the update is decided
 
-  /// ABORTED when the search has moved on, is paused, or has a task already, or another one has its operators measured.
+  /// ABORTED when the search has moved on, is paused, or has a task already, or its operators are measured for another one.
   absl::Status Check(const State& state) const;
   void Apply(State& state, Changes& changes) const;
 };

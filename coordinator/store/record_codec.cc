@@ -145,7 +145,10 @@ void PutPhases(const SearchRecord& in, pb::Search& out) {
   }
 }
 
-void PutResults(const SearchRecord& in, pb::Search& out) {
+void Put(const TargetRecord& in, pb::Target& out) {
+  out.set_agent(in.agent);
+  Put(in.device, *out.mutable_device());
+  Put(in.caps, *out.mutable_caps());
   if (in.profile.has_value()) Put(*in.profile, *out.mutable_profile());
   for (const RoundRecord& round : in.rounds) {
     pb::Round& stored = *out.add_rounds();
@@ -153,9 +156,22 @@ void PutResults(const SearchRecord& in, pb::Search& out) {
     stored.set_evaluations(round.evaluations);
     stored.set_held_out_tau(round.held_out_tau);
     stored.set_hypervolume(round.hypervolume);
-    stored.set_latency_mape(round.latency_mape);
+    if (round.latency_mape.has_value()) stored.set_latency_mape(*round.latency_mape);
     stored.set_front_size(round.front_size);
   }
+}
+TargetRecord Get(const pb::Target& in) {
+  TargetRecord out = {.agent = in.agent(), .device = Get(in.device()), .caps = Get(in.caps())};
+  if (in.has_profile()) out.profile = Get(in.profile());
+  for (const pb::Round& round : in.rounds()) {
+    out.rounds.push_back({round.round(), round.evaluations(), round.held_out_tau(), round.hypervolume(),
+                          round.has_latency_mape() ? std::optional(round.latency_mape()) : std::nullopt, round.front_size()});
+  }
+  return out;
+}
+
+void PutResults(const SearchRecord& in, pb::Search& out) {
+  for (const TargetRecord& target : in.targets) Put(target, *out.add_targets());
   for (const MemberRecord& member : in.members) {
     pb::Member& stored = *out.add_members();
     stored.set_id(member.id);
@@ -165,9 +181,12 @@ void PutResults(const SearchRecord& in, pb::Search& out) {
     stored.set_architecture(GenesToStored(member.architecture));
     ScoreToStored(member.shared, *stored.mutable_shared());
     stored.set_predicted_us(member.predicted_us);
+    stored.set_target(static_cast<int32_t>(member.target));
+    stored.set_trained_as(member.trained_as + 1);
   }
   for (const LeftOutRecord& left_out : in.left_out) {
     pb::LeftOut& stored = *out.add_left_out();
+    stored.set_target(static_cast<int32_t>(left_out.target));
     stored.set_id(left_out.id);
     stored.set_error_code(left_out.error_code);
     stored.set_error(left_out.error);
@@ -189,9 +208,6 @@ void Put(const SearchRecord& in, pb::Search& out) {
   out.set_dataset_files(in.dataset_files);
   out.set_supernet(in.supernet);
   out.set_sample_set(in.sample_set);
-  out.set_agent(in.agent);
-  Put(in.device, *out.mutable_device());
-  Put(in.caps, *out.mutable_caps());
   PutResults(in, out);
   out.set_candidates_scored(in.candidates_scored);
   out.set_scoring_seconds(in.scoring_seconds);
@@ -205,24 +221,30 @@ void Put(const SearchRecord& in, pb::Search& out) {
 
 bool IsPhase(int value) { return value >= static_cast<int>(SearchPhase::kPending) && value <= static_cast<int>(SearchPhase::kCancelled); }
 
+bool IsTarget(int index, const pb::Search& search) { return index >= 0 && index < search.targets_size(); }
+
 absl::Status GetResults(const pb::Search& in, SearchRecord& out) {
-  if (in.has_profile()) out.profile = Get(in.profile());
-  for (const pb::Round& round : in.rounds()) {
-    out.rounds.push_back(
-        {round.round(), round.evaluations(), round.held_out_tau(), round.hypervolume(), round.latency_mape(), round.front_size()});
-  }
+  for (const pb::Target& target : in.targets()) out.targets.push_back(Get(target));
   for (const pb::Member& member : in.members()) {
     const absl::StatusOr<TrainingKind> training = TrainingKindFromStored(member.training());
     if (!training.ok()) return training.status();
-    out.members.push_back({.id = member.id(),
+    const bool refers = member.trained_as() > 0 && member.trained_as() <= static_cast<int32_t>(out.members.size());
+    if (member.trained_as() != 0 && !refers) return OutOfEnum("member that another is trained as", member.trained_as());
+    if (!IsTarget(member.target(), in)) return OutOfEnum("target", member.target());
+    out.members.push_back({.target = static_cast<uint32_t>(member.target()),
+                           .id = member.id(),
                            .reference = member.reference(),
                            .training = *training,
                            .steps = member.steps(),
                            .architecture = GenesFromStored(member.architecture()),
                            .shared = ScoreFromStored(member.shared()),
-                           .predicted_us = member.predicted_us()});
+                           .predicted_us = member.predicted_us(),
+                           .trained_as = member.trained_as() - 1});
   }
-  for (const pb::LeftOut& left_out : in.left_out()) out.left_out.push_back({left_out.id(), left_out.error_code(), left_out.error()});
+  for (const pb::LeftOut& left_out : in.left_out()) {
+    if (!IsTarget(left_out.target(), in)) return OutOfEnum("target", left_out.target());
+    out.left_out.push_back({static_cast<uint32_t>(left_out.target()), left_out.id(), left_out.error_code(), left_out.error()});
+  }
   if (in.has_forecast()) out.forecast = Get(in.forecast());
   return absl::OkStatus();
 }
@@ -244,9 +266,6 @@ absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
   out.dataset_files = in.dataset_files();
   out.supernet = in.supernet();
   out.sample_set = in.sample_set();
-  out.agent = in.agent();
-  out.device = Get(in.device());
-  out.caps = Get(in.caps());
   if (absl::Status status = GetResults(in, out); !status.ok()) return status;
   out.candidates_scored = in.candidates_scored();
   out.scoring_seconds = in.scoring_seconds();

@@ -311,25 +311,29 @@ struct RoundRecord {
   int64_t evaluations = 0;
   double held_out_tau = 0;
   double hypervolume = 0;
-  double latency_mape = 0;
+  std::optional<double> latency_mape;  // none: the target had nothing measured in it
   int64_t front_size = 0;
   friend bool operator==(const RoundRecord&, const RoundRecord&) = default;
 };
 
-/// A network of the report: chosen at the beginning of verification.
+/// A network of a target's report: chosen at the beginning of verification.
 struct MemberRecord {
-  std::string id;
+  uint32_t target = 0;  // as in SearchRecord::targets
+  std::string id;       // "member-1": its own among those of its target
   bool reference = false;
   TrainingKind training = TrainingKind::kFineTune;
   int64_t steps = 0;
   Architecture architecture;
   Score shared;             // validation, with shared weights; of members
   double predicted_us = 0;  // with the calibration of that moment
+  /// The index in SearchRecord::members of the same network for an earlier target, which is trained and bound once for both; none: -1.
+  int32_t trained_as = -1;
   friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
 };
 
 /// A network of the report that could not be trained, bound or verified.
 struct LeftOutRecord {
+  uint32_t target = 0;
   std::string id;  // the member's
   std::string error_code;
   std::string error;
@@ -348,6 +352,18 @@ struct ForecastRecord {
   friend bool operator==(const ForecastRecord&, const ForecastRecord&) = default;
 };
 
+/// What a search knows of one of its targets.
+struct TargetRecord {
+  // Set when profiling begins.
+  std::string agent;
+  DeviceDescription device;
+  BackendCaps caps;
+  // Set as the search goes on.
+  std::optional<ProfileRecord> profile;
+  std::vector<RoundRecord> rounds;  // as many for each target: rounds are concluded for all of them together
+  friend bool operator==(const TargetRecord&, const TargetRecord&) = default;
+};
+
 struct SearchRecord {
   uint64_t id = 0;
   std::string request_id;
@@ -364,14 +380,9 @@ struct SearchRecord {
   // What its training and its sampling are shared under: JobDigests of core/job. Empty in stores from before sharing.
   std::string supernet;
   std::string sample_set;
-  // Set when profiling begins.
-  std::string agent;
-  DeviceDescription device;
-  BackendCaps caps;
+  std::vector<TargetRecord> targets;  // one for each of TargetsOf(job), in that order; none before profiling begins
   // Set as the search goes on.
-  std::optional<ProfileRecord> profile;
-  std::vector<RoundRecord> rounds;
-  std::vector<MemberRecord> members;
+  std::vector<MemberRecord> members;    // of the first target, then of the next
   int64_t candidates_scored = 0;        // on surrogates
   double scoring_seconds = 0;           // what that took
   std::vector<LeftOutRecord> left_out;  // in the order of `members`

@@ -160,6 +160,8 @@ constexpr Scale kCounts = {kCountUnits, 1, true};
 
 }  // namespace
 
+std::string FormatThreads(int threads) { return absl::StrCat(threads, threads == 1 ? " thread" : " threads"); }
+
 std::string FormatMicroseconds(double us, Rounding rounding) {
   return Format(us, kMicroseconds, rounding, [](absl::string_view text) { return 1e3 * ParseMilliseconds(text).value_or(0); });
 }

@@ -22,6 +22,9 @@ enum class Rounding : uint8_t {
   kExact,    // as many figures as it takes
 };
 
+/// "1 thread", "4 threads".
+std::string FormatThreads(int threads);
+
 /// "312 µs", "1.84 ms", "2.50 s". Requires a finite value, not negative.
 std::string FormatMicroseconds(double us, Rounding rounding = Rounding::kNearest);
 

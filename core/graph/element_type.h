@@ -10,7 +10,7 @@
 namespace hanas {
 
 /// What a tensor element is stored as. kFloat16 in a Graph means "16-bit precision": a backend without native half executes it as kFloat32
-/// (MakePlan decides). kInt4 and kInt2 occur only for weights; 2 bits are ternary.
+/// (MakePlan decides). kInt4 and kInt2 occur only for weights; 2 bits are ternary. Model files hold these numbers.
 enum class ElementType : uint8_t { kFloat32 = 0, kFloat16 = 1, kInt8 = 2, kInt4 = 3, kInt2 = 4, kInt32 = 5 };
 
 int BitWidth(ElementType type);

@@ -63,6 +63,14 @@ constexpr FieldRange kSteps = {1, bounds::kMaxSteps};
 constexpr FieldRange kLearningRates = {bounds::kMinLearningRate, bounds::kMaxLearningRate};
 constexpr FieldRange kBudgetSeconds = {0, bounds::kMaxBudgetSeconds};
 
+constexpr FieldRange kThreads = {0, bounds::kMaxDeviceThreads};
+
+// Of a target, whether it is the only one or one of several.
+constexpr absl::string_view kAboutDevice = "`local` is the profiler-agent of this machine";
+constexpr absl::string_view kAboutBackend = "the runtime that executes the network";
+constexpr absl::string_view kAboutThreads = "that execute it; 0: as many as the device's agent has";
+constexpr absl::string_view kAboutStatistic = "of the latency that is limited and promised";
+
 const std::vector<JobField>& Rows() {
   static const auto* const rows = new std::vector<JobField>{
       {.path = "name", .place = At<&Job::name>, .form = kName, .required = true, .about = "of the search, in files and resource names"},
@@ -167,6 +175,10 @@ const std::vector<JobField>& Rows() {
       {.path = "evolution.population",
        .place = At<&Job::evolution, &EvolutionSpec::population>,
        .range = FieldRange{bounds::kMinPopulation, bounds::kMaxPopulation}},
+      {.path = "evolution.algorithm",
+       .place = At<&Job::evolution, &EvolutionSpec::algorithm>,
+       .words = AlgorithmNames(),
+       .about = "that looks for the networks of a round with the surrogates; `random` is for comparison"},
       {.path = "evolution.surrogate_evaluations",
        .place = At<&Job::evolution, &EvolutionSpec::surrogate_evaluations>,
        .range = FieldRange{bounds::kMinSurrogateEvaluations, bounds::kMaxSurrogateEvaluations},
@@ -199,17 +211,16 @@ const std::vector<JobField>& Rows() {
        .range = FieldRange{bounds::kMinHeldOutNetworks, bounds::kMaxMeasuredNetworks},
        .about = "whole networks on which it is tested"},
 
-      {.path = "target.device",
-       .place = At<&Job::target, &TargetSpec::device>,
-       .form = kName,
-       .about = "`local` is the profiler-agent of this machine"},
-      {.path = "target.backend",
-       .place = At<&Job::target, &TargetSpec::backend>,
-       .words = BackendNames(),
-       .about = "the runtime that executes the network"},
-      {.path = "target.statistic",
-       .place = At<&Job::target, &TargetSpec::statistic>,
-       .about = "of the latency that is limited and promised"},
+      {.path = "target.device", .place = At<&Job::target, &TargetSpec::device>, .form = kName, .about = kAboutDevice},
+      {.path = "target.backend", .place = At<&Job::target, &TargetSpec::backend>, .words = BackendNames(), .about = kAboutBackend},
+      {.path = "target.threads", .place = At<&Job::target, &TargetSpec::threads>, .range = kThreads, .about = kAboutThreads},
+      {.path = "target.statistic", .place = At<&Job::target, &TargetSpec::statistic>, .about = kAboutStatistic},
+      {.path = "targets",
+       .place = At<&Job::targets>,
+       .range = FieldRange{0, bounds::kMaxTargets},
+       .about =
+           "several devices, instead of `target`: one supernet, its samples and its predictor serve all of them, and each gets a front "
+           "of its own"},
 
       {.path = "objectives",
        .place = At<&Job::objectives>,
@@ -263,6 +274,18 @@ const std::vector<ElementField<TrainingPhase>>& ElementRows() {
 }
 
 template <>
+const std::vector<ElementField<TargetSpec>>& ElementRows() {
+  static const auto* const rows = new std::vector<ElementField<TargetSpec>>{
+      {.path = "name", .place = Of<&TargetSpec::name>, .form = kName, .required = true, .about = "in limits, task keys and reports"},
+      {.path = "device", .place = Of<&TargetSpec::device>, .form = kName, .about = kAboutDevice},
+      {.path = "backend", .place = Of<&TargetSpec::backend>, .words = BackendNames(), .about = kAboutBackend},
+      {.path = "threads", .place = Of<&TargetSpec::threads>, .range = kThreads, .about = kAboutThreads},
+      {.path = "statistic", .place = Of<&TargetSpec::statistic>, .about = kAboutStatistic},
+  };
+  return *rows;
+}
+
+template <>
 const std::vector<ElementField<ObjectiveSpec>>& ElementRows() {
   static const auto* const rows = new std::vector<ElementField<ObjectiveSpec>>{
       {.path = "of", .place = Of<&ObjectiveSpec::of>, .form = kQuantity, .required = true, .about = "each quantity once"},
@@ -273,7 +296,8 @@ const std::vector<ElementField<ObjectiveSpec>>& ElementRows() {
 template <>
 const std::vector<ElementField<LimitSpec>>& ElementRows() {
   static const auto* const rows = new std::vector<ElementField<LimitSpec>>{
-      {.path = "of", .place = Of<&LimitSpec::of>, .form = kQuantity, .required = true, .about = "each quantity once"},
+      {.path = "of", .place = Of<&LimitSpec::of>, .form = kQuantity, .required = true, .about = "each quantity once for each target"},
+      {.path = "target", .place = Of<&LimitSpec::target>, .about = "the name of the one that it is for; without it, of each"},
       {.path = "at_most",
        .place = Of<&LimitSpec::at_most>,
        .form = kBound,
@@ -328,13 +352,15 @@ double NumberAt(absl::string_view path, const SearchJob& job) {
 
 std::string SecondsText(double value) { return absl::StrCat(value, " s"); }
 
-/// Checks the value of one field of a job.
+/// Checks the value of one field, of a job or of an element of one of its lists.
+template <typename Owner>
 struct FieldChecker {
-  const JobField& field;
+  const FieldOf<Owner>& field;
+  std::string path;  // from the job's root
   const SearchJob& job;
   FieldViolations& violations;
 
-  void Fail(absl::string_view message) const { violations.Add(field.path, message); }
+  void Fail(absl::string_view message) const { violations.Add(path, message); }
 
   void operator()(absl::string_view text) const {
     if (field.form == kName) {
@@ -372,21 +398,32 @@ struct FieldChecker {
     }
   }
   void operator()(absl::Span<const ObjectiveSpec>) const { CheckObjectives(job, violations); }
-  void operator()(absl::Span<const LimitSpec> limits) const { CheckLimits(limits, violations); }
+  void operator()(absl::Span<const LimitSpec>) const { CheckLimits(job, violations); }
+  /// The rows of a target are those of `target`, and checked as these are.
+  void operator()(absl::Span<const TargetSpec> targets) const {
+    CheckTargets(job, violations);
+    if (targets.size() > bounds::kMaxTargets) return;
+    for (size_t i = 0; i < targets.size(); ++i) {
+      for (const ElementField<TargetSpec>& part : ElementRows<TargetSpec>()) {
+        if (part.path == "name") continue;  // CheckTargets did
+        std::visit(FieldChecker<TargetSpec>{part, absl::StrCat(path, "[", i, "].", part.path), job, violations}, ValueOf(part, targets[i]));
+      }
+    }
+  }
   void operator()(absl::Span<const TrainingPhase> phases) const {
     const auto most = static_cast<size_t>(field.range->high);
     if (phases.size() > most) return Fail(absl::StrCat("expected at most ", most, ", found ", phases.size()));
     if (phases.empty()) return Fail("expected at least one phase, found none");
     double previous = 0;
-    const auto path = [&](size_t i) { return absl::StrCat(field.path, "[", i, "].until"); };
+    const auto until_of = [&](size_t i) { return absl::StrCat(path, "[", i, "].until"); };
     for (size_t i = 0; i < phases.size(); ++i) {
       const double until = phases[i].until;
       if (!(until > previous && until <= 1)) {
-        violations.Add(path(i), absl::StrCat("expected a fraction above ", previous, " and at most 1, found ", until));
+        violations.Add(until_of(i), absl::StrCat("expected a fraction above ", previous, " and at most 1, found ", until));
       }
       previous = until;
     }
-    if (previous != 1) violations.Add(path(phases.size() - 1), absl::StrCat("expected the last phase to end at 1, found ", previous));
+    if (previous != 1) violations.Add(until_of(phases.size() - 1), absl::StrCat("expected the last phase to end at 1, found ", previous));
   }
 };
 
@@ -417,8 +454,8 @@ std::string Words(absl::Span<const absl::string_view> words) {
 }
 
 bool IsList(const FieldValue& value) {
-  return std::holds_alternative<absl::Span<const TrainingPhase>>(value) || std::holds_alternative<absl::Span<const ObjectiveSpec>>(value) ||
-         std::holds_alternative<absl::Span<const LimitSpec>>(value);
+  return std::holds_alternative<absl::Span<const TrainingPhase>>(value) || std::holds_alternative<absl::Span<const TargetSpec>>(value) ||
+         std::holds_alternative<absl::Span<const ObjectiveSpec>>(value) || std::holds_alternative<absl::Span<const LimitSpec>>(value);
 }
 
 template <typename Owner>
@@ -471,6 +508,7 @@ struct DefaultInMarkdown {
     return absl::StrJoin(objectives, ", ",
                          [](std::string* out, const ObjectiveSpec& objective) { absl::StrAppend(out, "`", objective.of, "`"); });
   }
+  std::string operator()(absl::Span<const TargetSpec>) const { return "none"; }
   std::string operator()(absl::Span<const LimitSpec>) const { return "none"; }
 };
 
@@ -506,6 +544,7 @@ absl::Span<const ElementField<Element>> ElementFields() {
   return ElementRows<Element>();
 }
 template absl::Span<const ElementField<TrainingPhase>> ElementFields();
+template absl::Span<const ElementField<TargetSpec>> ElementFields();
 template absl::Span<const ElementField<ObjectiveSpec>> ElementFields();
 template absl::Span<const ElementField<LimitSpec>> ElementFields();
 
@@ -515,6 +554,7 @@ FieldValue ValueOf(const ElementField<Element>& field, const Element& element) {
   return ValueIn(field, element);
 }
 template FieldValue ValueOf(const ElementField<TrainingPhase>&, const TrainingPhase&);
+template FieldValue ValueOf(const ElementField<TargetSpec>&, const TargetSpec&);
 template FieldValue ValueOf(const ElementField<ObjectiveSpec>&, const ObjectiveSpec&);
 template FieldValue ValueOf(const ElementField<LimitSpec>&, const LimitSpec&);
 
@@ -527,7 +567,8 @@ absl::Status SetWord(absl::string_view name, const WordPlace& place) {
 
 void CheckFields(const SearchJob& job, absl::string_view prefix, FieldViolations& violations) {
   for (const JobField& field : Rows()) {
-    if (absl::StartsWith(field.path, prefix)) std::visit(FieldChecker{field, job, violations}, ValueOf(field, job));
+    if (absl::StartsWith(field.path, prefix))
+      std::visit(FieldChecker<SearchJob>{field, std::string(field.path), job, violations}, ValueOf(field, job));
   }
 }
 

@@ -33,11 +33,11 @@ struct WordPlace {
   absl::Span<const absl::string_view> names;
 };
 using FieldPlace = std::variant<std::string*, bool*, int*, int64_t*, uint64_t*, double*, WordPlace, std::vector<TrainingPhase>*,
-                                std::vector<ObjectiveSpec>*, std::vector<LimitSpec>*>;
+                                std::vector<TargetSpec>*, std::vector<ObjectiveSpec>*, std::vector<LimitSpec>*>;
 
 /// What a field of a job is.
 using FieldValue = std::variant<absl::string_view, bool, int64_t, uint64_t, double, ChosenWord, absl::Span<const TrainingPhase>,
-                                absl::Span<const ObjectiveSpec>, absl::Span<const LimitSpec>>;
+                                absl::Span<const TargetSpec>, absl::Span<const ObjectiveSpec>, absl::Span<const LimitSpec>>;
 
 /// How a field is written in files and messages.
 enum class FieldForm : uint8_t {
@@ -93,7 +93,7 @@ using ElementField = FieldOf<Element>;
 
 /// In the order of docs/job-file.md.
 absl::Span<const JobField> JobFields();
-/// Of each element of a list: TrainingPhase, ObjectiveSpec, LimitSpec. Paths are relative to the element.
+/// Of each element of a list: TrainingPhase, TargetSpec, ObjectiveSpec, LimitSpec. Paths are relative to the element.
 template <typename Element>
 absl::Span<const ElementField<Element>> ElementFields();
 

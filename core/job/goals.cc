@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/bounds.h"
+#include "core/base/plain_name.h"
 
 namespace hanas {
 namespace {
@@ -15,6 +16,10 @@ namespace {
 constexpr std::array<absl::string_view, 3> kRelativeTo = {"smallest-8bit", "middle-8bit", "largest-8bit"};
 
 std::string Element(absl::string_view list, size_t index, absl::string_view field) { return absl::StrCat(list, "[", index, "].", field); }
+
+/// Whether two elements that name one quantity are about the same.
+bool Overlap(const ObjectiveSpec&, const ObjectiveSpec&) { return true; }
+bool Overlap(const LimitSpec& a, const LimitSpec& b) { return a.target.empty() || b.target.empty() || a.target == b.target; }
 
 /// The quantity that element `index` of `list` names; a violation when there is none of that name, or an element before names it too.
 template <typename Spec>
@@ -26,7 +31,7 @@ std::optional<Quantity> CheckName(absl::string_view list, absl::Span<const Spec>
     violations.Add(path, absl::StrCat("expected one of ", QuantityNames(), ", found \"", name, "\""));
     return std::nullopt;
   }
-  const auto same = [&](const Spec& spec) { return spec.of == name; };
+  const auto same = [&](const Spec& spec) { return spec.of == name && Overlap(spec, specs[index]); };
   if (std::any_of(specs.begin(), specs.begin() + static_cast<ptrdiff_t>(index), same))
     violations.Add(path, absl::StrCat("expected each quantity once, found ", name, " again"));
   return quantity;
@@ -64,7 +69,11 @@ void CheckObjectives(const SearchJob& job, FieldViolations& violations) {
   if (objectives.empty() || objectives.size() > bounds::kMaxObjectives) {
     return violations.Add("objectives", absl::StrCat("expected 1 to ", bounds::kMaxObjectives, " quantities, found ", objectives.size()));
   }
-  bool learns = FindLimit(job, Quantity::kAccuracy) != nullptr;
+  const absl::Span<const TargetSpec> targets = TargetsOf(job);
+  // What has too many targets or limits is refused for that, and each pair would be looked at here.
+  const bool too_many = targets.size() > bounds::kMaxTargets || job.limits.size() > kNumQuantities * bounds::kMaxTargets;
+  bool learns = too_many || std::all_of(targets.begin(), targets.end(),
+                                        [&](const TargetSpec& target) { return FindLimit(job, target, Quantity::kAccuracy) != nullptr; });
   for (size_t i = 0; i < objectives.size(); ++i) {
     const std::optional<Quantity> quantity = CheckName<ObjectiveSpec>("objectives", objectives, i, violations);
     learns = learns || !quantity || *quantity == Quantity::kAccuracy;
@@ -75,11 +84,21 @@ void CheckObjectives(const SearchJob& job, FieldViolations& violations) {
   }
 }
 
-void CheckLimits(absl::Span<const LimitSpec> limits, FieldViolations& violations) {
-  if (limits.size() > kNumQuantities)
-    return violations.Add("limits", absl::StrCat("expected at most ", kNumQuantities, ", found ", limits.size()));
+void CheckLimits(const SearchJob& job, FieldViolations& violations) {
+  const absl::Span<const LimitSpec> limits = job.limits;
+  const absl::Span<const TargetSpec> targets = TargetsOf(job);
+  if (targets.size() > bounds::kMaxTargets) return;  // CheckTargets says so
+  const size_t most = kNumQuantities * targets.size();
+  if (limits.size() > most) return violations.Add("limits", absl::StrCat("expected at most ", most, ", found ", limits.size()));
   for (size_t i = 0; i < limits.size(); ++i) {
     const LimitSpec& limit = limits[i];
+    const auto is_meant = [&](const TargetSpec& target) { return target.name == limit.target; };
+    if (!limit.target.empty() && std::none_of(targets.begin(), targets.end(), is_meant)) {
+      violations.Add(Element("limits", i, "target"),
+                     absl::StrCat(job.targets.empty() ? "expected none, as the job has one target without a name"
+                                                      : "expected the name of one of `targets`",
+                                  ", found \"", limit.target, "\""));
+    }
     const std::optional<Quantity> quantity = CheckName("limits", limits, i, violations);
     if (!quantity) continue;
     const QuantityRow& row = RowOf(*quantity);
@@ -108,8 +127,46 @@ std::vector<Quantity> ObjectivesOf(const SearchJob& job) {
   return objectives;
 }
 
-const LimitSpec* FindLimit(const SearchJob& job, Quantity of) {
-  const auto found = std::find_if(job.limits.begin(), job.limits.end(), [&](const LimitSpec& limit) { return limit.of == RowOf(of).name; });
+void CheckTargets(const SearchJob& job, FieldViolations& violations) {
+  const absl::Span<const TargetSpec> targets = job.targets;
+  if (targets.size() > bounds::kMaxTargets)
+    return violations.Add("targets", absl::StrCat("expected at most ", bounds::kMaxTargets, ", found ", targets.size()));
+  if (!targets.empty() && job.target != TargetSpec{})
+    violations.Add("targets", "expected either target or targets, found both: name the one target in the list too");
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const TargetSpec& target = targets[i];
+    if (const absl::Status status = CheckPlainName(target.name); !status.ok()) {
+      violations.Add(Element("targets", i, "name"), status.message());
+      continue;
+    }
+    for (size_t j = 0; j < i; ++j) {
+      TargetSpec renamed = targets[j];
+      if (renamed.name == target.name) {
+        violations.Add(Element("targets", i, "name"), absl::StrCat("expected each name once, found ", target.name, " again"));
+        break;
+      }
+      renamed.name = target.name;
+      if (renamed != target) continue;
+      violations.Add(
+          absl::StrCat("targets[", i, "]"),
+          absl::StrCat("expected another device, backend, number of threads or statistic than ", targets[j].name, " has, found the same"));
+      break;
+    }
+  }
+}
+
+std::vector<size_t> LimitsFor(const SearchJob& job, const TargetSpec& target) {
+  std::vector<size_t> limits;
+  for (size_t i = 0; i < job.limits.size(); ++i) {
+    if (job.limits[i].target.empty() || job.limits[i].target == target.name) limits.push_back(i);
+  }
+  return limits;
+}
+
+const LimitSpec* FindLimit(const SearchJob& job, const TargetSpec& target, Quantity of) {
+  const auto found = std::find_if(job.limits.begin(), job.limits.end(), [&](const LimitSpec& limit) {
+    return limit.of == RowOf(of).name && (limit.target.empty() || limit.target == target.name);
+  });
   return found == job.limits.end() ? nullptr : &*found;
 }
 

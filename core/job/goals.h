@@ -18,14 +18,20 @@ namespace hanas {
 
 /// Adds a violation for objectives that are none, too many, unknown, the same, or leave accuracy to nobody; paths begin with "objectives".
 void CheckObjectives(const SearchJob& job, FieldViolations& violations);
-/// The same for limits: unknown or repeated quantities, values outside their range or on the wrong side, confidence in what is certain.
-void CheckLimits(absl::Span<const LimitSpec> limits, FieldViolations& violations);
+/// The same for limits: unknown quantities and targets, two for one quantity and target, values outside their range or on the wrong side,
+/// confidence in what is certain.
+void CheckLimits(const SearchJob& job, FieldViolations& violations);
+/// The same for the list of targets: names that are none or the same, targets that differ in nothing else, too many, and a `target` beside
+/// them.
+void CheckTargets(const SearchJob& job, FieldViolations& violations);
 
 /// The job's objectives in its order. Requires a valid job.
 std::vector<Quantity> ObjectivesOf(const SearchJob& job);
 
-/// The limit of a quantity; null when the job has none.
-const LimitSpec* FindLimit(const SearchJob& job, Quantity of);
+/// The index in job.limits of those that networks for a target keep.
+std::vector<size_t> LimitsFor(const SearchJob& job, const TargetSpec& target);
+/// The limit of a quantity for a target; null when the job has none.
+const LimitSpec* FindLimit(const SearchJob& job, const TargetSpec& target, Quantity of);
 
 /// The network of the space that a relative limit names, canonical. Requires one of RelativeTo().
 Architecture NetworkNamed(absl::string_view name, const SearchSpace& space);

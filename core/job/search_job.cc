@@ -18,6 +18,7 @@ namespace {
 constexpr std::array<absl::string_view, 2> kFormats = {"idx", "image_folder"};
 constexpr std::array<absl::string_view, 4> kSamplings = {"largest", "largest_and_random", "sandwich", "random_path"};
 constexpr std::array<absl::string_view, 3> kStatistics = {"p50", "p90", "p99"};
+constexpr std::array<absl::string_view, 2> kAlgorithms = {"nsga2", "random"};
 
 /// What images a data set of this format can hold.
 void CheckImages(const SearchJob& job, FieldViolations& violations) {
@@ -43,6 +44,12 @@ absl::Span<const absl::string_view> NamesOf(SamplingKind) { return kSamplings; }
 absl::string_view Name(SamplingKind kind) { return kSamplings.at(static_cast<size_t>(kind)); }
 absl::Span<const absl::string_view> NamesOf(LatencyStatistic) { return kStatistics; }
 absl::string_view Name(LatencyStatistic statistic) { return kStatistics.at(static_cast<size_t>(statistic)); }
+
+absl::Span<const absl::string_view> AlgorithmNames() { return kAlgorithms; }
+
+absl::Span<const TargetSpec> TargetsOf(const SearchJob& job) {
+  return job.targets.empty() ? absl::MakeConstSpan(&job.target, 1) : absl::MakeConstSpan(job.targets);
+}
 
 void ValidateSearchJob(const SearchJob& job, FieldViolations& violations) {
   CheckFields(job, "", violations);

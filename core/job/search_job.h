@@ -68,11 +68,15 @@ struct SamplingSpec {
   int calibration_images = 500;  // statistics and activation ranges of each network
 };
 
+/// How the networks of a round are looked for: the rows of coordinator/search/algorithms.h, the default first.
+absl::Span<const absl::string_view> AlgorithmNames();
+
 struct EvolutionSpec {
-  int rounds = 3;  // of true evaluation and refit
+  std::string algorithm = "nsga2";  // one of AlgorithmNames()
+  int rounds = 3;                   // of true evaluation and refit
   int evaluations_per_round = 16;
   int population = 50;
-  int surrogate_evaluations = 5000;  // NSGA-II on surrogates, each round
+  int surrogate_evaluations = 5000;  // of the algorithm on surrogates, each round
 };
 
 /// Applies to every returned network and, with equal steps, to the references.
@@ -97,9 +101,10 @@ struct ObjectiveSpec {
 
 /// What every returned network must keep: `at_most`, or `at_least` where more is better, in the unit of the quantity (microseconds, bytes,
 /// a number, a fraction); 0 stands for the one that is not said. With `than`, which names a network of the space, it is a multiple of what
-/// that one has.
+/// that one has (on the target).
 struct LimitSpec {
   std::string of;
+  std::string target;  // the name of the one that it is for; empty: of each
   double at_most = 0;
   double at_least = 0;
   std::string than;
@@ -118,13 +123,16 @@ enum class LatencyStatistic : uint8_t { kP50 = 0, kP90 = 1, kP99 = 2 };
 absl::Span<const absl::string_view> NamesOf(LatencyStatistic);  // "p50", "p90", "p99"
 absl::string_view Name(LatencyStatistic statistic);
 
-/// A device and its runtime. `device` is the name of an agent ("local" is that of this machine), else a
+/// A device and how it is used. `device` is the name of an agent ("local" is that of this machine), else a
 /// kind of device as agents describe theirs, else a class that the coordinator lists ("class-0123456789ab"): then one of them is taken, and
 /// whole networks are measured on that one.
 struct TargetSpec {
+  std::string name;  // of one among several, in limits, task keys and reports; empty: the only one
   std::string device = "local";
   std::string backend = "xnnpack";
+  int threads = 0;  // that execute a network; 0: as many as the device's agent was started with
   LatencyStatistic statistic = LatencyStatistic::kP50;
+  friend bool operator==(const TargetSpec&, const TargetSpec&) = default;
 };
 
 /// What a search may spend; 0: no bound. Reaching one finishes the search: no further round, the best so far is verified.
@@ -146,11 +154,15 @@ struct SearchJob {
   FineTuneSpec fine_tune;
   MeasureSpec measure;
   TargetSpec target;
+  std::vector<TargetSpec> targets;                                      // several, instead of `target`; each gets a front of its own
   std::vector<ObjectiveSpec> objectives = {{"accuracy"}, {"latency"}};  // 1 to 4
-  std::vector<LimitSpec> limits;                                        // at most one for each quantity
+  std::vector<LimitSpec> limits;                                        // at most one for each quantity and target
   bool references = true;                                               // train the reference networks of the report
   BudgetSpec budget;
 };
+
+/// What the job searches for: `targets`, or `target` alone. Never empty; a target is named by its index in here.
+absl::Span<const TargetSpec> TargetsOf(const SearchJob& job);
 
 /// Adds every violation, the space's included, with paths from the job's root: "training.steps", "space.stages[0].widths".
 void ValidateSearchJob(const SearchJob& job, FieldViolations& violations);

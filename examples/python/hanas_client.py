@@ -156,9 +156,9 @@ class HanasClient:
             sleep(pause)
             pause = min(2 * pause, 5.0)
 
-    def report(self, name: str) -> search_pb2.Report:
-        """FAILED_PRECONDITION until the search has succeeded."""
-        return self._searches.GetReport(search_pb2.GetReportRequest(name=name), timeout=self._timeout)
+    def report(self, name: str, target: str = "") -> search_pb2.Report:
+        """For the target of that name, else the first; `Report.targets` names all. FAILED_PRECONDITION until the search has succeeded."""
+        return self._searches.GetReport(search_pb2.GetReportRequest(name=name, target=target), timeout=self._timeout)
 
     def download(self, sha256: str, path: os.PathLike | str) -> None:
         """Writes an artifact to `path`: all of it with the right digest, or nothing. ValueError when what arrives has another digest."""

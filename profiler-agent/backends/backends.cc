@@ -27,10 +27,11 @@ absl::StatusOr<Backend> FindBackend(absl::string_view name) {
   return absl::NotFoundError(absl::StrCat("expected a backend of this agent (", names, "), found \"", name, "\""));
 }
 
-absl::StatusOr<std::unique_ptr<DeviceRuntime>> CreateRuntime(const BackendCaps& caps) {
+absl::StatusOr<std::unique_ptr<DeviceRuntime>> CreateRuntime(const BackendCaps& caps, const RuntimeOptions& options) {
+  if (absl::Status status = options.Validate(); !status.ok()) return status;
   const absl::StatusOr<Backend> backend = FindBackend(caps.name);
   if (!backend.ok()) return backend.status();
-  return backend->create(caps);
+  return backend->create(caps, options);
 }
 
 }  // namespace hanas

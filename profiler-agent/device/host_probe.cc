@@ -10,7 +10,9 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -114,12 +116,6 @@ int64_t MemoryBytes(const fs::path& root) {
   return 0;
 }
 
-int AllowedCpus() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
-  return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
-}
-
 std::string HostName() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0' ? name.data() : "localhost";
@@ -131,6 +127,52 @@ void KeepLarger(std::optional<T>& kept, std::optional<T> found) {
 }
 
 }  // namespace
+
+std::vector<int> AllowedCpus() {
+  std::vector<int> cpus;
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+    }
+    return cpus;
+  }
+  const int count = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));  // more processors than a cpu_set_t has room for
+  for (int cpu = 0; cpu < count; ++cpu) cpus.push_back(cpu);
+  return cpus;
+}
+
+std::vector<int> HostProbe::ChooseCpus(const std::vector<int>& allowed, int first, int count) const {
+  const fs::path cpus = fs::path(root_.empty() ? "/" : root_) / "sys/devices/system/cpu";
+  struct Cpu {
+    int number = 0;
+    std::string core;  // the list of those that share it
+    bool taken = false;
+  };
+  const auto read = [&](int cpu, const char* file) { return ReadText(cpus / absl::StrCat("cpu", cpu) / file); };
+  const auto core = [&](int cpu) { return read(cpu, "topology/thread_siblings_list").value_or(absl::StrCat(cpu)); };
+  const std::optional<std::string> capacity = read(first, "cpu_capacity");  // absent where all are equal
+  const std::optional<std::string> package = read(first, "topology/physical_package_id");
+  std::vector<std::pair<std::array<int, 3>, Cpu>> others;
+  for (const int cpu : allowed) {
+    if (cpu == first) continue;
+    const bool other_speed = read(cpu, "cpu_capacity") != capacity;
+    const bool other_package = read(cpu, "topology/physical_package_id") != package;
+    others.push_back({{other_speed ? 1 : 0, other_package ? 1 : 0, cpu}, {.number = cpu, .core = core(cpu)}});
+  }
+  std::sort(others.begin(), others.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<int> chosen = {first};
+  std::set<std::string> cores = {core(first)};
+  for (const bool shared_cores : {false, true}) {
+    for (auto& [order, cpu] : others) {
+      if (static_cast<int>(chosen.size()) >= count) return chosen;
+      if (cpu.taken || (!shared_cores && !cores.insert(cpu.core).second)) continue;
+      cpu.taken = true;
+      chosen.push_back(cpu.number);
+    }
+  }
+  return chosen;
+}
 
 HostReading HostProbe::Read() {
   const fs::path root = root_.empty() ? "/" : root_;
@@ -157,8 +199,11 @@ HostReading HostProbe::Read() {
 
 HostIdentity HostProbe::Identify() const {
   const fs::path root = root_.empty() ? "/" : root_;
-  HostIdentity identity{
-      .hostname = HostName(), .cpu_model = CpuModel(root), .isa = Isa(), .num_cpus = AllowedCpus(), .memory_bytes = MemoryBytes(root)};
+  HostIdentity identity{.hostname = HostName(),
+                        .cpu_model = CpuModel(root),
+                        .isa = Isa(),
+                        .num_cpus = static_cast<int>(AllowedCpus().size()),
+                        .memory_bytes = MemoryBytes(root)};
   const std::string machine = ReadText(root / "etc/machine-id").value_or("");
   // The file may exist without an id ("uninitialized" in images). The id itself is confidential: machine-id(5).
   const bool usable = machine.size() == 32 && std::all_of(machine.begin(), machine.end(),

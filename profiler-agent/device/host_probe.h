@@ -49,6 +49,9 @@ class HostMonitor {
   virtual HostReading Read() = 0;
 };
 
+/// The numbers of the logical processors that this process may execute on, ascending. Never empty.
+std::vector<int> AllowedCpus();
+
 /// Reads /proc, /sys and /etc below `root` ("" on a real host; a directory in tests). Files that are missing or not understood leave their
 /// field absent. Thread-compatible.
 class HostProbe : public HostMonitor {
@@ -56,6 +59,11 @@ class HostProbe : public HostMonitor {
   explicit HostProbe(std::string root = "") : root_(std::move(root)) {}
   HostReading Read() override;
   HostIdentity Identify() const;
+
+  /// `count` of the `allowed` processors, `first` at the front, for threads that work together: as far as there are, one of each physical
+  /// core, as two threads on one core slow each other; among these, processors as fast as `first` and of the same package come first. Where
+  /// the host does not say what shares a core, every processor has its own. Fewer than `count` when no more are allowed.
+  std::vector<int> ChooseCpus(const std::vector<int>& allowed, int first, int count) const;
 
  private:
   std::string root_;

@@ -142,8 +142,9 @@ absl::Status Child::Start() {
     if (!status.ok()) return status;
   }
   const absl::Duration cpu = job_.limits.cpu > absl::ZeroDuration() ? job_.limits.cpu : job_.limits.wall;
-  const std::string limits = absl::StrCat(absl::ToInt64Seconds(absl::Ceil(cpu, absl::Seconds(1))), ",", job_.limits.memory_bytes, ",",
-                                          job_.limits.pin ? 1 : 0, ",", getpid());
+  const int threads = job_.limits.threads;
+  const std::string limits = absl::StrCat(absl::ToInt64Seconds(absl::Ceil(cpu * threads, absl::Seconds(1))), ",", job_.limits.memory_bytes,
+                                          ",", threads, ",", job_.limits.pin ? 1 : 0, ",", getpid());
   std::string flag(kChildFlag);
   std::string kind = job_.kind;
   std::string argument = limits;

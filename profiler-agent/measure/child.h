@@ -29,15 +29,17 @@ using ChildHandler = std::function<absl::Status(absl::string_view request, const
 using ChildHandlers = std::map<std::string, ChildHandler>;
 
 bool IsChild(int argc, char** argv);
-/// Applies the limits, pins the process to one CPU, dies with the parent, runs the handler of the job kind. Returns the exit status.
+/// Applies the limits, pins the process to as many CPUs as it has threads, dies with the parent, runs the handler of the job kind. Returns
+/// the exit status.
 int ChildMain(int argc, char** argv, const ChildHandlers& handlers);
 
 struct ChildLimits {
   absl::Duration wall = absl::Minutes(10);
-  absl::Duration cpu = absl::ZeroDuration();  // zero: same as wall
-  int64_t memory_bytes = int64_t{2} << 30;    // of private memory; 0: no limit
+  absl::Duration cpu = absl::ZeroDuration();  // of each thread; zero: same as wall
+  int64_t memory_bytes = int64_t{2} << 30;    // of private memory, stacks of further threads apart; 0: no limit
   int64_t max_record_bytes = int64_t{64} << 20;
-  bool pin = true;  // to one CPU, the one it starts on
+  int threads = 1;  // that the job computes with, 1 to kMaxRuntimeThreads
+  bool pin = true;  // to as many CPUs, the one it starts on and others (HostProbe::ChooseCpus)
 };
 
 struct ChildJob {

@@ -6,7 +6,7 @@
 
 namespace hanas {
 
-// What both sides of measure/child.h know: PROGRAM --child KIND CPU_SECONDS,MEMORY_BYTES,PIN,PARENT_PID.
+// What both sides of measure/child.h know: PROGRAM --child KIND CPU_SECONDS,MEMORY_BYTES,THREADS,PIN,PARENT_PID.
 inline constexpr absl::string_view kChildFlag = "--child";
 inline constexpr int kChildRecordDescriptor = 3;
 inline constexpr int kChildBadCallExit = 64;

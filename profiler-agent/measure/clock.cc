@@ -17,12 +17,16 @@ int64_t Read(clockid_t id) {
 
 class RealClock : public MeasureClock {
  public:
+  explicit RealClock(int whose) : whose_(whose) {}
   int64_t NowNanoseconds() override { return Read(CLOCK_MONOTONIC); }
   int64_t CpuNanoseconds() override { return Read(CLOCK_THREAD_CPUTIME_ID); }
   int64_t Interruptions() override {
     rusage usage{};
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+    return getrusage(static_cast<__rusage_who>(whose_), &usage) == 0 ? usage.ru_nivcsw : 0;
   }
+
+ private:
+  const int whose_;  // RUSAGE_THREAD or RUSAGE_SELF
 };
 
 class RealSleeper : public Sleeper {
@@ -33,7 +37,12 @@ class RealSleeper : public Sleeper {
 }  // namespace
 
 MeasureClock& SystemClock() {
-  static auto* const kClock = new RealClock();
+  static auto* const kClock = new RealClock(RUSAGE_THREAD);
+  return *kClock;
+}
+
+MeasureClock& SystemClockOfAllThreads() {
+  static auto* const kClock = new RealClock(RUSAGE_SELF);
   return *kClock;
 }
 

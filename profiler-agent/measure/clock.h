@@ -8,14 +8,14 @@
 
 namespace hanas {
 
-/// Monotonic time of the measuring thread, and how often that thread was interrupted.
+/// Monotonic time of the measuring thread, and how often it was interrupted.
 class MeasureClock {
  public:
   virtual ~MeasureClock() = default;
   virtual int64_t NowNanoseconds() = 0;
   /// CPU time of the calling thread.
   virtual int64_t CpuNanoseconds() = 0;
-  /// Involuntary context switches of the calling thread so far.
+  /// Involuntary context switches so far, of the calling thread unless said otherwise.
   virtual int64_t Interruptions() = 0;
 };
 
@@ -28,6 +28,8 @@ class Sleeper {
 
 /// The real ones; live for ever. Thread-safe.
 MeasureClock& SystemClock();
+/// The same, but with the interruptions of all threads of the process: of work that they share, each waits for all.
+MeasureClock& SystemClockOfAllThreads();
 Sleeper& SystemSleeper();
 
 }  // namespace hanas

@@ -69,7 +69,8 @@ struct MeasureEnvironment {
   OperatorInstance* canary = nullptr;  // null: no canary (MakeCanary makes the usual one)
   std::function<bool()> cancelled;     // asked between visits; empty: never
 };
-/// The canary: a float32 convolution of a few hundred microseconds.
+/// The canary: a float32 convolution of a few hundred microseconds. `runtime` should have one thread, however many those that are measured
+/// have: the canary then takes as long on every host, long enough that handing out work is no part of it, and its tolerance means the same.
 absl::StatusOr<std::unique_ptr<OperatorInstance>> MakeCanary(DeviceRuntime& runtime);
 
 /// One visit. `index` is of the key or network in the call's list. The wire's RoundRow.
@@ -113,8 +114,8 @@ absl::StatusOr<OperatorMeasurement> MeasureOperators(DeviceRuntime& runtime, abs
                                                      const MeasureEnvironment& environment, const RoundCallback& on_round,
                                                      absl::Span<const Round> done = {});
 
-/// Statistics of a whole network, batch 1, input copy included, over undisturbed samples: samples during which the thread was not
-/// preempted, in slices that the canary accepted. Each is the 25th percentile over rounds of the round's own quantile.
+/// Statistics of a whole network, batch 1, input copy included, over undisturbed samples: samples during which no thread that the clock
+/// counts was preempted, in slices that the canary accepted. Each is the 25th percentile over rounds of the round's own quantile.
 struct NetworkStatistics {
   double p50_us = 0;
   double p90_us = 0;

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiler-agent/runtime/runtime.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace hanas {
 namespace {
 
 absl::Status WholeOnly() { return absl::UnimplementedError("runtime: this network executes only as a whole, it has no steps"); }
 
 }  // namespace
+
+absl::Status RuntimeOptions::Validate() const {
+  if (num_threads >= 1 && num_threads <= kMaxRuntimeThreads) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("runtime: expected 1 to ", kMaxRuntimeThreads, " threads, found ", num_threads));
+}
 
 absl::Status NetworkInstance::RunSteps(absl::Span<const float>, absl::FunctionRef<void(int)>) { return WholeOnly(); }
 absl::Status NetworkInstance::WriteValue(int, absl::Span<const float>) { return WholeOnly(); }

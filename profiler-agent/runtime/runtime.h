@@ -26,7 +26,7 @@ namespace hanas {
 class OperatorInstance {
  public:
   virtual ~OperatorInstance() = default;
-  /// Executes once on the calling thread. Returns INTERNAL when the backend reports an error.
+  /// Executes once, on the runtime's threads, the calling one among them. Returns INTERNAL when the backend reports an error.
   virtual absl::Status Run() = 0;
   /// Weights and activations that one run touches.
   virtual int64_t working_set_bytes() const = 0;
@@ -70,9 +70,21 @@ struct NetworkOptions {
   uint64_t seed = 1;
 };
 
-/// A backend on this machine, one thread.
+/// No device has more cores than this to give to one network: a larger number is a mistake.
+inline constexpr int kMaxRuntimeThreads = 256;
+
+struct RuntimeOptions {
+  int num_threads = 1;  // that execute each operator and each network together, the calling one among them; 1 to kMaxRuntimeThreads
+
+  /// Returns INVALID_ARGUMENT with the number that was found.
+  absl::Status Validate() const;
+};
+
+/// A backend on this machine, with the threads of its RuntimeOptions. Results do not depend on their number: integers are the same, floats
+/// are up to the order of sums.
 ///
-/// Thread-compatible; instances of one runtime may be used by different threads.
+/// Thread-compatible; instances of one runtime may be used by different threads, of which one at a time executes where there are several
+/// threads to execute with. Instances may outlive their runtime.
 class DeviceRuntime {
  public:
   virtual ~DeviceRuntime() = default;

@@ -189,6 +189,7 @@ absl::StatusOr<v1::CompleteTaskRequest> AgentExecutor::Execute(const v1::Task& t
   agent::ChildRequest request;
   *request.mutable_task() = task;
   *request.mutable_caps() = rpc::ToProto(caps_);
+  request.set_threads(runtime_.num_threads);
   const std::vector<v1::ArtifactRef> artifacts = ArtifactsOf(task);
   if (absl::Status status = CheckArtifacts(artifacts); !status.ok()) return status;
   for (const v1::ArtifactRef& artifact : artifacts) {
@@ -198,6 +199,7 @@ absl::StatusOr<v1::CompleteTaskRequest> AgentExecutor::Execute(const v1::Task& t
   }
   ChildJob job{.kind = kMeasureJob, .name = absl::StrCat(task.lease().task(), " (", kind, ")"), .request = request.SerializeAsString()};
   job.limits.wall = WallLimit(task);
+  job.limits.threads = runtime_.num_threads;
   RunChildOptions options;
   options.program = program_;
   options.cancelled = [&context] { return context.ShouldStop(); };

@@ -8,6 +8,7 @@
 #include "core/plan/exec_plan.h"
 #include "hanas/v1/task.pb.h"
 #include "profiler-agent/measure/child.h"
+#include "profiler-agent/runtime/runtime.h"
 #include "rpc/artifact_client.h"
 #include "rpc/task_loop.h"
 #include "telemetry/metrics.h"
@@ -21,10 +22,10 @@ namespace hanas {
 /// Confined to one thread at a time. Borrows `artifacts` and `metrics`.
 class AgentExecutor : public rpc::TaskExecutor {
  public:
-  /// `program` is what runs the child, the agent itself.
+  /// `program` is what runs the child, the agent itself; `runtime`, which must be valid, is how the child's backend executes.
   AgentExecutor(const BackendCaps& caps, rpc::Artifacts* artifacts, std::string program = RunChildOptions().program,
-                telemetry::Metrics* metrics = &telemetry::NoMetrics())
-      : caps_(caps), artifacts_(artifacts), program_(std::move(program)), metrics_(metrics) {}
+                telemetry::Metrics* metrics = &telemetry::NoMetrics(), const RuntimeOptions& runtime = {})
+      : caps_(caps), artifacts_(artifacts), program_(std::move(program)), metrics_(metrics), runtime_(runtime) {}
 
   absl::StatusOr<v1::CompleteTaskRequest> Execute(const v1::Task& task, rpc::TaskContext& context) override;
 
@@ -33,6 +34,7 @@ class AgentExecutor : public rpc::TaskExecutor {
   rpc::Artifacts* artifacts_;
   std::string program_;
   telemetry::Metrics* metrics_;
+  RuntimeOptions runtime_;
 };
 
 }  // namespace hanas

@@ -108,7 +108,9 @@ class Job {
 
   const agent::ChildRequest& request_;
   EmitRecord emit_;
-  std::unique_ptr<DeviceRuntime> runtime_;
+  int threads_ = 1;
+  std::unique_ptr<DeviceRuntime> runtime_;                // of all threads: for times
+  std::unique_ptr<DeviceRuntime> runtime_of_one_thread_;  // for the canary, and for answers: they do not depend on how times are taken
   HostProbe probe_;
   std::unique_ptr<OperatorInstance> canary_;
   std::optional<Lowering> lowering_;  // of the last space
@@ -171,13 +173,28 @@ std::vector<Round> DoneRounds(const Recorded& recorded) {
   return done;
 }
 
+/// Threads that have to share processors wait for each other: what they take is no latency of this many threads.
+absl::Status CheckThreads(int threads) {
+  if (absl::Status status = RuntimeOptions{.num_threads = threads}.Validate(); !status.ok()) return status;
+  if (const size_t cpus = AllowedCpus().size(); static_cast<size_t>(threads) > cpus) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("measuring child: expected a processor for each of ", threads, " threads, found ", cpus, " that it may use"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Job::Start() {
   const absl::StatusOr<BackendCaps> caps = rpc::BackendCapsFromProto(request_.caps());
   if (!caps.ok()) return caps.status();
-  absl::StatusOr<std::unique_ptr<DeviceRuntime>> runtime = CreateRuntime(*caps);
+  threads_ = request_.threads();
+  if (absl::Status status = CheckThreads(threads_); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<DeviceRuntime>> runtime = CreateRuntime(*caps, {.num_threads = threads_});
   if (!runtime.ok()) return runtime.status();
   runtime_ = *std::move(runtime);
-  absl::StatusOr<std::unique_ptr<OperatorInstance>> canary = MakeCanary(*runtime_);
+  absl::StatusOr<std::unique_ptr<DeviceRuntime>> runtime_of_one_thread = CreateRuntime(*caps);
+  if (!runtime_of_one_thread.ok()) return runtime_of_one_thread.status();
+  runtime_of_one_thread_ = *std::move(runtime_of_one_thread);
+  absl::StatusOr<std::unique_ptr<OperatorInstance>> canary = MakeCanary(*runtime_of_one_thread_);
   if (!canary.ok()) return canary.status();
   canary_ = *std::move(canary);
   return absl::OkStatus();
@@ -202,6 +219,7 @@ MeasureEnvironment Job::Environment() {
   environment.host = &probe_;
   environment.canary = canary_.get();
   environment.sleeper = &cool_down_;
+  if (threads_ > 1) environment.clock = &SystemClockOfAllThreads();
   return environment;
 }
 
@@ -353,7 +371,7 @@ absl::Status Job::VerifyAccuracy(const BoundModel& model, absl::string_view onnx
   if (!again.ok()) return again.status();
   SetReading(*again, *reported, *out.mutable_reopened());
 
-  const absl::StatusOr<std::unique_ptr<NetworkInstance>> device = runtime_->PrepareBoundModel(model);
+  const absl::StatusOr<std::unique_ptr<NetworkInstance>> device = runtime_of_one_thread_->PrepareBoundModel(model);
   if (!device.ok()) return device.status();
   const absl::StatusOr<Score> on_device = ScoreImages(**device, model.preprocessing, images, progress("scoring on the device's runtime"));
   if (!on_device.ok()) return on_device.status();
@@ -374,12 +392,17 @@ absl::Status Job::Verify(const v1::VerifyModelTask& task) {
   const ImageSet images{
       .height = pack->height, .width = pack->width, .channels = pack->channels, .pixels = pack->pixels, .labels = pack->labels};
 
-  const std::vector<NetworkJob> jobs = {
-      {"device", [&] { return runtime_->PrepareBoundModel(*model); }},
-      {"exported", [&]() -> absl::StatusOr<std::unique_ptr<NetworkInstance>> { return OnnxNetwork::Create(*onnx); }}};
-  const absl::StatusOr<NetworkMeasurement> measured = MeasureNetworks(
-      jobs, OptionsOf(task.rounds(), task.max_rounds(), task.seed()), Environment(),
-      [&](const Round& round) { return EmitProgress(round.round, task.rounds(), absl::StrCat("timing, round ", round.round + 1)); });
+  const std::vector<NetworkJob> jobs = {{"device", [&] { return runtime_->PrepareBoundModel(*model); }},
+                                        {"exported", [&]() -> absl::StatusOr<std::unique_ptr<NetworkInstance>> {
+                                           return OnnxNetwork::Create(*onnx, {.num_threads = threads_});
+                                         }}};
+  MeasureOptions options = OptionsOf(task.rounds(), task.max_rounds(), task.seed());
+  // The threads of both runtimes wait awake for tens of milliseconds after their work: those of the other one must be asleep when timing
+  // begins.
+  if (threads_ > 1) options.network_warm_up = absl::Milliseconds(200);
+  const absl::StatusOr<NetworkMeasurement> measured = MeasureNetworks(jobs, options, Environment(), [&](const Round& round) {
+    return EmitProgress(round.round, task.rounds(), absl::StrCat("timing, round ", round.round + 1));
+  });
   if (!measured.ok()) return measured.status();
 
   v1::CompleteTaskRequest result;
@@ -389,7 +412,7 @@ absl::Status Job::Verify(const v1::VerifyModelTask& task) {
   // With its optimiser off the runtime computes what the file says, operator by operator.
   const absl::StatusOr<std::unique_ptr<OnnxNetwork>> literal = OnnxNetwork::Create(*onnx, {.optimization = OnnxOptimization::kDisabled});
   if (!literal.ok()) return literal.status();
-  const absl::StatusOr<std::unique_ptr<NetworkInstance>> device = runtime_->PrepareBoundModel(*model);
+  const absl::StatusOr<std::unique_ptr<NetworkInstance>> device = runtime_of_one_thread_->PrepareBoundModel(*model);
   if (!device.ok()) return device.status();
   const absl::StatusOr<Agreement> agreement = CompareNetworks(**device, **literal, model->preprocessing, images, task.agreement_images());
   if (!agreement.ok()) return agreement.status();

@@ -171,7 +171,13 @@ v1::DatasetSpec ToProto(const DatasetSpec& dataset) { return PartToProto<v1::Dat
 v1::TrainingSpec ToProto(const TrainingSpec& training) {
   return PartToProto<v1::TrainingSpec>(training, &SearchJob::training, "training.");
 }
-v1::TargetSpec ToProto(const TargetSpec& target) { return PartToProto<v1::TargetSpec>(target, &SearchJob::target, "target."); }
+v1::TargetSpec ToProto(const TargetSpec& target) {
+  SearchJob job;
+  job.targets = {target};
+  v1::SearchSpec spec;
+  WriteFields(job, "", spec);
+  return spec.targets(0);
+}
 v1::BudgetSpec ToProto(const BudgetSpec& budget) { return PartToProto<v1::BudgetSpec>(budget, &SearchJob::budget, "budget."); }
 
 v1::Limit ToProto(const LimitSpec& limit) {
@@ -195,6 +201,7 @@ absl::StatusOr<TrainingSpec> TrainingSpecFromProto(const v1::TrainingSpec& proto
 v1::SearchSpec ToProto(const SearchJob& job) {
   v1::SearchSpec proto;
   WriteFields(job, "", proto);
+  if (!job.targets.empty()) proto.clear_target();
   *proto.mutable_space() = ToProto(job.space);
   return proto;
 }
@@ -205,6 +212,8 @@ SearchJob SearchJobFromStoredProto(const v1::SearchSpec& proto, absl::Status& re
   ReadFields(proto, "", job, violations);
   job.space = ReadSpaceSpec(proto.space(), "space", violations);
   ValidateSearchJob(job, violations.validated());
+  if (proto.has_target() && !proto.targets().empty() && job.target == TargetSpec{})  // else that is said of its values
+    violations.validated().Add("targets", "expected either target or targets, found both: name the one target in the list too");
   refused = violations.ToStatus();
   return job;
 }

@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program with measuring jobs that go wrong in every way, for child_process_test.
+#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "core/base/error_reason.h"
+#include "profiler-agent/device/host_probe.h"
 #include "profiler-agent/measure/child.h"
 #include "profiler-agent/measure/child_frames.h"
 #include "profiler-agent/measure/child_protocol.h"
 
 namespace {
+
+using hanas::EmitRecord;
 
 void WriteRaw(absl::string_view bytes) {
   if (write(hanas::kChildRecordDescriptor, bytes.data(), bytes.size()) < 0) std::abort();
@@ -42,10 +50,22 @@ absl::Status Burn() {
   return absl::OkStatus();
 }
 
+/// Emits how many of `count` threads can live at the same time.
+absl::Status StartThreads(int count, const EmitRecord& emit) {
+  absl::Notification all_started;
+  std::vector<std::thread> threads;
+  try {
+    while (static_cast<int>(threads.size()) < count) threads.emplace_back([&all_started] { all_started.WaitForNotification(); });
+  } catch (const std::system_error&) {  // the number says it
+  }
+  all_started.Notify();
+  for (std::thread& thread : threads) thread.join();
+  return emit(absl::StrCat(threads.size()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  using hanas::EmitRecord;
   if (!hanas::IsChild(argc, argv)) return 2;
   return hanas::ChildMain(
       argc, argv,
@@ -81,6 +101,14 @@ int main(int argc, char** argv) {
           const char* token = std::getenv("HANAS_TOKEN");
           return emit(token == nullptr ? "none" : token);
         }},
+       {"cpus",
+        [](absl::string_view, const EmitRecord& emit) {
+          const int here = sched_getcpu();
+          const std::vector<int> allowed = hanas::AllowedCpus();
+          const bool among_them = std::find(allowed.begin(), allowed.end(), here) != allowed.end();
+          return emit(absl::StrCat(allowed.size(), among_them ? "" : " and it is on none of them"));
+        }},
+       {"threads", [](absl::string_view request, const EmitRecord& emit) { return StartThreads(std::stoi(std::string(request)), emit); }},
        {"burn", [](absl::string_view, const EmitRecord&) { return Burn(); }},
        {"eat", [](absl::string_view, const EmitRecord&) { return EatMemory(); }},
        {"killed",

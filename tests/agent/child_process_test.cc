@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real child processes that succeed, refuse, crash, hang, eat memory and talk nonsense.
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "core/base/error_reason.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "profiler-agent/device/host_probe.h"
 #include "profiler-agent/measure/child.h"
 
 namespace hanas {
@@ -120,6 +122,44 @@ TEST(ChildProcessTest, MemoryIsLimited) {
   ChildJob job = JobOf("eat");
   job.limits.memory_bytes = int64_t{256} << 20;
   ExpectFailure("eat", MeasureError::kOutOfMemory, absl::StatusCode::kResourceExhausted, "more memory than its limit", job);
+}
+
+TEST(ChildProcessTest, IsPinnedToAsManyProcessorsAsItHasThreads) {
+  const size_t here = AllowedCpus().size();
+  for (const int threads : {1, 2, 256}) {
+    ChildJob job = JobOf("cpus");
+    job.limits.threads = threads;
+    const Outcome outcome = RunJob(job);
+    EXPECT_THAT(outcome.usage, IsOk());
+    EXPECT_THAT(outcome.records, ElementsAre(absl::StrCat(std::min(here, static_cast<size_t>(threads)))));
+    job.limits.pin = false;
+    EXPECT_THAT(RunJob(job).records, ElementsAre(absl::StrCat(here)));
+  }
+}
+
+TEST(ChildProcessTest, StacksOfItsThreadsAreNoPartOfTheLimitOnMemory) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "AddressSanitizer needs more memory than any limit";
+#endif
+  ChildJob job = JobOf("threads");
+  job.request = "63";
+  job.limits.memory_bytes = int64_t{64} << 20;  // of stacks of 8 MiB, fewer than eight
+  EXPECT_NE(RunJob(job).records, std::vector<std::string>{"63"});
+  job.limits.threads = 64;
+  const Outcome outcome = RunJob(job);
+  EXPECT_THAT(outcome.usage, IsOk());
+  EXPECT_THAT(outcome.records, ElementsAre("63"));
+}
+
+TEST(ChildProcessTest, NumbersOfThreadsThatMakeNoSenseAreRefused) {
+  for (const int threads : {-1, 0, 257, 300}) {
+    ChildJob job = JobOf("echo");
+    job.limits.threads = threads;
+    const Outcome outcome = RunJob(job);
+    EXPECT_THAT(outcome.usage,
+                StatusIs(absl::StatusCode::kInternal, HasSubstr(absl::StrCat("expected 1 to 256 threads, found ", threads))));
+    EXPECT_THAT(outcome.records, IsEmpty());
+  }
 }
 
 TEST(ChildProcessTest, ExhaustionReportedByTheHandlerIsOutOfMemory) {

@@ -12,6 +12,7 @@ namespace hanas {
 namespace {
 
 using ::testing::DoubleNear;
+using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::Optional;
 
@@ -83,6 +84,37 @@ TEST_F(HostProbeTest, HostIdFollowsTheMachineId) {
   EXPECT_NE(first, "0123456789abcdef0123456789abcdef") << "the machine id itself is confidential";
   Write("etc/machine-id", "uninitialized\n");
   EXPECT_EQ(HostProbe(root_.string()).Identify().host_id, by_name);
+}
+
+TEST_F(HostProbeTest, ThreadsGetACoreEachWhileThereAreCores) {
+  const HostProbe probe(root_.string());
+  EXPECT_THAT(probe.ChooseCpus({0, 1, 2, 3}, 2, 2), ElementsAre(2, 0)) << "nothing is known of cores";
+  // Two packages of two cores of two processors each, numbered as many servers do: cores first, packages in turn.
+  for (int cpu = 0; cpu < 8; ++cpu) {
+    const std::string topology = "sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
+    Write(topology + "thread_siblings_list", std::to_string(cpu % 4) + "," + std::to_string(cpu % 4 + 4) + "\n");
+    Write(topology + "physical_package_id", std::to_string(cpu % 2) + "\n");
+  }
+  const std::vector<int> all = {0, 1, 2, 3, 4, 5, 6, 7};
+  EXPECT_THAT(probe.ChooseCpus(all, 5, 1), ElementsAre(5));
+  EXPECT_THAT(probe.ChooseCpus(all, 5, 2), ElementsAre(5, 3)) << "the other core of the package";
+  EXPECT_THAT(probe.ChooseCpus(all, 5, 4), ElementsAre(5, 3, 0, 2)) << "a core each";
+  EXPECT_THAT(probe.ChooseCpus(all, 5, 6), ElementsAre(5, 3, 0, 2, 1, 7)) << "then those that share one";
+  EXPECT_THAT(probe.ChooseCpus({1, 5, 6}, 5, 2), ElementsAre(5, 6)) << "of those that are allowed only";
+  EXPECT_THAT(probe.ChooseCpus({1, 5}, 5, 4), ElementsAre(5, 1)) << "there are no more";
+}
+
+TEST_F(HostProbeTest, ThreadsGetCoresOfOneSpeed) {
+  for (int cpu = 0; cpu < 4; ++cpu)
+    Write("sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cpu_capacity", cpu < 2 ? "446\n" : "1024\n");
+  const HostProbe probe(root_.string());
+  EXPECT_THAT(probe.ChooseCpus({0, 1, 2, 3}, 3, 2), ElementsAre(3, 2));
+  EXPECT_THAT(probe.ChooseCpus({0, 1, 2, 3}, 3, 3), ElementsAre(3, 2, 0));
+}
+
+TEST(HostProcessorsTest, ThisProcessMayUseSome) {
+  EXPECT_FALSE(AllowedCpus().empty());
+  EXPECT_EQ(static_cast<int>(AllowedCpus().size()), HostProbe().Identify().num_cpus);
 }
 
 TEST(HostStateTest, DifferencesOfCounters) {

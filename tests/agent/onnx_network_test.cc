@@ -71,6 +71,22 @@ TEST(OnnxNetworkTest, OptimisedOrNotAndExposedOrNotTheClassesAgree) {
   EXPECT_THAT((*optimised)->Infer(image), IsOk());
 }
 
+TEST(OnnxNetworkTest, ThreadsChangeNoLogit) {
+  for (uint64_t i = 0; i < 4; ++i) {
+    const BoundModel model = ModelAt(i);
+    const std::string bytes = WriteOnnx(model).value();
+    const auto one = OnnxNetwork::Create(bytes, {.num_threads = 1});
+    const auto two = OnnxNetwork::Create(bytes, {.num_threads = 2});
+    ASSERT_THAT(one, IsOk());
+    ASSERT_THAT(two, IsOk());
+    const auto expected = (*one)->Infer(RandomImage(model, 3));
+    const auto found = (*two)->Infer(RandomImage(model, 3));
+    ASSERT_THAT(expected, IsOk());
+    ASSERT_THAT(found, IsOk());
+    EXPECT_THAT(*found, testing::Pointwise(testing::FloatNear(1e-5F), *expected));
+  }
+}
+
 TEST(OnnxNetworkTest, OpenedByItsPathInBatchesItGivesTheSameClasses) {
   const BoundModel model = ModelAt(1);
   const std::string bytes = WriteOnnx(model).value();

@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "profiler-agent/runtime/arena.h"
 #include "profiler-agent/runtime/xnnpack/xnn_operator.h"
+#include "profiler-agent/runtime/xnnpack/xnn_threads.h"
 #include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
 #include "tests/agent/reference_operator.h"
 
@@ -117,10 +118,11 @@ std::vector<double> Load(const AlignedBuffer& buffer, size_t count, ElementType 
   return values;
 }
 
-/// What the operator makes of the inputs; nothing when it cannot be made.
-std::vector<double> Execute(const ReferenceCase& c) {
+/// What the operator makes of the inputs on `threads`; nothing when it cannot be made.
+std::vector<double> Execute(const ReferenceCase& c, XnnThreads* threads = nullptr) {
   Runtime();  // starts XNNPACK
-  auto op = XnnOperator::Create({.key = c.key, .inputs = c.input_quantizers, .output = c.output_quantizer, .weights = &c.weights});
+  auto op = XnnOperator::Create(
+      {.key = c.key, .inputs = c.input_quantizers, .output = c.output_quantizer, .weights = &c.weights, .threads = threads});
   EXPECT_THAT(op, IsOk()) << ToString(c.key);
   if (!op.ok()) return {};
   std::array<AlignedBuffer, 2> inputs;
@@ -151,6 +153,17 @@ void ExpectAgrees(const ReferenceCase& c) {
   const bool moved = SchemaOf(c.key.kind).keeps_quantizer && !half;  // numbers that are there already, not new ones
   const double tolerance = moved ? 1e-6 : c.key.output_type == kInt8 ? 1.001 : half ? 1e-2 : 1e-5;
   EXPECT_LE(WorstDifference(c), tolerance) << ToString(c.key) << " seed " << kSeed;
+}
+
+/// Two threads share the work and change nothing: integers are equal, floats up to the order of sums.
+void ExpectThreadsAgree(const ReferenceCase& c) {
+  static const auto* const kThreads = new std::shared_ptr<XnnThreads>(XnnThreads::Create(2).value());
+  const std::vector<double> alone = Execute(c);
+  const std::vector<double> shared = Execute(c, kThreads->get());
+  ASSERT_EQ(shared.size(), alone.size());
+  const double tolerance = c.key.output_type == kInt8 ? 0 : 1e-6;
+  for (size_t i = 0; i < alone.size(); ++i)
+    ASSERT_NEAR(shared[i], alone[i], tolerance * std::max(1.0, std::abs(alone[i]))) << ToString(c.key) << " at " << i << " seed " << kSeed;
 }
 
 FusedActivation RandomActivation(CounterRandom& random) { return static_cast<FusedActivation>(random.UniformInt(kNumFusedActivations)); }
@@ -223,7 +236,9 @@ void CheckMany(absl::string_view purpose, MakeKey make_key) {
     CounterRandom random(kSeed, purpose, static_cast<uint64_t>(i));
     const OpKey key = make_key(random);
     ASSERT_THAT(CheckOpKey(key), IsOk());
-    ExpectAgrees(MakeCase(random, key));
+    const ReferenceCase c = MakeCase(random, key);
+    ExpectAgrees(c);
+    if (i % 4 == 0) ExpectThreadsAgree(c);  // of some: on a busy machine threads wait long for each other
   }
 }
 

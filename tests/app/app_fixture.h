@@ -72,13 +72,13 @@ class AppHarness {
   uint64_t AddWorker(const std::string& name, const std::string& instance, const std::string& host = "host") {
     return app_->Register({.name = name, .instance = instance, .host = host, .datasets = {"fake"}})->id;
   }
-  uint64_t AddAgent(const std::string& instance, const std::string& host = "host") {
+  uint64_t AddAgent(const std::string& instance, const std::string& host = "host", const std::string& name = "local", int threads = 1) {
     return app_
         ->Register({.agent = true,
-                    .name = "local",
+                    .name = name,
                     .instance = instance,
                     .host = host,
-                    .device = {.device = "local"},
+                    .device = {.device = name, .threads = threads},
                     .caps = FakeEvaluator::Caps()})
         ->id;
   }

@@ -29,7 +29,7 @@ class BlockersTest : public testing::Test {
   BlockersTest() {
     SearchState& search = state_.searches[1];
     search.job = std::make_shared<const SearchJob>(TinyJob());
-    search.record = {.id = 1, .phase = SearchPhase::kSampling, .agent = "local"};
+    search.record = {.id = 1, .phase = SearchPhase::kSampling, .targets = {{.agent = "local"}}};
     AddTask(11, 1, MeasureNetworksWork{}, "measure/0");
     AddTask(12, 1, EvaluateWork{}, "sample/0");
     AddParty({.id = 2, .agent = true, .name = "local", .host = "board"});
@@ -63,7 +63,7 @@ class BlockersTest : public testing::Test {
   void AddOther(uint64_t task, Work work) {
     SearchState& other = state_.searches[9];
     other.job = state_.searches[1].job;
-    other.record = {.id = 9, .phase = SearchPhase::kSampling, .agent = "local"};
+    other.record = {.id = 9, .phase = SearchPhase::kSampling, .targets = {{.agent = "local"}}};
     AddTask(task, 9, std::move(work), "other/0");
   }
   std::vector<Blocker> Blockers() const {
@@ -122,13 +122,13 @@ TEST_F(BlockersTest, TheDeviceHasAnotherBackend) {
   SetTarget({.device = "local", .backend = "onednn"});
   state_.parties.at(2).caps.name = "xnnpack";
   EXPECT_THAT(Blockers(),
-              ElementsAre(Is(BlockerCode::kNoDevice, "the device \"local\" measures with xnnpack, and target.backend is onednn")));
+              ElementsAre(Is(BlockerCode::kNoDevice, "the device \"local\" measures with xnnpack, and the target asks for onednn")));
 }
 
 TEST_F(BlockersTest, EveryDeviceOfTheKindDrains) {
   SetTarget({.device = "pi5"});
   AddParty({.id = 4, .agent = true, .name = "board-7", .device = {.device = "pi5"}, .caps = {.name = "xnnpack"}, .draining = true});
-  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoDevice, "every device that target.device \"pi5\" means drains")));
+  EXPECT_THAT(Blockers(), ElementsAre(Is(BlockerCode::kNoDevice, "every device that the target \"pi5\" means drains")));
 }
 
 TEST_F(BlockersTest, DeviceIsSilent) {

@@ -94,7 +94,7 @@ TEST(CandidatesTest, TheFrontIsRightAfterEveryTurn) {
 
 TEST(CandidatesTest, TheFrontKeepsTheLimits) {
   SearchRun free;
-  const RangeRecord latency = free.Finish().profile->ranges[IndexOf(Quantity::kLatency)];
+  const RangeRecord latency = free.Finish().targets[0].profile->ranges[IndexOf(Quantity::kLatency)];
   SearchJob job = TinyJob();
   const double limit_us = latency.low + 0.3 * (latency.high - latency.low);
   job.limits = {{.of = "latency", .at_most = limit_us}};

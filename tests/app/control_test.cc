@@ -85,7 +85,7 @@ TEST(PauseTest, TheSameSearchComesOut) {
     ASSERT_THAT(run.app().ResumeSearch(run.id()), IsOk());
   }
   const SearchRecord record = run.Finish();
-  EXPECT_EQ(record.rounds, expected.rounds);
+  EXPECT_EQ(record.targets, expected.targets);
   EXPECT_EQ(record.members, expected.members);
 }
 
@@ -207,7 +207,7 @@ TEST(FinishTest, InSamplingVerifiesTheBestSample) {
   run.Mend();
   ASSERT_EQ(run.Finish().phase, SearchPhase::kSucceeded);
   EXPECT_EQ(run.Task("sample/1")->task.state, TaskState::kCancelled);
-  EXPECT_THAT(run.Record().rounds, IsEmpty());
+  EXPECT_THAT(run.Record().targets[0].rounds, IsEmpty());
   const absl::StatusOr<ReportData> report = run.app().GetReport(run.id());
   ASSERT_THAT(report, IsOk());
   EXPECT_EQ(report->predictor_networks, 0);
@@ -218,14 +218,14 @@ TEST(FinishTest, KeepsWhatTheRoundUnderWayHasEvaluated) {
   SearchRun run;
   run.Hold("round/1/evaluate/1");
   EXPECT_FALSE(run.UntilPhase(SearchPhase::kVerifying));
-  ASSERT_THAT(run.Record().rounds, SizeIs(1));
+  ASSERT_THAT(run.Record().targets[0].rounds, SizeIs(1));
   const int64_t before = run.app().ListCandidates(run.id(), 0, 1)->total;
   EXPECT_EQ(before, 16 + 10 + 8);
   ASSERT_THAT(run.app().PauseSearch(run.id()), IsOk());
   ASSERT_THAT(run.app().FinishSearch(run.id()), IsOk());  // a paused search goes on
   ASSERT_THAT(run.app().FinishSearch(run.id()), IsOk());
   ASSERT_EQ(run.Finish().phase, SearchPhase::kSucceeded);
-  EXPECT_THAT(run.Record().rounds, SizeIs(1));
+  EXPECT_THAT(run.Record().targets[0].rounds, SizeIs(1));
   EXPECT_EQ(run.app().ListCandidates(run.id(), 0, 1)->total, before);
   EXPECT_THAT(run.app().GetReport(run.id())->front, SizeIs(4));
   EXPECT_THAT(run.Events("finish"), SizeIs(1));
@@ -243,7 +243,7 @@ TEST(FinishTest, TheHolderOfACancelledTaskIsTurnedAway) {
 TEST(BudgetTest, EvaluationsCutTheLastRoundAndFinish) {
   SearchRun run(WithBudget({.max_evaluations = 14}));
   ASSERT_EQ(run.Finish().phase, SearchPhase::kSucceeded);
-  EXPECT_THAT(run.Record().rounds, ElementsAre(Field(&RoundRecord::evaluations, 26), Field(&RoundRecord::evaluations, 30)));
+  EXPECT_THAT(run.Record().targets[0].rounds, ElementsAre(Field(&RoundRecord::evaluations, 26), Field(&RoundRecord::evaluations, 30)));
   EXPECT_EQ(run.Snapshot().spent.evaluations, 14);
   // The job's two rounds are over as the budget is.
   EXPECT_FALSE(run.Record().finishing);
@@ -252,7 +252,7 @@ TEST(BudgetTest, EvaluationsCutTheLastRoundAndFinish) {
 TEST(BudgetTest, EvaluationsThatAreSpentAllowNoRound) {
   SearchRun run(WithBudget({.max_evaluations = 10}));
   ASSERT_EQ(run.Finish().phase, SearchPhase::kSucceeded);
-  EXPECT_THAT(run.Record().rounds, SizeIs(1));
+  EXPECT_THAT(run.Record().targets[0].rounds, SizeIs(1));
   EXPECT_TRUE(run.Record().finishing);
   ASSERT_THAT(run.Events("finish"), SizeIs(1));
   EXPECT_EQ(run.Events("finish")[0].text, "budget.max_evaluations of 10 was reached: verifying the best so far");
@@ -262,7 +262,7 @@ TEST(BudgetTest, EvaluationsThatAreSpentAllowNoRound) {
 TEST(BudgetTest, DeviceTimeIsLookedAtBeforeEachRound) {
   SearchRun run(WithBudget({.max_device_seconds = 1}));
   ASSERT_EQ(run.Finish().phase, SearchPhase::kSucceeded);
-  EXPECT_THAT(run.Record().rounds, IsEmpty());
+  EXPECT_THAT(run.Record().targets[0].rounds, IsEmpty());
   EXPECT_EQ(run.Record().finish_reason, "budget.max_device_seconds of 1 s was reached");
 }
 

@@ -43,7 +43,7 @@ TEST(ForecastTest, GrowsAsTheSearchLearns) {
   ASSERT_TRUE(run.UntilPhase(SearchPhase::kTraining));
   const ForecastRecord profiled = run.Snapshot().forecast;
   EXPECT_GT(profiled.operator_keys, 0);
-  EXPECT_EQ(profiled.operator_keys, run.Record().profile->operator_keys);
+  EXPECT_EQ(profiled.operator_keys, run.Record().targets[0].profile->operator_keys);
   EXPECT_EQ(profiled.basis, "measured on this device");
   // Two tasks of 16 networks in two seconds: so much for each of the 20 networks of rounds and 7 of verification to come.
   const double operators = profiled.measuring_seconds - 2 - 2.0 / 16 * (20 + 7);
@@ -111,7 +111,7 @@ TEST(ValidateTest, KnowsLimitsThatNoNetworkKeepsOnceTheDeviceIsKnown) {
   job.limits = {{.of = "latency", .at_most = 1}};
   ASSERT_THAT(run.app().Validate(job), IsOk());
   EXPECT_EQ(run.app().Validate(job)->record.error_code, "");  // nothing was measured yet
-  const RangeRecord latency = run.Finish().profile->ranges[IndexOf(Quantity::kLatency)];
+  const RangeRecord latency = run.Finish().targets[0].profile->ranges[IndexOf(Quantity::kLatency)];
   const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(job);
   ASSERT_THAT(answer, IsOk());
   EXPECT_EQ(answer->record.phase, SearchPhase::kFailed);
@@ -150,7 +150,7 @@ std::vector<std::vector<LimitSpec>> AsSuggested(const std::vector<LimitSpec>& li
 // Each limit alone, several at once, two that are each met but not together, and one that is relative to another network.
 TEST(ValidateTest, ASuggestedLimitTypedInAsItWasPrintedIsMet) {
   SearchRun run;
-  const std::vector<RangeRecord> ranges = run.Finish().profile->ranges;
+  const std::vector<RangeRecord> ranges = run.Finish().targets[0].profile->ranges;
   const double fastest_us = ranges[IndexOf(Quantity::kLatency)].low;
   const double smallest = ranges[IndexOf(Quantity::kSize)].low;
   const auto latency = [](double us) { return LimitSpec{.of = "latency", .at_most = us}; };

@@ -56,7 +56,7 @@ class Farm {
     const uint64_t id = state_.searches.rbegin()->first;
     AdvanceSearchUpdate bind = StepOf(SearchView(state_, state_.searches.at(id)));
     bind.next = SearchPhase::kTraining;
-    bind.binding = {agent, {.device = agent, .cpu = cpu}, FakeEvaluator::Caps()};
+    bind.bindings = {{.agent = agent, .device = {.device = agent, .cpu = cpu}, .caps = FakeEvaluator::Caps()}};
     Apply(bind);
     return id;
   }

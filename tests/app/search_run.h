@@ -19,10 +19,11 @@
 
 namespace hanas::coordinator {
 
-/// A search with a worker and an agent on hosts of their own, who do what they are given until the test says otherwise.
+/// A search with a worker and an agent for each device of its targets, on hosts of their own, who do what they are given until the test
+/// says otherwise.
 class SearchRun {
  public:
-  explicit SearchRun(SearchJob job = TinyJob()) : harness_(std::move(job)) {
+  explicit SearchRun(const SearchJob& job = TinyJob()) : harness_(job), targets_(TargetsOf(job).begin(), TargetsOf(job).end()) {
     Connect("1");
     search_ = harness_.Submit();
   }
@@ -31,7 +32,9 @@ class SearchRun {
   void Connect(const std::string& instance) {
     instance_ = instance;
     worker_ = harness_.AddWorker("worker", instance, "host-w");
-    agent_ = harness_.AddAgent(instance, "host-a");
+    agents_.clear();
+    for (const TargetSpec& target : targets_)
+      agents_.push_back(harness_.AddAgent(instance, "host-" + target.device, target.device, std::max(1, target.threads)));
   }
 
   /// How a task with this text in its key ends, instead of well.
@@ -48,7 +51,9 @@ class SearchRun {
   bool Turn() {
     EXPECT_THAT(app().RunOnce(), absl_testing::IsOk());
     bool worked = false;
-    for (const uint64_t party : {worker_, agent_}) {
+    std::vector<uint64_t> parties = agents_;
+    parties.insert(parties.begin(), worker_);
+    for (const uint64_t party : parties) {
       const std::optional<GrantedTask> granted = harness_.Lease(party, instance_);
       if (!granted.has_value()) continue;
       const auto ending =
@@ -81,7 +86,7 @@ class SearchRun {
   AppHarness& harness() { return harness_; }
   uint64_t id() const { return search_; }
   uint64_t worker() const { return worker_; }
-  uint64_t agent() const { return agent_; }
+  uint64_t agent() const { return agents_.front(); }
   SearchSnapshot Snapshot() { return app().GetSearch(search_).value(); }
   SearchRecord Record() { return Snapshot().record; }
   /// The task with this key; nothing when there is none.
@@ -110,9 +115,10 @@ class SearchRun {
   };
 
   AppHarness harness_;
+  const std::vector<TargetSpec> targets_;
   std::string instance_;
   uint64_t worker_ = 0;
-  uint64_t agent_ = 0;
+  std::vector<uint64_t> agents_;
   uint64_t search_ = 0;
   std::vector<Ending> endings_;
 };

@@ -21,8 +21,7 @@ struct Ending {
   SearchRecord record;
   int kills = 0;
   friend bool operator==(const Ending& a, const Ending& b) {
-    return a.record.phase == b.record.phase && a.record.profile == b.record.profile && a.record.rounds == b.record.rounds &&
-           a.record.members == b.record.members;
+    return a.record.phase == b.record.phase && a.record.targets == b.record.targets && a.record.members == b.record.members;
   }
 };
 
@@ -58,9 +57,9 @@ Ending RunSearch(uint64_t order, int max_kills, SearchJob job = TinyJob()) {
 TEST(SearchTest, ReachesAMeasuredFront) {
   const Ending ending = RunSearch(1, 0);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
-  EXPECT_THAT(ending.record.rounds, SizeIs(2));
+  EXPECT_THAT(ending.record.targets[0].rounds, SizeIs(2));
   EXPECT_THAT(ending.record.members, SizeIs(4 + 3));
-  EXPECT_GT(ending.record.profile->operator_keys, 0);
+  EXPECT_GT(ending.record.targets[0].profile->operator_keys, 0);
   for (const MemberRecord& member : ending.record.members) EXPECT_GT(member.predicted_us, 0) << member.id;
 }
 
@@ -100,19 +99,19 @@ TEST(SearchTest, LimitsThatNeedNoMeasurementAreLookedAtBeforeTheFirst) {
   EXPECT_EQ(ending.record.error_code, "INFEASIBLE_LIMITS");
   EXPECT_THAT(ending.record.error, HasSubstr("the nearest that can be kept: target.limits.size: "));
   EXPECT_THAT(ending.record.error, testing::Not(HasSubstr("latency")));
-  EXPECT_FALSE(ending.record.profile.has_value());
+  EXPECT_FALSE(ending.record.targets[0].profile.has_value());
   EXPECT_EQ(ending.record.phases.back().total, 0) << "nothing was asked of the device";
 }
 
 TEST(SearchTest, KeepsALatencyLimit) {
   SearchJob job = TinyJob();
   const Ending free = RunSearch(1, 0);
-  const RangeRecord latency = free.record.profile->ranges[IndexOf(Quantity::kLatency)];
+  const RangeRecord latency = free.record.targets[0].profile->ranges[IndexOf(Quantity::kLatency)];
   const double limit_us = latency.low + 0.3 * (latency.high - latency.low);
   job.limits = {{.of = "latency", .at_most = limit_us}};
   const Ending ending = RunSearch(1, 0, job);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
-  EXPECT_LT(ending.record.profile->share_within_limits, 1);
+  EXPECT_LT(ending.record.targets[0].profile->share_within_limits, 1);
   for (const MemberRecord& member : ending.record.members) {
     if (member.reference) continue;
     EXPECT_LE(member.predicted_us, limit_us * 1.02) << member.id;
@@ -127,10 +126,19 @@ TEST(SearchTest, OptimisesWhatTheJobAsksFor) {
     const Ending ending = RunSearch(1, 0, job);
     ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
     EXPECT_THAT(ending.record.members, SizeIs(4 + 3));
-    EXPECT_GT(ending.record.rounds.back().hypervolume, 0);
-    EXPECT_LE(ending.record.rounds.back().hypervolume, 1);
+    EXPECT_GT(ending.record.targets[0].rounds.back().hypervolume, 0);
+    EXPECT_LE(ending.record.targets[0].rounds.back().hypervolume, 1);
     EXPECT_EQ(RunSearch(2, 10, job), ending) << "whatever the order of completion, and with kills";
   }
+}
+
+TEST(SearchTest, RoundsAreDrivenByTheAlgorithmThatTheJobNames) {
+  SearchJob job = TinyJob();
+  job.evolution.algorithm = "random";
+  const Ending ending = RunSearch(1, 0, job);
+  ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
+  EXPECT_EQ(RunSearch(2, 10, job), ending) << "whatever the order of completion, and with kills";
+  EXPECT_NE(RunSearch(1, 0).record.targets[0].rounds, ending.record.targets[0].rounds) << "other networks than NSGA-II finds";
 }
 
 TEST(SearchTest, KeepsLimitsOfAnyQuantity) {
@@ -139,7 +147,7 @@ TEST(SearchTest, KeepsLimitsOfAnyQuantity) {
   job.limits = {{.of = "accuracy", .at_least = 0.3}, {.of = "parameters", .at_most = 0.9, .than = "largest-8bit"}};
   const Ending ending = RunSearch(1, 0, job);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
-  EXPECT_LT(ending.record.profile->share_within_limits, 1);
+  EXPECT_LT(ending.record.targets[0].profile->share_within_limits, 1);
   for (const MemberRecord& member : ending.record.members) {
     if (member.reference) continue;
     EXPECT_GE(member.shared.fraction(), 0.3) << member.id;

@@ -155,7 +155,7 @@ TEST_F(SharingTest, SharingChangesNoResult) {
   WorkToTheEnd();
   const uint64_t second = Submit("second", JobOn("other"));
   WorkToTheEnd();
-  EXPECT_EQ(RecordOf(second).rounds, expected.rounds);
+  EXPECT_EQ(RecordOf(second).targets[0].rounds, expected.targets[0].rounds);
   EXPECT_EQ(RecordOf(second).members, expected.members);
 }
 
@@ -192,7 +192,7 @@ TEST_F(SharingTest, AClassMeansOneOfItsDevices) {
   const uint64_t search = Submit("any", JobOn(DeviceClassName(devices[1].device_class)));
   WorkToTheEnd();
   EXPECT_EQ(RecordOf(search).phase, SearchPhase::kSucceeded) << RecordOf(search).error;
-  EXPECT_EQ(RecordOf(search).agent, "other");
+  EXPECT_EQ(RecordOf(search).targets[0].agent, "other");
 }
 
 TEST_F(SharingTest, CancellingOneLeavesTheOtherItsTraining) {

@@ -62,6 +62,21 @@ TEST_P(SmallSpaceSearchTest, EveryNetworkIsEvaluatedAndMeasuredOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, SmallSpaceSearchTest, testing::Values(1, 4, 12));
 
+TEST(SmallSpaceSearchTest, EachTargetMeasuresAllNetworksAndTheyAreEvaluatedOnce) {
+  SearchJob job = JobOf({16, 20}, {1, 3});
+  job.targets = {{.name = "narrow", .device = "board"}, {.name = "wide", .device = "server"}};
+  SearchRun run(job);
+  const SearchRecord record = run.Finish();
+  ASSERT_EQ(record.phase, SearchPhase::kSucceeded) << record.error;
+  for (const char* target : {"narrow", "wide"}) {
+    const absl::StatusOr<CandidatePage> page = run.app().ListCandidates(run.id(), 0, 1000, target);
+    ASSERT_THAT(page, absl_testing::IsOk());
+    EXPECT_EQ(page->total, 4);
+    for (const CandidateRow& row : page->candidates) EXPECT_TRUE(row.latency_measured) << target;
+    EXPECT_TRUE(run.app().GetReport(run.id(), target)->searched_whole);
+  }
+}
+
 TEST(SmallSpaceSearchTest, AnotherNetworkThanTheJobAsksForIsSampled) {
   SearchJob job = JobOf({16, 20, 24}, {1, 3, 5, 7});
   job.evolution.evaluations_per_round = 1;  // 10 samples and 1 more, of 12

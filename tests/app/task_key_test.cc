@@ -48,6 +48,28 @@ TEST(TaskKeyTest, EveryStageHasItsTextAndIsReadBack) {
   }
 }
 
+TEST(TaskKeyTest, TargetsAmongSeveralHaveKeysOfTheirOwn) {
+  SearchJob job;
+  job.targets = {{.name = "phone"}, {.name = "watch"}};
+  for (const Named& named : AllStages()) {
+    TaskKey key = named.key;
+    key.target = "watch";
+    const std::string text = "targets/watch/" + named.text;
+    if (!IsOfTarget(named.key.stage)) {
+      EXPECT_THAT(ParseTaskKey(text), Eq(std::nullopt)) << "targets have it in common: " << text;
+      EXPECT_EQ(TargetOfTask(named.text, job), 0);
+      continue;
+    }
+    EXPECT_EQ(key.ToString(), text);
+    EXPECT_THAT(ParseTaskKey(text), Optional(Eq(key))) << text;
+    EXPECT_EQ(PhaseOfTask(text), named.phase) << text;
+    EXPECT_EQ(TargetOfTask(text, job), 1) << text;
+    EXPECT_EQ(TargetOfTask(text, SearchJob{}), 0) << "of a job with one target: " << text;
+  }
+  for (const char* text : {"targets/witness/0", "targets//witness/0", "targets/watch", "targets/a/targets/b/witness/0"})
+    EXPECT_THAT(ParseTaskKey(text), Eq(std::nullopt)) << text;
+}
+
 TEST(TaskKeyTest, WhatIsNotWrittenIsNotRead) {
   for (const char* text : {"", "train", "train/", "train/-1", "train/01", "train/x", "train/1/2", "sample/predictors", "round//evaluate/0",
                            "round/1/evaluate", "members//bind", "members/m/bind/0", "verify/images/0", "/train/1", "train/99999999999"}) {

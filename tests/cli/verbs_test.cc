@@ -197,6 +197,8 @@ TEST_F(VerbsTest, TasksCandidatesAndTheFarm) {
     device.set_display_name("board");
     device.set_state(v1::Device::STATE_MEASURING);
     device.set_health(v1::Device::HEALTH_HEALTHY);
+    device.mutable_info()->mutable_device()->set_cpu("Cortex");
+    device.mutable_info()->mutable_device()->set_threads(4);
   });
   EXPECT_EQ(Run({"tasks", "1", "-o", "name"}).out, "tasks/1\ntasks/2\ntasks/3\ntasks/4\ntasks/5\n");
   EXPECT_EQ(Run({"tasks", "1", "--state", "failed", "-o", "name"}).out, "tasks/5\n");
@@ -206,7 +208,7 @@ TEST_F(VerbsTest, TasksCandidatesAndTheFarm) {
   EXPECT_EQ(Run({"candidates", "1", "--front", "-o", "name"}).out, "5\n");
   EXPECT_THAT(Run({"candidates", "1"}).out, HasSubstr("90.0 %"));
   EXPECT_THAT(Run({"workers"}).out, HasSubstr("workers/5"));
-  EXPECT_THAT(Run({"devices"}).out, HasSubstr("devices/9  board   measuring  healthy"));
+  EXPECT_THAT(Run({"devices"}).out, HasSubstr("devices/9  board   measuring  healthy  Cortex        4"));
   EXPECT_EQ(Run({"drain", "workers/2"}).code, 0);
   EXPECT_EQ(Run({"drain", "devices/9", "--undo"}).code, 0);
   EXPECT_THAT(calls(), Contains("SetDrain workers/2 on"));

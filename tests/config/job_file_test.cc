@@ -388,5 +388,63 @@ TEST(GoalsInJobFileTest, OneQuantityIsLimitedOnce) {
   EXPECT_THAT(file, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("limits[0].of: expected each quantity once, found size again")));
 }
 
+/// The job of `text` with these lines in place of its target.
+absl::StatusOr<JobFile> WithTargets(absl::string_view lines) {
+  std::string text(kJob);
+  const std::string target = "target:\n  limits: {latency: 2 ms, size: 20 kB}\n";
+  const size_t at = text.find(target);
+  EXPECT_NE(at, std::string::npos);
+  return JobFile::Parse(absl::StrCat(text.erase(at, target.size()), "\n", lines), "job.yaml");
+}
+
+TEST(TargetsInJobFileTest, EachHasItsDeviceAndItsLimits) {
+  const absl::StatusOr<JobFile> file = WithTargets(R"(targets:
+  - {name: phone, device: pixel-8, threads: 4, statistic: p90, limits: {latency: 2 ms}}
+  - {name: watch, device: wear, limits: [{of: latency, at_most: 5 ms, confidence: 0.9}]}
+limits: [{of: size, at_most: 80 kB}, {of: macs, target: watch, at_most: 1 M}]
+)");
+  ASSERT_THAT(file, IsOk());
+  EXPECT_THAT(file->job().targets,
+              ElementsAre(TargetSpec{.name = "phone", .device = "pixel-8", .threads = 4, .statistic = LatencyStatistic::kP90},
+                          TargetSpec{.name = "watch", .device = "wear"}));
+  EXPECT_THAT(file->job().limits,
+              testing::UnorderedElementsAre(LimitSpec{.of = "latency", .target = "phone", .at_most = 2000},
+                                            LimitSpec{.of = "latency", .target = "watch", .at_most = 5000, .confidence = 0.9},
+                                            LimitSpec{.of = "size", .at_most = 80'000},
+                                            LimitSpec{.of = "macs", .target = "watch", .at_most = 1e6}));
+}
+
+TEST(TargetsInJobFileTest, EveryMistakeIsToldWithItsPlace) {
+  const absl::StatusOr<JobFile> file = WithTargets(R"(targets:
+  - {name: phone, device: pixel-8}
+  - {name: phone, device: wear}
+  - {name: tv, device: pixel-8}
+  - {device: board, limits: {latency: 2 ms}}
+  - {name: far, threads: 1000, backend: tvm, limits: {latency: 2 bananas}}
+limits: [{of: size, at_most: 1 MB}, {of: size, target: phone, at_most: 1 MB}, {of: macs, target: laptop, at_most: 1 M}]
+)");
+  ASSERT_THAT(file, StatusIs(absl::StatusCode::kInvalidArgument));
+  const std::string message(file.status().message());
+  for (const char* mistake : {"targets[1].name: expected each name once, found phone again",
+                              "targets[2]: expected another device, backend, number of threads or statistic than phone has, found the same",
+                              "targets[3].name: ", "targets[4].threads: expected a number from 0 to 256, found 1000",
+                              "targets[4].backend: expected xnnpack, found \"tvm\"",
+                              "targets[4].limits.latency: ", "limits[1].of: expected each quantity once, found size again",
+                              "limits[2].target: expected the name of one of `targets`, found \"laptop\""}) {
+    EXPECT_THAT(message, HasSubstr(mistake));
+  }
+}
+
+TEST(TargetsInJobFileTest, TheListStandsForItself) {
+  EXPECT_THAT(WithTargets("target: {device: pi5}\ntargets: [{name: a, device: pi4}]\n"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected either target or targets, found both")));
+  EXPECT_THAT(WithTargets("targets: pi5\n"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("targets: expected a list")));
+  std::string many = "targets:\n";
+  for (int i = 0; i < 1000; ++i) absl::StrAppend(&many, "  - {name: t", i, ", limits: [{of: macs, at_most: 50 %, than: resnet50}]}\n");
+  EXPECT_THAT(WithTargets(many), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("targets: expected at most 8, found 1000")));
+  EXPECT_THAT(WithTargets("limits: [{of: latency, target: phone, at_most: 1 ms}]\n"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("limits[0].target: expected none")));
+}
+
 }  // namespace
 }  // namespace hanas::config

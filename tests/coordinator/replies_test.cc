@@ -265,8 +265,11 @@ TEST_F(RepliesTest, AJobThatIsNotAcceptedAnyMoreHidesNothingAndCanBeDeleted) {
     refused.training.steps = 0;
     refused.space.stages.insert(refused.space.stages.end(), 20'000, refused.space.stages.back());
     const auto search = [](uint64_t id, const SearchJob& job, SearchPhase phase) {
-      return SearchRecord{
-          .id = id, .spec = absl::Cord(rpc::ToProto(job).SerializeAsString()), .phase = phase, .phases = {{.phase = phase}}};
+      return SearchRecord{.id = id,
+                          .spec = absl::Cord(rpc::ToProto(job).SerializeAsString()),
+                          .phase = phase,
+                          .phases = {{.phase = phase}},
+                          .targets = {TargetRecord{}}};
     };
     put({RecordKind::kCounter}, CounterRecord{9});
     put({RecordKind::kSearch, 0, 1}, search(1, refused, SearchPhase::kTraining));

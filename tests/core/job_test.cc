@@ -305,7 +305,7 @@ TEST(SearchJobTest, DigestSeesEveryBudgetButNotItsSpelling) {
 std::vector<std::string> Mistakes(const SearchJob& job) {
   FieldViolations violations;
   CheckObjectives(job, violations);
-  CheckLimits(job.limits, violations);
+  CheckLimits(job, violations);
   std::vector<std::string> lines;
   for (const FieldViolation& violation : violations.items()) lines.push_back(absl::StrCat(violation.path, ": ", violation.message));
   return lines;

@@ -2,10 +2,12 @@
 // What the three programs say about their options, and what they refuse before they start.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -166,6 +168,26 @@ TEST(CoordinatorPathsTest, AreCheckedBeforeTheStart) {
   const Ended missing = RunProgram("hanas-coordinator", {"--check-config", "--data-dir", "/nonexistent/state"});
   EXPECT_EQ(missing.status, 2);
   EXPECT_THAT(missing.output, HasSubstr("--data-dir: expected a directory, or a name in one that exists, found /nonexistent/state"));
+}
+
+TEST(AgentThreadsTest, AreAtMostTheProcessorsThatItMayUse) {
+  const auto check = [](const std::string& threads) {
+    return RunProgram("hanas-profiler-agent", {"--check-config", "--coordinator", "127.0.0.1:7700", "--threads", threads});
+  };
+  const unsigned cpus = std::thread::hardware_concurrency();
+  EXPECT_THAT(check("1").output, ::testing::ContainsRegex("threads: 1 +# --threads\n"));
+  EXPECT_EQ(check(absl::StrCat(std::min(cpus, 256U))).status, 0);
+  for (const std::string threads : {"0", "-1", "257", "300", "two"}) {
+    const Ended refused = check(threads);
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_THAT(refused.output, HasSubstr(absl::StrCat("--threads: expected a whole number from 1 to 256, found \"", threads, "\"")));
+  }
+  if (cpus >= 256) GTEST_SKIP() << "as many threads as are possible have a processor each here";
+  const Variable variable("HANAS_AGENT_THREADS", absl::StrCat(cpus + 1));
+  const Ended refused = RunProgram("hanas-profiler-agent", {"--coordinator", "127.0.0.1:7700"});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.output, HasSubstr(absl::StrCat("HANAS_AGENT_THREADS: expected at most ", cpus,
+                                                     ", the processors that this process may use, found ", cpus + 1)));
 }
 
 TEST(WorkerPathsTest, AreCheckedBeforeTheStart) {

@@ -5,6 +5,10 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/status/status_matchers.h"
 #include "gmock/gmock.h"
@@ -141,6 +145,33 @@ TEST_F(RunTest, WherePathsAreTooLongForSocketsItIsLoopbackWithTheToken) {
   EXPECT_EQ(RunProgram("hanas", {"list", "--coordinator", file->address}, {"XDG_STATE_HOME=" + workspace_->File("somebody")}).code, 14);
   run.Signal(SIGINT);
   EXPECT_EQ(run.Wait(), 130) << run.output();
+}
+
+TEST_F(RunTest, TwoTargetsGetAFrontEach) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "expected 2 processors for 2 threads, found 1";
+  std::ifstream file(std::string(HANAS_SOURCE_DIR) + "/examples/tiny.yaml");
+  std::string job((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  job.resize(job.find("target:"));
+  job += "targets:\n  - {name: one, threads: 1, limits: {latency: 20 ms}}\n  - {name: two, threads: 2}\nreferences: false\n";
+  const std::string path = workspace_->File("job.yaml");
+  std::ofstream(path) << job;
+  LocalRun run({"run", path, "--out", out_, "--data", workspace_->data(), "--plain"});
+  ASSERT_THAT(run.Wait(), IsDone()) << run.output();
+  std::set<int> threads;
+  for (const char* target : {"one", "two"}) {
+    const absl::StatusOr<v1::Report> report = ReadReport(out_ + "/targets/" + target);
+    ASSERT_THAT(report, IsOk()) << target;
+    EXPECT_EQ(report->target(), target);
+    EXPECT_THAT(report->targets(), testing::ElementsAre("one", "two"));
+    threads.insert(report->device().threads());
+    ASSERT_GT(report->front_size(), 0) << target;
+    for (const v1::Member& member : report->front()) {
+      EXPECT_GT(member.latency_p50_us(), 0) << member.id();
+      EXPECT_TRUE(std::filesystem::exists(out_ + "/targets/" + target + "/" + member.onnx_file()));
+    }
+    EXPECT_THAT(run.output(), HasSubstr(std::string("For the target ") + target));
+  }
+  EXPECT_THAT(threads, testing::ElementsAre(1, 2));
 }
 
 TEST_F(RunTest, LimitsThatNoNetworkKeepsEndBeforeTraining) {

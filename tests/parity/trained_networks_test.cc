@@ -15,7 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "profiler-agent/measure/agreement.h"
-#include "profiler-agent/runtime/xnnpack/xnnpack_runtime.h"
+#include "tests/parity/step_parity.h"
 #include "tests/parity/trained_networks.h"
 
 namespace hanas {
@@ -49,13 +49,6 @@ class TrainedNetworksTest : public testing::Test {
                .channels = trained_->data().channels(),
                .pixels = pixels_,
                .labels = labels_};
-  }
-
-  /// XNNPACK with the kernels it has here, 16-bit layers as float32: so does ONNX Runtime compute them.
-  static std::unique_ptr<DeviceRuntime> Device() {
-    BackendCaps caps = CreateXnnpackRuntime().value()->caps();
-    std::erase(caps.native, OperatorPattern{.compute = ElementType::kFloat16});
-    return CreateXnnpackRuntime(caps).value();
   }
 
   static std::unique_ptr<OnnxNetwork> Onnx(const BoundModel& model, OnnxOptimization optimization, bool expose_values = false) {
@@ -96,7 +89,7 @@ TEST_F(TrainedNetworksTest, TheNetworksLearnt) {
 }
 
 TEST_F(TrainedNetworksTest, EveryOperatorIsWithinOneStepOnTheSameInput) {
-  const std::unique_ptr<DeviceRuntime> device = Device();
+  const std::unique_ptr<DeviceRuntime> device = Float32Xnnpack();
   double worst_steps = 0;
   double worst_float = 0;
   for (const auto& [name, model] : *networks_) {
@@ -125,7 +118,7 @@ TEST_F(TrainedNetworksTest, EveryOperatorIsWithinOneStepOnTheSameInput) {
 }
 
 TEST_F(TrainedNetworksTest, WholeNetworksGiveTheSameClassAndFloatLogits) {
-  const std::unique_ptr<DeviceRuntime> device = Device();
+  const std::unique_ptr<DeviceRuntime> device = Float32Xnnpack();
   int float_networks = 0;
   for (const auto& [name, model] : *networks_) {
     SCOPED_TRACE(name);
@@ -156,7 +149,7 @@ TEST_F(TrainedNetworksTest, TheWorkerAndTheOptimisedFileGiveTheSameClass) {
 }
 
 TEST_F(TrainedNetworksTest, AnIntegerOfOneWeightIsNoticed) {
-  const std::unique_ptr<DeviceRuntime> device = Device();
+  const std::unique_ptr<DeviceRuntime> device = Float32Xnnpack();
   const TrainedNetworks::Network& eight = networks_->front();
   BoundModel other = eight.model;
   for (BoundWeights& weights : other.weights) {

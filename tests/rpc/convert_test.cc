@@ -174,6 +174,7 @@ TEST(ConvertJob, Rejects) {
       {"no dataset", [](auto& s) { s.clear_dataset(); }, "dataset.name"},
       {"no sampling", [](auto& s) { s.mutable_training()->mutable_phases(2)->clear_sampling(); }, "training.phases[2].sampling"},
       {"not a number", [](auto& s) { s.mutable_training()->set_learning_rate(std::nan("")); }, "training.learning_rate"},
+      {"a target and targets", [](auto& s) { s.add_targets()->set_name("a"); }, "targets"},
       {"unspecified statistic", [](auto& s) { s.mutable_target()->set_statistic(v1::LATENCY_STATISTIC_UNSPECIFIED); }, "target.statistic"},
       {"negative limit", [](auto& s) { s.mutable_limits(1)->set_at_most(-1); }, "limits[1].at_most"},
       {"infinite limit", [](auto& s) { s.mutable_limits(0)->set_at_most(INFINITY); }, "limits[0].at_most"},

@@ -81,6 +81,12 @@ struct Printer {
       absl::StrAppend(out, "{until: ", phase.until, ", sampling: ", Name(phase.sampling), "}");
     });
   }
+  std::string operator()(absl::Span<const TargetSpec> targets) const {
+    return absl::StrJoin(targets, ", ", [](std::string* out, const TargetSpec& target) {
+      absl::StrAppend(out, "{name: ", target.name, ", device: ", target.device, ", backend: ", target.backend,
+                      ", threads: ", target.threads, ", statistic: ", Name(target.statistic), "}");
+    });
+  }
   std::string operator()(absl::Span<const ObjectiveSpec> objectives) const {
     return absl::StrJoin(objectives, ", ", [](std::string* out, const ObjectiveSpec& objective) { out->append(objective.of); });
   }
@@ -118,6 +124,9 @@ struct Changer {
   void operator()(WordPlace place) const { *place.index = static_cast<uint8_t>((*place.index + 1U) % place.names.size()); }
   void operator()(std::vector<TrainingPhase>* phases) const {
     *phases = {{0.25, SamplingKind::kSandwich}, {0.5, SamplingKind::kRandomPath}, {1, SamplingKind::kLargest}};
+  }
+  void operator()(std::vector<TargetSpec>* targets) const {
+    *targets = {{.name = "phone", .device = "pixel", .threads = 4}, {.name = "watch", .statistic = LatencyStatistic::kP99}};
   }
   void operator()(std::vector<ObjectiveSpec>* objectives) const { *objectives = {{"size"}, {"accuracy"}, {"macs"}}; }
   void operator()(std::vector<LimitSpec>* limits) const {
@@ -224,6 +233,10 @@ struct Exceeder {
   }
   bool operator()(std::vector<TrainingPhase>* phases) const {
     phases->assign(static_cast<size_t>(high()) + 1, {1, SamplingKind::kLargest});
+    return true;
+  }
+  bool operator()(std::vector<TargetSpec>* targets) const {
+    for (int i = 0; i <= static_cast<int>(high()); ++i) targets->push_back({.name = absl::StrCat("t", i), .threads = i});
     return true;
   }
   bool operator()(std::vector<ObjectiveSpec>* objectives) const {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/search/ask_tell.h"
 
-#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -10,9 +9,11 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status_matchers.h"
 #include "absl/strings/match.h"
+#include "coordinator/search/algorithms.h"
 #include "coordinator/search/nsga2.h"
 #include "coordinator/search/random_search.h"
 #include "coordinator/search/variation.h"
+#include "core/job/search_job.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/core/small_space.h"
@@ -38,26 +39,33 @@ Evaluation Fake(const Architecture& architecture) {
   return {.objectives = {ones, -position}, .violation = 0};
 }
 
-using Factory = std::function<std::unique_ptr<SearchAlgorithm>(const SearchSpace&, int window)>;
-struct Algorithm {
-  std::string name;
-  Factory create;
-};
-
-class SearchAlgorithmTest : public testing::TestWithParam<Algorithm> {
+/// The contract that every row of the table keeps.
+class SearchAlgorithmTest : public testing::TestWithParam<AlgorithmRow> {
  protected:
+  std::unique_ptr<SearchAlgorithm> Create(int window, uint64_t stream = 0) {
+    return *GetParam().create(space_, {.seed = 7, .stream = stream, .population = 10, .window = window});
+  }
+
   SearchSpace space_ = SmallSpace();
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    All, SearchAlgorithmTest,
-    testing::Values(Algorithm{"random", [](const SearchSpace& space, int window) { return *CreateRandomSearch(space, 7, window); }},
-                    Algorithm{"nsga2", [](const SearchSpace& space,
-                                          int window) { return *CreateNsga2(space, {.seed = 7, .population = 10, .window = window}); }}),
-    [](const auto& algorithm) { return algorithm.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, SearchAlgorithmTest, testing::ValuesIn(Algorithms().begin(), Algorithms().end()),
+                         [](const auto& algorithm) { return std::string(algorithm.param.name); });
+
+TEST(AlgorithmsTest, AreThoseThatJobsName) {
+  std::vector<absl::string_view> names;
+  for (const AlgorithmRow& row : Algorithms()) names.push_back(row.name);
+  EXPECT_THAT(names, testing::ElementsAreArray(AlgorithmNames()));
+  EXPECT_THAT(CreateAlgorithm("tea leaves", SmallSpace(), {}), StatusIs(absl::StatusCode::kNotFound, HasSubstr("expected one of nsga2, ")));
+}
+
+TEST_P(SearchAlgorithmTest, OtherStreamsOfOneSeedDrawOtherNetworks) {
+  EXPECT_EQ(Create(4)->Ask(4).value(), Create(4)->Ask(4).value());
+  EXPECT_NE(Create(4)->Ask(4).value(), Create(4, /*stream=*/1)->Ask(4).value());
+}
 
 TEST_P(SearchAlgorithmTest, ProposesDistinctCanonicalNetworks) {
-  const std::unique_ptr<SearchAlgorithm> search = GetParam().create(space_, 4);
+  const std::unique_ptr<SearchAlgorithm> search = Create(4);
   absl::flat_hash_set<Architecture> seen;
   for (uint64_t sequence = 0; sequence < 300; ++sequence) {
     const auto asked = search->Ask(1);
@@ -74,7 +82,7 @@ TEST_P(SearchAlgorithmTest, ProposesDistinctCanonicalNetworks) {
 }
 
 TEST_P(SearchAlgorithmTest, WindowLimitsWhatIsInFlight) {
-  const std::unique_ptr<SearchAlgorithm> search = GetParam().create(space_, 4);
+  const std::unique_ptr<SearchAlgorithm> search = Create(4);
   const std::vector<Proposal> first = *search->Ask(100);
   EXPECT_THAT(first, SizeIs(4));
   EXPECT_THAT(*search->Ask(1), SizeIs(0));
@@ -87,7 +95,7 @@ TEST_P(SearchAlgorithmTest, WindowLimitsWhatIsInFlight) {
 // Asking early or late, in big or small batches, changes nothing: the window alone decides what a proposal sees.
 TEST_P(SearchAlgorithmTest, ProposalsDoNotDependOnWhenTheyAreAsked) {
   const auto run = [&](uint64_t seed) {
-    const std::unique_ptr<SearchAlgorithm> search = GetParam().create(space_, 6);
+    const std::unique_ptr<SearchAlgorithm> search = Create(6);
     CounterRandom random(seed, "schedule");
     std::vector<Proposal> all;
     while (search->num_told() < 120) {
@@ -106,7 +114,7 @@ TEST_P(SearchAlgorithmTest, ProposalsDoNotDependOnWhenTheyAreAsked) {
 }
 
 TEST_P(SearchAlgorithmTest, RefusesResultsThatDoNotFit) {
-  const std::unique_ptr<SearchAlgorithm> search = GetParam().create(space_, 4);
+  const std::unique_ptr<SearchAlgorithm> search = Create(4);
   const std::vector<Proposal> asked = *search->Ask(2);
   const Evaluation evaluation = {.objectives = {1, 2}, .violation = 0};
   EXPECT_THAT(search->Tell({Result{1, asked[1].architecture, evaluation}}),
@@ -130,7 +138,7 @@ TEST_P(SearchAlgorithmTest, SaysWhenTheSpaceIsExhausted) {
   spec.stages[0].depths = {1};
   spec.stages[0].blocks.resize(1);
   const SearchSpace tiny = ConvnetSpace::Define(spec).value().space();  // 128 networks
-  const std::unique_ptr<SearchAlgorithm> search = GetParam().create(tiny, 5);
+  const std::unique_ptr<SearchAlgorithm> search = *GetParam().create(tiny, {.seed = 7, .population = 10, .window = 5});
   absl::flat_hash_set<Architecture> seen;
   absl::Status ended = absl::OkStatus();
   for (int i = 0; i < 1000 && ended.ok(); ++i) {
@@ -149,11 +157,11 @@ TEST_P(SearchAlgorithmTest, SaysWhenTheSpaceIsExhausted) {
 
 TEST(ReplayTest, RefusesTheResultsOfAnotherSeed) {
   const SearchSpace space = SmallSpace();
-  const auto first = *CreateRandomSearch(space, 1, 1);
+  const auto first = *CreateRandomSearch(space, {.seed = 1, .window = 1});
   const std::vector<Proposal> asked = *first->Ask(1);
   const std::vector<Result> results = {{0, asked[0].architecture, Fake(asked[0].architecture)}};
-  EXPECT_THAT(Replay(results, *(*CreateRandomSearch(space, 1, 1))), IsOk());
-  EXPECT_THAT(Replay(results, *(*CreateRandomSearch(space, 2, 1))), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(Replay(results, *(*CreateRandomSearch(space, {.seed = 1, .window = 1}))), IsOk());
+  EXPECT_THAT(Replay(results, *(*CreateRandomSearch(space, {.seed = 2, .window = 1}))), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 TEST(ResultsInOrderTest, HoldsBackAndDropsRepeats) {

@@ -65,7 +65,7 @@ TEST_F(RecordedTableTest, Nsga2BeatsRandomSearchAtEqualEvaluations) {
   constexpr int kSeeds = 20;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     const double nsga2 = Volume(Run(*Nsga2(seed, 8), 200));
-    const double random = Volume(Run(*(*CreateRandomSearch(space_, seed, 8)), 200));
+    const double random = Volume(Run(*(*CreateRandomSearch(space_, {.seed = seed, .window = 8})), 200));
     nsga2_total += nsga2;
     random_total += random;
     wins += nsga2 > random ? 1 : 0;

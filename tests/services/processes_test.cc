@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status_matchers.h"
@@ -113,9 +115,13 @@ TEST_F(ProcessesTest, TheWorkerRegistersAndStopsCleanly) {
 }
 
 TEST_F(ProcessesTest, TheAgentRegistersMeasuresAndStopsCleanly) {
-  Program agent("hanas-profiler-agent", AgentArguments());
+  const unsigned threads = std::min(2U, std::thread::hardware_concurrency());
+  std::vector<std::string> arguments = AgentArguments();
+  arguments.insert(arguments.end(), {"--threads", absl::StrCat(threads)});
+  Program agent("hanas-profiler-agent", arguments);
   const v1::Party party = Registered();
   EXPECT_EQ(party.name(), "local");
+  EXPECT_EQ(party.agent().device().threads(), threads);
   EXPECT_EQ(party.host_id(), rpc::HostId());
   EXPECT_EQ(party.agent().device().backend(), "xnnpack");
   const absl::StatusOr<BackendCaps> caps = rpc::BackendCapsFromProto(party.agent().caps());

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
@@ -262,6 +263,18 @@ TEST_F(ChainTest, WhatTheWorkerBindsTheAgentVerifies) {
   EXPECT_EQ(result.device_accuracy().accuracy().images(), 200);
   EXPECT_LE(result.device_accuracy().differing(), 4);
   EXPECT_NEAR(static_cast<double>(result.exported().correct()), static_cast<double>(bound->bind().test().correct()), 2);
+
+  // With two threads every network is timed, the exported one too; the answers are those of one.
+  if (std::thread::hardware_concurrency() >= 2) {
+    AgentExecutor of_two(caps_, &artifacts_, AgentProgram(), &telemetry::NoMetrics(), {.num_threads = 2});
+    const auto shared = of_two.Execute(task, context_);
+    ASSERT_THAT(shared, IsOk());
+    EXPECT_GT(shared->verify_model().device().p50_us(), 0);
+    EXPECT_GT(shared->verify_model().exported_latency().p50_us(), 0);
+    EXPECT_EQ(shared->verify_model().exported().correct(), result.exported().correct());
+    EXPECT_EQ(shared->verify_model().device_accuracy().accuracy().correct(), result.device_accuracy().accuracy().correct());
+    EXPECT_EQ(shared->verify_model().agreeing(), result.agreeing());
+  }
 
   // The same file with a local function "Conv" in it (field 25 of a model) gets no further than the agent's check.
   const std::string hostile = artifacts_.stored[verify.onnx().sha256()] +

@@ -57,12 +57,16 @@ inline std::vector<TaskRecord> SampleTasks() {
 inline SearchRecord SampleSearch() {
   SearchRecord search = {.id = 1, .request_id = "r", .spec = absl::Cord("s"), .job_digest = {1, 2}, .phase = SearchPhase::kSearching};
   search.phases = {{SearchPhase::kProfiling, 1.5, 2, 3, "operators"}};
-  search.caps = {.name = "x", .native = {{.compute = ElementType::kFloat16}}};
-  search.profile = ProfileRecord{5, 0.01, {{"macs", 1, 2}}, 0.5, 100};
-  search.rounds = {{1, 2, 0.5, 0.6, 0.01, 3}};
-  search.members = {{"m", true, TrainingKind::kAlone, 5, {{1, 2}}, {1, 2, 3}, 4}};
+  search.targets = {{.agent = "local",
+                     .device = {.device = "local", .threads = 2},
+                     .caps = {.name = "x", .native = {{.compute = ElementType::kFloat16}}},
+                     .profile = ProfileRecord{5, 0.01, {{"macs", 1, 2}}, 0.5, 100},
+                     .rounds = {{1, 2, 0.5, 0.6, 0.01, 3}}},
+                    {.agent = "other"}};
+  search.members = {{0, "m", true, TrainingKind::kAlone, 5, {{1, 2}}, {1, 2, 3}, 4},
+                    {1, "m", true, TrainingKind::kAlone, 5, {{1, 2}}, {1, 2, 3}, 4, 0}};
   search.candidates_scored = 9;
-  search.left_out = {{"m", "EXPORT_FAILED", "it broke"}};
+  search.left_out = {{1, "m", "EXPORT_FAILED", "it broke"}};
   search.forecast = ForecastRecord{1, 2, 3, 4.5, 5.5, 6, "counts only"};
   search.paused = true;
   search.finishing = true;

@@ -26,7 +26,7 @@ class Reduction : public SingleOperator {
     size_t bytes = 0;
     size_t alignment = 0;
     const xnn_status status =
-        xnn_reshape_reduce_nd(op_.get(), axes.size(), axes.data(), shape.size(), shape.data(), &bytes, &alignment, kCallingThread);
+        xnn_reshape_reduce_nd(op_.get(), axes.size(), axes.data(), shape.size(), shape.data(), &bytes, &alignment, pool_);
     if (status != xnn_status_success) return ToStatus(status, "xnn_reshape_reduce_nd", key_);
     // float32 sums straight into its output; given a workspace, XNNPACK would call a conversion that this operator does not have.
     return key_.input_type == ElementType::kFloat32 ? absl::OkStatus() : AllocateWorkspace(bytes);
@@ -45,7 +45,7 @@ class Binary : public SingleOperator {
     std::vector<size_t> first(key_.input.begin(), key_.input.end());
     std::vector<size_t> second = first;
     if (SchemaOf(key_.kind).second == SecondOperand::kChannels) second = {first[0], 1, 1, first[3]};
-    return ToStatus(xnn_reshape_binary_elementwise_nd(op_.get(), first.size(), first.data(), second.size(), second.data(), kCallingThread),
+    return ToStatus(xnn_reshape_binary_elementwise_nd(op_.get(), first.size(), first.data(), second.size(), second.data(), pool_),
                     "xnn_reshape_binary_elementwise_nd", key_);
   }
 
@@ -61,7 +61,7 @@ class Unary : public SingleOperator {
   absl::Status Reshape() {
     const size_t channels = Size(key_.input.back());
     return ToStatus(
-        xnn_reshape_unary_elementwise_nc(op_.get(), Size(NumElements(key_.input)) / channels, channels, channels, channels, kCallingThread),
+        xnn_reshape_unary_elementwise_nc(op_.get(), Size(NumElements(key_.input)) / channels, channels, channels, channels, pool_),
         "xnn_reshape_unary_elementwise_nc", key_);
   }
 
@@ -91,7 +91,9 @@ class Clamped : public XnnOperator {
 };
 
 /// Null when every result of the type lies within the bounds anyway.
-absl::StatusOr<std::unique_ptr<XnnOperator>> CreateClamp(const OpKey& key, const Quantizer& output) {
+absl::StatusOr<std::unique_ptr<XnnOperator>> CreateClamp(const XnnOperatorSpec& spec) {
+  const OpKey& key = spec.key;
+  const Quantizer& output = spec.output;
   if (key.activation == FusedActivation::kNone) return nullptr;
   FloatRange range = RangeOf(key.activation);
   if (key.output_type == ElementType::kInt8) {
@@ -106,7 +108,7 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateClamp(const OpKey& key, const
   const xnn_datatype type = DataType(key.output_type);
   xnn_operator_t op = nullptr;
   const xnn_status status = xnn_create_unary_elementwise_nc(xnn_unary_clamp, type, type, &bounds, &quantization, &quantization, 0, &op);
-  return Finish<Unary>(key, status, "xnn_create_unary_elementwise_nc of a clamp", op);
+  return Finish<Unary>(spec, status, "xnn_create_unary_elementwise_nc of a clamp", op);
 }
 
 /// Height and width of the window of a max-pool, which is the whole image for a global one.
@@ -135,7 +137,7 @@ class MaxPool : public SingleOperator {
     size_t height = 0;
     size_t width = 0;
     const xnn_status status = reshape(op_.get(), Size(key_.input[0]), Size(key_.input[1]), Size(key_.input[2]), channels, channels,
-                                      channels, &height, &width, kCallingThread);
+                                      channels, &height, &width, pool_);
     if (status != xnn_status_success) return ToStatus(status, "reshape of a max-pool", key_);
     if (const Shape expected = OutputShape(key_); height * width * Size(expected[0]) * channels != Size(NumElements(expected))) {
       return absl::InternalError(absl::StrCat("xnnpack: expected an output of ", ToString(expected), ", found ", height, "x", width));
@@ -158,11 +160,13 @@ class MaxPool : public SingleOperator {
   }
 };
 
-/// Max-pools that XNNPACK refuses as meaningless: windows of one pixel, and those further apart than they are wide. Plain loops.
+/// Max-pools that XNNPACK refuses as meaningless: windows of one pixel, and those further apart than they are wide. Plain loops, a row of
+/// the output at a time.
 template <typename Number>
 class PlainMaxPool : public XnnOperator {
  public:
-  explicit PlainMaxPool(OpKey key) : key_(std::move(key)), window_(WindowOf(key_)), step_(StepOf(key_)) {
+  PlainMaxPool(OpKey key, XnnThreads* threads)
+      : key_(std::move(key)), pool_(PoolOf(threads)), window_(WindowOf(key_)), step_(StepOf(key_)) {
     const Shape output = OutputShape(key_);
     if (output.size() != 4) return;
     rows_ = output[1];
@@ -176,12 +180,10 @@ class PlainMaxPool : public XnnOperator {
   }
 
   absl::Status Run() override {
-    Number* output = output_;
-    for (int64_t n = 0; n < key_.input[0]; ++n) {
-      for (int64_t y = 0; y < rows_; ++y) {
-        for (int64_t x = 0; x < columns_; ++x, output += key_.input[3]) Pool(n, y, x, output);
-      }
-    }
+    const pthreadpool_task_2d_t row = [](void* self, size_t n, size_t y) {
+      static_cast<const PlainMaxPool*>(self)->PoolRow(static_cast<int64_t>(n), static_cast<int64_t>(y));
+    };
+    pthreadpool_parallelize_2d(pool_, row, this, Size(key_.input[0]), Size(rows_), 0);
     return absl::OkStatus();
   }
 
@@ -189,6 +191,11 @@ class PlainMaxPool : public XnnOperator {
   static Number Lowest() {
     if constexpr (std::is_same_v<Number, int8_t>) return -128;
     return static_cast<Number>(-std::numeric_limits<float>::infinity());
+  }
+
+  void PoolRow(int64_t n, int64_t y) const {
+    Number* output = output_ + (n * rows_ + y) * columns_ * key_.input[3];
+    for (int64_t x = 0; x < columns_; ++x, output += key_.input[3]) Pool(n, y, x, output);
   }
 
   void Pool(int64_t n, int64_t y, int64_t x, Number* output) const {
@@ -207,6 +214,7 @@ class PlainMaxPool : public XnnOperator {
   }
 
   const OpKey key_;
+  const pthreadpool_t pool_;
   const Window window_;
   const Window step_;
   int64_t rows_ = 1;
@@ -215,14 +223,14 @@ class PlainMaxPool : public XnnOperator {
   Number* output_ = nullptr;
 };
 
-absl::StatusOr<std::unique_ptr<XnnOperator>> CreatePlainMaxPool(const OpKey& key) {
-  switch (key.input_type) {
+absl::StatusOr<std::unique_ptr<XnnOperator>> CreatePlainMaxPool(const XnnOperatorSpec& spec) {
+  switch (spec.key.input_type) {
     case ElementType::kInt8:
-      return std::make_unique<PlainMaxPool<int8_t>>(key);
+      return std::make_unique<PlainMaxPool<int8_t>>(spec.key, spec.threads);
     case ElementType::kFloat16:
-      return std::make_unique<PlainMaxPool<_Float16>>(key);
+      return std::make_unique<PlainMaxPool<_Float16>>(spec.key, spec.threads);
     default:
-      return std::make_unique<PlainMaxPool<float>>(key);
+      return std::make_unique<PlainMaxPool<float>>(spec.key, spec.threads);
   }
 }
 
@@ -233,14 +241,14 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateMean(const XnnOperatorSpec& s
   const xnn_quantization_params output = Params(spec.output);
   xnn_operator_t op = nullptr;
   const xnn_status status = xnn_create_reduce_nd(xnn_reduce_mean, DataType(spec.key.input_type), &input, &output, 0, &op);
-  return Finish<Reduction>(spec.key, status, "xnn_create_reduce_nd", op);
+  return Finish<Reduction>(spec, status, "xnn_create_reduce_nd", op);
 }
 
 absl::StatusOr<std::unique_ptr<XnnOperator>> CreateMaxPool(const XnnOperatorSpec& spec) {
   const OpKey& key = spec.key;
   const Window window = WindowOf(key);
   const Window step = StepOf(key);
-  if (window.height * window.width == 1 || step.height > window.height || step.width > window.width) return CreatePlainMaxPool(key);
+  if (window.height * window.width == 1 || step.height > window.height || step.width > window.width) return CreatePlainMaxPool(spec);
   const auto make = [&](auto create, auto low, auto high, xnn_operator_t& op) {
     const auto pad = U32(key.padding);
     const auto dilation = U32(key.dilation);
@@ -256,7 +264,7 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateMaxPool(const XnnOperatorSpec
     const bool half = key.input_type == ElementType::kFloat16;
     status = make(half ? &xnn_create_max_pooling2d_nhwc_f16 : &xnn_create_max_pooling2d_nhwc_f32, -kInfinity, kInfinity, op);
   }
-  return Finish<MaxPool>(key, status, "create of a max-pool", op);
+  return Finish<MaxPool>(spec, status, "create of a max-pool", op);
 }
 
 absl::StatusOr<std::unique_ptr<XnnOperator>> CreateBinary(const XnnOperatorSpec& spec) {
@@ -267,9 +275,9 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateBinary(const XnnOperatorSpec&
   const xnn_binary_operator type = key.kind == OpKind::kAdd ? xnn_binary_add : xnn_binary_multiply;
   xnn_operator_t op = nullptr;
   const xnn_status status = xnn_create_binary_elementwise_nd(type, DataType(key.input_type), &first, &second, &output, 0, &op);
-  absl::StatusOr<std::unique_ptr<XnnOperator>> binary = Finish<Binary>(key, status, "xnn_create_binary_elementwise_nd", op);
+  absl::StatusOr<std::unique_ptr<XnnOperator>> binary = Finish<Binary>(spec, status, "xnn_create_binary_elementwise_nd", op);
   if (!binary.ok()) return binary;
-  absl::StatusOr<std::unique_ptr<XnnOperator>> clamp = CreateClamp(key, spec.output);
+  absl::StatusOr<std::unique_ptr<XnnOperator>> clamp = CreateClamp(spec);
   if (!clamp.ok()) return clamp.status();
   if (*clamp == nullptr) return binary;
   return std::make_unique<Clamped>(*std::move(binary), *std::move(clamp));
@@ -285,7 +293,7 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateUnary(const XnnOperatorSpec& 
   xnn_operator_t op = nullptr;
   const xnn_status status =
       xnn_create_unary_elementwise_nc(type, DataType(key.input_type), DataType(key.output_type), nullptr, &input, &output, 0, &op);
-  return Finish<Unary>(key, status, "xnn_create_unary_elementwise_nc", op);
+  return Finish<Unary>(spec, status, "xnn_create_unary_elementwise_nc", op);
 }
 
 }  // namespace hanas

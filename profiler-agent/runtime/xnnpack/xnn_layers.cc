@@ -90,8 +90,8 @@ class Convolution : public SingleOperator {
     size_t alignment = 0;
     size_t height = 0;
     size_t width = 0;
-    const xnn_status status = reshape(op_.get(), Size(key_.input[0]), Size(key_.input[1]), Size(key_.input[2]), &bytes, &alignment, &height,
-                                      &width, kCallingThread);
+    const xnn_status status =
+        reshape(op_.get(), Size(key_.input[0]), Size(key_.input[1]), Size(key_.input[2]), &bytes, &alignment, &height, &width, pool_);
     if (status != xnn_status_success) return ToStatus(status, "reshape of a convolution", key_);
     const Shape expected = OutputShape(key_);
     if (height != Size(expected[1]) || width != Size(expected[2])) {
@@ -125,7 +125,7 @@ class FullyConnected : public SingleOperator {
     const auto reshape = key_.input_type == ElementType::kInt8      ? &xnn_reshape_fully_connected_nc_qs8_qc8w
                          : key_.input_type == ElementType::kFloat16 ? &xnn_reshape_fully_connected_nc_f16
                                                                     : &xnn_reshape_fully_connected_nc_f32;
-    return ToStatus(reshape(op_.get(), Size(key_.input[0]), kCallingThread), "reshape of a fully connected operator", key_);
+    return ToStatus(reshape(op_.get(), Size(key_.input[0]), pool_), "reshape of a fully connected operator", key_);
   }
 
   absl::Status Bind(const void* first, const void*, void* output) override {
@@ -164,7 +164,8 @@ class PackedFullyConnected : public XnnOperator {
     auto made = std::make_unique<PackedFullyConnected>();
     made->key_ = key;
     made->matrix_.reset(op);
-    status = xnn_reshape_fully_connected_nc_qd8_f32_qc4w(op, Size(key.input[0]), kCallingThread);
+    made->pool_ = PoolOf(spec.threads);
+    status = xnn_reshape_fully_connected_nc_qd8_f32_qc4w(op, Size(key.input[0]), made->pool_);
     if (status != xnn_status_success) return ToStatus(status, "xnn_reshape_fully_connected_nc_qd8_f32_qc4w", key);
     made->input_params_.assign(Size(key.input[0]) + XNN_EXTRA_QUANTIZATION_PARAMS, Params(spec.inputs[0]));
     made->real_ = AlignedBuffer(Size(key.input[0]) * out * sizeof(float));
@@ -175,7 +176,8 @@ class PackedFullyConnected : public XnnOperator {
                             .input_type = ElementType::kFloat32,
                             .weight_type = ElementType::kFloat32,
                             .output_type = ElementType::kInt8};
-    absl::StatusOr<std::unique_ptr<XnnOperator>> convert = XnnOperator::Create({.key = quantize, .output = spec.output});
+    absl::StatusOr<std::unique_ptr<XnnOperator>> convert =
+        XnnOperator::Create({.key = quantize, .output = spec.output, .threads = spec.threads});
     if (!convert.ok()) return convert.status();
     made->quantize_ = *std::move(convert);
     return made;
@@ -189,7 +191,7 @@ class PackedFullyConnected : public XnnOperator {
   }
 
   absl::Status Run() override {
-    const xnn_status status = xnn_run_operator(matrix_.get(), kCallingThread);
+    const xnn_status status = xnn_run_operator(matrix_.get(), pool_);
     if (status != xnn_status_success) return ToStatus(status, "xnn_run_operator", key_);
     return quantize_->Run();
   }
@@ -212,6 +214,7 @@ class PackedFullyConnected : public XnnOperator {
 
   OpKey key_;
   OwnedOperator matrix_;
+  pthreadpool_t pool_ = nullptr;
   std::vector<xnn_quantization_params> input_params_;
   AlignedBuffer real_;
   std::unique_ptr<XnnOperator> quantize_;
@@ -249,7 +252,7 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateConvolution(const XnnOperator
                                                  nullptr, nullptr, &op);
     }
   }
-  return Finish<Convolution>(key, status, "create of a convolution", op);
+  return Finish<Convolution>(spec, status, "create of a convolution", op);
 }
 
 absl::StatusOr<std::unique_ptr<XnnOperator>> CreateFullyConnected(const XnnOperatorSpec& spec) {
@@ -274,7 +277,7 @@ absl::StatusOr<std::unique_ptr<XnnOperator>> CreateFullyConnected(const XnnOpera
                                                  nullptr, &op);
     }
   }
-  return Finish<FullyConnected>(key, status, "create of a fully connected operator", op);
+  return Finish<FullyConnected>(spec, status, "create of a fully connected operator", op);
 }
 
 }  // namespace hanas

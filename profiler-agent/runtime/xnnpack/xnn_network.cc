@@ -11,6 +11,7 @@
 #include "profiler-agent/runtime/arena.h"
 #include "profiler-agent/runtime/random_weights.h"
 #include "profiler-agent/runtime/xnnpack/xnn_operator.h"
+#include "profiler-agent/runtime/xnnpack/xnn_threads.h"
 
 namespace hanas {
 namespace {
@@ -75,7 +76,8 @@ std::vector<Quantizer> AnyQuantizers(const Graph& graph) {
 
 class XnnNetwork : public NetworkInstance {
  public:
-  XnnNetwork(const ExecPlan& plan, bool keep_values) : plan_(plan), keep_values_(keep_values), layout_(LayOutArena(plan, !keep_values)) {}
+  XnnNetwork(const ExecPlan& plan, bool keep_values, std::shared_ptr<XnnThreads> threads)
+      : plan_(plan), keep_values_(keep_values), layout_(LayOutArena(plan, !keep_values)), threads_(std::move(threads)) {}
 
   absl::Status Build(const Graph& graph, const BoundModel* model, uint64_t seed) {
     arena_ = AlignedBuffer(layout_.total_bytes);
@@ -176,7 +178,7 @@ class XnnNetwork : public NetworkInstance {
 
  private:
   absl::Status AddStep(const ExecStep& step, const BoundModel* model, uint64_t seed) {
-    XnnOperatorSpec spec{.key = step.key, .output = quantizers_[static_cast<size_t>(step.output)]};
+    XnnOperatorSpec spec{.key = step.key, .output = quantizers_[static_cast<size_t>(step.output)], .threads = threads_.get()};
     for (size_t i = 0; i < step.inputs.size(); ++i) spec.inputs[i] = quantizers_[static_cast<size_t>(step.inputs[i])];
     BoundWeights random;
     if (model != nullptr && step.op >= 0) {
@@ -218,6 +220,7 @@ class XnnNetwork : public NetworkInstance {
   const ExecPlan plan_;
   const bool keep_values_;
   const ArenaLayout layout_;
+  const std::shared_ptr<XnnThreads> threads_;  // before the operators, which run on them
   AlignedBuffer arena_;
   std::vector<Quantizer> quantizers_;  // of each value of the plan
   std::vector<std::unique_ptr<XnnOperator>> operators_;
@@ -226,12 +229,12 @@ class XnnNetwork : public NetworkInstance {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NetworkInstance>> CreateXnnNetwork(const Graph& graph, const ExecPlan& plan, const BoundModel* model,
-                                                                  const NetworkOptions& options) {
+                                                                  const NetworkOptions& options, std::shared_ptr<XnnThreads> threads) {
   if (absl::Status status = CheckPlan(graph, plan); !status.ok()) return status;
   if (model != nullptr && (model->weights.size() != graph.operators.size() || model->quantizers.size() != graph.values.size())) {
     return absl::InvalidArgumentError("network: the model belongs to another graph");
   }
-  auto network = std::make_unique<XnnNetwork>(plan, options.keep_values);
+  auto network = std::make_unique<XnnNetwork>(plan, options.keep_values, std::move(threads));
   if (absl::Status status = network->Build(graph, model, options.seed); !status.ok()) return status;
   return network;
 }

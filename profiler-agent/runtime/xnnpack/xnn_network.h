@@ -9,9 +9,12 @@
 
 namespace hanas {
 
-/// A plan as a list of XnnOperators over one arena. See DeviceRuntime::PrepareNetwork for arguments and statuses.
+class XnnThreads;
+
+/// A plan as a list of XnnOperators over one arena, executed by `threads`; null: by the calling thread. See DeviceRuntime::PrepareNetwork
+/// for the other arguments and statuses.
 absl::StatusOr<std::unique_ptr<NetworkInstance>> CreateXnnNetwork(const Graph& graph, const ExecPlan& plan, const BoundModel* model,
-                                                                  const NetworkOptions& options);
+                                                                  const NetworkOptions& options, std::shared_ptr<XnnThreads> threads);
 
 }  // namespace hanas
 

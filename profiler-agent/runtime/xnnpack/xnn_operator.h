@@ -12,13 +12,16 @@
 
 namespace hanas {
 
+class XnnThreads;
+
 /// What an executed operator is made from. Quantisers matter for int8 tensors only; `weights` (borrowed during Create) for convolutions
-/// and fully connected operators.
+/// and fully connected operators. `threads` (borrowed as long as the operator lives) execute it; null: the calling thread alone.
 struct XnnOperatorSpec {
   OpKey key;
   std::array<Quantizer, 2> inputs;
   Quantizer output;
   const BoundWeights* weights = nullptr;
+  XnnThreads* threads = nullptr;
 };
 
 /// One executed operator. The only place that calls XNNPACK's operators, whether they are timed alone or in a network.

@@ -14,14 +14,13 @@
 #include "absl/strings/string_view.h"
 #include "profiler-agent/runtime/arena.h"
 #include "profiler-agent/runtime/xnnpack/xnn_operator.h"
+#include "profiler-agent/runtime/xnnpack/xnn_threads.h"
 
 namespace hanas {
 
 // What the files of this folder that make XNNPACK's operators share. Internal to it.
 
 static_assert(kTensorSlackBytes >= XNN_EXTRA_BYTES, "tensors need XNNPACK's slack");
-
-inline constexpr pthreadpool_t kCallingThread = nullptr;
 
 /// What a call of XNNPACK returned, as a Status that names the call and the key.
 absl::Status ToStatus(xnn_status status, absl::string_view call, const OpKey& key);
@@ -56,10 +55,10 @@ using OwnedOperator = std::unique_ptr<xnn_operator, DeleteOperator>;
 /// One XNNPACK operator; derived classes have the functions that set its shapes and tensors.
 class SingleOperator : public XnnOperator {
  public:
-  SingleOperator(OpKey key, xnn_operator_t op) : key_(std::move(key)), op_(op) {}
+  SingleOperator(OpKey key, xnn_operator_t op, XnnThreads* threads) : key_(std::move(key)), op_(op), pool_(PoolOf(threads)) {}
 
   absl::Status Run() override {
-    const xnn_status status = xnn_run_operator(op_.get(), kCallingThread);
+    const xnn_status status = xnn_run_operator(op_.get(), pool_);
     if (status == xnn_status_success) [[likely]]
       return absl::OkStatus();
     return ToStatus(status, "xnn_run_operator", key_);
@@ -70,14 +69,16 @@ class SingleOperator : public XnnOperator {
 
   OpKey key_;
   OwnedOperator op_;
+  pthreadpool_t pool_;  // of shapes and runs alike: XNNPACK cuts the work up for its number of threads when it learns the shapes
   AlignedBuffer workspace_;
 };
 
 /// Takes the operator that `call` made and sets its shapes.
 template <typename T>
-absl::StatusOr<std::unique_ptr<XnnOperator>> Finish(const OpKey& key, xnn_status status, absl::string_view call, xnn_operator_t op) {
-  if (status != xnn_status_success) return ToStatus(status, call, key);
-  auto made = std::make_unique<T>(key, op);
+absl::StatusOr<std::unique_ptr<XnnOperator>> Finish(const XnnOperatorSpec& spec, xnn_status status, absl::string_view call,
+                                                    xnn_operator_t op) {
+  if (status != xnn_status_success) return ToStatus(status, call, spec.key);
+  auto made = std::make_unique<T>(spec.key, op, spec.threads);
   if (absl::Status reshaped = made->Reshape(); !reshaped.ok()) return reshaped;
   return made;
 }

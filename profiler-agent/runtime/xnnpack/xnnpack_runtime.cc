@@ -13,6 +13,7 @@
 #include "profiler-agent/runtime/xnnpack/capabilities.h"
 #include "profiler-agent/runtime/xnnpack/xnn_network.h"
 #include "profiler-agent/runtime/xnnpack/xnn_operator.h"
+#include "profiler-agent/runtime/xnnpack/xnn_threads.h"
 
 namespace hanas {
 namespace {
@@ -21,6 +22,8 @@ constexpr uint64_t kOperatorSeed = 17;
 
 class XnnOperatorInstance : public OperatorInstance {
  public:
+  explicit XnnOperatorInstance(std::shared_ptr<XnnThreads> threads) : threads_(std::move(threads)) {}
+
   absl::Status Build(const OpKey& key) {
     if (absl::Status status = CheckOpKey(key); !status.ok()) return status;
     const BoundWeights weights = RandomWeights(key, kOperatorSeed);
@@ -28,7 +31,8 @@ class XnnOperatorInstance : public OperatorInstance {
         XnnOperator::Create({.key = key,
                              .inputs = {kRandomQuantizer, kRandomQuantizer},
                              .output = key.kind == OpKind::kSigmoid ? kSigmoidQuantizer : kRandomQuantizer,
-                             .weights = &weights});
+                             .weights = &weights,
+                             .threads = threads_.get()});
     if (!made.ok()) return made.status();
     operator_ = *std::move(made);
     for (AlignedBuffer& input : inputs_) {
@@ -61,6 +65,7 @@ class XnnOperatorInstance : public OperatorInstance {
     }
   }
 
+  const std::shared_ptr<XnnThreads> threads_;  // before what runs on them
   std::unique_ptr<XnnOperator> operator_;
   std::array<AlignedBuffer, 2> inputs_;
   AlignedBuffer output_;
@@ -69,13 +74,14 @@ class XnnOperatorInstance : public OperatorInstance {
 
 class XnnpackRuntime : public DeviceRuntime {
  public:
-  explicit XnnpackRuntime(BackendCaps caps) : caps_(std::move(caps)), native_(caps_) {}
+  XnnpackRuntime(BackendCaps caps, std::shared_ptr<XnnThreads> threads)
+      : caps_(std::move(caps)), native_(caps_), threads_(std::move(threads)) {}
 
   const BackendCaps& caps() const override { return caps_; }
 
   absl::StatusOr<std::unique_ptr<OperatorInstance>> PrepareOperator(const OpKey& key) override {
     if (absl::Status status = CheckCapability(key); !status.ok()) return status;
-    auto instance = std::make_unique<XnnOperatorInstance>();
+    auto instance = std::make_unique<XnnOperatorInstance>(threads_);
     if (absl::Status status = instance->Build(key); !status.ok()) return status;
     return instance;
   }
@@ -85,7 +91,7 @@ class XnnpackRuntime : public DeviceRuntime {
     for (const ExecStep& step : plan.steps) {
       if (absl::Status status = CheckCapability(step.key); !status.ok()) return status;
     }
-    return CreateXnnNetwork(graph, plan, model, options);
+    return CreateXnnNetwork(graph, plan, model, options, threads_);
   }
 
  private:
@@ -100,6 +106,7 @@ class XnnpackRuntime : public DeviceRuntime {
 
   const BackendCaps caps_;
   const NativeOperators native_;
+  const std::shared_ptr<XnnThreads> threads_;  // null: the calling thread
 };
 
 absl::Status Initialize() {
@@ -114,12 +121,15 @@ absl::Status Initialize() {
 absl::StatusOr<std::unique_ptr<DeviceRuntime>> CreateXnnpackRuntime() {
   if (absl::Status status = Initialize(); !status.ok()) return status;
   static const BackendCaps* const kCaps = new BackendCaps(ProbeXnnpackCapabilities());
-  return std::make_unique<XnnpackRuntime>(*kCaps);
+  return std::make_unique<XnnpackRuntime>(*kCaps, nullptr);
 }
 
-absl::StatusOr<std::unique_ptr<DeviceRuntime>> CreateXnnpackRuntime(const BackendCaps& caps) {
+absl::StatusOr<std::unique_ptr<DeviceRuntime>> CreateXnnpackRuntime(const BackendCaps& caps, const RuntimeOptions& options) {
+  if (absl::Status status = options.Validate(); !status.ok()) return status;
   if (absl::Status status = Initialize(); !status.ok()) return status;
-  return std::make_unique<XnnpackRuntime>(caps);
+  absl::StatusOr<std::shared_ptr<XnnThreads>> threads = XnnThreads::Create(options.num_threads);
+  if (!threads.ok()) return threads.status();
+  return std::make_unique<XnnpackRuntime>(caps, *std::move(threads));
 }
 
 }  // namespace hanas
