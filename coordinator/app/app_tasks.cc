@@ -53,6 +53,9 @@ absl::StatusOr<PartyRecord> App::Register(PartyRecord party) {
   if (absl::Status status = write.Await(); !status.ok()) return status;
   absl::MutexLock lock(&mutex_);
   const uint64_t id = FindPartyId(ledger_.synced(), agent, name);
+  // Another one may have taken its room since: parties that never had a task are forgotten for new ones.
+  if (id == 0)
+    return absl::UnavailableError(absl::StrCat("expected ", name, " to be registered still, found it forgotten; register again"));
   Touch(id);
   telemetry::LogEvent(telemetry::Severity::kInfo, "party_registered", {{"party", PartyName(agent, id)}, {"name", name}, {"host", host}});
   return ledger_.synced().parties.at(id);

@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/base/field_violation.h"
+#include "core/base/utf8.h"
 #include "rpc/enum_word.h"
 
 namespace hanas::coordinator {
@@ -55,7 +56,10 @@ bool IsSpace(char c) { return absl::ascii_isspace(static_cast<unsigned char>(c))
 bool IsOperator(char c) { return c == '=' || c == '!' || c == '<' || c == '>' || c == ':'; }
 
 std::string Quoted(absl::string_view text) {
-  return text.empty() ? "its end" : absl::StrCat("\"", absl::Utf8SafeCHexEscape(text.substr(0, kShownBytes)), "\"");
+  if (text.empty()) return "its end";
+  // A piece may begin or end within a character: then its bytes are told.
+  const absl::string_view piece = CutUtf8(text, kShownBytes);
+  return absl::StrCat("\"", IsUtf8(piece) ? absl::Utf8SafeCHexEscape(piece) : absl::CHexEscape(piece), "\"");
 }
 
 std::string WordsOf(const EnumDescriptor& type) {

@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/field_violation.h"
+#include "core/base/utf8.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "hanas/v1/farm.pb.h"
@@ -93,6 +95,14 @@ TEST(Filter, FindsElementsOfLists) {
   };
   EXPECT_TRUE(matches("info.datasets : mnist"));
   EXPECT_FALSE(matches("info.datasets : cifar")) << "an element, whole";
+}
+
+TEST(Filter, WhatItQuotesIsText) {
+  for (const char* text : {"phase = FAILED \xc3\xa9", "\xe2\x82\xac = 1", "name = \"ends within a character \xe2\x82\xac"}) {
+    const absl::Status status = Filter::Parse(text, *v1::Search::descriptor(), SearchFilterFields()).status();
+    EXPECT_THAT(status, ::absl_testing::StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_TRUE(IsUtf8(status.message())) << absl::CHexEscape(status.message());
+  }
 }
 
 TEST(Filter, SaysWhereItIsWrongAndWhatIsAllowedThere) {
