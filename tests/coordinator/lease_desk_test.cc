@@ -79,6 +79,7 @@ class LeaseDeskTest : public testing::Test, private LedgerFollower {
     job.space = SmallSpaceSpec();
     Decide(CreateSearchUpdate{.request_id = "request", .spec = "spec", .job = std::make_shared<const SearchJob>(job)});
     AdvanceSearchUpdate begin = Step();
+    begin.bindings = {TargetRecord{}};
     begin.next = SearchPhase::kTraining;
     Decide(begin);
   }
@@ -147,7 +148,7 @@ class LeaseDeskTest : public testing::Test, private LedgerFollower {
       absl::MutexLock lock(&lock_);
       all = ledger_.AllWritten();
     }
-    EXPECT_THAT(all.Await(), IsOk());
+    all.Await().IgnoreError();  // a write that was made to fail may be among them: whoever asked is told
   }
 
   std::unique_ptr<MemoryStore> store_ = MemoryStore::Open(std::make_shared<MemoryDisk>()).value();
