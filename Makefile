@@ -42,7 +42,8 @@ demo: root ## Builds the programs and runs a small search to a measured front (2
 	$(call announce,"Build the programs (first time 7 min; then seconds)")
 	@$(ROOT) run cmake --build --preset release
 	$(call announce,"Search for 20 to 30 min (Ctrl-C stops it; the same command resumes)")
-	@$(ROOT) run sh -c '$(DEMO_RUN)'
+	@trap : INT; $(ROOT) run sh -c '$(DEMO_RUN)' || { status=$$?; \
+	  [ $$status != 130 ] || echo "From outside of the build environment it goes on with: make demo"; exit $$status; }
 
 test: root ## Builds everything and runs every test (first: 20 min; then 6 min)
 	$(call announce,"Configure (seconds)")
@@ -69,7 +70,7 @@ asan: root ## Unit and contract tests under AddressSanitizer and UBSan, without 
 	$(call announce,"Tests (2 min)")
 	@$(ROOT) run ctest --preset asan-ubsan $(TEST_ARGS)
 
-lint: root ## Formatting, shellcheck, buf, cppcheck, clang's thread-safety analysis, clang-tidy on core (first: 16 min)
+lint: root ## Formatting, shellcheck, buf, cppcheck, clang's thread-safety analysis, clang-tidy (first: 30 min)
 	$(call announce,"Formatting and shellcheck (5 s)")
 	@$(ROOT) run deploy/lint.sh format
 	$(call announce,"buf over the wire (5 s)")
@@ -81,6 +82,10 @@ lint: root ## Formatting, shellcheck, buf, cppcheck, clang's thread-safety analy
 	@$(ROOT) run cmake --build --preset clang-safety
 	$(call announce,"clang-tidy on core (3 min)")
 	@$(ROOT) run deploy/lint.sh tidy build/clang-safety core
+	$(call announce,"Complexity of functions (first time 14 min; then what has changed)")
+	@$(ROOT) run cmake --preset dev --log-level=WARNING
+	@$(ROOT) run cmake --build --preset dev --target generated
+	@$(ROOT) run deploy/lint.sh complexity build/dev
 
 format: root ## Applies clang-format to every tracked C++ and proto file (5 s)
 	@$(ROOT) run deploy/lint.sh fix

@@ -66,6 +66,17 @@ function(hanas_library name)
   add_library(hanas::${name} ALIAS hanas_${name})
 endfunction()
 
+# Adds these files to the target `generated`, which makes every header that is generated and compiles nothing: what a tool needs that reads
+# sources.
+function(_hanas_generated name)
+  if(NOT TARGET generated)
+    add_custom_target(generated)
+  endif()
+  add_custom_target(${name}_generated DEPENDS ${ARGN})
+  add_dependencies(hanas_${name} ${name}_generated)
+  add_dependencies(generated ${name}_generated)
+endfunction()
+
 # Messages (and, with GRPC, stubs) from .proto files named relative to the calling folder. proto/ is an import root, so that what it holds is
 # imported and included everywhere as in other projects: import "hanas/v1/x.proto", #include "hanas/v1/x.pb.h"; and so is third_party/. Of
 # other files the root is the repository's: #include "rpc/health.pb.h".
@@ -99,19 +110,23 @@ function(hanas_proto_library name)
     file(RELATIVE_PATH relative "${root}" "${proto}")
     string(REGEX REPLACE "\\.proto$" "" stem "${relative}")
     set(outputs "${out}/${stem}.pb.cc" "${out}/${stem}.pb.h")
+    get_filename_component(file "${proto}" NAME)
+    set(depfile "${CMAKE_CURRENT_BINARY_DIR}/${file}.d")
     if(arg_GRPC)
       list(APPEND outputs "${out}/${stem}.grpc.pb.cc" "${out}/${stem}.grpc.pb.h")
     endif()
     add_custom_command(
       OUTPUT ${outputs}
-      COMMAND protobuf::protoc ${roots} --cpp_out=${out} ${plugin_arguments} ${proto}
-      DEPENDS ${absolute_protos} protobuf::protoc
+      COMMAND protobuf::protoc ${roots} --cpp_out=${out} ${plugin_arguments} --dependency_out=${depfile} ${proto}
+      DEPENDS ${proto} protobuf::protoc
+      DEPFILE "${depfile}"  # the files that it imports
       WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
       COMMENT "Generating ${stem}.pb.{h,cc}"
       VERBATIM)
     list(APPEND generated ${outputs})
   endforeach()
   add_library(hanas_${name} STATIC ${generated})
+  _hanas_generated(${name} ${generated})
   # PUBLIC: the generated headers include protobuf's (and gRPC's).
   target_link_libraries(hanas_${name} PUBLIC hanas_base protobuf::libprotobuf ${arg_PUBLIC})
   if(arg_GRPC)
@@ -141,6 +156,7 @@ function(hanas_flatbuffers_library name)
   endforeach()
   # Headers only, and they need only headers of the library. That they are sources of the target makes whoever links it wait for them.
   add_library(hanas_${name} INTERFACE ${generated})
+  _hanas_generated(${name} ${generated})
   target_link_libraries(hanas_${name} INTERFACE hanas_base flatbuffers::flatbuffers)
   target_include_directories(hanas_${name} SYSTEM INTERFACE "${out}")
   add_library(hanas::${name} ALIAS hanas_${name})

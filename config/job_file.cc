@@ -24,6 +24,7 @@
 #include "core/base/bounds.h"
 #include "core/base/utf8.h"
 #include "core/job/fields.h"
+#include "core/job/goals.h"
 
 namespace hanas::config {
 namespace {
@@ -156,8 +157,7 @@ class JobReader {
       if (const auto limits = reader.Take("limits")) ReadLimits(*limits, "target.limits", source_, job_.limits);
     }
     if (section.empty()) {
-      if (reader.Has("target") && reader.Has("targets"))
-        source_.Fail("targets", "expected either target or targets, found both: name the one target, with its limits, in the list too");
+      if (reader.Has("target") && reader.Has("targets")) source_.Fail("targets", kTargetBesideTargets);
       if (const auto space = reader.Take("space", Need::kRequired)) job_.space = ReadSpace(*space, "space", job_.name, source_);
     }
     reader.Finish();

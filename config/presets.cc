@@ -43,4 +43,10 @@ SpaceSpec SpecOf(const Preset& preset) {
   return spec;
 }
 
+absl::StatusOr<SpaceSpec> FindPresetSpec(absl::string_view name) {
+  const absl::StatusOr<Preset> preset = FindPreset(name);
+  if (!preset.ok()) return preset.status();
+  return SpecOf(*preset);
+}
+
 }  // namespace hanas::config

@@ -26,6 +26,8 @@ absl::StatusOr<Preset> FindPreset(absl::string_view name);
 std::string DescriptionOf(const Preset& preset);
 /// The space itself.
 SpaceSpec SpecOf(const Preset& preset);
+/// The space of the preset of that name; errors are those of FindPreset.
+absl::StatusOr<SpaceSpec> FindPresetSpec(absl::string_view name);
 
 }  // namespace hanas::config
 

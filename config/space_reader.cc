@@ -6,6 +6,7 @@
 
 #include "config/presets.h"
 #include "core/base/bounds.h"
+#include "core/family/convnet/stand_in.h"
 
 namespace hanas::config {
 namespace {
@@ -241,8 +242,8 @@ SpaceSpec ReadResolvedSpace(const YAML::Node& node, const std::string& path, con
 
 SpaceSpec ReadSpace(const YAML::Node& node, const std::string& path, const std::string& default_name, SourceMap& source) {
   const std::optional<YAML::Node> resolved = WithPreset(node, path, source);
-  // Without the preset that was meant, nothing can be said of the rest: one that is sound stands in for it.
-  return resolved.has_value() ? ReadResolvedSpace(*resolved, path, default_name, source) : SpecOf(Presets().front());
+  // Without the preset that was meant, nothing can be said of the rest.
+  return resolved.has_value() ? ReadResolvedSpace(*resolved, path, default_name, source) : StandInSpace();
 }
 
 }  // namespace hanas::config

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks that need no build. Usage:
+# Checks that run nothing of what was built. Usage:
 #   lint.sh format                     clang-format over every C++ and proto file, shellcheck over every script
 #   lint.sh fix                        applies clang-format
 #   lint.sh cppcheck                   cppcheck over every C++ source that has changed since its last run here; deploy/cppcheck says what it
 #                                      need not say
 #   lint.sh buf                        buf's rules over proto/, and, when a release v0.1.0 or later is tagged, no change that breaks its clients;
 #                                      buf comes through npm, in the version of deploy/buf. The one check that runs outside the build root
+#   lint.sh complexity BUILD_DIR       clang-tidy's cognitive complexity, at most what .clang-tidy says, of every function outside of tests and
+#                                      benchmarks, in sources that differ from those of its last run here, or that include a header that does;
+#                                      the target `generated` is to be built there first
 #   lint.sh tidy BUILD_DIR FOLDER...   clang-tidy over the sources in FOLDER that differ from HEAD, or all of them when none does
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -78,6 +81,35 @@ tidy() {
   echo "clang-tidy: $(printf '%s\n' "$files" | wc -l) files are fine."
 }
 
+# A digest of a source, of the project's headers that it includes itself, and of the rules.
+complexity_digest() {
+  {
+    cat .clang-tidy "$1"
+    sed -n 's/^#include "\(.*\)".*/\1/p' "$1" | while read -r header; do
+      if [ -e "$header" ]; then cat "$header"; fi
+    done
+  } | sha256sum | cut -c 1-64
+}
+
+complexity_of() {
+  local build=$1 results=$2 source=$3 stamp
+  stamp=$results/$(complexity_digest "$source")
+  if [ -e "$stamp" ]; then return; fi
+  # The compile commands are the other compiler's: some of its options and its precompiled headers are not for clang.
+  clang-tidy --quiet -p "$build" '--checks=-*,readability-function-cognitive-complexity' --extra-arg=-Wno-unknown-warning-option \
+    --extra-arg=-Wno-ignored-gch "$source" 2>/dev/null
+  touch "$stamp"
+}
+
+complexity() {
+  local build=$1 results=build/complexity sources
+  mapfile -t sources < <(git ls-files --cached --others --exclude-standard -- '*.cc' ':!tests' ':!benchmarks')
+  mkdir -p "$results"
+  export -f complexity_of complexity_digest
+  printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I '{}' bash -euc 'complexity_of "$@"' _ "$build" "$results" '{}'
+  echo "complexity: ${#sources[@]} sources are fine."
+}
+
 case ${1:-} in
   format)
     sources | xargs clang-format --dry-run -Werror || { echo "Formatting differs; 'make format' applies it." >&2; exit 1; }
@@ -87,6 +119,7 @@ case ${1:-} in
   fix) sources | xargs clang-format -i ;;
   cppcheck) run_cppcheck ;;
   buf) run_buf ;;
+  complexity) complexity "${2:?lint.sh complexity: expected a build directory}" ;;
   tidy) shift; tidy "$@" ;;
-  *) sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '3,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

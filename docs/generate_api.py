@@ -16,7 +16,7 @@ from google.protobuf import descriptor_pb2
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 # In the order of the page.
-FILES = ["search.proto", "task.proto", "farm.proto"]
+FILES = ["search.proto", "task.proto", "farm.proto", "data.proto"]
 
 HEADER = """\
 # The API

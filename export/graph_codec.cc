@@ -197,6 +197,26 @@ absl::Status ReadOperator(const std::string& where, const file::Operator& table,
   return ReadViews(where, table, out);
 }
 
+/// The weights of an operator with `inputs` channels for each output are integers in an int8 layer, and not too many.
+absl::Status CheckWeights(const std::string& where, const Operator& op, int64_t inputs, int64_t outputs) {
+  if (op.compute == ElementType::kInt8 && BitWidth(op.weight_type) > 8) {
+    return Bad(where, "expected integer weights in an int8 layer, found floats");
+  }
+  const int64_t matrix = outputs * inputs;
+  if (absl::Status s = CheckRange(where, "output times input channels", matrix, 1, kMaxElements); !s.ok()) return s;
+  return CheckRange(where, "number of weights", matrix * op.kernel * op.kernel, 1, kMaxElements);
+}
+
+/// The window fits into the padded input, and none lies in the padding alone, which has no maximum.
+absl::Status CheckWindow(const std::string& where, const Operator& op, const OpSchema& schema, const Shape& in) {
+  const int64_t window = int64_t{op.dilation} * (op.kernel - 1) + 1;
+  if (window > std::min(in[1], in[2]) + 2 * op.padding) return Bad(where, "expected a window no larger than the padded input");
+  if (!schema.has_weights && 2 * op.padding >= op.kernel) {
+    return Bad(where, absl::StrCat("expected a padding of less than half the kernel in ", schema.name));
+  }
+  return absl::OkStatus();
+}
+
 /// What CheckGraph takes for granted: ids that exist, ranks that the operator kind needs, windows that fit, divisible groups, bounded
 /// weights.
 absl::Status CheckOperandShapes(const std::string& where, const Graph& graph, const Operator& op) {
@@ -223,21 +243,9 @@ absl::Status CheckOperandShapes(const std::string& where, const Graph& graph, co
                                    schema.has_groups ? channels : 1, " output channels, found ", op.groups));
   }
   if (schema.has_weights) {
-    if (op.compute == ElementType::kInt8 && BitWidth(op.weight_type) > 8) {
-      return Bad(where, "expected integer weights in an int8 layer, found floats");
-    }
-    const int64_t matrix = channels * (in.back() / op.groups);
-    if (absl::Status s = CheckRange(where, "output times input channels", matrix, 1, kMaxElements); !s.ok()) return s;
-    if (absl::Status s = CheckRange(where, "number of weights", matrix * op.kernel * op.kernel, 1, kMaxElements); !s.ok()) return s;
+    if (absl::Status s = CheckWeights(where, op, in.back() / op.groups, channels); !s.ok()) return s;
   }
-  if (!schema.has_window) return absl::OkStatus();
-  const int64_t window = int64_t{op.dilation} * (op.kernel - 1) + 1;
-  if (window > std::min(in[1], in[2]) + 2 * op.padding) return Bad(where, "expected a window no larger than the padded input");
-  // Then no window lies in the padding alone, which has no maximum.
-  if (!schema.has_weights && 2 * op.padding >= op.kernel) {
-    return Bad(where, absl::StrCat("expected a padding of less than half the kernel in ", schema.name));
-  }
-  return absl::OkStatus();
+  return schema.has_window ? CheckWindow(where, op, schema, in) : absl::OkStatus();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
 #include "core/base/plain_name.h"
 #include "daemon/daemon.h"
 #include "daemon/party_state.h"
@@ -51,10 +52,10 @@ void Describe(config::OptionTable& table, Flags& flags) {
   table.Add({.name = "threads",
              .value = "N",
              .help = absl::StrCat("Threads that execute together whatever is timed, operators, networks and exported files, from 1 to ",
-                                  kMaxRuntimeThreads,
+                                  bounds::kMaxDeviceThreads,
                                   " and at most the processors that this process may use. Another number is another device class, with "
                                   "latencies of its own.")},
-            &flags.threads, 1, kMaxRuntimeThreads);
+            &flags.threads, 1, bounds::kMaxDeviceThreads);
   table.AddCheck("threads", [&flags] {
     const size_t cpus = AllowedCpus().size();
     if (static_cast<size_t>(flags.threads) <= cpus) return absl::OkStatus();

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/request.h"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/unknown_field_set.h>
+
 #include <algorithm>
 #include <vector>
 
-#include <google/protobuf/unknown_field_set.h>
-
+#include "absl/functional/function_ref.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/digest.h"
@@ -14,6 +16,9 @@
 
 namespace hanas::rpc {
 namespace {
+
+using ::google::protobuf::FieldDescriptor;
+using ::google::protobuf::Message;
 
 constexpr size_t kMaxRequestIdBytes = 128;
 constexpr size_t kTokenBytes = 16;
@@ -24,49 +29,57 @@ absl::Status Violation(absl::string_view path, absl::string_view message) {
   return violations.ToStatus();
 }
 
-void FindUnknown(const google::protobuf::Message& message, const std::string& path, FieldViolations& violations) {
-  const google::protobuf::Reflection* reflection = message.GetReflection();
-  const google::protobuf::UnknownFieldSet& unknown = reflection->GetUnknownFields(message);
+std::vector<const FieldDescriptor*> FieldsOf(const Message& message) {
+  std::vector<const FieldDescriptor*> fields;
+  message.GetReflection()->ListFields(message, &fields);
+  return fields;
+}
+
+std::string PathOf(const std::string& path, const FieldDescriptor& field) {
+  return absl::StrCat(path, path.empty() ? "" : ".", field.name());
+}
+
+/// The elements of a list; 0 when it is none.
+int Count(const Message& message, const FieldDescriptor& field) {
+  return field.is_repeated() ? message.GetReflection()->FieldSize(message, &field) : 0;
+}
+
+/// Calls `visit` with `message` and every message in it, each with its path.
+void ForEachMessage(const Message& message, const std::string& path, absl::FunctionRef<void(const Message&, const std::string&)> visit) {
+  visit(message, path);
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  for (const FieldDescriptor* field : FieldsOf(message)) {
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const std::string name = PathOf(path, *field);
+    if (!field->is_repeated()) ForEachMessage(reflection.GetMessage(message, field), name, visit);
+    for (int i = 0; i < Count(message, *field); ++i)
+      ForEachMessage(reflection.GetRepeatedMessage(message, field, i), absl::StrCat(name, "[", i, "]"), visit);
+  }
+}
+
+/// Adds the fields of `message` itself that its type does not have.
+void FindUnknown(const Message& message, const std::string& path, FieldViolations& violations) {
+  const google::protobuf::UnknownFieldSet& unknown = message.GetReflection()->GetUnknownFields(message);
   for (int i = 0; i < unknown.field_count(); ++i) {
     violations.Add(
         absl::StrCat(path, path.empty() ? "" : ".", "#", unknown.field(i).number()),
         "expected a field that this coordinator knows, found another: the client may be newer; upgrade the coordinator, or leave "
         "the field out");
   }
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const google::protobuf::FieldDescriptor* field : fields) {
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    const std::string name = absl::StrCat(path, path.empty() ? "" : ".", field->name());
-    if (!field->is_repeated()) {
-      FindUnknown(reflection->GetMessage(message, field), name, violations);
-      continue;
-    }
-    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-      FindUnknown(reflection->GetRepeatedMessage(message, field, i), absl::StrCat(name, "[", i, "]"), violations);
-    }
-  }
 }
 
-void CheckUtf8In(const google::protobuf::Message& message, const std::string& path, FieldViolations& violations) {
-  using google::protobuf::FieldDescriptor;
-  const google::protobuf::Reflection* reflection = message.GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    const std::string name = absl::StrCat(path, path.empty() ? "" : ".", field->name());
-    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-    for (int i = 0; i < count; ++i) {
-      const std::string element = field->is_repeated() ? absl::StrCat(name, "[", i, "]") : name;
-      if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-        CheckUtf8In(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i) : reflection->GetMessage(message, field),
-                    element, violations);
-      } else if (field->type() == FieldDescriptor::TYPE_STRING) {
-        const std::string text =
-            field->is_repeated() ? reflection->GetRepeatedString(message, field, i) : reflection->GetString(message, field);
-        if (!IsUtf8(text)) violations.Add(element, absl::StrCat("expected UTF-8, found \"", absl::CHexEscape(text), "\""));
-      }
-    }
+/// Adds the strings of `message` itself that are not UTF-8.
+void FindOtherThanUtf8(const Message& message, const std::string& path, FieldViolations& violations) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  const auto check = [&](const std::string& name, const std::string& text) {
+    if (!IsUtf8(text)) violations.Add(name, absl::StrCat("expected UTF-8, found \"", absl::CHexEscape(text), "\""));
+  };
+  for (const FieldDescriptor* field : FieldsOf(message)) {
+    if (field->type() != FieldDescriptor::TYPE_STRING) continue;
+    const std::string name = PathOf(path, *field);
+    if (!field->is_repeated()) check(name, reflection.GetString(message, field));
+    for (int i = 0; i < Count(message, *field); ++i)
+      check(absl::StrCat(name, "[", i, "]"), reflection.GetRepeatedString(message, field, i));
   }
 }
 
@@ -86,13 +99,13 @@ std::string TokenBytes(absl::string_view query, uint64_t cursor) {
 
 absl::Status CheckKnownFields(const google::protobuf::Message& request) {
   FieldViolations violations;
-  FindUnknown(request, "", violations);
+  ForEachMessage(request, "", [&](const Message& message, const std::string& path) { FindUnknown(message, path, violations); });
   return violations.ToStatus();
 }
 
 absl::Status CheckUtf8(const google::protobuf::Message& request) {
   FieldViolations violations;
-  CheckUtf8In(request, "", violations);
+  ForEachMessage(request, "", [&](const Message& message, const std::string& path) { FindOtherThanUtf8(message, path, violations); });
   return violations.ToStatus();
 }
 

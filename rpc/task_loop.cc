@@ -306,6 +306,13 @@ void TaskLoop::Wait(absl::Duration duration) {
   clock_->AwaitWithTimeout(mutex_, absl::Condition(&stopping_), duration);
 }
 
+absl::Status TaskLoop::TakeTask(const v1::Task& task, absl::Duration asked_at) {
+  if (!task.lease().task().empty()) return RunTask(task);
+  // An answer that came at once though nothing was there: never ask in a tight loop.
+  if (clock_->Now() - asked_at < options_.retry.initial_backoff) Wait(options_.retry.initial_backoff);
+  return absl::OkStatus();
+}
+
 absl::Status TaskLoop::Run() {
   if (absl::Status status = Register(); !status.ok()) return stopping() ? absl::OkStatus() : status;
   Backoff backoff(options_.retry);
@@ -317,12 +324,7 @@ absl::Status TaskLoop::Run() {
       Answered();
       backoff.Reset();
       refusals.Reset();
-      if (task->lease().task().empty()) {
-        // An answer that came at once though nothing was there: never ask in a tight loop.
-        if (clock_->Now() - asked_at < options_.retry.initial_backoff) Wait(options_.retry.initial_backoff);
-      } else if (absl::Status status = RunTask(*task); !status.ok()) {
-        return status;
-      }
+      if (absl::Status status = TakeTask(*task, asked_at); !status.ok()) return status;
     } else if (stopping()) {
       break;
     } else if (IsUnknownParty(task.status()) || absl::IsNotFound(task.status())) {

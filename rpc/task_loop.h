@@ -117,6 +117,8 @@ class TaskLoop {
   void Answered();
   absl::Status Register();
   absl::StatusOr<v1::Task> LeaseOne();  // a task without a lease: nothing to do
+  /// Runs what was leased, or waits when an empty answer came at once.
+  absl::Status TakeTask(const v1::Task& task, absl::Duration asked_at);
   absl::Status RunTask(const v1::Task& task);
   void KeepLease(RunningTask& running);
   void Renew(RunningTask& running);

@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "telemetry/metric_table.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/work/work_kinds.h"
 
 namespace hanas::telemetry {
 namespace {
 
-const std::vector<absl::string_view>& TaskKinds() {
-  static const auto* const kKinds = new std::vector<absl::string_view>{
-      "train", "evaluate", "fit_predictor", "bind", "pack_images", "measure_operators", "measure_networks", "verify_model"};
-  return *kKinds;
+std::vector<absl::string_view> TaskKinds() {
+  std::vector<absl::string_view> names;
+  for (const WorkKind& kind : kWorkKinds) names.push_back(kind.name);
+  return names;
+}
+
+/// What the results of tasks are counted as; kinds may count as the same.
+std::vector<absl::string_view> Evaluations() {
+  std::vector<absl::string_view> words;
+  for (const WorkKind& kind : kWorkKinds) {
+    if (!kind.counts_as.empty() && std::find(words.begin(), words.end(), kind.counts_as) == words.end()) words.push_back(kind.counts_as);
+  }
+  return words;
 }
 
 std::vector<double> ShortSeconds() { return {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}; }
@@ -71,7 +83,7 @@ std::vector<MetricSpec> MakeTable() {
        kCoordinator,
        "hanas_evaluations_total",
        "Results taken in: accuracies of networks, latencies.",
-       {{"what", {"accuracy", "network_latency", "operator_latency", "model_file"}}}},
+       {{"what", Evaluations()}}},
       {Metric::kLoopRunSeconds,
        kHistogram,
        kCoordinator,

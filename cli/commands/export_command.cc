@@ -83,7 +83,7 @@ ExitCode ExportCommand(const RemoteOptions& remote, const ExportOptions& options
     say("front.svg");
   }
   if (const absl::Status status = PrintExported(reports->front(), files, options.out, remote.output); !status.ok()) return Fail(status);
-  return SayAllWarnings(*reports);
+  return SayWarnings(*reports);
 }
 
 }  // namespace hanas::cli

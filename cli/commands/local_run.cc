@@ -564,7 +564,7 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
   }
   std::set<std::string> said;
   for (const Warning& warning : survey->warnings) said.insert(warning.code);
-  return SayAllWarnings(*reports, std::move(said));
+  return SayWarnings(*reports, std::move(said));
 }
 
 }  // namespace

@@ -103,25 +103,19 @@ std::string DirectoryOf(const v1::Report& report, const std::string& directory) 
   return absl::StrCat(directory, "/targets/", IsPlainName(report.target()) ? report.target() : FileStem(report.target()));
 }
 
-ExitCode SayWarnings(const v1::Report& report, const std::set<std::string>& said) {
-  ExitCode code = ExitCode::kOk;
-  for (const v1::Warning& warning : report.warnings()) {
-    if (warning.code() == kNoBetterThanGuessing && warning.members_size() == report.front_size()) code = ExitCode::kGuessing;
-    if (warning.code() == kDominatedMember || said.contains(warning.code())) continue;
-    const std::string target = report.target().empty() || warning.members().empty() ? "" : absl::StrCat(report.target(), ": ");
-    Complain(absl::StrCat("warning: ", target, warning.text(), " (", warning.code(), ")"));
-  }
-  return code;
-}
-
-ExitCode SayAllWarnings(const std::vector<v1::Report>& reports, std::set<std::string> said) {
+ExitCode SayWarnings(const std::vector<v1::Report>& reports, std::set<std::string> said) {
   ExitCode code = ExitCode::kOk;
   for (const v1::Report& report : reports) {
-    const ExitCode of_report = SayWarnings(report, said);
-    if (code == ExitCode::kOk) code = of_report;
+    std::set<std::string> said_here;
     for (const v1::Warning& warning : report.warnings()) {
-      if (warning.members().empty()) said.insert(warning.code());
+      if (warning.code() == kNoBetterThanGuessing && warning.members_size() == report.front_size()) code = ExitCode::kGuessing;
+      if (warning.code() == kDominatedMember || said.contains(warning.code())) continue;
+      const bool of_all = warning.members().empty();
+      const std::string target = report.target().empty() || of_all ? "" : absl::StrCat(report.target(), ": ");
+      Complain(absl::StrCat("warning: ", target, warning.text(), " (", warning.code(), ")"));
+      if (of_all) said_here.insert(warning.code());
     }
+    said.merge(said_here);
   }
   return code;
 }

@@ -32,12 +32,10 @@ absl::StatusOr<std::vector<v1::Report>> AllReports(rpc::SearchClient& client, co
 /// Where in `directory` the results of a report go: into targets/<name> for a target that has a name, else into `directory` itself.
 std::string DirectoryOf(const v1::Report& report, const std::string& directory);
 
-/// Says on standard error what speaks against the report: the texts of its warnings, without those about members that others dominate,
-/// which are for readers of the report, and without the codes in `said`. kGuessing when no network of the front is better than guessing,
-/// else kOk.
-ExitCode SayWarnings(const v1::Report& report, const std::set<std::string>& said = {});
-/// The same for each report; what is true of all, because it is of the data set, is said once.
-ExitCode SayAllWarnings(const std::vector<v1::Report>& reports, std::set<std::string> said = {});
+/// Says on standard error what speaks against the reports: the texts of their warnings, without those about members that others dominate,
+/// which are for readers of a report, and without the codes in `said`; what is true of all, because it is of the data set, once. kGuessing
+/// when no network of a front is better than guessing, else kOk.
+ExitCode SayWarnings(const std::vector<v1::Report>& reports, std::set<std::string> said = {});
 
 }  // namespace hanas::cli
 

@@ -63,7 +63,7 @@ ExitCode Conclude(rpc::SearchClient& client, const RemoteOptions& remote, const 
     return ExitCode::kSearchFailed;
   }
   const absl::StatusOr<std::vector<v1::Report>> reports = AllReports(client, name);
-  return reports.ok() ? SayAllWarnings(*reports) : Fail(reports.status(), remote);
+  return reports.ok() ? SayWarnings(*reports) : Fail(reports.status(), remote);
 }
 
 }  // namespace

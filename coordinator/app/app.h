@@ -261,6 +261,10 @@ class App final : private LedgerFollower {
   absl::Status EnforceWallBudgets(const std::set<uint64_t>& due) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<bool> EnforceWallBudget(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<PendingWrite> ExpireLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Takes the searches that changed, and now and then all that go on.
+  std::set<uint64_t> TakeDue(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_, mutex_);
+  /// Drives each search in `due` as long as its steps change it.
+  absl::Status DriveAll(std::set<uint64_t> due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   void CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<bool> Drive(uint64_t search) ABSL_EXCLUSIVE_LOCKS_REQUIRED(driver_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Whether all that the next step of the search rests on is derived. When it is not, it is being derived aside, and the search is due

@@ -182,31 +182,17 @@ absl::StatusOr<bool> App::Drive(uint64_t id) {
   return true;
 }
 
-absl::Status App::RunOnce() {
-  absl::MutexLock driving(&driver_mutex_);
-  const absl::Duration now = clock_->Monotonic();
-  std::set<uint64_t> due;
-  bool collect = collector_.IsDue(now);
-  absl::StatusOr<PendingWrite> expired;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
-    expired = ExpireLeases();
-    if (!expired.ok()) return expired.status();
+std::set<uint64_t> App::TakeDue(absl::Duration now) {
+  std::set<uint64_t> due = std::exchange(due_, {});
+  if (last_sweep_.has_value() && now - *last_sweep_ < kSweepInterval) return due;
+  last_sweep_ = now;
+  for (const auto& [id, search] : ledger_.synced().searches) {
+    if (!IsTerminal(search.record.phase)) due.insert(id);
   }
-  if (absl::Status status = expired->Await(); !status.ok()) return status;
-  {
-    absl::MutexLock lock(&mutex_);
-    due = std::exchange(due_, {});
-    collect = std::exchange(collect_, false) || collect;
-    if (!last_sweep_.has_value() || now - *last_sweep_ >= kSweepInterval) {
-      last_sweep_ = now;
-      for (const auto& [id, search] : ledger_.synced().searches) {
-        if (!IsTerminal(search.record.phase)) due.insert(id);
-      }
-    }
-  }
-  if (absl::Status status = EnforceWallBudgets(due); !status.ok()) return status;
+  return due;
+}
+
+absl::Status App::DriveAll(std::set<uint64_t> due) {
   while (!due.empty()) {
     CatchUp();
     std::set<uint64_t> again;
@@ -226,6 +212,29 @@ absl::Status App::RunOnce() {
     absl::MutexLock lock(&mutex_);
     for (const uint64_t id : due) due_.erase(id);  // by its own step
   }
+  return absl::OkStatus();
+}
+
+absl::Status App::RunOnce() {
+  absl::MutexLock driving(&driver_mutex_);
+  const absl::Duration now = clock_->Monotonic();
+  std::set<uint64_t> due;
+  bool collect = collector_.IsDue(now);
+  absl::StatusOr<PendingWrite> expired;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    expired = ExpireLeases();
+    if (!expired.ok()) return expired.status();
+  }
+  if (absl::Status status = expired->Await(); !status.ok()) return status;
+  {
+    absl::MutexLock lock(&mutex_);
+    due = TakeDue(now);
+    collect = std::exchange(collect_, false) || collect;
+  }
+  if (absl::Status status = EnforceWallBudgets(due); !status.ok()) return status;
+  if (absl::Status status = DriveAll(std::move(due)); !status.ok()) return status;
   if (collect) {
     if (absl::Status status = CollectArtifacts(); !status.ok()) return status;
   }

@@ -9,7 +9,7 @@ namespace hanas::coordinator {
 
 void App::CountLease(absl::string_view event, uint64_t id) {
   const TaskRecord* task = ledger_.decided().FindTask(id);
-  options_.metrics->Count(telemetry::Metric::kLeases, {event, task == nullptr ? telemetry::kOtherLabel : KindName(task->work)});
+  options_.metrics->Count(telemetry::Metric::kLeases, {event, task == nullptr ? telemetry::kOtherLabel : KindOf(task->work).name});
 }
 
 void App::RecordGauges(telemetry::Metrics& metrics) {

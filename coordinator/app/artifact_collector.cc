@@ -30,30 +30,44 @@ bool IsReplaced(const SearchView& view, const std::string& key, const TaskRecord
   return later >= kKeptCheckpoints;
 }
 
+/// Collects for each artifact the use that keeps it the longest.
+class ArtifactUseCollector {
+ public:
+  void AddArtifact(const ArtifactRef& artifact, ArtifactUse use) {
+    if (artifact.empty()) return;
+    const auto [at, is_new] = uses_.emplace(artifact.sha256, use);
+    if (!is_new) at->second = std::min(at->second, use);
+  }
+
+  /// Adds what a task begins from and what it brought. The task itself is needed as `own` says; what others have replaced is needed less.
+  void AddTask(const SearchView& view, const std::string& key, const TaskRecord& task, ArtifactUse own) {
+    const auto* train = std::get_if<TrainWork>(&task.work);
+    if (train != nullptr) AddArtifact(train->initial, task.state == TaskState::kDone ? ArtifactUse::kReplaced : own);
+    if (!task.outcome.has_value()) return;
+    const bool replaced = train != nullptr && IsReplaced(view, key, task);
+    for (const ArtifactRef& artifact : ArtifactsOf(*task.outcome)) AddArtifact(artifact, replaced ? ArtifactUse::kReplaced : own);
+  }
+
+  std::map<std::string, ArtifactUse> TakeUses() && { return std::move(uses_); }
+
+ private:
+  std::map<std::string, ArtifactUse> uses_;
+};
+
 }  // namespace
 
 std::map<std::string, ArtifactUse> ArtifactUses(const State& state) {
-  std::map<std::string, ArtifactUse> uses;
-  const auto note = [&](const ArtifactRef& artifact, ArtifactUse use) {
-    if (artifact.empty()) return;
-    const auto [at, is_new] = uses.emplace(artifact.sha256, use);
-    if (!is_new) at->second = std::min(at->second, use);
-  };
+  ArtifactUseCollector collector;
   for (const auto& [id, search] : state.searches) {
     const SearchView view(state, search);
-    const ArtifactUse own_use = UseBy(search.record.phase);
+    const ArtifactUse by_search = UseBy(search.record.phase);
     for (const auto& [key, task_id] : search.tasks) {
       const TaskRecord& task = state.tasks.at(task_id);
       // A supernet outlives its searches: the next one goes on where it is.
-      const ArtifactUse use = task.shared_under.empty() ? own_use : ArtifactUse::kNeeded;
-      const auto* train = std::get_if<TrainWork>(&task.work);
-      if (train != nullptr) note(train->initial, task.state == TaskState::kDone ? ArtifactUse::kReplaced : use);
-      if (!task.outcome.has_value()) continue;
-      const bool replaced = train != nullptr && IsReplaced(view, key, task);
-      for (const ArtifactRef& artifact : ArtifactsOf(*task.outcome)) note(artifact, replaced ? ArtifactUse::kReplaced : use);
+      collector.AddTask(view, key, task, task.shared_under.empty() ? by_search : ArtifactUse::kNeeded);
     }
   }
-  return uses;
+  return std::move(collector).TakeUses();
 }
 
 absl::StatusOr<std::vector<std::string>> ArtifactCollector::Candidates(const State& state, absl::Duration now) {

@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/app/task_events.h"
 
+#include <variant>
+
 #include "absl/strings/str_cat.h"
 
 namespace hanas::coordinator {
+namespace {
+
+/// As many as there are networks or operators in it; 1 of what is about a single one.
+struct NumResults {
+  template <typename T>
+  size_t operator()(const T& outcome) const {
+    if constexpr (requires { outcome.scores; }) {
+      return outcome.scores.size();
+    } else if constexpr (requires { outcome.rows; }) {
+      return outcome.rows.size();
+    } else {
+      return 1;
+    }
+  }
+};
+
+}  // namespace
 
 std::string PartyName(bool agent, uint64_t id) { return absl::StrCat(agent ? "devices/" : "workers/", id); }
 
@@ -17,16 +36,8 @@ void LogTask(telemetry::Severity severity, absl::string_view event, const TaskRe
 }
 
 void CountEvaluations(const Outcome& outcome, telemetry::Metrics& metrics) {
-  constexpr telemetry::Metric kMetric = telemetry::Metric::kEvaluations;
-  if (const auto* evaluated = std::get_if<EvaluateOutcome>(&outcome)) {
-    metrics.Add(kMetric, {"accuracy"}, static_cast<double>(evaluated->scores.size()));
-  } else if (const auto* networks = std::get_if<MeasureNetworksOutcome>(&outcome)) {
-    metrics.Add(kMetric, {"network_latency"}, static_cast<double>(networks->rows.size()));
-  } else if (const auto* operators = std::get_if<MeasureOperatorsOutcome>(&outcome)) {
-    metrics.Add(kMetric, {"operator_latency"}, static_cast<double>(operators->rows.size()));
-  } else if (std::holds_alternative<VerifyOutcome>(outcome)) {
-    metrics.Count(kMetric, {"model_file"});
-  }
+  const absl::string_view what = KindOf(outcome).counts_as;
+  if (!what.empty()) metrics.Add(telemetry::Metric::kEvaluations, {what}, static_cast<double>(std::visit(NumResults(), outcome)));
 }
 
 }  // namespace hanas::coordinator

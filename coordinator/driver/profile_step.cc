@@ -159,7 +159,7 @@ std::string KeyValue(const SearchView& view, const CostLimit& limit, Rounding ro
   const bool relative = spec != nullptr && !spec->than.empty();
   const bool usual = limit.confidence == 0 || limit.confidence == LimitSpec::kLimitConfidence;
   const bool of_one = spec != nullptr && !spec->target.empty();
-  if (usual && !relative && !of_one) return absl::StrCat(view.num_targets() == 1 ? "target." : "", "limits.", limit.name, ": ", value);
+  if (usual && !relative && !of_one) return absl::StrCat(view.job().targets.empty() ? "target." : "", "limits.", limit.name, ": ", value);
   const std::string target = of_one ? absl::StrCat(", target: ", spec->target) : "";
   const std::string confidence = usual ? "" : absl::StrCat(", confidence: ", limit.confidence);
   std::string text = absl::StrCat("limits: [{of: ", limit.name, target, ", at_most: ", value, confidence, "}]");

@@ -249,7 +249,8 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
   const TaskKey evaluate = {.stage = TaskStage::kRoundEvaluate, .round = round};
   const TaskKey measure = {.stage = TaskStage::kRoundMeasure, .round = round};
   const TaskKey predictor = {.stage = TaskStage::kRoundPredictor, .round = round};
-  const bool proposed = view.AnyHas(evaluate);
+  const std::vector<const TaskRecord*> evaluations = view.NumberedOfAll(evaluate);
+  const bool proposed = !evaluations.empty();
   const bool whole = context.searched_whole();
   const int rounds = whole ? 1 : view.job().evolution.rounds;
   const bool cut_short = view.record().finishing && view.Done<FitOutcome>(predictor) == nullptr;
@@ -273,7 +274,7 @@ absl::StatusOr<MaybeStep> RoundStep(const SearchView& view, SearchContext& conte
     step.next = SearchPhase::kVerifying;
     return step;
   }
-  if (!view.AllOfEachDone(evaluate) || !view.AllOfEachDone(measure)) return std::nullopt;
+  if (!AreDone(evaluations) || !AreDone(view.NumberedOfAll(measure))) return std::nullopt;
   if (!whole && !view.Has(predictor)) {
     step.tasks.emplace_back(predictor.ToString(), FitWork{.num_evaluations = static_cast<int64_t>(view.Evaluations(round + 1).size())});
     return step;

@@ -125,11 +125,12 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
   }
   const auto* fit = view.Done<FitOutcome>(predictor);
   if (fit == nullptr) return std::nullopt;
-  if (!view.AnyHas(witness)) {
+  const std::vector<const TaskRecord*> witnesses = view.NumberedOfAll(witness);
+  if (witnesses.empty()) {
     AddWitnesses(view, context, step);
     if (!step.tasks.empty()) return step;
   }
-  if (!view.AllOfEachDone(witness)) return std::nullopt;
+  if (!AreDone(witnesses)) return std::nullopt;
   const int64_t fitted = std::get<FitWork>(view.Task(predictor)->work).num_evaluations;
   step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks",
                                                       fit->kind, fit->held_out_tau, 100 * fit->held_out_rmse, fitted)});

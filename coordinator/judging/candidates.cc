@@ -28,42 +28,53 @@ void CandidateIndex::AddAsked(const SearchView& view) {
   }
 }
 
+absl::Status CandidateIndex::AddScores(const SearchView& view, const TaskRecord& task, const EvaluateOutcome& evaluated,
+                                       std::vector<size_t>& changed) {
+  const absl::StatusOr<const CandidateScorer*> scorer = context_->Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const size_t first = first_.at(task.key);
+  for (size_t i = 0; i < evaluated.scores.size(); ++i) {
+    Entry& entry = entries_[first + i];
+    entry.score = evaluated.scores[i];
+    entry.worker = task.party;
+    entry.cost = (*scorer)->ScoreOne(entry.architecture);
+    entry.evaluated = true;
+    ++total_;
+    changed.push_back(first + i);
+  }
+  return absl::OkStatus();
+}
+
+void CandidateIndex::AddTimes(const SearchView& view, const TaskRecord& task, const MeasureNetworksOutcome& measured,
+                              std::vector<size_t>& changed) {
+  const std::optional<TaskKey> key = ParseTaskKey(task.key);
+  if (!key.has_value() || key->stage != TaskStage::kRoundMeasure || key->target != view.target_spec().name) return;
+  const auto& work = std::get<MeasureNetworksWork>(task.work);
+  for (size_t i = 0; i < measured.rows.size(); ++i) {
+    const auto asked = of_rounds_.find(work.architectures[i]);
+    if (asked == of_rounds_.end()) continue;
+    const size_t index = asked->second;
+    entries_[index].measured_us = StatisticUs(measured.rows[i], view.target_spec().statistic);
+    // A member of the front that turns out slower may uncover others.
+    if (index == closest_ || front_.Contains(index)) calibrated_rounds_ = -1;
+    if (entries_[index].evaluated) changed.push_back(index);
+  }
+}
+
 absl::Status CandidateIndex::AddResults(const SearchView& view) {
   const std::vector<uint64_t>& results = view.search().results;
   if (results_seen_ == results.size()) return absl::OkStatus();
-  std::vector<size_t> judged;  // anew
+  std::vector<size_t> changed;
   for (; results_seen_ < results.size(); ++results_seen_) {
     const TaskRecord& task = *view.state().FindTask(results[results_seen_]);
     if (const auto* evaluated = std::get_if<EvaluateOutcome>(&*task.outcome)) {
-      const absl::StatusOr<const CandidateScorer*> scorer = context_->Scorer(view);
-      if (!scorer.ok()) return scorer.status();
-      const size_t first = first_.at(task.key);
-      for (size_t i = 0; i < evaluated->scores.size(); ++i) {
-        Entry& entry = entries_[first + i];
-        entry.score = evaluated->scores[i];
-        entry.worker = task.party;
-        entry.cost = (*scorer)->ScoreOne(entry.architecture);
-        entry.evaluated = true;
-        ++total_;
-        judged.push_back(first + i);
-      }
-    }
-    const auto* measured = std::get_if<MeasureNetworksOutcome>(&*task.outcome);
-    const std::optional<TaskKey> key = measured == nullptr ? std::nullopt : ParseTaskKey(task.key);
-    if (!key.has_value() || key->stage != TaskStage::kRoundMeasure || key->target != view.target_spec().name) continue;
-    const auto& work = std::get<MeasureNetworksWork>(task.work);
-    for (size_t i = 0; i < measured->rows.size(); ++i) {
-      const auto asked = of_rounds_.find(work.architectures[i]);
-      if (asked == of_rounds_.end()) continue;
-      const size_t index = asked->second;
-      entries_[index].measured_us = StatisticUs(measured->rows[i], view.target_spec().statistic);
-      // A member of the front that turns out slower may uncover others.
-      if (index == closest_ || front_.Contains(index)) calibrated_rounds_ = -1;
-      if (entries_[index].evaluated) judged.push_back(index);
+      if (absl::Status status = AddScores(view, task, *evaluated, changed); !status.ok()) return status;
+    } else if (const auto* measured = std::get_if<MeasureNetworksOutcome>(&*task.outcome)) {
+      AddTimes(view, task, *measured, changed);
     }
   }
   if (calibrated_rounds_ == static_cast<int>(view.target().rounds.size())) {
-    for (const size_t index : judged) Judge(index);
+    for (const size_t index : changed) Judge(index);
   }
   return absl::OkStatus();
 }

@@ -67,6 +67,9 @@ class CandidateIndex {
 
   void AddAsked(const SearchView& view);
   absl::Status AddResults(const SearchView& view);
+  /// Adds to `changed` the entries whose score or time it takes from what a task answered.
+  absl::Status AddScores(const SearchView& view, const TaskRecord& task, const EvaluateOutcome& evaluated, std::vector<size_t>& changed);
+  void AddTimes(const SearchView& view, const TaskRecord& task, const MeasureNetworksOutcome& measured, std::vector<size_t>& changed);
   absl::Status Recalibrate(const SearchView& view);
   void Judge(size_t index);
   CandidateRow RowOf(size_t index) const;

@@ -49,7 +49,7 @@ absl::StatusOr<bool> LeaseDesk::TryGrant(uint64_t party_id, const std::string& i
   const uint64_t chosen = scheduler_.Choose(party_id, now);
   if (chosen == 0) return false;
   if (absl::Status status = ledger_.Begin(GrantLeaseUpdate{chosen, party_id}, nullptr); !status.ok()) return status;
-  metrics_.Count(telemetry::Metric::kLeases, {"granted", KindName(ledger_.decided().tasks.at(chosen).work)});
+  metrics_.Count(telemetry::Metric::kLeases, {"granted", KindOf(ledger_.decided().tasks.at(chosen).work).name});
   AnswerWhenWritten(chosen, std::move(done), now);
   return true;
 }

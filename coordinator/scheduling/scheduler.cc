@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <variant>
 
 #include "absl/strings/string_view.h"
 #include "coordinator/state/sharing.h"
@@ -26,9 +25,16 @@ constexpr char kWithData[] = "data";
 
 /// Which queue of a lane a task waits in: empty for what every party there may do.
 std::string BoundOf(const TaskRecord& task, const SearchState& search) {
-  if (!IsMeasuring(task.work)) return std::holds_alternative<FitWork>(task.work) ? "" : kWithData;
-  if (std::holds_alternative<MeasureOperatorsWork>(task.work)) return "";
-  return TargetAt(search.record, TargetOfTask(task.key, *search.job)).agent;
+  switch (KindOf(task.work).holder) {
+    case WorkHolder::kWorker:
+    case WorkHolder::kTwin:
+      return "";
+    case WorkHolder::kWorkerWithDataset:
+      return kWithData;
+    case WorkHolder::kTargetAgent:
+      return TargetAt(search.record, TargetOfTask(task.key, *search.job)).agent;
+  }
+  return "";
 }
 
 }  // namespace
@@ -54,11 +60,6 @@ bool IsTwinOf(const PartyRecord& agent, const TargetRecord& target) {
 }
 
 bool IsAgentOf(const PartyRecord& agent, const TargetRecord& target) { return agent.name == target.agent && IsTwinOf(agent, target); }
-
-absl::Duration StuckAfter(const Work& work) {
-  const bool scores_a_test_split = std::holds_alternative<BindWork>(work) || std::holds_alternative<VerifyWork>(work);
-  return scores_a_test_split ? absl::Minutes(20) : absl::Minutes(10);
-}
 
 // ---- following the state ----
 
@@ -339,7 +340,7 @@ LeaseInstruction Scheduler::InstructionFor(const TaskRecord& task, const LiveLea
 std::vector<ExpireLeaseUpdate> Scheduler::Overdue(absl::Duration now) const {
   std::vector<ExpireLeaseUpdate> overdue;
   for (const auto& [id, lease] : leases_) {
-    const absl::Duration bound = StuckAfter(state_.tasks.at(id).work);
+    const absl::Duration bound = absl::Minutes(KindOf(state_.tasks.at(id).work).stuck_after_minutes);
     if (lease.deadline <= now) {
       overdue.push_back({.task = id, .reason = LeaseEnd::kSilent, .progressed = lease.progressed});
     } else if (lease.told_to_stop_at.has_value() && now - *lease.told_to_stop_at >= kIgnoredAfter) {

@@ -53,11 +53,6 @@ bool HoldsDataset(const PartyRecord& worker, const SearchState& search);
 /// The digest of the other files that the worker has under the name of the search's data set; empty when there are none.
 std::string OtherDataset(const PartyRecord& worker, const SearchState& search);
 
-/// How long a holder may renew without progress until its lease is taken away. What it waits for while it is told to pause does not count.
-///   training, evaluating, fitting, packing, measuring operators and networks   10 min
-///   binding, verifying a model file (scoring a whole test split on one core)   20 min
-absl::Duration StuckAfter(const Work& work);
-
 /// What is known of a live lease and not worth a write: lost with the process, when every live lease gets one fresh ttl.
 struct LiveLease {
   uint64_t fencing_token = 0;

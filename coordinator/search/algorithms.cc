@@ -22,9 +22,11 @@ absl::StatusOr<std::unique_ptr<SearchAlgorithm>> MakeNsga2(const SearchSpace& sp
                              .initial = std::move(options.initial)});
 }
 
-/// Takes no notice of the networks to begin with: it is what others are compared with.
+/// Takes no notice of the networks to begin with: it is what others are compared with. Nothing that it is told matters, so that any number
+/// may be under evaluation at once.
 absl::StatusOr<std::unique_ptr<SearchAlgorithm>> MakeRandom(const SearchSpace& space, AlgorithmOptions options) {
-  return CreateRandomSearch(space, {.seed = options.seed, .stream = options.stream, .window = options.window});
+  const int window = options.by_generation ? options.population : options.window;
+  return CreateRandomSearch(space, {.seed = options.seed, .stream = options.stream, .window = window});
 }
 
 constexpr std::array<AlgorithmRow, 2> kRows = {{{"nsga2", &MakeNsga2}, {"random", &MakeRandom}}};

@@ -19,7 +19,7 @@ struct AlgorithmOptions {
   uint64_t stream = 0;                // runs of one seed with other streams draw independently; below 2^32
   int population = 50;                // networks that are bred from, where any are
   int window = 1;                     // W of SearchAlgorithm
-  bool by_generation = false;         // algorithms that have generations propose whole ones, for evaluators that take many at once
+  bool by_generation = false;         // `population` networks at once instead, for evaluators that take many
   std::vector<Architecture> initial;  // worth a look first, where anything is
 };
 

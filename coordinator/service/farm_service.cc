@@ -10,6 +10,7 @@
 #include "coordinator/service/paging.h"
 #include "coordinator/service/services.h"
 #include "coordinator/service/task_convert.h"
+#include "coordinator/store/codec/data_codec.h"
 #include "hanas/v1/farm.grpc.pb.h"
 #include "rpc/convert/device.h"
 #include "rpc/status.h"

@@ -6,6 +6,7 @@
 #include "coordinator/reporting/conclusions.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/task_convert.h"
+#include "coordinator/store/codec/data_codec.h"
 #include "core/job/goals.h"
 #include "rpc/convert/findings.h"
 #include "rpc/convert/job.h"

@@ -9,6 +9,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "config/presets.h"
 #include "coordinator/service/paging.h"
 #include "coordinator/service/report.h"
 #include "coordinator/service/search_convert.h"
@@ -40,7 +41,7 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
     if (absl::Status status = CheckBytes(request->spec()); !status.ok()) return rpc::ToGrpcStatus(status);
     if (absl::Status status = rpc::CheckKnownFields(*request); !status.ok()) return rpc::ToGrpcStatus(status);
     if (absl::Status status = rpc::CheckRequestId(request->request_id()); !status.ok()) return rpc::ToGrpcStatus(status);
-    absl::StatusOr<SearchJob> job = rpc::SearchJobFromProto(request->spec());
+    absl::StatusOr<SearchJob> job = rpc::SearchJobFromProto(request->spec(), &config::FindPresetSpec);
     if (!job.ok()) return rpc::ToGrpcStatus(job.status());
     const auto gone = [context] { return context->IsCancelled(); };
     const v1::SearchSpec spec = rpc::ToProto(*job);  // as it was understood: what is validated, stored and answered is the same

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
@@ -10,11 +11,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "coordinator/store/codec/data_codec.h"
+#include "coordinator/store/codec/work_codec.h"
 #include "core/base/field_violation.h"
 #include "core/base/plain_name.h"
 #include "core/family/convnet/convnet_space.h"
 #include "rpc/convert/device.h"
-#include "rpc/convert/findings.h"
 #include "rpc/convert/job.h"
 #include "rpc/convert/space.h"
 #include "rpc/protocol.h"
@@ -27,29 +29,6 @@ constexpr size_t kMaxTextBytes = 256;
 constexpr size_t kKeyBytes = 32;
 constexpr size_t kDigestDigits = 64;  // of SHA-256
 constexpr int kMaxThreads = 1 << 16;
-
-v1::ArtifactRef ToProto(const ArtifactRef& artifact) {
-  v1::ArtifactRef proto;
-  proto.set_sha256(artifact.sha256);
-  proto.set_size_bytes(artifact.size_bytes);
-  return proto;
-}
-ArtifactRef FromProto(const v1::ArtifactRef& proto) { return {.sha256 = proto.sha256(), .size_bytes = proto.size_bytes()}; }
-
-Score FromProto(const v1::Accuracy& proto) { return {.correct = proto.correct(), .images = proto.images(), .loss = proto.loss()}; }
-
-NetworkMeasurement FromProto(const v1::NetworkRow& proto) {
-  return {proto.p50_us(), proto.p90_us(), proto.p99_us(), proto.cv(), proto.rounds(), proto.noisy(), proto.samples()};
-}
-
-HostObservation FromProto(const v1::HostState& proto) {
-  HostObservation host = {.canary_ratio = proto.canary_ratio(), .rejected_rounds = proto.rejected_rounds()};
-  if (proto.has_load_average()) host.load_average = proto.load_average();
-  if (proto.has_steal_percent()) host.steal_percent = proto.steal_percent();
-  if (proto.has_temperature_celsius()) host.temperature_celsius = proto.temperature_celsius();
-  if (proto.has_frequency_mhz()) host.frequency_mhz = proto.frequency_mhz();
-  return host;
-}
 
 /// The schedule of a training task: the supernet's is the job's; one network has no sampling, and fine-tuning its own learning rate.
 TrainingSpec TrainingOf(const SearchJob& job, const TrainWork& work) {
@@ -148,74 +127,9 @@ struct WorkWriter {
   }
   template <typename Measure>
   void FillRecorded(Measure& measure) const {
-    for (const RecordedRound& recorded : granted.task.rounds) {
-      v1::RecordedRound& round = *measure.add_recorded();
-      round.set_round(recorded.round);
-      for (const RoundMeasurement& row : recorded.rows) {
-        v1::RoundRow& out_row = *round.add_rows();
-        out_row.set_index(row.index);
-        out_row.set_flushed_us(row.flushed_us);
-        out_row.set_hot_us(row.hot_us);
-        out_row.set_p99_us(row.p99_us);
-        out_row.set_samples(row.samples);
-        out_row.set_disturbed(row.disturbed);
-      }
-    }
+    for (const RecordedRound& recorded : granted.task.rounds) *measure.add_recorded() = ToProto(recorded);
   }
 };
-
-TrainOutcome FromProto(const v1::TrainResult& proto) {
-  return {.checkpoint = FromProto(proto.checkpoint()),
-          .step = proto.step(),
-          .loss = proto.loss(),
-          .images_per_second = proto.images_per_second(),
-          .seconds = proto.seconds(),
-          .dataset_digest = proto.dataset_digest(),
-          .reached_end = proto.reached_end(),
-          .dataset_files = proto.dataset_files()};
-}
-
-EvaluateOutcome FromProto(const v1::EvaluateResult& proto) {
-  EvaluateOutcome outcome = {.seconds = proto.seconds()};
-  for (const v1::Accuracy& accuracy : proto.accuracies()) outcome.scores.push_back(FromProto(accuracy));
-  return outcome;
-}
-
-PackOutcome FromProto(const v1::PackImagesResult& proto) {
-  PackOutcome outcome = {.images = FromProto(proto.images()), .num_images = proto.num_images()};
-  for (const v1::ClassPictures& pictures : proto.classes()) outcome.survey.classes.push_back(rpc::FromProto(pictures));
-  for (const v1::Warning& warning : proto.warnings()) outcome.survey.warnings.push_back(rpc::FromProto(warning));
-  return outcome;
-}
-
-MeasureOperatorsOutcome FromProto(const v1::MeasureOperatorsResult& proto) {
-  MeasureOperatorsOutcome outcome = {.host = FromProto(proto.host()), .seconds = proto.seconds()};
-  for (const v1::OperatorRow& row : proto.rows())
-    outcome.rows.push_back({row.key(), row.flushed_us(), row.hot_us(), row.cv(), row.rounds(), row.noisy()});
-  return outcome;
-}
-
-MeasureNetworksOutcome FromProto(const v1::MeasureNetworksResult& proto) {
-  MeasureNetworksOutcome outcome = {.host = FromProto(proto.host()), .seconds = proto.seconds()};
-  for (const v1::NetworkRow& row : proto.rows()) outcome.rows.push_back(FromProto(row));
-  return outcome;
-}
-
-SecondReading FromProto(const v1::SecondReading& proto) { return {.score = FromProto(proto.accuracy()), .differing = proto.differing()}; }
-
-VerifyOutcome FromProto(const v1::VerifyModelResult& proto) {
-  return {.device = FromProto(proto.device()),
-          .exported = FromProto(proto.exported()),
-          .exported_latency = FromProto(proto.exported_latency()),
-          .exported_runtime = proto.exported_runtime(),
-          .agreeing = proto.agreeing(),
-          .compared = proto.compared(),
-          .max_logit_difference = proto.max_logit_difference(),
-          .host = FromProto(proto.host()),
-          .seconds = proto.seconds(),
-          .reopened = FromProto(proto.reopened()),
-          .device_accuracy = FromProto(proto.device_accuracy())};
-}
 
 void CheckDatasets(const v1::WorkerInfo& worker, FieldViolations& violations) {
   const auto check = [&](absl::string_view field, const auto& texts, size_t low, size_t high) {
@@ -239,17 +153,6 @@ void CheckDatasets(const v1::WorkerInfo& worker, FieldViolations& violations) {
   }
   if (worker.threads() < 0 || worker.threads() > kMaxThreads)
     violations.Add("party.worker.threads", absl::StrCat("expected 0 to ", kMaxThreads, ", found ", worker.threads()));
-}
-
-DeviceDescription FromProto(const v1::DeviceContext& proto) {
-  return {.device = proto.device(),
-          .host = proto.host(),
-          .cpu = proto.cpu(),
-          .isa = proto.isa(),
-          .backend = proto.backend(),
-          .backend_version = proto.backend_version(),
-          .threads = proto.threads(),
-          .governor = proto.governor()};
 }
 
 }  // namespace
@@ -320,30 +223,6 @@ absl::StatusOr<PartyRecord> PartyFromProto(const v1::Party& proto) {
   return party;
 }
 
-v1::HostState ToProto(const HostObservation& host) {
-  v1::HostState proto;
-  if (host.load_average.has_value()) proto.set_load_average(*host.load_average);
-  if (host.steal_percent.has_value()) proto.set_steal_percent(*host.steal_percent);
-  if (host.temperature_celsius.has_value()) proto.set_temperature_celsius(*host.temperature_celsius);
-  if (host.frequency_mhz.has_value()) proto.set_frequency_mhz(*host.frequency_mhz);
-  proto.set_canary_ratio(host.canary_ratio);
-  proto.set_rejected_rounds(host.rejected_rounds);
-  return proto;
-}
-
-v1::DeviceContext ToProto(const DeviceDescription& device) {
-  v1::DeviceContext proto;
-  proto.set_device(device.device);
-  proto.set_host(device.host);
-  proto.set_cpu(device.cpu);
-  proto.set_isa(device.isa);
-  proto.set_backend(device.backend);
-  proto.set_backend_version(device.backend_version);
-  proto.set_threads(device.threads);
-  proto.set_governor(device.governor);
-  return proto;
-}
-
 v1::Task ToProto(const GrantedTask& granted) {
   v1::Task proto;
   proto.mutable_lease()->set_task(absl::StrCat("tasks/", granted.task.id));
@@ -366,31 +245,7 @@ absl::StatusOr<Holder> HolderFromProto(absl::string_view party, absl::string_vie
 }
 
 absl::StatusOr<Outcome> OutcomeFromProto(const v1::CompleteTaskRequest& request) {
-  using Request = v1::CompleteTaskRequest;
-  switch (request.result_case()) {
-    case Request::kTrain:
-      return FromProto(request.train());
-    case Request::kEvaluate:
-      return FromProto(request.evaluate());
-    case Request::kFitPredictor: {
-      const v1::FitPredictorResult& fit = request.fit_predictor();
-      return FitOutcome{fit.predictor(), fit.held_out_tau(), fit.held_out_rmse(), fit.kind()};
-    }
-    case Request::kBind: {
-      const v1::BindResult& bind = request.bind();
-      return BindOutcome{FromProto(bind.bound_model()), FromProto(bind.onnx()), FromProto(bind.test()), bind.seconds()};
-    }
-    case Request::kPackImages:
-      return FromProto(request.pack_images());
-    case Request::kMeasureOperators:
-      return FromProto(request.measure_operators());
-    case Request::kMeasureNetworks:
-      return FromProto(request.measure_networks());
-    case Request::kVerifyModel:
-      return FromProto(request.verify_model());
-    case Request::RESULT_NOT_SET:
-      break;
-  }
+  if (request.result_case() != v1::CompleteTaskRequest::RESULT_NOT_SET) return OutcomeFromOneof(request);
   FieldViolations violations;
   violations.Add("result", absl::StrCat("expected the result of the task's work, found none for ", request.task()));
   return violations.ToStatus();
@@ -398,9 +253,7 @@ absl::StatusOr<Outcome> OutcomeFromProto(const v1::CompleteTaskRequest& request)
 
 RecordedRound RoundFromProto(const v1::RecordRoundRequest& request) {
   RecordedRound round = {.round = request.round()};
-  for (const v1::RoundRow& row : request.rows()) {
-    round.rows.push_back({row.index(), row.flushed_us(), row.hot_us(), row.p99_us(), row.samples(), row.disturbed()});
-  }
+  for (const v1::RoundRow& row : request.rows()) round.rows.push_back(FromProto(row));
   return round;
 }
 

@@ -21,8 +21,6 @@ absl::StatusOr<uint64_t> PartyIdFromName(absl::string_view name);
 std::string PartyName(const PartyRecord& party);
 
 absl::StatusOr<PartyRecord> PartyFromProto(const v1::Party& proto);
-v1::DeviceContext ToProto(const DeviceDescription& device);
-v1::HostState ToProto(const HostObservation& host);
 
 /// The task with its lease and work.
 v1::Task ToProto(const GrantedTask& granted);

@@ -24,12 +24,23 @@ int64_t LiveDone(const std::map<uint64_t, int64_t>& live_done, const TaskRecord&
   return found == live_done.end() || task.state != TaskState::kLeased ? 0 : found->second;
 }
 
+/// As many units as there are networks or operators in it; 1 of what is about a single one.
+struct NumUnits {
+  template <typename T>
+  int64_t operator()(const T& work) const {
+    if constexpr (requires { work.architectures; }) {
+      return static_cast<int64_t>(work.architectures.size());
+    } else if constexpr (requires { work.keys; }) {
+      return static_cast<int64_t>(work.keys.size());
+    } else {
+      return 1;
+    }
+  }
+};
+
 /// Units done of a task and units in it.
 std::pair<int64_t, int64_t> UnitsOf(const TaskRecord& task, const std::map<uint64_t, int64_t>& live_done) {
-  int64_t total = 1;
-  if (const auto* operators = std::get_if<MeasureOperatorsWork>(&task.work)) total = static_cast<int64_t>(operators->keys.size());
-  if (const auto* networks = std::get_if<MeasureNetworksWork>(&task.work)) total = static_cast<int64_t>(networks->architectures.size());
-  if (const auto* evaluate = std::get_if<EvaluateWork>(&task.work)) total = static_cast<int64_t>(evaluate->architectures.size());
+  const int64_t total = std::visit(NumUnits(), task.work);
   if (task.state == TaskState::kDone) return {total, total};
   return {std::min(total, LiveDone(live_done, task)), total};
 }
@@ -45,18 +56,14 @@ int64_t StepsOf(const SearchView& view, const TaskKey& chain, const std::map<uin
   return step;
 }
 
-/// Of every target.
 PhaseRecord CountUnits(const SearchView& view, const std::vector<TaskKey>& all_series, std::string unit,
                        const std::map<uint64_t, int64_t>& live_done) {
   PhaseRecord progress = {.unit = std::move(unit)};
   for (const TaskKey& series : all_series) {
-    for (const SearchView& of_target : view.ForEach()) {
-      if (of_target.target_index() > 0 && !IsOfTarget(series.stage)) break;
-      for (const TaskRecord* task : of_target.Numbered(series)) {
-        const auto [done, total] = UnitsOf(*task, live_done);
-        progress.done += done;
-        progress.total += total;
-      }
+    for (const TaskRecord* task : view.NumberedOfAll(series)) {
+      const auto [done, total] = UnitsOf(*task, live_done);
+      progress.done += done;
+      progress.total += total;
     }
   }
   return progress;
@@ -88,7 +95,7 @@ std::vector<SearchView> SearchView::ForEach() const {
 std::string SearchView::TargetPrefix() const { return num_targets() == 1 ? "" : absl::StrCat(target_spec().name, ": "); }
 
 std::string SearchView::TextOf(const TaskKey& key) const {
-  if (!key.target.empty() || !IsOfTarget(key.stage)) return key.ToString();
+  if (target_spec().name.empty() || !key.target.empty() || !IsOfTarget(key.stage)) return key.ToString();
   TaskKey own = key;
   own.target = target_spec().name;
   return own.ToString();
@@ -100,25 +107,25 @@ TaskKey SearchView::MemberKey(TaskStage stage, const MemberRecord& member) const
   return {.stage = stage, .target = TargetsOf(job())[named.target].name, .member = named.id};
 }
 
-bool SearchView::AnyHas(const TaskKey& series) const {
-  const std::vector<SearchView> views = ForEach();
-  return std::any_of(views.begin(), views.end(), [&](const SearchView& view) { return view.Has(series); });
-}
-
-bool SearchView::AllOfEachDone(const TaskKey& series) const {
-  const std::vector<SearchView> views = ForEach();
-  return std::all_of(views.begin(), views.end(), [&](const SearchView& view) { return !view.Has(series) || view.AllDone(series); });
-}
-
 std::vector<const TaskRecord*> SearchView::Numbered(const TaskKey& series) const {
   std::vector<const TaskRecord*> tasks;
   while (const TaskRecord* task = Task(series.At(tasks.size()))) tasks.push_back(task);
   return tasks;
 }
 
+std::vector<const TaskRecord*> SearchView::NumberedOfAll(const TaskKey& series) const {
+  if (!IsOfTarget(series.stage)) return Numbered(series);
+  std::vector<const TaskRecord*> all;
+  for (const SearchView& of_target : ForEach()) {
+    const std::vector<const TaskRecord*> own = of_target.Numbered(series);
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  return all;
+}
+
 bool SearchView::AllDone(const TaskKey& series) const {
   const std::vector<const TaskRecord*> tasks = Numbered(series);
-  return !tasks.empty() && std::all_of(tasks.begin(), tasks.end(), [](const TaskRecord* task) { return task->state == TaskState::kDone; });
+  return !tasks.empty() && AreDone(tasks);
 }
 
 const TaskRecord* SearchView::FirstFailed() const {
@@ -152,21 +159,19 @@ bool SearchView::IsLeftOut(const MemberRecord& member) const {
 
 int SearchView::NumRounds() const {
   const auto concluded = static_cast<int>(target().rounds.size());
-  const bool cut_short = record().phase >= SearchPhase::kVerifying && AnyHas({.stage = TaskStage::kRoundEvaluate, .round = concluded});
+  const bool cut_short =
+      record().phase >= SearchPhase::kVerifying && !NumberedOfAll({.stage = TaskStage::kRoundEvaluate, .round = concluded}).empty();
   return cut_short ? concluded + 1 : concluded;
 }
 
 std::vector<EvaluatedNetwork> SearchView::Evaluations(int num_rounds) const {
   std::vector<EvaluatedNetwork> networks;
   const auto add = [&](const TaskKey& series) {
-    for (const SearchView& view : ForEach()) {
-      if (view.target_index() > 0 && !IsOfTarget(series.stage)) break;
-      for (const TaskRecord* task : view.Numbered(series)) {
-        const auto& work = std::get<EvaluateWork>(task->work);
-        const auto* outcome = task->outcome.has_value() ? std::get_if<EvaluateOutcome>(&*task->outcome) : nullptr;
-        for (size_t i = 0; outcome != nullptr && i < work.architectures.size(); ++i)
-          networks.push_back({work.architectures[i], outcome->scores[i], std::nullopt});
-      }
+    for (const TaskRecord* task : NumberedOfAll(series)) {
+      const auto& work = std::get<EvaluateWork>(task->work);
+      const auto* outcome = task->outcome.has_value() ? std::get_if<EvaluateOutcome>(&*task->outcome) : nullptr;
+      for (size_t i = 0; outcome != nullptr && i < work.architectures.size(); ++i)
+        networks.push_back({work.architectures[i], outcome->scores[i], std::nullopt});
     }
   };
   add({.stage = TaskStage::kSample});
@@ -222,6 +227,10 @@ const TrainOutcome* SearchView::ChainEnd(const TaskKey& chain) const {
 const LatencyTable* SearchView::Table() const {
   const auto found = state_.tables.find(ContextOf(target()));
   return found == state_.tables.end() ? nullptr : &found->second;
+}
+
+bool AreDone(const std::vector<const TaskRecord*>& tasks) {
+  return std::all_of(tasks.begin(), tasks.end(), [](const TaskRecord* task) { return task->state == TaskState::kDone; });
 }
 
 double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic statistic) {

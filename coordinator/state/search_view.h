@@ -67,12 +67,10 @@ class SearchView {
   }
   /// The tasks of the series from index 0 on that exist; the index of `series` does not matter.
   std::vector<const TaskRecord*> Numbered(const TaskKey& series) const;
+  /// The same of every target, one after the other; what targets have in common once. The target of `series` is empty.
+  std::vector<const TaskRecord*> NumberedOfAll(const TaskKey& series) const;
   /// There are some of the series, and all are done.
   bool AllDone(const TaskKey& series) const;
-  /// Any target has a task of the series.
-  bool AnyHas(const TaskKey& series) const;
-  /// Every target that has tasks of the series has all of them done.
-  bool AllOfEachDone(const TaskKey& series) const;
   /// A failed task that the search cannot do without, of the phases that it has come to: any but those of single members. Null when there
   /// is none.
   const TaskRecord* FirstFailed() const;
@@ -102,6 +100,9 @@ class SearchView {
 
 /// The named statistic of a measurement.
 double StatisticUs(const NetworkMeasurement& measurement, LatencyStatistic statistic);
+
+/// Whether all of these are done.
+bool AreDone(const std::vector<const TaskRecord*>& tasks);
 
 /// How far the phase has come, for all targets. `live_done` is the progress that the holders of leased tasks last reported, by task.
 PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>& live_done);

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "coordinator/state/sharing.h"
 #include "coordinator/state/task_key.h"
-#include "coordinator/store/record_codec.h"
+#include "coordinator/store/codec/record_codec.h"
 #include "coordinator/store/record_key.h"
 #include "core/base/error_reason.h"
 

@@ -15,12 +15,6 @@ absl::string_view StateName(TaskState state) {
 
 }  // namespace
 
-absl::string_view KindName(const Work& work) {
-  constexpr std::array<absl::string_view, std::variant_size_v<Work>> kNames = {
-      "train", "evaluate", "fit_predictor", "bind", "pack_images", "measure_operators", "measure_networks", "verify_model"};
-  return kNames.at(work.index());
-}
-
 void StateCounts::Reset(const State& state, absl::Duration now) {
   *this = StateCounts();
   for (const auto& [id, task] : state.tasks) See(task, now);
@@ -46,7 +40,7 @@ void StateCounts::See(const TaskRecord& task, absl::Duration now) {
     --num_tasks_[{seen.kind, seen.state}];
     if (seen.state == TaskState::kReady) ready_.erase({seen.since, task.id});
   }
-  seen = {.kind = KindName(task.work), .state = task.state, .since = now};
+  seen = {.kind = KindOf(task.work).name, .state = task.state, .since = now};
   ++num_tasks_[{seen.kind, seen.state}];
   if (seen.state == TaskState::kReady) ready_.emplace(now, task.id);
 }

@@ -16,9 +16,6 @@
 
 namespace hanas::coordinator {
 
-/// "train", "measure_operators": the kind of a task, as metrics and logs call it. The wire's field names.
-absl::string_view KindName(const Work& work);
-
 /// How many searches and tasks are in which state, kept as the state changes: a scrape does not walk it.
 ///
 /// Thread-compatible.

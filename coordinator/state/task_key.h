@@ -66,6 +66,7 @@ size_t TargetOfTask(absl::string_view text, const SearchJob& job);
 
 /// The predictor that is used in a round: of the samples in the first, else the one fitted after the round before.
 TaskKey PredictorKey(int round);
+
 }  // namespace hanas::coordinator
 
 #endif  // HANAS_COORDINATOR_STATE_TASK_KEY_H_

@@ -11,23 +11,15 @@
 namespace hanas::coordinator {
 
 std::string ActivityOf(const TaskRecord& task) {
+  const WorkKind& kind = KindOf(task.work);
+  absl::string_view activity = kind.activity;
+  if (const auto* train = std::get_if<TrainWork>(&task.work)) {
+    if (train->kind == TrainingKind::kSupernet) return "training the supernet";
+    if (train->kind == TrainingKind::kFineTune) activity = "fine-tuning";
+  }
+  if (!kind.is_of_one_network) return std::string(activity);
   const std::optional<TaskKey> key = ParseTaskKey(task.key);
-  const absl::string_view member = key.has_value() && !key->member.empty() ? absl::string_view(key->member) : "a network";
-  struct Namer {
-    absl::string_view member;
-    std::string operator()(const TrainWork& work) const {
-      if (work.kind == TrainingKind::kSupernet) return "training the supernet";
-      return absl::StrCat(work.kind == TrainingKind::kFineTune ? "fine-tuning " : "training ", member);
-    }
-    std::string operator()(const EvaluateWork&) const { return "evaluating networks"; }
-    std::string operator()(const FitWork&) const { return "fitting the accuracy predictor"; }
-    std::string operator()(const BindWork&) const { return absl::StrCat("exporting ", member); }
-    std::string operator()(const PackWork&) const { return "packing the test images"; }
-    std::string operator()(const MeasureOperatorsWork&) const { return "measuring operators"; }
-    std::string operator()(const MeasureNetworksWork&) const { return "measuring networks"; }
-    std::string operator()(const VerifyWork&) const { return absl::StrCat("verifying ", member); }
-  };
-  return std::visit(Namer{member}, task.work);
+  return absl::StrCat(activity, " ", key.has_value() && !key->member.empty() ? absl::string_view(key->member) : "a network");
 }
 
 std::string FailureText(const TaskRecord& task) {

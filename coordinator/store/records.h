@@ -15,13 +15,14 @@
 #include "core/latency/latency_model.h"
 #include "core/plan/exec_plan.h"
 #include "core/space/search_space.h"
+#include "core/work/work_kinds.h"
 
 namespace hanas::coordinator {
 
 // What the coordinator remembers, as plain data. record_codec.h writes and reads the bytes. Everything else that the coordinator knows is a
 // function of these records.
 
-// ---- work: what a task asks for. The job of its search has the rest. ----
+// ---- work: what a task asks for, one alternative for each row of kWorkKinds, in that order. The job of its search has the rest. ----
 
 /// Which schedule a training task belongs to.
 enum class TrainingKind : uint8_t {
@@ -85,11 +86,10 @@ struct VerifyWork {
 
 using Work = std::variant<TrainWork, EvaluateWork, FitWork, BindWork, PackWork, MeasureOperatorsWork, MeasureNetworksWork, VerifyWork>;
 
-/// Measuring is an agent's work, the rest a worker's.
-inline bool IsMeasuring(const Work& work) {
-  return std::holds_alternative<MeasureOperatorsWork>(work) || std::holds_alternative<MeasureNetworksWork>(work) ||
-         std::holds_alternative<VerifyWork>(work);
-}
+static_assert(std::variant_size_v<Work> == kWorkKinds.size());
+
+inline const WorkKind& KindOf(const Work& work) { return kWorkKinds.at(work.index()); }
+inline bool IsMeasuring(const Work& work) { return IsMeasuring(KindOf(work)); }
 
 // ---- outcomes: what a completed task brought, one alternative for each kind of work, in the same order. ----
 
@@ -212,6 +212,10 @@ struct VerifyOutcome {
 
 using Outcome = std::variant<TrainOutcome, EvaluateOutcome, FitOutcome, BindOutcome, PackOutcome, MeasureOperatorsOutcome,
                              MeasureNetworksOutcome, VerifyOutcome>;
+static_assert(std::variant_size_v<Outcome> == kWorkKinds.size());
+
+/// Of the work that it came of.
+inline const WorkKind& KindOf(const Outcome& outcome) { return kWorkKinds.at(outcome.index()); }
 
 /// One row of a round that a measuring task streamed.
 struct RoundMeasurement {

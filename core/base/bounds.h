@@ -89,9 +89,9 @@ inline constexpr int kMinHeldOutNetworks = 2;
 inline constexpr int kMaxMeasuredNetworks = 1000;  // of either kind
 
 // ---- objectives and limits ----
-inline constexpr size_t kMaxTargets = 8;  // of one search: each has rounds and a front of its own
-inline constexpr int kMaxDeviceThreads = 256;
-inline constexpr size_t kMaxObjectives = 4;  // more than these no front of a few hundred networks can show
+inline constexpr size_t kMaxTargets = 8;       // of one search: each has rounds and a front of its own
+inline constexpr int kMaxDeviceThreads = 256;  // of one network: no device has more cores to give to it
+inline constexpr size_t kMaxObjectives = 4;    // more than these no front of a few hundred networks can show
 inline constexpr double kMaxLatencyLimitUs = 1e9;
 inline constexpr int64_t kMaxBytesLimit = int64_t{1} << 40;
 inline constexpr double kMaxCountLimit = 1e15;      // MACs, parameters

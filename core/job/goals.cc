@@ -17,6 +17,8 @@ constexpr std::array<absl::string_view, 3> kRelativeTo = {"smallest-8bit", "midd
 
 std::string Element(absl::string_view list, size_t index, absl::string_view field) { return absl::StrCat(list, "[", index, "].", field); }
 
+bool IsFor(const LimitSpec& limit, const TargetSpec& target) { return limit.target.empty() || limit.target == target.name; }
+
 /// Whether two elements that name one quantity are about the same.
 bool Overlap(const ObjectiveSpec&, const ObjectiveSpec&) { return true; }
 bool Overlap(const LimitSpec& a, const LimitSpec& b) { return a.target.empty() || b.target.empty() || a.target == b.target; }
@@ -131,14 +133,9 @@ void CheckTargets(const SearchJob& job, FieldViolations& violations) {
   const absl::Span<const TargetSpec> targets = job.targets;
   if (targets.size() > bounds::kMaxTargets)
     return violations.Add("targets", absl::StrCat("expected at most ", bounds::kMaxTargets, ", found ", targets.size()));
-  if (!targets.empty() && job.target != TargetSpec{})
-    violations.Add("targets", "expected either target or targets, found both: name the one target in the list too");
   for (size_t i = 0; i < targets.size(); ++i) {
     const TargetSpec& target = targets[i];
-    if (const absl::Status status = CheckPlainName(target.name); !status.ok()) {
-      violations.Add(Element("targets", i, "name"), status.message());
-      continue;
-    }
+    if (!IsPlainName(target.name)) continue;  // its row says so
     for (size_t j = 0; j < i; ++j) {
       TargetSpec renamed = targets[j];
       if (renamed.name == target.name) {
@@ -158,15 +155,14 @@ void CheckTargets(const SearchJob& job, FieldViolations& violations) {
 std::vector<size_t> LimitsFor(const SearchJob& job, const TargetSpec& target) {
   std::vector<size_t> limits;
   for (size_t i = 0; i < job.limits.size(); ++i) {
-    if (job.limits[i].target.empty() || job.limits[i].target == target.name) limits.push_back(i);
+    if (IsFor(job.limits[i], target)) limits.push_back(i);
   }
   return limits;
 }
 
 const LimitSpec* FindLimit(const SearchJob& job, const TargetSpec& target, Quantity of) {
-  const auto found = std::find_if(job.limits.begin(), job.limits.end(), [&](const LimitSpec& limit) {
-    return limit.of == RowOf(of).name && (limit.target.empty() || limit.target == target.name);
-  });
+  const auto found = std::find_if(job.limits.begin(), job.limits.end(),
+                                  [&](const LimitSpec& limit) { return limit.of == RowOf(of).name && IsFor(limit, target); });
   return found == job.limits.end() ? nullptr : &*found;
 }
 

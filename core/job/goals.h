@@ -21,9 +21,12 @@ void CheckObjectives(const SearchJob& job, FieldViolations& violations);
 /// The same for limits: unknown quantities and targets, two for one quantity and target, values outside their range or on the wrong side,
 /// confidence in what is certain.
 void CheckLimits(const SearchJob& job, FieldViolations& violations);
-/// The same for the list of targets: names that are none or the same, targets that differ in nothing else, too many, and a `target` beside
-/// them.
+/// The same for the list of targets, apart from what the rows of each target say: names that are the same, targets that differ in nothing
+/// else, too many.
 void CheckTargets(const SearchJob& job, FieldViolations& violations);
+/// What is said of `targets` where a `target` stands beside it, in a file or on the wire: which of both is meant cannot be known.
+inline constexpr absl::string_view kTargetBesideTargets =
+    "expected either target or targets, found both: name the one target, with its limits, in the list too";
 
 /// The job's objectives in its order. Requires a valid job.
 std::vector<Quantity> ObjectivesOf(const SearchJob& job);

@@ -165,6 +165,48 @@ class Walker {
     return meetings;
   }
 
+  /// The genes that a unit depends on and no unit before it read, by who reads them afterwards.
+  struct NewGenes {
+    std::vector<int> kept;  // a later unit reads them too
+    std::vector<int> own;   // no later one does
+  };
+  NewGenes NewGenesOf(size_t u) const {
+    NewGenes genes;
+    for (const int gene : GenesOf(family_.units()[u])) {
+      if (!IsCarried(gene)) (last_reader_[static_cast<size_t>(gene)] > u ? genes.kept : genes.own).push_back(gene);
+    }
+    return genes;
+  }
+
+  /// The genes that are part of a state behind unit `u`.
+  std::vector<int> CarriedBehind(size_t u, const std::vector<int>& kept) const {
+    std::vector<int> carried;
+    std::set_union(carried_.begin(), carried_.end(), kept.begin(), kept.end(), std::back_inserter(carried));
+    carried.erase(std::remove_if(carried.begin(), carried.end(), [&](int gene) { return last_reader_[static_cast<size_t>(gene)] <= u; }),
+                  carried.end());
+    return carried;
+  }
+
+  /// One of the lists of genes whose choices a unit combines.
+  struct Inner {
+    Combinations combinations;  // of its genes that no later unit reads
+    std::vector<int> fixed;     // that a later unit reads and it leaves at their first choice
+  };
+  std::vector<Inner> InnersOf(const Unit& unit, const NewGenes& genes) const {
+    std::vector<Inner> inners;
+    for (const std::vector<int>& list : ListsOf(unit)) {
+      std::vector<int> varied;
+      // A gene that the unit does not read decides whether it is there, or whether a question of its arises.
+      std::copy_if(genes.own.begin(), genes.own.end(), std::back_inserter(varied),
+                   [&](int gene) { return Contains(list, gene) || !Contains(unit.genes, gene); });
+      std::vector<int> fixed;
+      std::copy_if(genes.kept.begin(), genes.kept.end(), std::back_inserter(fixed),
+                   [&](int gene) { return Contains(unit.genes, gene) && !Contains(list, gene); });
+      inners.push_back({Combine(unit, varied), std::move(fixed)});
+    }
+    return inners;
+  }
+
   bool Walk(size_t u) {
     const Unit& unit = family_.units()[u];
     std::set<State> meetings = Meetings(unit);
@@ -175,48 +217,38 @@ class Walker {
       return false;
     }
 
-    std::vector<int> kept;  // of the genes that this unit is the first to read: a later one reads them too
-    std::vector<int> own;   // no later one does
-    std::vector<int> carried;
-    for (const int gene : GenesOf(unit)) {
-      if (!IsCarried(gene)) (last_reader_[static_cast<size_t>(gene)] > u ? kept : own).push_back(gene);
-    }
-    std::set_union(carried_.begin(), carried_.end(), kept.begin(), kept.end(), std::back_inserter(carried));
-    carried.erase(std::remove_if(carried.begin(), carried.end(), [&](int gene) { return last_reader_[static_cast<size_t>(gene)] <= u; }),
-                  carried.end());
-    std::vector<Combinations> inner;
-    const std::vector<std::vector<int>> lists = ListsOf(unit);
-    for (const std::vector<int>& list : lists) {
-      std::vector<int> varied;
-      // A gene that the unit does not read decides whether it is there, or whether a question of its arises.
-      std::copy_if(own.begin(), own.end(), std::back_inserter(varied),
-                   [&](int gene) { return Contains(list, gene) || !Contains(unit.genes, gene); });
-      inner.push_back(Combine(unit, varied));
-    }
-    Combinations outer = Combine(unit, kept);
+    const NewGenes genes = NewGenesOf(u);
+    std::vector<int> carried = CarriedBehind(u, genes.kept);
+    std::vector<Inner> inners = InnersOf(unit, genes);
+    Combinations outer = Combine(unit, genes.kept);
     std::set<State> next;
     for (const State& state : states_) {
       Load(state);
       outer.Begin(network_);
       do {
-        if (!outer.AreCanonical(network_)) continue;
-        absl::InlinedVector<int32_t, 4> leaving;
-        for (size_t i = 0; i < inner.size(); ++i) {
-          // A gene that is not in a list stays at its first choice there, also one that later units read.
-          const bool repeats = std::any_of(kept.begin(), kept.end(), [&](int gene) {
-            return Contains(unit.genes, gene) && !Contains(lists[i], gene) && network_.genes[static_cast<size_t>(gene)] != 0;
-          });
-          if (!repeats && !Leave(u, state.context, inner[i], leaving)) return false;
-        }
-        for (const int32_t context : leaving) {
-          State reached = {.context = context, .carried = {}};
-          for (const int gene : carried) reached.carried.push_back(static_cast<char>(network_.genes[static_cast<size_t>(gene)]));
-          next.insert(std::move(reached));
-        }
+        if (outer.AreCanonical(network_) && !LeaveInto(u, state.context, inners, carried, next)) return false;
       } while (outer.Advance(network_));
     }
     carried_ = std::move(carried);
     states_ = std::move(next);
+    return true;
+  }
+
+  /// Adds the states behind unit `u` with the choices of the network and each combination of `inners` to `next`; false when the visitor has
+  /// had enough.
+  bool LeaveInto(size_t u, int32_t context, std::vector<Inner>& inners, const std::vector<int>& carried, std::set<State>& next) {
+    absl::InlinedVector<int32_t, 4> leaving;
+    for (Inner& inner : inners) {
+      // These genes stay at their first choice in this list: with any other choice it would only say again what it said with the first.
+      const bool repeats =
+          std::any_of(inner.fixed.begin(), inner.fixed.end(), [&](int gene) { return network_.genes[static_cast<size_t>(gene)] != 0; });
+      if (!repeats && !Leave(u, context, inner.combinations, leaving)) return false;
+    }
+    for (const int32_t behind : leaving) {
+      State reached = {.context = behind, .carried = {}};
+      for (const int gene : carried) reached.carried.push_back(static_cast<char>(network_.genes[static_cast<size_t>(gene)]));
+      next.insert(std::move(reached));
+    }
     return true;
   }
 

@@ -102,6 +102,36 @@ OperatorDisagreement Compare(int step, const OpKey& key, const std::vector<float
   return result;
 }
 
+/// Each value of the graph as the reference has it for this image; `names` are its names there.
+absl::StatusOr<std::map<ValueId, std::vector<float>>> ValuesByReference(const BoundModel& model, OnnxNetwork& reference,
+                                                                        absl::Span<const std::string> names,
+                                                                        absl::Span<const float> image) {
+  if (names.size() != model.graph.values.size())
+    return absl::InvalidArgumentError("agreement: expected a name for each value of the graph");
+  const absl::StatusOr<std::map<std::string, OnnxTensor>> outputs = reference.InferAll(image);
+  if (!outputs.ok()) return outputs.status();
+  std::map<ValueId, std::vector<float>> known;
+  known[model.graph.input] = std::vector<float>(image.begin(), image.end());
+  for (size_t v = 0; v < names.size(); ++v) {
+    const auto id = static_cast<ValueId>(v);
+    if (id == model.graph.input) continue;
+    const auto output = outputs->find(names[v]);
+    if (output == outputs->end()) return absl::NotFoundError(absl::StrCat("agreement: the reference has no output \"", names[v], "\""));
+    known[id] = FromReference(output->second, model.quantizers[v]);
+  }
+  return known;
+}
+
+/// The values as int8 with this quantiser, dequantised.
+std::vector<float> Rounded(std::vector<float> values, const Quantizer& quantizer) {
+  const auto zero = static_cast<float>(quantizer.zero_point);
+  for (float& value : values) {
+    const float integer = std::clamp(std::nearbyint(value / quantizer.scale) + zero, -128.0F, 127.0F);
+    value = quantizer.scale * (integer - zero);
+  }
+  return values;
+}
+
 }  // namespace
 
 absl::StatusOr<Score> ScoreImages(NetworkInstance& network, const Preprocessing& preprocessing, const ImageSet& images,
@@ -167,33 +197,20 @@ absl::StatusOr<Agreement> CompareNetworks(NetworkInstance& a, NetworkInstance& b
 absl::StatusOr<std::vector<OperatorDisagreement>> CompareOperators(NetworkInstance& network, const ExecPlan& plan, const BoundModel& model,
                                                                    OnnxNetwork& reference, absl::Span<const std::string> names,
                                                                    absl::Span<const float> image) {
-  if (names.size() != model.graph.values.size())
-    return absl::InvalidArgumentError("agreement: expected a name for each value of the graph");
-  const absl::StatusOr<std::map<std::string, OnnxTensor>> outputs = reference.InferAll(image);
-  if (!outputs.ok()) return outputs.status();
-  std::map<ValueId, std::vector<float>> known;
-  known[model.graph.input] = std::vector<float>(image.begin(), image.end());
-  for (size_t v = 0; v < names.size(); ++v) {
-    const auto id = static_cast<ValueId>(v);
-    if (id == model.graph.input) continue;
-    const auto output = outputs->find(names[v]);
-    if (output == outputs->end()) return absl::NotFoundError(absl::StrCat("agreement: the reference has no output \"", names[v], "\""));
-    known[id] = FromReference(output->second, model.quantizers[v]);
-  }
-
+  const absl::StatusOr<std::map<ValueId, std::vector<float>>> known = ValuesByReference(model, reference, names, image);
+  if (!known.ok()) return known.status();
   std::vector<bool> held(plan.values.size(), true);  // false: a value inside an expanded operator, taken from the network itself
   std::vector<OperatorDisagreement> result;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const ExecStep& step = plan.steps[i];
     for (const int input : step.inputs) {
       if (!held[static_cast<size_t>(input)]) continue;
-      if (absl::Status status = network.WriteValue(input, known.at(plan.values[static_cast<size_t>(input)].source)); !status.ok())
+      if (absl::Status status = network.WriteValue(input, known->at(plan.values[static_cast<size_t>(input)].source)); !status.ok())
         return status;
     }
     if (absl::Status status = network.RunStep(static_cast<int>(i)); !status.ok()) return status;
     const ExecValue& output = plan.values[static_cast<size_t>(step.output)];
-    const ElementType native = model.graph.value(output.source).type;
-    const bool native_int8 = native == ElementType::kInt8;
+    const bool native_int8 = model.graph.value(output.source).type == ElementType::kInt8;
     // A float32 result of an int8 value: the half of an expanded operator when an operator of the graph made it, else a dequantisation.
     if (native_int8 && output.type != ElementType::kInt8 && step.op >= 0) {
       held[static_cast<size_t>(step.output)] = false;
@@ -201,21 +218,15 @@ absl::StatusOr<std::vector<OperatorDisagreement>> CompareOperators(NetworkInstan
     }
     const absl::StatusOr<std::vector<float>> found = network.ReadValue(step.output);
     if (!found.ok()) return found.status();
-    const std::vector<float>& expected = known.at(output.source);
+    const std::vector<float>& expected = known->at(output.source);
     if (found->size() != expected.size()) {
       return absl::InvalidArgumentError(absl::StrCat("agreement: expected ", expected.size(), " elements of ",
                                                      names[static_cast<size_t>(output.source)], ", found ", found->size()));
     }
+    const Quantizer& quantizer = model.quantizers[static_cast<size_t>(output.source)];
     // Quantising a wider value is checked against its own rounding.
-    std::vector<float> rounded = expected;
-    const Quantizer& q = model.quantizers[static_cast<size_t>(output.source)];
-    if (output.type == ElementType::kInt8 && !native_int8) {
-      for (float& value : rounded) {
-        const float integer = std::clamp(std::nearbyint(value / q.scale) + static_cast<float>(q.zero_point), -128.0F, 127.0F);
-        value = q.scale * (integer - static_cast<float>(q.zero_point));
-      }
-    }
-    result.push_back(Compare(static_cast<int>(i), step.key, *found, rounded, q));
+    const bool rounds = output.type == ElementType::kInt8 && !native_int8;
+    result.push_back(Compare(static_cast<int>(i), step.key, *found, rounds ? Rounded(expected, quantizer) : expected, quantizer));
   }
   return result;
 }

@@ -38,7 +38,7 @@ struct ChildLimits {
   absl::Duration cpu = absl::ZeroDuration();  // of each thread; zero: same as wall
   int64_t memory_bytes = int64_t{2} << 30;    // of private memory, stacks of further threads apart; 0: no limit
   int64_t max_record_bytes = int64_t{64} << 20;
-  int threads = 1;  // that the job computes with, 1 to kMaxRuntimeThreads
+  int threads = 1;  // that the job computes with, 1 to bounds::kMaxDeviceThreads
   bool pin = true;  // to as many CPUs, the one it starts on and others (HostProbe::ChooseCpus)
 };
 

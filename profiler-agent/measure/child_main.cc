@@ -19,6 +19,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/base/bounds.h"
 #include "core/base/error_reason.h"
 #include "profiler-agent/device/host_probe.h"
 #include "profiler-agent/measure/child.h"
@@ -141,8 +142,8 @@ bool IsChild(int argc, char** argv) { return argc >= 2 && absl::string_view(argv
 int ChildMain(int argc, char** argv, const ChildHandlers& handlers) {
   Limits limits;
   if (argc != 4 || !ParseLimits(argv[3], limits) || fcntl(kChildRecordDescriptor, F_GETFD) < 0) return kChildBadCallExit;
-  if (limits.threads < 1 || limits.threads > kMaxRuntimeThreads) {
-    std::fprintf(stderr, "expected 1 to %d threads, found %d\n", kMaxRuntimeThreads, limits.threads);  // which the parent quotes
+  if (limits.threads < 1 || limits.threads > bounds::kMaxDeviceThreads) {
+    std::fprintf(stderr, "expected 1 to %d threads, found %d\n", bounds::kMaxDeviceThreads, limits.threads);  // which the parent quotes
     return kChildBadCallExit;
   }
   if (!Confine(limits)) return kChildBadCallExit;

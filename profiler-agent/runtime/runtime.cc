@@ -2,6 +2,7 @@
 #include "profiler-agent/runtime/runtime.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
 
 namespace hanas {
 namespace {
@@ -11,8 +12,8 @@ absl::Status WholeOnly() { return absl::UnimplementedError("runtime: this networ
 }  // namespace
 
 absl::Status RuntimeOptions::Validate() const {
-  if (num_threads >= 1 && num_threads <= kMaxRuntimeThreads) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("runtime: expected 1 to ", kMaxRuntimeThreads, " threads, found ", num_threads));
+  if (num_threads >= 1 && num_threads <= bounds::kMaxDeviceThreads) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("runtime: expected 1 to ", bounds::kMaxDeviceThreads, " threads, found ", num_threads));
 }
 
 absl::Status NetworkInstance::RunSteps(absl::Span<const float>, absl::FunctionRef<void(int)>) { return WholeOnly(); }

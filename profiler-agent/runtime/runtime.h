@@ -70,11 +70,8 @@ struct NetworkOptions {
   uint64_t seed = 1;
 };
 
-/// No device has more cores than this to give to one network: a larger number is a mistake.
-inline constexpr int kMaxRuntimeThreads = 256;
-
 struct RuntimeOptions {
-  int num_threads = 1;  // that execute each operator and each network together, the calling one among them; 1 to kMaxRuntimeThreads
+  int num_threads = 1;  // that execute each operator and each network together, the calling one among them; 1 to bounds::kMaxDeviceThreads
 
   /// Returns INVALID_ARGUMENT with the number that was found.
   absl::Status Validate() const;

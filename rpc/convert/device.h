@@ -6,7 +6,7 @@
 #include "core/latency/latency_model.h"
 #include "core/plan/exec_plan.h"
 #include "core/plan/op_key.h"
-#include "hanas/v1/task.pb.h"
+#include "hanas/v1/data.pb.h"
 
 namespace hanas::rpc {
 

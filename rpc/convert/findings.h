@@ -3,7 +3,7 @@
 #define HANAS_RPC_CONVERT_FINDINGS_H_
 
 #include "core/job/findings.h"
-#include "hanas/v1/search.pb.h"
+#include "hanas/v1/data.pb.h"
 
 namespace hanas::rpc {
 

@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "core/job/fields.h"
+#include "core/job/goals.h"
 #include "rpc/convert/space.h"
 #include "rpc/convert/violations.h"
 
@@ -101,6 +102,9 @@ void ReadFields(const Message& root, absl::string_view prefix, SearchJob& job, C
 
 // ---- writing ----
 
+template <typename Element>
+void WriteElement(const Element& element, Message& proto);
+
 /// Writes one field. What is 0 where the message cannot tell 0 from absent is absent.
 struct FieldWriter {
   Message& message;
@@ -122,14 +126,15 @@ struct FieldWriter {
   void operator()(const ChosenWord& choice) const { reflection().SetEnumValue(&message, &field, choice.index + 1); }
   template <typename Element>
   void operator()(absl::Span<const Element> elements) const {
-    for (const Element& element : elements) {
-      Message& proto = *reflection().AddMessage(&message, &field);
-      for (const ElementField<Element>& part : ElementFields<Element>()) {
-        std::visit(FieldWriter{proto, FieldNamed(part.path, proto)}, ValueOf(part, element));
-      }
-    }
+    for (const Element& element : elements) WriteElement(element, *reflection().AddMessage(&message, &field));
   }
 };
+
+template <typename Element>
+void WriteElement(const Element& element, Message& proto) {
+  for (const ElementField<Element>& part : ElementFields<Element>())
+    std::visit(FieldWriter{proto, FieldNamed(part.path, proto)}, ValueOf(part, element));
+}
 
 void WriteFields(const SearchJob& job, absl::string_view prefix, Message& root) {
   for (const JobField& row : JobFields()) {
@@ -142,6 +147,14 @@ void WriteFields(const SearchJob& job, absl::string_view prefix, Message& root) 
     }
     std::visit(FieldWriter{*message, FieldNamed(rest, *message)}, ValueOf(row, job));
   }
+}
+
+/// The message of one element of a list.
+template <typename Proto, typename Element>
+Proto ElementToProto(const Element& element) {
+  Proto proto;
+  WriteElement(element, proto);
+  return proto;
 }
 
 /// The message of one part of a job.
@@ -165,28 +178,27 @@ absl::StatusOr<Part> PartFromProto(const Message& proto, Part SearchJob::* membe
   return std::move(job.*member);
 }
 
+SearchJob ReadJob(const v1::SearchSpec& proto, PresetFinder find_preset, absl::Status& refused) {
+  ConversionViolations violations;
+  SearchJob job;
+  ReadFields(proto, "", job, violations);
+  job.space = ReadSpaceSpec(proto.space(), "space", find_preset, violations);
+  if (proto.space().name().empty()) job.space.name = job.name;
+  ValidateSearchJob(job, violations.validated());
+  if (proto.has_target() && !proto.targets().empty()) violations.validated().Add("targets", kTargetBesideTargets);
+  refused = violations.ToStatus();
+  return job;
+}
+
 }  // namespace
 
 v1::DatasetSpec ToProto(const DatasetSpec& dataset) { return PartToProto<v1::DatasetSpec>(dataset, &SearchJob::dataset, "dataset."); }
 v1::TrainingSpec ToProto(const TrainingSpec& training) {
   return PartToProto<v1::TrainingSpec>(training, &SearchJob::training, "training.");
 }
-v1::TargetSpec ToProto(const TargetSpec& target) {
-  SearchJob job;
-  job.targets = {target};
-  v1::SearchSpec spec;
-  WriteFields(job, "", spec);
-  return spec.targets(0);
-}
+v1::TargetSpec ToProto(const TargetSpec& target) { return ElementToProto<v1::TargetSpec>(target); }
+v1::Limit ToProto(const LimitSpec& limit) { return ElementToProto<v1::Limit>(limit); }
 v1::BudgetSpec ToProto(const BudgetSpec& budget) { return PartToProto<v1::BudgetSpec>(budget, &SearchJob::budget, "budget."); }
-
-v1::Limit ToProto(const LimitSpec& limit) {
-  SearchJob job;
-  job.limits = {limit};
-  v1::SearchSpec spec;
-  WriteFields(job, "", spec);
-  return spec.limits(0);
-}
 
 v1::LatencyStatistic ToProto(LatencyStatistic statistic) { return ToProto(TargetSpec{.statistic = statistic}).statistic(); }
 
@@ -207,20 +219,12 @@ v1::SearchSpec ToProto(const SearchJob& job) {
 }
 
 SearchJob SearchJobFromStoredProto(const v1::SearchSpec& proto, absl::Status& refused) {
-  ConversionViolations violations;
-  SearchJob job;
-  ReadFields(proto, "", job, violations);
-  job.space = ReadSpaceSpec(proto.space(), "space", violations);
-  ValidateSearchJob(job, violations.validated());
-  if (proto.has_target() && !proto.targets().empty() && job.target == TargetSpec{})  // else that is said of its values
-    violations.validated().Add("targets", "expected either target or targets, found both: name the one target in the list too");
-  refused = violations.ToStatus();
-  return job;
+  return ReadJob(proto, /*find_preset=*/nullptr, refused);
 }
 
-absl::StatusOr<SearchJob> SearchJobFromProto(const v1::SearchSpec& proto) {
+absl::StatusOr<SearchJob> SearchJobFromProto(const v1::SearchSpec& proto, PresetFinder find_preset) {
   absl::Status refused;
-  SearchJob job = SearchJobFromStoredProto(proto, refused);
+  SearchJob job = ReadJob(proto, find_preset, refused);
   if (!refused.ok()) return refused;
   return job;
 }

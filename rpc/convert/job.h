@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "core/job/search_job.h"
 #include "hanas/v1/search.pb.h"
+#include "rpc/convert/space.h"
 
 namespace hanas::rpc {
 
@@ -14,11 +15,11 @@ namespace hanas::rpc {
 // nothing out that has a default. Law: XFromProto(ToProto(x)) == x for valid x. Thread-safe: free functions without state.
 
 v1::SearchSpec ToProto(const SearchJob& job);
-/// Converted and validated (ValidateSearchJob).
-absl::StatusOr<SearchJob> SearchJobFromProto(const v1::SearchSpec& proto);
+/// Converted and validated (ValidateSearchJob). The space may name a preset if there is a `find_preset`.
+absl::StatusOr<SearchJob> SearchJobFromProto(const v1::SearchSpec& proto, PresetFinder find_preset = nullptr);
 
-/// The same of a job that was accepted once: `refused` receives what SearchJobFromProto returns, and the job is as it was, as far as this
-/// version knows its values.
+/// The same of a job that was accepted once, whose space is there in full: `refused` receives what SearchJobFromProto returns, and the job
+/// is as it was, as far as this version knows its values.
 SearchJob SearchJobFromStoredProto(const v1::SearchSpec& proto, absl::Status& refused);
 
 v1::DatasetSpec ToProto(const DatasetSpec& dataset);

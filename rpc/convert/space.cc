@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/convert/space.h"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/field_violation.h"
+#include "core/family/convnet/stand_in.h"
 
 namespace hanas::rpc {
 namespace {
@@ -181,6 +186,62 @@ v1::HeadSpec ToProto(const HeadSpec& head) {
   return proto;
 }
 
+SpaceSpec ReadWholeSpace(const v1::SpaceSpec& proto, absl::string_view path, ConversionViolations& violations) {
+  const std::string at(path);
+  SpaceSpec spec;
+  spec.name = proto.name();
+  spec.resolutions.assign(proto.resolutions().begin(), proto.resolutions().end());
+  spec.input_channels = proto.input_channels();
+  spec.num_classes = proto.num_classes();
+  spec.stem = ReadStem(proto.stem(), spec.input_channels, at + ".stem", violations);
+  for (int i = 0; i < proto.stages_size(); ++i)
+    spec.stages.push_back(ReadStage(proto.stages(i), absl::StrCat(at, ".stages[", i, "]"), violations));
+  spec.head = ReadHead(proto.head(), at + ".head", violations);
+  return spec;
+}
+
+/// Takes out of a preset's whitening stem what it has for being one, so that it follows what the message says of kernel, input channels and
+/// whitening.
+void ClearDerived(const SpaceSpec& preset, v1::StemSpec& stem) {
+  if (!preset.stem.whitening) return;
+  const StemSpec derived = WhiteningStem(preset.input_channels);
+  if (preset.stem.kernel == derived.kernel) stem.clear_kernel();
+  if (preset.stem.widths == derived.widths) stem.clear_widths();
+  if (preset.stem.stride == derived.stride) stem.clear_stride();
+  if (preset.stem.activation == derived.activation) stem.clear_activation();
+}
+
+/// Takes out of `base` the lists that `over` has, so that merging replaces them and does not append.
+void ClearLists(const google::protobuf::Message& over, google::protobuf::Message& base) {
+  const google::protobuf::Reflection& reflection = *over.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(over, &fields);
+  for (const google::protobuf::FieldDescriptor* const field : fields) {
+    if (field->is_repeated()) {
+      reflection.ClearField(&base, field);
+    } else if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
+      ClearLists(reflection.GetMessage(over, field), *reflection.MutableMessage(&base, field));
+    }
+  }
+}
+
+SpaceSpec ReadSpaceWithPreset(const v1::SpaceSpec& proto, absl::string_view path, PresetFinder find_preset,
+                              ConversionViolations& violations) {
+  const absl::StatusOr<SpaceSpec> preset =
+      find_preset != nullptr ? find_preset(proto.preset())
+                             : absl::InvalidArgumentError(absl::StrCat("expected a space in full, found the name of a preset, \"",
+                                                                       absl::CHexEscape(proto.preset()), "\""));
+  if (!preset.ok()) {
+    violations.Add(absl::StrCat(path, ".preset"), std::string(preset.status().message()));
+    return StandInSpace();  // without the preset that was meant, nothing can be said of the rest
+  }
+  v1::SpaceSpec whole = rpc::ToProto(*preset);
+  ClearDerived(*preset, *whole.mutable_stem());
+  ClearLists(proto, whole);
+  whole.MergeFrom(proto);
+  return ReadWholeSpace(whole, path, violations);
+}
+
 }  // namespace
 
 v1::Precision ToProto(Precision precision) {
@@ -213,23 +274,14 @@ v1::SpaceSpec ToProto(const SpaceSpec& spec) {
   return proto;
 }
 
-SpaceSpec ReadSpaceSpec(const v1::SpaceSpec& proto, absl::string_view path, ConversionViolations& violations) {
-  const std::string at(path);
-  SpaceSpec spec;
-  spec.name = proto.name();
-  spec.resolutions.assign(proto.resolutions().begin(), proto.resolutions().end());
-  spec.input_channels = proto.input_channels();
-  spec.num_classes = proto.num_classes();
-  spec.stem = ReadStem(proto.stem(), spec.input_channels, at + ".stem", violations);
-  for (int i = 0; i < proto.stages_size(); ++i)
-    spec.stages.push_back(ReadStage(proto.stages(i), absl::StrCat(at, ".stages[", i, "]"), violations));
-  spec.head = ReadHead(proto.head(), at + ".head", violations);
-  return spec;
+SpaceSpec ReadSpaceSpec(const v1::SpaceSpec& proto, absl::string_view path, PresetFinder find_preset, ConversionViolations& violations) {
+  if (proto.preset().empty()) return ReadWholeSpace(proto, path, violations);
+  return ReadSpaceWithPreset(proto, path, find_preset, violations);
 }
 
 absl::StatusOr<SpaceSpec> SpaceSpecFromProto(const v1::SpaceSpec& proto, absl::string_view path) {
   ConversionViolations violations;
-  SpaceSpec spec = ReadSpaceSpec(proto, path, violations);
+  SpaceSpec spec = ReadSpaceSpec(proto, path, /*find_preset=*/nullptr, violations);
   ValidateSpaceSpec(spec, path, violations.validated());
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
   return spec;

@@ -20,11 +20,17 @@ v1::Precision ToProto(Precision precision);
 /// Refuses what is not one of the legal precisions.
 absl::StatusOr<Precision> PrecisionFromProto(const v1::Precision& proto, absl::string_view path = "precision");
 
+/// Finds the space that a message names as its preset; its error says which there are. Null where no message may name one.
+using PresetFinder = absl::StatusOr<SpaceSpec> (*)(absl::string_view name);
+
 v1::SpaceSpec ToProto(const SpaceSpec& spec);
-/// Converted and validated (ValidateSpaceSpec).
+/// Converted and validated (ValidateSpaceSpec). It may not name a preset.
 absl::StatusOr<SpaceSpec> SpaceSpecFromProto(const v1::SpaceSpec& proto, absl::string_view path = "space");
-/// The step before validation, for messages that contain a space: adds what cannot be converted to `violations`.
-SpaceSpec ReadSpaceSpec(const v1::SpaceSpec& proto, absl::string_view path, ConversionViolations& violations);
+/// The step before validation, for messages that contain a space: adds what cannot be converted to `violations`. What the message
+/// leaves out it takes of the preset that is named, also within stem and head, as ReadSpace of job files does. (Stages are whole: those
+/// that the message has take the preset's place with the defaults of stages, where a file's take its `precisions`, which messages do not
+/// have.)
+SpaceSpec ReadSpaceSpec(const v1::SpaceSpec& proto, absl::string_view path, PresetFinder find_preset, ConversionViolations& violations);
 
 v1::Architecture ToProto(const Architecture& architecture);
 /// One choice for each gene of `space`, each in range; the result is canonical.

@@ -17,7 +17,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/scheduling/scheduler.h"
-#include "coordinator/store/record_codec.h"
+#include "coordinator/store/codec/record_codec.h"
 #include "core/base/error_reason.h"
 #include "tests/app/app_fixture.h"
 

@@ -177,6 +177,9 @@ TEST(TargetsTest, WhatOneTargetCannotKeepIsSaidInWordsThatWork) {
   job.limits = {{.of = "latency", .at_most = 1}};  // of each
   SearchRun both(job);
   EXPECT_THAT(both.Finish().error, HasSubstr("the nearest that can be kept: limits.latency: "));
+  job.targets.resize(1);  // a list of one is a list: a target beside it would be refused
+  SearchRun listed(job);
+  EXPECT_THAT(listed.Finish().error, HasSubstr("the nearest that can be kept: limits.latency: "));
 }
 
 TEST(TargetsTest, WaitsForAllDevicesAndSaysForWhich) {

@@ -141,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
         IncludeCase{"TorchLeaks", "worker/service/service.cc", "<torch/torch.h>", "LibTorch headers are kept in {worker/torch}"},
         IncludeCase{"RocksDbLeaks", "coordinator/store/store.h", "\"rocksdb/db.h\"", "RocksDB headers are kept in"},
         IncludeCase{"GrpcLeaks", "coordinator/scheduling/scheduler.cc", "<grpcpp/grpcpp.h>", "gRPC headers are kept in"},
-        IncludeCase{"RecordsStayInTheStore", "rpc/convert/task.cc", "\"hanas/store/records.pb.h\"", "rpc may include"},
+        IncludeCase{"RecordsStayInTheStore", "rpc/convert/task.cc", "\"hanas/store/records.pb.h\"", "rpc/convert may include"},
         IncludeCase{"StoreDoesNotSpeakTheWire", "coordinator/store/codec.cc", "\"hanas/v1/task.pb.h\"", "coordinator/store may include"},
         IncludeCase{"BackendsAreSiblings", "profiler-agent/runtime/xnnpack/graph.cc", "\"profiler-agent/runtime/onnxruntime/session.h\"",
                     "profiler-agent/runtime/xnnpack may include"},

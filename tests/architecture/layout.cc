@@ -27,31 +27,35 @@ const std::vector<Room>& Rooms() {
       {"core/job",
        {"core/base", "core/quantity", "core/space", "core/graph", "core/family", "core/family/convnet", "core/lowering", "core/plan"}},
       {"core/predictor", {"core/base", "core/encoding", "core/statistics"}},
+      {"core/work", {}},
 
       // Shared by the processes.
       {"config", {"core/*"}},
       {"config/process", {"config"}},  // the options of a program: flags, environment, file
       {"dataset", {"core/*"}},
-      {"proto/hanas/v1", {}},     // the wire
-      {"proto/hanas/store", {}},  // the coordinator's records, which no other process sees
+      {"proto/hanas/v1", {}},            // the wire
+      {"proto/hanas/v1/data.pb.h", {}},  // the values that the wire and the store share
+      {"proto/hanas/store", {}},         // the coordinator's records, which no other process sees
+      {"rpc/convert", {"core/*", "proto/hanas/v1", "proto/hanas/v1/data.pb.h"}},
       {"rpc", {"core/*", "proto/hanas/v1", "telemetry"}},
-      {"telemetry", {"core/base"}},             // metrics as an interface, and the log
-      {"telemetry/prometheus", {"telemetry"}},  // answering scrapes and probes: only programs need it
+      {"telemetry", {"core/base", "core/work"}},  // metrics as an interface, and the log
+      {"telemetry/prometheus", {"telemetry"}},    // answering scrapes and probes: only programs need it
       {"export", {"core/*"}},
       // What the main functions of coordinator, worker and agent have in common.
       {"daemon", {"core/*", "config/process", "rpc", "telemetry", "telemetry/prometheus"}},
 
       // coordinator: core <- {search, surrogate, calibration, store} <- state <- {ledger <- scheduling, judging} <- {driver, reporting} <-
-      // app
-      // <- service <- main. The store's records are protobufs of their own.
+      // app <- service <- main. The store's records are protobufs of their own, but for the values of data.pb.h.
       {"coordinator/search", {"core/*"}},
       {"coordinator/surrogate", {"core/*"}},
       {"coordinator/calibration", {"core/*"}},
       {"coordinator/clock", {}},
-      {"coordinator/store", {"core/*", "coordinator/clock", "proto/hanas/store", "telemetry"}},
-      {"coordinator/store/rocksdb", {"core/*", "proto/hanas/store", "coordinator/store"}},
+      {"coordinator/store", {"core/*", "coordinator/clock", "telemetry"}},
+      // Records as bytes, and what tasks bring as messages, which services read too.
+      {"coordinator/store/codec", {"core/*", "coordinator/store", "proto/hanas/store", "proto/hanas/v1/data.pb.h", "rpc/convert"}},
+      {"coordinator/store/rocksdb", {"core/*", "coordinator/store"}},
       // What is stored, and how it changes: values, without a clock or a thread.
-      {"coordinator/state", {"core/*", "coordinator/calibration", "coordinator/store", "telemetry"}},
+      {"coordinator/state", {"core/*", "coordinator/calibration", "coordinator/store", "coordinator/store/codec", "telemetry"}},
       {"coordinator/ledger", {"core/*", "coordinator/clock", "coordinator/state", "coordinator/store", "telemetry"}},
       {"coordinator/scheduling",
        {"core/*", "coordinator/clock", "coordinator/state", "coordinator/store", "coordinator/ledger", "telemetry"}},
@@ -63,7 +67,9 @@ const std::vector<Room>& Rooms() {
       {"coordinator/app",
        {"core/*", "coordinator/clock", "coordinator/store", "coordinator/state", "coordinator/ledger", "coordinator/scheduling",
         "coordinator/judging", "coordinator/driver", "coordinator/reporting", "telemetry"}},
-      {"coordinator/service", {"core/*", "proto/hanas/v1", "rpc", "coordinator/app", "coordinator/reporting", "telemetry"}},
+      {"coordinator/service",
+       {"core/*", "config", "proto/hanas/v1", "rpc", "rpc/convert", "coordinator/store/codec", "coordinator/app", "coordinator/reporting",
+        "telemetry"}},
       {"coordinator/main.cc",
        {"core/*", "config/process", "daemon", "rpc", "telemetry", "telemetry/prometheus", "coordinator/app", "coordinator/clock",
         "coordinator/service", "coordinator/store", "coordinator/store/rocksdb"}},
@@ -71,7 +77,7 @@ const std::vector<Room>& Rooms() {
       // worker: core <- engine <- torch; main wires torch behind the engine's interface.
       {"worker/engine", {"core/*", "dataset"}},
       {"worker/torch", {"core/*", "dataset", "export", "worker/engine"}},
-      {"worker/service", {"core/*", "dataset", "export", "proto/hanas/v1", "rpc", "telemetry", "worker/engine"}},
+      {"worker/service", {"core/*", "dataset", "export", "proto/hanas/v1", "rpc", "rpc/convert", "telemetry", "worker/engine"}},
       {"worker/main.cc",
        {"core/*", "config/process", "daemon", "dataset", "rpc", "telemetry", "telemetry/prometheus", "worker/engine", "worker/torch",
         "worker/service"}},
@@ -85,13 +91,14 @@ const std::vector<Room>& Rooms() {
       {"profiler-agent/backends", {"core/*", "profiler-agent/runtime", "profiler-agent/runtime/*"}},
       {"profiler-agent/measure", {"core/*", "export", "profiler-agent/device", "profiler-agent/runtime", "profiler-agent/runtime/*"}},
       {"profiler-agent/service",
-       {"core/*", "export", "proto/hanas/v1", "rpc", "telemetry", "profiler-agent/device", "profiler-agent/runtime",
+       {"core/*", "export", "proto/hanas/v1", "rpc", "rpc/convert", "telemetry", "profiler-agent/device", "profiler-agent/runtime",
         "profiler-agent/runtime/*", "profiler-agent/backends", "profiler-agent/measure"}},
       {"profiler-agent/main.cc",
-       {"core/*", "config/process", "daemon", "rpc", "telemetry", "telemetry/prometheus", "profiler-agent/device", "profiler-agent/runtime",
-        "profiler-agent/runtime/*", "profiler-agent/backends", "profiler-agent/measure", "profiler-agent/service"}},
+       {"core/*", "config/process", "daemon", "rpc", "rpc/convert", "telemetry", "telemetry/prometheus", "profiler-agent/device",
+        "profiler-agent/runtime", "profiler-agent/runtime/*", "profiler-agent/backends", "profiler-agent/measure",
+        "profiler-agent/service"}},
 
-      {"cli", {"core/*", "dataset", "proto/hanas/v1", "rpc", "config", "config/process", "profiler-agent/device"}},
+      {"cli", {"core/*", "dataset", "proto/hanas/v1", "rpc", "rpc/convert", "config", "config/process", "profiler-agent/device"}},
   };
   return *kRooms;
 }
@@ -106,7 +113,7 @@ const std::vector<LibraryRule>& LibraryRules() {
         "profiler-agent/main.cc"}},
       {"Protobuf",
        {"google/protobuf/", "google/rpc/"},
-       {"rpc", "cli", "coordinator/store", "coordinator/store/rocksdb", "coordinator/service", "worker/service", "profiler-agent/service",
+       {"rpc", "rpc/convert", "cli", "coordinator/store/codec", "coordinator/service", "worker/service", "profiler-agent/service",
         "coordinator/main.cc", "worker/main.cc", "profiler-agent/main.cc"}},
       {"FlatBuffers", {"flatbuffers/"}, {"export"}},
       {"XNNPACK", {"xnnpack.h", "pthreadpool.h"}, {"profiler-agent/runtime/xnnpack"}},

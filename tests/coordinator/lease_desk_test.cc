@@ -142,13 +142,11 @@ class LeaseDeskTest : public testing::Test, private LedgerFollower {
     Give(std::move(answers));
   }
   /// Returns when everybody whose answer was on its way has it.
-  void AwaitAnswers() {
-    PendingWrite all;
-    {
-      absl::MutexLock lock(&lock_);
-      all = ledger_.AllWritten();
-    }
-    all.Await().IgnoreError();  // a write that was made to fail may be among them: whoever asked is told
+  void AwaitAnswers() { EXPECT_THAT(AllWritten().Await(), IsOk()); }
+  /// Ends with the writes that are on their way now.
+  PendingWrite AllWritten() {
+    absl::MutexLock lock(&lock_);
+    return ledger_.AllWritten();
   }
 
   std::unique_ptr<MemoryStore> store_ = MemoryStore::Open(std::make_shared<MemoryDisk>()).value();
@@ -185,9 +183,10 @@ TEST_F(LeaseDeskTest, AGrantThatCannotBeWrittenIsAnsweredWithTheFailure) {
   gated_.Shut();
   Request(worker, "w");
   gated_.AwaitWriteAtTheGate();
+  const PendingWrite failing = AllWritten();
   gated_.FailNext(absl::ResourceExhaustedError("the disk is full"));
   gated_.Open();
-  AwaitAnswers();
+  EXPECT_THAT(failing.Await(), StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_THAT(answered_.all(), ElementsAre("w: RESOURCE_EXHAUSTED"));
   EXPECT_THAT(answered_.last_refusal(), StatusIs(absl::StatusCode::kResourceExhausted, "the disk is full"));
 }

@@ -16,7 +16,7 @@
 #include "absl/status/status_matchers.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "coordinator/store/record_codec.h"
+#include "coordinator/store/codec/record_codec.h"
 #include "coordinator/store/record_key.h"
 #include "rpc/status.h"
 #include "tests/coordinator/services_fixture.h"

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "absl/strings/str_cat.h"
-#include "coordinator/store/record_codec.h"
+#include "coordinator/store/codec/record_codec.h"
 #include "coordinator/store/record_key.h"
 #include "rpc/status.h"
 #include "tests/coordinator/services_fixture.h"

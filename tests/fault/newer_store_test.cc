@@ -7,7 +7,7 @@
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
 #include "config/process/exit_code.h"
-#include "coordinator/store/record_codec.h"
+#include "coordinator/store/codec/record_codec.h"
 #include "coordinator/store/record_key.h"
 #include "coordinator/store/rocksdb/rocksdb_store.h"
 #include "gmock/gmock.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Damaged records of the coordinator's store.
-#include "coordinator/store/record_codec.h"
+#include "coordinator/store/codec/record_codec.h"
 
 #include <algorithm>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Damaged messages of the wire: what is still a message is converted, as a service would.
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
 #include <functional>
@@ -166,6 +167,17 @@ TEST(WireMessagesTest, Outcomes) {
                         .good = {train.SerializeAsString(), measured.SerializeAsString(), evaluated.SerializeAsString()},
                         .parse = Reader<v1::CompleteTaskRequest>(
                             [](const v1::CompleteTaskRequest& r) { return coordinator::OutcomeFromProto(r).status(); })});
+}
+
+TEST(WireMessagesTest, EveryResultIsTheOutcomeOfItsKind) {
+  const google::protobuf::OneofDescriptor& results = *v1::CompleteTaskRequest::descriptor()->FindOneofByName("result");
+  for (int i = 0; i < results.field_count(); ++i) {
+    v1::CompleteTaskRequest request;
+    request.GetReflection()->MutableMessage(&request, results.field(i));
+    const absl::StatusOr<coordinator::Outcome> outcome = coordinator::OutcomeFromProto(request);
+    ASSERT_EQ(outcome.status(), absl::OkStatus()) << results.field(i)->name();
+    EXPECT_EQ(coordinator::KindOf(*outcome).name, results.field(i)->name());
+  }
 }
 
 }  // namespace

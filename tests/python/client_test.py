@@ -19,7 +19,7 @@ except ImportError:
     sys.exit(77)
 
 from hanas_client import HanasClient, describe_error, find_token, open_channel, token_place
-from hanas.v1 import search_pb2, task_pb2, task_pb2_grpc
+from hanas.v1 import data_pb2, search_pb2, task_pb2, task_pb2_grpc
 from tiny_job import tiny_job
 
 BIN = pathlib.Path(os.environ["HANAS_BIN_DIR"])
@@ -104,6 +104,19 @@ class ClientTest(unittest.TestCase):
         again = self.client.get_search(self.client.create_search(stored, "again").name).spec
         self.assertEqual(again, stored)
 
+    def test_a_space_can_be_named_instead_of_spelt_out(self):
+        job = tiny_job()
+        job.dataset.format = search_pb2.DatasetSpec.FORMAT_IMAGE_FOLDER
+        job.space.Clear()
+        job.space.preset = "resnet8"
+        job.space.num_classes = 7
+        stored = self.client.get_search(self.client.create_search(job, "named").name).spec.space
+        self.assertEqual((stored.preset, stored.name, stored.num_classes, len(stored.stages)), ("", "tiny", 7, 3))
+        job.space.preset = "resnet9"
+        wrong = describe_error(self.assertRefused(grpc.StatusCode.INVALID_ARGUMENT, self.client.create_search, job, "unknown"))
+        self.assertIn("space.preset: expected a preset", wrong)
+        self.assertIn("did you mean resnet8?", wrong)
+
     def test_the_job_in_python_is_the_job_file(self):
         job = SOURCE / "examples" / "tiny.yaml"
         command = [BIN / "hanas", "submit", "--coordinator", self.coordinator.address, job]
@@ -186,7 +199,7 @@ class ClientTest(unittest.TestCase):
 
     def test_downloads_an_artifact_whole_or_not_at_all(self):
         content = os.urandom(3 << 20)
-        artifact = task_pb2.ArtifactRef(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+        artifact = data_pb2.ArtifactRef(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
         with open_channel(self.coordinator.address) as channel:
             parts = [
                 task_pb2.UploadArtifactRequest(

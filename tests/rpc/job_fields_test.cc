@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "config/job_file.h"
+#include "config/presets.h"
 #include "core/quantity/quantity_table.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -278,6 +279,101 @@ TEST(JobDefaultsTest, AreTheSameOnTheWireAsInFiles) {
   ASSERT_THAT(wire, IsOk());
   EXPECT_EQ(Everything(*wire), Everything(*file));
   EXPECT_EQ(JobDigest(*wire), JobDigest(*file));
+}
+
+/// A job on the wire and in a file whose space names a preset and changes some of it.
+struct PresetCase {
+  std::string name;
+  std::string changes_in_file;
+  void (*change)(v1::SpaceSpec&);
+  bool sound = true;
+};
+
+std::vector<PresetCase> PresetCases() {
+  std::vector<PresetCase> cases;
+  for (const config::Preset& preset : config::Presets()) {
+    cases.push_back({std::string(preset.name), "", [](v1::SpaceSpec&) {}});
+    cases.push_back({std::string(preset.name), ", name: mine, num_classes: 20, resolutions: [64, 96]", [](v1::SpaceSpec& space) {
+                       space.set_name("mine");
+                       space.set_num_classes(20);
+                       space.add_resolutions(64);
+                       space.add_resolutions(96);
+                     }});
+  }
+  cases.push_back({"resnet8", ", stem: {widths: [8, 16]}, head: {pools: [max]}", [](v1::SpaceSpec& space) {
+                     space.mutable_stem()->add_widths(8);
+                     space.mutable_stem()->add_widths(16);
+                     space.mutable_head()->add_pools(v1::GLOBAL_POOL_MAX);
+                   }});
+  // What a whitening stem has for being one follows what a job changes; a stem that writes its widths keeps them, and is none.
+  cases.push_back({"dense-80k", ", input_channels: 1", [](v1::SpaceSpec& space) { space.set_input_channels(1); }});
+  cases.push_back({"dense-80k", ", stem: {kernel: 3}", [](v1::SpaceSpec& space) { space.mutable_stem()->set_kernel(3); }});
+  cases.push_back({"dense-80k", ", stem: {whitening: false}", [](v1::SpaceSpec& space) { space.mutable_stem()->set_whitening(false); }});
+  cases.push_back({"resnet8", ", stem: {whitening: true}", [](v1::SpaceSpec& space) { space.mutable_stem()->set_whitening(true); }, false});
+  return cases;
+}
+
+/// With images that have as many channels as any preset's.
+v1::SearchSpec SpecWithPreset(const std::string& name) {
+  v1::SearchSpec spec = RequiredSpec();
+  spec.mutable_dataset()->set_format(v1::DatasetSpec::FORMAT_IMAGE_FOLDER);
+  spec.clear_space();
+  spec.mutable_space()->set_preset(name);
+  return spec;
+}
+
+TEST(PresetOnTheWireTest, IsTheSpaceThatAJobFileHasByIt) {
+  for (const PresetCase& test : PresetCases()) {
+    SCOPED_TRACE(absl::StrCat(test.name, test.changes_in_file));
+    Keys keys = Required();
+    keys["dataset.format"] = "image_folder";
+    keys["space"] = absl::StrCat("{preset: ", test.name, test.changes_in_file, "}");
+    v1::SearchSpec spec = SpecWithPreset(test.name);
+    test.change(*spec.mutable_space());
+    const absl::StatusOr<SearchJob> file = FromFile(keys);
+    const absl::StatusOr<SearchJob> wire = rpc::SearchJobFromProto(spec, &config::FindPresetSpec);
+    EXPECT_EQ(file.ok(), test.sound) << file.status();
+    EXPECT_EQ(wire.ok(), test.sound) << wire.status();
+    if (!file.ok() || !wire.ok()) continue;
+    EXPECT_EQ(rpc::ToProto(*wire).ShortDebugString(), rpc::ToProto(*file).ShortDebugString());
+    EXPECT_TRUE(rpc::ToProto(*wire).space().preset().empty()) << "an answer has the space in full";
+  }
+}
+
+TEST(PresetOnTheWireTest, AnUnknownOneIsTheOnlyThingSaidOfTheSpace) {
+  v1::SearchSpec spec = RequiredSpec();  // of grey images
+  spec.clear_space();
+  spec.mutable_space()->set_preset("resnet9");
+  spec.mutable_space()->set_num_classes(0);
+  spec.clear_name();
+  const std::vector<FieldViolation> violations = ViolationsOf(rpc::SearchJobFromProto(spec, &config::FindPresetSpec).status());
+  ASSERT_EQ(violations.size(), 2U);
+  EXPECT_EQ(violations[0].path, "space.preset");
+  EXPECT_THAT(violations[0].message, HasSubstr("did you mean resnet8?"));
+  EXPECT_EQ(violations[1].path, "name");
+}
+
+TEST(PresetOnTheWireTest, AnUnknownOneIsTheOnlyThingSaidInAFileToo) {
+  Keys keys = Required();
+  keys["space"] = "{preset: resnet9}";
+  const absl::Status status = FromFile(keys).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("did you mean resnet8?")));
+  EXPECT_EQ(status.message().find("input_channels"), absl::string_view::npos) << status;
+}
+
+TEST(PresetOnTheWireTest, NoneIsTakenFromMessagesThatHaveTheSpaceInFull) {
+  v1::SearchSpec spec = RequiredSpec();
+  spec.mutable_space()->set_preset("resnet8");
+  absl::Status refused;
+  rpc::SearchJobFromStoredProto(spec, refused);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.preset")));
+}
+
+TEST(PresetOnTheWireTest, AZeroIsNotTakenForAbsent) {
+  v1::SearchSpec spec = SpecWithPreset("resnet8");
+  spec.mutable_space()->set_num_classes(0);
+  EXPECT_THAT(rpc::SearchJobFromProto(spec, &config::FindPresetSpec),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("space.num_classes")));
 }
 
 TEST(JobDefaultsTest, APresentZeroIsAChoice) {

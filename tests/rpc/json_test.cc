@@ -43,7 +43,7 @@ TEST(EnumWord, IsFoundByWordAndName) {
 
 // Every enumeration of the wire: an enumerator whose name does not begin with its type's would have no word.
 TEST(EnumWord, EveryEnumeratorHasItsType) {
-  for (const char* file : {"hanas/v1/search.proto", "hanas/v1/task.proto", "hanas/v1/farm.proto"}) {
+  for (const char* file : {"hanas/v1/search.proto", "hanas/v1/task.proto", "hanas/v1/farm.proto", "hanas/v1/data.proto"}) {
     const auto* const found = google::protobuf::DescriptorPool::generated_pool()->FindFileByName(file);
     if (found == nullptr) continue;  // nothing of it is linked
     const auto check = [](const google::protobuf::EnumDescriptor& type) {

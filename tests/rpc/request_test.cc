@@ -62,5 +62,23 @@ TEST(KnownFieldsTest, UnknownOnesAreNamedWithTheirPath) {
   EXPECT_THAT(ViolationsOf(CheckKnownFields(request)), BlamesOnly("spec.space.stages[1].#999"));
 }
 
+TEST(Utf8Test, OtherStringsAreNamedWithTheirPath) {
+  v1::Report report;
+  EXPECT_THAT(CheckUtf8(report), IsOk());
+  report.set_search("searches/\xc3\xa4");
+  EXPECT_THAT(CheckUtf8(report), IsOk());
+  report.set_search("\xff");
+  report.add_warnings()->set_text("fine");
+  v1::Warning& warning = *report.add_warnings();
+  warning.set_code("\x80");
+  warning.add_members("member-1");
+  warning.add_members("\xc3");
+  const absl::Status status = CheckUtf8(report);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected UTF-8, found \"\\xff\"")));
+  std::vector<std::string> paths;
+  for (const FieldViolation& violation : ViolationsOf(status)) paths.push_back(violation.path);
+  EXPECT_THAT(paths, ElementsAre("search", "warnings[1].code", "warnings[1].members[1]"));
+}
+
 }  // namespace
 }  // namespace hanas::rpc

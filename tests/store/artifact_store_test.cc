@@ -17,7 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/status/status_matchers.h"
-#include "coordinator/store/record_codec.h"
+#include "coordinator/store/codec/record_codec.h"
 #include "coordinator/store/record_key.h"
 #include "core/base/counter_random.h"
 #include "tests/store/sample_records.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/store/record_codec.h"
+#include "coordinator/store/codec/record_codec.h"
 
 namespace hanas::coordinator {
 

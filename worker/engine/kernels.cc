@@ -86,6 +86,21 @@ HANAS_INLINE void ScatterGradient(const DepthwiseShape& s, const float* gradient
   }
 }
 
+/// Adds one output gradient times the pixels under a row of taps that begins at column `x0`, which may lie outside of the image.
+template <int64_t kKernel, int64_t kWidth>
+HANAS_INLINE void AddTaps(const DepthwiseShape& s, const Lanes<kWidth>& go, const float* row, int64_t x0, Lanes<kWidth>* sums) {
+  const bool inside = x0 >= 0 && x0 + kKernel <= s.width;
+  if (inside) {
+#pragma GCC unroll 7
+    for (int64_t kx = 0; kx < kKernel; ++kx) sums[kx].MultiplyAdd(go, row + (x0 + kx) * s.channels);
+  } else {
+#pragma GCC unroll 7
+    for (int64_t kx = 0; kx < kKernel; ++kx) {
+      if (x0 + kx >= 0 && x0 + kx < s.width) sums[kx].MultiplyAdd(go, row + (x0 + kx) * s.channels);
+    }
+  }
+}
+
 /// Adds the gradients of one row of taps, for one image and a run of channels: all taps of the row stay in registers, so that an output
 /// gradient is loaded once for all of them and their sums do not wait for each other.
 template <int64_t kKernel, int64_t kWidth>
@@ -102,19 +117,9 @@ HANAS_INLINE void AccumulateTapRow(const DepthwiseShape& s, const float* image, 
     const float* const row = image + y * s.width * s.channels + c;
     const float* const g = gradient + oy * out_width * s.channels + c;
     for (int64_t ox = 0; ox < out_width; ++ox) {
-      const int64_t x0 = ox * s.stride - s.padding;
-      const bool inside = x0 >= 0 && x0 + kKernel <= s.width;
       Lanes<kWidth> go;
       go.Load(g + ox * s.channels);
-      if (inside) {
-#pragma GCC unroll 7
-        for (int64_t kx = 0; kx < kKernel; ++kx) sums[kx].MultiplyAdd(go, row + (x0 + kx) * s.channels);
-      } else {
-#pragma GCC unroll 7
-        for (int64_t kx = 0; kx < kKernel; ++kx) {
-          if (x0 + kx >= 0 && x0 + kx < s.width) sums[kx].MultiplyAdd(go, row + (x0 + kx) * s.channels);
-        }
-      }
+      AddTaps<kKernel>(s, go, row, ox * s.stride - s.padding, sums);
     }
   }
 #pragma GCC unroll 7
@@ -443,6 +448,19 @@ HANAS_CLONES void ScatterAll(const DepthwiseShape& s, const float* output_gradie
   }
 }
 
+/// Writes what the window that begins at (y0, x0) sees of an image; what lies outside of it is 0.
+void CopyWindow(const DepthwiseShape& s, const float* image, int64_t y0, int64_t x0, float* out) {
+  for (int64_t ky = 0; ky < s.kernel; ++ky) {
+    const int64_t y = y0 + ky;
+    for (int64_t kx = 0; kx < s.kernel; ++kx, out += s.channels) {
+      const int64_t x = x0 + kx;
+      const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
+      const float* const pixel = image + (y * s.width + x) * s.channels;
+      for (int64_t c = 0; c < s.channels; ++c) out[c] = inside ? pixel[c] : 0.0F;
+    }
+  }
+}
+
 }  // namespace
 
 void DepthwiseBackwardInput(const DepthwiseShape& s, const float* output_gradient, const float* weights, float* input_gradient) {
@@ -478,18 +496,12 @@ HANAS_CLONES void DepthwiseBackwardWeights(const DepthwiseShape& s, const float*
 }
 
 void Im2Col(const DepthwiseShape& s, const float* input, float* columns) {
+  const int64_t window = s.kernel * s.kernel * s.channels;
   for (int64_t n = 0; n < s.batch; ++n) {
+    const float* const image = input + n * s.height * s.width * s.channels;
     for (int64_t oy = 0; oy < s.out_height(); ++oy) {
-      for (int64_t ox = 0; ox < s.out_width(); ++ox) {
-        for (int64_t ky = 0; ky < s.kernel; ++ky) {
-          const int64_t y = oy * s.stride - s.padding + ky;
-          for (int64_t kx = 0; kx < s.kernel; ++kx, columns += s.channels) {
-            const int64_t x = ox * s.stride - s.padding + kx;
-            const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
-            const float* const pixel = input + ((n * s.height + y) * s.width + x) * s.channels;
-            for (int64_t c = 0; c < s.channels; ++c) columns[c] = inside ? pixel[c] : 0.0F;
-          }
-        }
+      for (int64_t ox = 0; ox < s.out_width(); ++ox, columns += window) {
+        CopyWindow(s, image, oy * s.stride - s.padding, ox * s.stride - s.padding, columns);
       }
     }
   }

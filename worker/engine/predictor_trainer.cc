@@ -144,53 +144,75 @@ std::vector<size_t> NonZeros(const std::vector<float>& features) {
   return at;
 }
 
+/// A perceptron of one hidden layer in training: gradients of the squared error are added up until Step applies them.
+class Perceptron {
+ public:
+  Perceptron(size_t num_features, size_t active, CounterRandom& random)
+      : num_features_(num_features),
+        hidden_(RandomLayer(static_cast<int>(num_features), kHidden, std::sqrt(1.0 / static_cast<double>(std::max<size_t>(active, 1))),
+                            random)),
+        output_(RandomLayer(kHidden, 1, std::sqrt(1.0 / kHidden), random)) {}
+
+  // The tensors refer to the layers.
+  Perceptron(const Perceptron&) = delete;
+  Perceptron& operator=(const Perceptron&) = delete;
+
+  /// Adds the gradient of one sample, whose features are zero but at `ones`.
+  void AddGradient(const std::vector<float>& features, const std::vector<size_t>& ones, double target) {
+    double y = static_cast<double>(output_.bias[0]);
+    for (size_t h = 0; h < kHidden; ++h) {
+      z_[h] = static_cast<double>(hidden_.bias[h]);
+      for (const size_t f : ones) z_[h] += static_cast<double>(hidden_.weights[h * num_features_ + f] * features[f]);
+      if (z_[h] > 0) y += z_[h] * static_cast<double>(output_.weights[h]);
+    }
+    const double error = (y - target) / static_cast<double>(kBatch);
+    output_bias_.gradient[0] += error;
+    for (size_t h = 0; h < kHidden; ++h) {
+      if (z_[h] <= 0) continue;
+      output_weights_.gradient[h] += error * z_[h];
+      const double back = error * static_cast<double>(output_.weights[h]);
+      hidden_bias_.gradient[h] += back;
+      for (const size_t f : ones) hidden_weights_.gradient[h * num_features_ + f] += back * static_cast<double>(features[f]);
+    }
+  }
+
+  void Step(double rate) {
+    ++step_;
+    for (AdamTensor* tensor : {&hidden_weights_, &hidden_bias_, &output_weights_, &output_bias_}) tensor->Step(rate, step_);
+  }
+
+  PredictorMember TakeLayers() && { return {.layers = {std::move(hidden_), std::move(output_)}}; }
+
+ private:
+  size_t num_features_;
+  DenseLayer hidden_;
+  DenseLayer output_;
+  AdamTensor hidden_weights_{hidden_.weights, 0.05};
+  AdamTensor hidden_bias_{hidden_.bias, 0};
+  AdamTensor output_weights_{output_.weights, 0.05};
+  AdamTensor output_bias_{output_.bias, 0};
+  std::array<double, kHidden> z_{};
+  int64_t step_ = 0;
+};
+
 PredictorMember FitPerceptron(const Problem& problem, const std::vector<size_t>& rows, uint64_t seed) {
-  const auto inputs = static_cast<int>(problem.num_features);
   CounterRandom initial(seed, "predictor/initial");
-  const size_t active = NonZeros(problem.samples[rows[0]].features).size();
-  PredictorMember member;
-  member.layers.push_back(RandomLayer(inputs, kHidden, std::sqrt(1.0 / static_cast<double>(std::max<size_t>(active, 1))), initial));
-  member.layers.push_back(RandomLayer(kHidden, 1, std::sqrt(1.0 / kHidden), initial));
-  DenseLayer& hidden = member.layers[0];
-  DenseLayer& output = member.layers[1];
-  AdamTensor hidden_weights(hidden.weights, 0.05);
-  AdamTensor hidden_bias(hidden.bias, 0);
-  AdamTensor output_weights(output.weights, 0.05);
-  AdamTensor output_bias(output.bias, 0);
+  Perceptron perceptron(problem.num_features, NonZeros(problem.samples[rows[0]].features).size(), initial);
   std::vector<std::vector<size_t>> ones;
   for (const size_t r : rows) ones.push_back(NonZeros(problem.samples[r].features));
   std::vector<size_t> order(rows.size());
   std::iota(order.begin(), order.end(), 0);
-  std::array<double, kHidden> z{};
-  int64_t step = 0;
   for (int epoch = 0; epoch < kEpochs; ++epoch) {
     CounterRandom random(seed, "predictor/epoch", static_cast<uint64_t>(epoch));
     random.Shuffle(absl::MakeSpan(order));
     const double rate = 4e-3 * 0.5 * (1 + std::cos(3.14159265358979 * epoch / kEpochs));
     for (size_t i = 0; i < order.size(); ++i) {
-      const std::vector<size_t>& row = ones[order[i]];
-      const std::vector<float>& features = problem.samples[rows[order[i]]].features;
-      double y = static_cast<double>(output.bias[0]);
-      for (size_t h = 0; h < kHidden; ++h) {
-        z[h] = static_cast<double>(hidden.bias[h]);
-        for (const size_t f : row) z[h] += static_cast<double>(hidden.weights[h * problem.num_features + f] * features[f]);
-        if (z[h] > 0) y += z[h] * static_cast<double>(output.weights[h]);
-      }
-      const double error = (y - problem.targets[rows[order[i]]]) / static_cast<double>(kBatch);
-      output_bias.gradient[0] += error;
-      for (size_t h = 0; h < kHidden; ++h) {
-        if (z[h] <= 0) continue;
-        output_weights.gradient[h] += error * z[h];
-        const double back = error * static_cast<double>(output.weights[h]);
-        hidden_bias.gradient[h] += back;
-        for (const size_t f : row) hidden_weights.gradient[h * problem.num_features + f] += back * static_cast<double>(features[f]);
-      }
-      if ((i + 1) % kBatch != 0 && i + 1 != order.size()) continue;
-      ++step;
-      for (AdamTensor* tensor : {&hidden_weights, &hidden_bias, &output_weights, &output_bias}) tensor->Step(rate, step);
+      const size_t row = rows[order[i]];
+      perceptron.AddGradient(problem.samples[row].features, ones[order[i]], problem.targets[row]);
+      if ((i + 1) % kBatch == 0 || i + 1 == order.size()) perceptron.Step(rate);
     }
   }
-  return member;
+  return std::move(perceptron).TakeLayers();
 }
 
 absl::Status Check(absl::Span<const PredictorSample> samples) {

@@ -296,43 +296,56 @@ std::string ConvnetSpace::FieldOf(absl::string_view layer) const {
   return absl::StartsWith(layer, "stem") ? "space.stem.widths" : "space.resolutions";
 }
 
-std::string ConvnetSpace::Summary(const Architecture& architecture) const {
+namespace {
+
+/// How many layers have which bits, one count for each kind of convolution, since they differ in what they cost.
+struct BitCounts {
   std::map<std::string, int> dense;
   std::map<std::string, int> pointwise;
   std::map<std::string, int> depthwise;
+
+  static void Add(std::map<std::string, int>& counts, std::string bits) {
+    if (!bits.empty()) ++counts[std::move(bits)];  // else the network does not have the layer
+  }
+  /// A block whose layers have these bits; `widens` says that its expansion is more than 1.
+  void AddBlock(BlockKind kind, bool widens, std::string expand, std::string middle, std::string project) {
+    const bool thin = kind == BlockKind::kMbconv || kind == BlockKind::kBottleneck;
+    Add(thin ? pointwise : dense, std::move(expand));
+    Add(kind == BlockKind::kMbconv ? depthwise : dense, std::move(middle));
+    Add(thin || (kind == BlockKind::kFusedMbconv && widens) ? pointwise : dense, std::move(project));
+  }
+};
+
+}  // namespace
+
+std::string ConvnetSpace::BitsAt(const Unit& unit, int place, const Architecture& architecture) const {
+  if (place < 0 || !space_.IsActive(architecture, unit.genes[static_cast<size_t>(place)])) return "";
+  const int gene = unit.genes[static_cast<size_t>(place)];
+  return ShortBits(std::get<Precision>(space_.gene(gene).choices[architecture.genes[static_cast<size_t>(gene)]]));
+}
+
+bool ConvnetSpace::Widens(const UnitQuestions& at, const Unit& unit, const Architecture& architecture) const {
+  const size_t choice = at.expansion < 0 ? 0 : architecture.genes[static_cast<size_t>(unit.genes[static_cast<size_t>(at.expansion)])];
+  return spec_.stages[static_cast<size_t>(at.stage)].blocks[static_cast<size_t>(at.block)].expansions[choice] != 1.0;
+}
+
+std::string ConvnetSpace::Summary(const Architecture& architecture) const {
+  BitCounts counts;
   std::string last;
   for (size_t u = 0; u < units_.size(); ++u) {
     const Unit& unit = units_[u];
     if (!SearchSpace::Hold(architecture, unit.present_if)) continue;
-    // The bits of the layer whose gene is at this place, if the network has it.
-    const auto bits = [&](int place) -> std::string {
-      if (place < 0 || !space_.IsActive(architecture, unit.genes[static_cast<size_t>(place)])) return "";
-      const int gene = unit.genes[static_cast<size_t>(place)];
-      return ShortBits(std::get<Precision>(space_.gene(gene).choices[architecture.genes[static_cast<size_t>(gene)]]));
-    };
-    const auto choice = [&](int place) -> size_t {
-      return place < 0 ? 0 : architecture.genes[static_cast<size_t>(unit.genes[static_cast<size_t>(place)])];
-    };
-    const auto count = [&](std::map<std::string, int>& counts, int place) {
-      if (std::string text = bits(place); !text.empty()) ++counts[std::move(text)];
-    };
+    const auto bits = [&](int place) { return BitsAt(unit, place, architecture); };
     const UnitQuestions& at = questions_[u];
     switch (at.part) {
       case UnitQuestions::Part::kStem:
         break;
-      case UnitQuestions::Part::kBlock: {
-        const BlockKind kind = KindsOf(architecture)[static_cast<size_t>(at.stage)];
-        const bool thin = kind == BlockKind::kMbconv || kind == BlockKind::kBottleneck;
-        count(thin ? pointwise : dense, at.expand_precision);
-        count(kind == BlockKind::kMbconv ? depthwise : dense, at.depthwise_precision);
-        const std::vector<double>& expansions =
-            spec_.stages[static_cast<size_t>(at.stage)].blocks[static_cast<size_t>(at.block)].expansions;
-        const bool fused_alone = kind == BlockKind::kFusedMbconv && expansions[choice(at.expansion)] == 1.0;
-        count((thin || kind == BlockKind::kFusedMbconv) && !fused_alone ? pointwise : dense, at.project_precision);
+      case UnitQuestions::Part::kBlock:
+        counts.AddBlock(KindsOf(architecture)[static_cast<size_t>(at.stage)], Widens(at, unit, architecture), bits(at.expand_precision),
+                        bits(at.depthwise_precision), bits(at.project_precision));
         break;
-      }
       case UnitQuestions::Part::kHead:
-        count(pointwise, at.precision);
+        BitCounts::Add(counts.pointwise, bits(at.precision));
         last = bits(at.classifier_precision);
         break;
     }
@@ -342,12 +355,12 @@ std::string ConvnetSpace::Summary(const Architecture& architecture) const {
   if (std::any_of(kinds.begin(), kinds.end(), [](BlockKind kind) { return kind != BlockKind::kMbconv; })) {
     parts.push_back(absl::StrJoin(kinds, ",", [](std::string* out, BlockKind kind) { absl::StrAppend(out, Name(kind)); }));
   }
-  const auto add = [&](absl::string_view name, const std::map<std::string, int>& counts) {
-    if (!counts.empty()) parts.push_back(absl::StrCat(name, " ", MostCommonBits(counts), counts.size() > 1 ? "*" : ""));
+  const auto add = [&](absl::string_view name, const std::map<std::string, int>& of_kind) {
+    if (!of_kind.empty()) parts.push_back(absl::StrCat(name, " ", MostCommonBits(of_kind), of_kind.size() > 1 ? "*" : ""));
   };
-  add("kxk", dense);
-  add("pw", pointwise);
-  add("dw", depthwise);
+  add("kxk", counts.dense);
+  add("pw", counts.pointwise);
+  add("dw", counts.depthwise);
   parts.push_back("last " + last);
   return absl::StrJoin(parts, " · ");
 }

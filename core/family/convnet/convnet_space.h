@@ -71,6 +71,11 @@ class ConvnetSpace : public FamilySpace {
   ConvnetSpace(SpaceSpec spec, SearchSpace space, std::vector<Unit> units, std::vector<UnitQuestions> questions)
       : spec_(std::move(spec)), space_(std::move(space)), units_(std::move(units)), questions_(std::move(questions)) {}
 
+  /// The bits of the layer whose gene is at `place` of the unit's; empty when the network does not have the layer.
+  std::string BitsAt(const Unit& unit, int place, const Architecture& architecture) const;
+  /// Whether the block of the unit has an expansion other than 1.
+  bool Widens(const UnitQuestions& at, const Unit& unit, const Architecture& architecture) const;
+
   SpaceSpec spec_;
   SearchSpace space_;
   std::vector<Unit> units_;

@@ -16,7 +16,7 @@ namespace hanas {
 /// Owns the threads, which end with it. Thread-safe: callers at the same time take turns.
 class XnnThreads {
  public:
-  /// `count` with the calling thread, 1 to kMaxRuntimeThreads. Null for 1: XNNPACK without threads of its own is the calling thread.
+  /// `count` with the calling thread, 1 to bounds::kMaxDeviceThreads. Null for 1: XNNPACK without threads of its own is the calling thread.
   /// Returns RESOURCE_EXHAUSTED where the system has no room for so many threads.
   static absl::StatusOr<std::shared_ptr<XnnThreads>> Create(int count);
 

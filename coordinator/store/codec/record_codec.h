@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef HANAS_COORDINATOR_STORE_RECORD_CODEC_H_
-#define HANAS_COORDINATOR_STORE_RECORD_CODEC_H_
+#ifndef HANAS_COORDINATOR_STORE_CODEC_RECORD_CODEC_H_
+#define HANAS_COORDINATOR_STORE_CODEC_RECORD_CODEC_H_
 
 #include <cstdint>
 #include <string>
@@ -32,4 +32,4 @@ absl::StatusOr<AnyRecord> ParseRecord(absl::string_view bytes);
 
 }  // namespace hanas::coordinator
 
-#endif  // HANAS_COORDINATOR_STORE_RECORD_CODEC_H_
+#endif  // HANAS_COORDINATOR_STORE_CODEC_RECORD_CODEC_H_

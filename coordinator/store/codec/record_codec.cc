@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "coordinator/store/record_codec.h"
+#include "coordinator/store/codec/record_codec.h"
 
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "coordinator/store/work_codec.h"
+#include "coordinator/store/codec/data_codec.h"
+#include "coordinator/store/codec/work_codec.h"
 #include "hanas/store/v1/records.pb.h"
+#include "rpc/convert/device.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -17,34 +19,7 @@ absl::Status OutOfEnum(absl::string_view what, int value) {
   return absl::DataLossError(absl::StrCat("expected a known ", what, " in a stored record, found ", value));
 }
 
-void Put(const DeviceDescription& in, pb::Device& out) {
-  out.set_device(in.device);
-  out.set_host(in.host);
-  out.set_cpu(in.cpu);
-  out.set_isa(in.isa);
-  out.set_backend(in.backend);
-  out.set_backend_version(in.backend_version);
-  out.set_threads(in.threads);
-  out.set_governor(in.governor);
-}
-DeviceDescription Get(const pb::Device& in) {
-  return {.device = in.device(),
-          .host = in.host(),
-          .cpu = in.cpu(),
-          .isa = in.isa(),
-          .backend = in.backend(),
-          .backend_version = in.backend_version(),
-          .threads = in.threads(),
-          .governor = in.governor()};
-}
-
-void Put(const BackendCaps& in, pb::Caps& out) {
-  out.set_name(in.name);
-  out.set_version(in.version);
-  out.set_isa(in.isa);
-  for (const OperatorPattern& pattern : in.native) out.add_native(ToString(pattern));
-}
-BackendCaps Get(const pb::Caps& in) {
+BackendCaps Get(const v1::BackendCaps& in) {
   BackendCaps caps = {.name = in.name(), .version = in.version(), .isa = in.isa(), .native = {}};
   for (const std::string& text : in.native()) {
     const absl::StatusOr<OperatorPattern> pattern = OperatorPatternFromString(text);
@@ -67,7 +42,7 @@ void Put(const TaskRecord& in, pb::Task& out) {
   out.set_failures(in.failures);
   out.set_error(in.error);
   out.set_error_code(in.error_code);
-  for (const RecordedRound& round : in.rounds) RoundToStored(round, *out.add_rounds());
+  for (const RecordedRound& round : in.rounds) *out.add_rounds() = ToProto(round);
   if (in.outcome.has_value()) OutcomeToStored(*in.outcome, *out.mutable_outcome());
   out.set_partial_seconds(in.partial_seconds);
 }
@@ -85,9 +60,9 @@ absl::StatusOr<TaskRecord> Get(const pb::Task& in) {
   out.failures = in.failures();
   out.error = in.error();
   out.error_code = in.error_code();
-  for (const pb::RecordedRound& round : in.rounds()) out.rounds.push_back(RoundFromStored(round));
+  for (const v1::RecordedRound& round : in.rounds()) out.rounds.push_back(FromProto(round));
   if (in.has_outcome()) {
-    absl::StatusOr<Outcome> outcome = OutcomeFromStored(in.outcome());
+    absl::StatusOr<Outcome> outcome = OutcomeFromOneof(in.outcome());
     if (!outcome.ok()) return outcome.status();
     out.outcome = *std::move(outcome);
   }
@@ -147,8 +122,8 @@ void PutPhases(const SearchRecord& in, pb::Search& out) {
 
 void Put(const TargetRecord& in, pb::Target& out) {
   out.set_agent(in.agent);
-  Put(in.device, *out.mutable_device());
-  Put(in.caps, *out.mutable_caps());
+  *out.mutable_device() = ToProto(in.device);
+  *out.mutable_caps() = rpc::ToProto(in.caps);
   if (in.profile.has_value()) Put(*in.profile, *out.mutable_profile());
   for (const RoundRecord& round : in.rounds) {
     pb::Round& stored = *out.add_rounds();
@@ -161,7 +136,7 @@ void Put(const TargetRecord& in, pb::Target& out) {
   }
 }
 TargetRecord Get(const pb::Target& in) {
-  TargetRecord out = {.agent = in.agent(), .device = Get(in.device()), .caps = Get(in.caps())};
+  TargetRecord out = {.agent = in.agent(), .device = FromProto(in.device()), .caps = Get(in.caps())};
   if (in.has_profile()) out.profile = Get(in.profile());
   for (const pb::Round& round : in.rounds()) {
     out.rounds.push_back({round.round(), round.evaluations(), round.held_out_tau(), round.hypervolume(),
@@ -179,7 +154,7 @@ void PutResults(const SearchRecord& in, pb::Search& out) {
     stored.set_training(static_cast<int>(member.training));
     stored.set_steps(member.steps);
     stored.set_architecture(GenesToStored(member.architecture));
-    ScoreToStored(member.shared, *stored.mutable_shared());
+    *stored.mutable_shared() = ToProto(member.shared);
     stored.set_predicted_us(member.predicted_us);
     stored.set_target(static_cast<int32_t>(member.target));
     stored.set_trained_as(member.trained_as + 1);
@@ -237,7 +212,7 @@ absl::Status GetResults(const pb::Search& in, SearchRecord& out) {
                            .training = *training,
                            .steps = member.steps(),
                            .architecture = GenesFromStored(member.architecture()),
-                           .shared = ScoreFromStored(member.shared()),
+                           .shared = FromProto(member.shared()),
                            .predicted_us = member.predicted_us(),
                            .trained_as = member.trained_as() - 1});
   }
@@ -300,14 +275,14 @@ void Put(const PartyRecord& in, pb::Party& out) {
   out.set_threads(in.threads);
   for (const std::string& dataset : in.datasets) out.add_datasets(dataset);
   for (const std::string& digest : in.dataset_digests) out.add_dataset_digests(digest);
-  Put(in.device, *out.mutable_device());
-  Put(in.caps, *out.mutable_caps());
+  *out.mutable_device() = ToProto(in.device);
+  *out.mutable_caps() = rpc::ToProto(in.caps);
   out.set_draining(in.draining);
   out.set_completed_tasks(in.completed_tasks);
   out.set_failed_tasks(in.failed_tasks);
   out.set_health(static_cast<int>(in.health));
   out.set_slow_canaries(in.slow_canaries);
-  if (in.last_host.has_value()) HostToStored(*in.last_host, *out.mutable_last_host());
+  if (in.last_host.has_value()) *out.mutable_last_host() = ToProto(*in.last_host);
   out.set_key(in.key);
   out.set_create_time_us(in.create_time_us);
   out.set_update_time_us(in.update_time_us);
@@ -325,28 +300,25 @@ PartyRecord Get(const pb::Party& in) {
                      .threads = in.threads(),
                      .datasets = {in.datasets().begin(), in.datasets().end()},
                      .dataset_digests = {in.dataset_digests().begin(), in.dataset_digests().end()},
-                     .device = Get(in.device()),
+                     .device = FromProto(in.device()),
                      .caps = Get(in.caps())};
   out.draining = in.draining();
   out.completed_tasks = in.completed_tasks();
   out.failed_tasks = in.failed_tasks();
   if (in.health() != 0) out.health = static_cast<DeviceHealth>(in.health());
   out.slow_canaries = in.slow_canaries();
-  if (in.has_last_host()) out.last_host = HostFromStored(in.last_host());
+  if (in.has_last_host()) out.last_host = FromProto(in.last_host());
   out.create_time_us = in.create_time_us();
   out.update_time_us = in.update_time_us();
   return out;
 }
 
-void Put(const LatencyRecord& in, pb::LatencyRow& out) {
-  out.set_key(in.key);
-  out.set_flushed_us(in.row.flushed_us);
-  out.set_hot_us(in.row.hot_us);
-  out.set_cv(in.row.cv);
-  out.set_rounds(in.row.num_rounds);
-  out.set_noisy(in.row.noisy);
+v1::OperatorRow LatencyToProto(const LatencyRecord& in) {
+  return ToProto(OperatorMeasurement{in.key, in.row.flushed_us, in.row.hot_us, in.row.cv, in.row.num_rounds, in.row.noisy});
 }
-LatencyRecord Get(const pb::LatencyRow& in) { return {in.key(), {in.flushed_us(), in.hot_us(), in.cv(), in.rounds(), in.noisy()}}; }
+LatencyRecord LatencyFromProto(const v1::OperatorRow& in) {
+  return {in.key(), {in.flushed_us(), in.hot_us(), in.cv(), in.rounds(), in.noisy()}};
+}
 
 struct Writer {
   pb::Record& out;
@@ -355,7 +327,7 @@ struct Writer {
   void operator()(const TaskRecord& r) const { Put(r, *out.mutable_task()); }
   void operator()(const EventRecord& r) const { Put(r, *out.mutable_event()); }
   void operator()(const PartyRecord& r) const { Put(r, *out.mutable_party()); }
-  void operator()(const LatencyRecord& r) const { Put(r, *out.mutable_latency()); }
+  void operator()(const LatencyRecord& r) const { *out.mutable_latency() = LatencyToProto(r); }
 };
 
 template <typename T>
@@ -395,7 +367,7 @@ absl::StatusOr<AnyRecord> ParseRecord(absl::string_view bytes) {
       if (!IsHealth(stored.party().health())) return OutOfEnum("device health", stored.party().health());
       return AnyRecord(Get(stored.party()));
     case pb::Record::kLatency:
-      return AnyRecord(Get(stored.latency()));
+      return AnyRecord(LatencyFromProto(stored.latency()));
     case pb::Record::RECORD_NOT_SET:
       break;
   }
