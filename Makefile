@@ -23,7 +23,7 @@ DEMO_RUN = hanas=build/release/bin/hanas; data=; \
   esac; exec $$hanas run $(DEMO_JOB) --out $(DEMO_OUT) $$data $(DEMO_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help root demo test fault lint format asan bench compose-check shell agent-only clean
+.PHONY: help root demo test fault lint format asan bench study compose-check shell agent-only clean
 
 help: ## Lists these commands
 	@echo "HA-NAS. Times are for two cores; 'first' is a machine that has never built it."
@@ -96,6 +96,13 @@ bench: root ## Builds and runs benchmarks/ (first: 10 min)
 	@$(ROOT) run cmake --build --preset bench
 	$(call announce,"Run (2 min)")
 	@$(ROOT) run deploy/bench.sh build/release/benchmarks
+
+study: root ## Trains the arms of studies/recipe.yaml that docs/studies/recipe.csv does not have (5 min of one core each; resumable)
+	$(call announce,"Configure and build (first time 7 min; then seconds)")
+	@$(ROOT) run cmake --preset release --log-level=WARNING
+	@$(ROOT) run cmake --build --preset study
+	$(call announce,"Train (Ctrl-C stops it; the same command goes on)")
+	@$(ROOT) run env OMP_WAIT_POLICY=passive build/release/studies/recipe_study --commit "$$(git rev-parse --short HEAD)" $(STUDY_ARGS)
 
 agent-only: root ## Builds and tests what a board needs, without LibTorch and RocksDB (first: 8 min)
 	$(call announce,"Configure and build and test (first time 8 min)")

@@ -89,7 +89,7 @@ def open_channel(address: str, token_file: os.PathLike | str | None = None) -> g
 
 
 class HanasClient:
-    """One coordinator. Every call has a deadline; UNAVAILABLE means that nobody answers there, UNAUTHENTICATED that it has another token."""
+    """One coordinator. Every call but a watch has a deadline; UNAVAILABLE means that nobody answers there, UNAUTHENTICATED that it has another token."""
 
     def __init__(self, address: str, timeout: float = 30.0, token_file: os.PathLike | str | None = None):
         """`address` and `token_file` are as in open_channel(); `timeout` is that of single calls, in seconds. Does not connect yet."""

@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kMaxLines = 600;
 // Folders whose sources may include anything: they look at every room from outside.
-constexpr std::array<absl::string_view, 2> kFreeFolders = {"tests", "benchmarks"};
+constexpr std::array<absl::string_view, 3> kFreeFolders = {"tests", "benchmarks", "studies"};
 // Standard headers that bring input, output, threads or clocks, which core does without.
 constexpr std::array<absl::string_view, 14> kHeadersBannedInCore = {
     "chrono",  "condition_variable", "filesystem", "fstream",    "future", "iostream", "istream", "mutex",

@@ -267,7 +267,7 @@ HANAS_INLINE void GradientBlock(const AffineActivation& what, const float* x, co
     gs.Load(g + r * channels + c);
     const auto before = scale.v * xs.v + shift.v;
     if constexpr (kKind == Nonlinearity::kRelu) gs.v = before > 0.0F ? gs.v : 0.0F * gs.v;
-    if constexpr (kKind == Nonlinearity::kRelu6) gs.v = (before > 0.0F) & (before < 6.0F) ? gs.v : 0.0F * gs.v;
+    if constexpr (kKind == Nonlinearity::kRelu6) gs.v = ((before > 0.0F) & (before < 6.0F)) ? gs.v : 0.0F * gs.v;
     if constexpr (kKind == Nonlinearity::kHardSwish) {
       const auto middle = (2.0F * before + 3.0F) * (1.0F / 6.0F) * gs.v;
       gs.v = before <= -3.0F ? 0.0F * gs.v : (before >= 3.0F ? gs.v : middle);
