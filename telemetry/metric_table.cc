@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/work/work_kinds.h"
+#include "core/task/work_kinds.h"
 
 namespace hanas::telemetry {
 namespace {

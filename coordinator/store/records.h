@@ -15,7 +15,7 @@
 #include "core/latency/latency_model.h"
 #include "core/plan/exec_plan.h"
 #include "core/space/search_space.h"
-#include "core/work/work_kinds.h"
+#include "core/task/work_kinds.h"
 
 namespace hanas::coordinator {
 

@@ -27,7 +27,7 @@ const std::vector<Room>& Rooms() {
       {"core/job",
        {"core/base", "core/quantity", "core/space", "core/graph", "core/family", "core/family/convnet", "core/lowering", "core/plan"}},
       {"core/predictor", {"core/base", "core/encoding", "core/statistics"}},
-      {"core/work", {}},
+      {"core/task", {}},
 
       // Shared by the processes.
       {"config", {"core/*"}},
@@ -38,7 +38,7 @@ const std::vector<Room>& Rooms() {
       {"proto/hanas/store", {}},         // the coordinator's records, which no other process sees
       {"rpc/convert", {"core/*", "proto/hanas/v1", "proto/hanas/v1/data.pb.h"}},
       {"rpc", {"core/*", "proto/hanas/v1", "telemetry"}},
-      {"telemetry", {"core/base", "core/work"}},  // metrics as an interface, and the log
+      {"telemetry", {"core/base", "core/task"}},  // metrics as an interface, and the log
       {"telemetry/prometheus", {"telemetry"}},    // answering scrapes and probes: only programs need it
       {"export", {"core/*"}},
       // What the main functions of coordinator, worker and agent have in common.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of kinds of work, as the wire and the store have it.
-#include "core/work/work_kinds.h"
+#include "core/task/work_kinds.h"
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef HANAS_CORE_WORK_WORK_KINDS_H_
-#define HANAS_CORE_WORK_WORK_KINDS_H_
+#ifndef HANAS_CORE_TASK_WORK_KINDS_H_
+#define HANAS_CORE_TASK_WORK_KINDS_H_
 
 #include <array>
 #include <cstdint>
@@ -49,4 +49,4 @@ constexpr bool IsMeasuring(const WorkKind& kind) { return kind.holder == WorkHol
 
 }  // namespace hanas
 
-#endif  // HANAS_CORE_WORK_WORK_KINDS_H_
+#endif  // HANAS_CORE_TASK_WORK_KINDS_H_
