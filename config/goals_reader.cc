@@ -104,10 +104,13 @@ absl::StatusOr<double> ValueOfPreset(const Preset& preset, const SpaceSpec& job_
       return static_cast<double>(cost.macs);
     case Quantity::kParameters:
       return static_cast<double>(cost.parameters);
-    default:
-      return absl::InvalidArgumentError(absl::StrCat("expected ", absl::StrJoin(RelativeTo(), ", "), ": the ", RowOf(of).label,
-                                                     " of a preset is not known before it is measured, found the preset ", preset.name));
+    case Quantity::kAccuracy:
+    case Quantity::kLatency:
+    case Quantity::kPeakMemory:
+      break;
   }
+  return absl::InvalidArgumentError(absl::StrCat("expected ", absl::StrJoin(RelativeTo(), ", "), ": the ", RowOf(of).label,
+                                                 " of a preset is not known before it is measured, found the preset ", preset.name));
 }
 
 }  // namespace

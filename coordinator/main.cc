@@ -19,6 +19,7 @@
 #include "coordinator/app/executor.h"
 #include "coordinator/app/loop.h"
 #include "coordinator/clock/clock.h"
+#include "coordinator/service/plain_families.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/services.h"
 #include "coordinator/store/artifact_store.h"
@@ -168,9 +169,11 @@ int Serve(const MainOptions& options) {
   SystemClock clock;
   MeasuredStore store(opened->get(), &clock, metrics.get());
   ThreadExecutor executor;
-  const absl::StatusOr<std::unique_ptr<App>> app =
-      App::Create(&store, artifacts->get(), &clock, ParseSpec,
-                  {.lease_ttl = absl::Seconds(options.lease_ttl_seconds), .metrics = metrics.get(), .executor = &executor});
+  const absl::StatusOr<std::unique_ptr<App>> app = App::Create(&store, artifacts->get(), &clock, ParseSpec,
+                                                               {.lease_ttl = absl::Seconds(options.lease_ttl_seconds),
+                                                                .metrics = metrics.get(),
+                                                                .families = PlainFamilies(),
+                                                                .executor = &executor});
   if (!app.ok()) return daemon::Fail(ExitOfStore(app.status()), app.status());
   Loop loop(app->get(), &clock, metrics.get());
 

@@ -20,6 +20,7 @@
 #include "cli/commands/search_commands.h"
 #include "cli/commands/watch_command.h"
 #include "config/spelling.h"
+#include "core/job/search_job.h"
 
 #ifndef HANAS_VERSION
 #define HANAS_VERSION "unknown"
@@ -89,13 +90,13 @@ struct CommandLine::State {
   std::string output = "table";
   RunOptions run;
   InitOptions init;
-  bool no_references = false;
   SubmitOptions submit;
   WatchOptions watch;
   ExportOptions exported;
   DeleteOptions deleted;
   CandidatesOptions candidates;
   std::string name;
+  std::string references;
   std::string task_state;
   std::string filter;
   bool undo = false;
@@ -188,11 +189,18 @@ void CommandLine::State::AddLocal() {
   run_verb->add_option("--workers", run.workers, "Worker processes of one thread each (default: one for each processor)")
       ->check(CLI::Range(1, 1024).description(""))
       ->type_name("N");
-  run_verb->add_flag("--no-references", no_references, "Do not train the reference networks of the report");
+  const std::vector<std::string> kinds(NamesOf(ReferencesKind{}).begin(), NamesOf(ReferencesKind{}).end());
+  run_verb
+      ->add_option("--references", references,
+                   absl::StrCat("What the report compares with, instead of what the job says: ", absl::StrJoin(kinds, ", ")))
+      ->check(CLI::IsMember(kinds).description(""))
+      ->type_name("KIND");
   run_verb->add_flag("--plain", run.plain, "Plain lines, also on a terminal");
   run_verb->add_flag("--quiet", run.quiet, "Only the result and errors");
   run_verb->callback([this] {
-    run.references = !no_references;
+    for (size_t kind = 0; kind < NamesOf(ReferencesKind{}).size(); ++kind) {
+      if (references == NamesOf(ReferencesKind{})[kind]) run.references = static_cast<ReferencesKind>(kind);
+    }
     chosen = [this] { return RunLocally(run); };
   });
 

@@ -494,7 +494,7 @@ std::string CommandLine(const RunOptions& options) {
   add(!data.empty() && !options.drawn_data, {"--data", PathArgument(data)});
   add(options.drawn_data, {"--drawn-data"});
   add(options.workers > 0, {"--workers", absl::StrCat(options.workers)});
-  add(!options.references, {"--no-references"});
+  if (options.references.has_value()) add(true, {"--references", std::string(Name(*options.references))});
   add(options.plain, {"--plain"});
   add(options.quiet, {"--quiet"});
   return ShellCommand(words);
@@ -587,7 +587,7 @@ ExitCode RunLocally(const RunOptions& options) {
     return ExitCode::kUsage;
   }
   SearchJob job = file->job();
-  job.references = job.references && options.references;
+  if (options.references.has_value()) job.references = *options.references;
   const absl::StatusOr<RunDirectory> directory = RunDirectory::Open(options.out, job.name, JobDigest(job).ToHex());
   if (!directory.ok()) {
     screen.Complain(directory.status().message());

@@ -2,9 +2,11 @@
 #ifndef HANAS_CLI_COMMANDS_LOCAL_RUN_H_
 #define HANAS_CLI_COMMANDS_LOCAL_RUN_H_
 
+#include <optional>
 #include <string>
 
 #include "cli/commands/exit_code.h"
+#include "core/job/search_job.h"
 
 namespace hanas::cli {
 
@@ -12,10 +14,10 @@ namespace hanas::cli {
 struct RunOptions {
   std::string job_path;
   std::string out;
-  std::string data;         // empty: HANAS_DATA_DIR, else fetched
-  bool drawn_data = false;  // a drawn set instead of the job's
-  int workers = 0;          // 0: one less than there are processors, at least one
-  bool references = true;   // false: overrides the job
+  std::string data;                          // empty: HANAS_DATA_DIR, else fetched
+  bool drawn_data = false;                   // a drawn set instead of the job's
+  int workers = 0;                           // 0: one less than there are processors, at least one
+  std::optional<ReferencesKind> references;  // in place of the job's
   bool plain = false;
   bool quiet = false;
 };

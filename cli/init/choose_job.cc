@@ -30,14 +30,17 @@ namespace {
 constexpr double kTrainingSeconds = 1800;  // that training and fine-tuning are to take
 constexpr double kProfilingSeconds = 120;  // about what the examples' spaces take
 constexpr int64_t kFewestSteps = 500;      // with fewer, shared weights tell networks apart badly
-constexpr int64_t kGoodSteps = 1000;       // a resolution is taken when so many fit in the time
+constexpr int64_t kGoodSteps = 600;        // a resolution is taken when so many fit in the time
 constexpr int64_t kMostSteps = 20'000;
 constexpr int64_t kMostEpochs = 300;    // over the training pictures: beyond, small sets are learnt by heart
 constexpr int64_t kFewestTrained = 32;  // pictures that remain for training: as many as calibration takes at least
 constexpr int64_t kPerClass = 20;       // validation pictures of a class that tell networks apart
-constexpr int kFineTunePart = 6;        // a network is fine-tuned for a sixth of the supernet's steps
-constexpr int kMembers = 6;
-constexpr int kReferences = 2;          // trained for as long as a member; a third for as long as everything
+constexpr int kMembers = 6;             // of the front that are fine-tuned
+constexpr double kFineTuneParts = 0.2;  // times the supernet's steps, each
+constexpr int kFinalists = 2;           // of them that are trained on
+constexpr double kFinalParts = 2.5;     // times the supernet's steps, each: most of the time goes where it is worth most
+constexpr int kMostShards = 4;          // of a batch: smaller parts of 128 images are trained less efficiently
+constexpr double kShardEfficiency = 0.9;
 constexpr double kBackward = 3;         // a training step computes three times what a forward pass does
 constexpr int kStepsPerRandomPath = 1;  // networks of one step under random_path
 
@@ -160,13 +163,15 @@ double MeanMacs(const Lowering& lowering) {
   return sum / kNetworks;
 }
 
+int ShardsFor(int workers) { return std::min(workers, kMostShards); }
+
 /// Seconds of training for each step of the supernet, everything that follows from it included, with `workers` processes.
 double SecondsPerStep(double seconds_per_network_step, int workers) {
-  // The longest reference is trained for supernet and fine-tuning together, by one worker beside the others.
-  const double fine_tuning = static_cast<double>(kMembers + kReferences) / kFineTunePart;
-  const double longest = 1.0 + 1.0 / kFineTunePart;
-  const double verifying = std::max(longest, (fine_tuning + longest) / workers);
-  return seconds_per_network_step * kStepsPerRandomPath * (1 + verifying);
+  const int shards = ShardsFor(workers);
+  const double supernet = kStepsPerRandomPath / (shards > 1 ? kShardEfficiency * shards : 1.0);
+  // Networks are trained side by side, each on one core.
+  const auto rounds_of = [&](int networks) { return std::ceil(static_cast<double>(networks) / workers); };
+  return seconds_per_network_step * (supernet + kFineTuneParts * rounds_of(kMembers) + kFinalParts * rounds_of(kFinalists));
 }
 
 /// Chooses in the order in which values depend on one another; each method fills a part of the draft.
@@ -284,7 +289,10 @@ class Chooser {
     const double epochs_allow = static_cast<double>(kMostEpochs * (data_.pictures.train - draft_.job.dataset.validation_images)) / batch_;
     const double most = std::max<double>(kFewestSteps, std::min<double>(kMostSteps, epochs_allow));
     draft_.job.training.steps = TwoFigures(std::clamp<double>(steps, kFewestSteps, most));
-    draft_.job.fine_tune.steps = std::max<int64_t>(1, TwoFigures(static_cast<double>(draft_.job.training.steps) / kFineTunePart));
+    draft_.job.training.shards = ShardsFor(draft_.workers);
+    const auto parts = [&](double of) { return of * static_cast<double>(draft_.job.training.steps); };
+    draft_.job.fine_tune.steps = std::max<int64_t>(1, TwoFigures(parts(kFineTuneParts)));
+    draft_.job.final.steps = std::max<int64_t>(1, TwoFigures(std::min(parts(kFinalParts), epochs_allow)));
     // Verifying runs the exported files over the test pictures, sampling and rounds score networks on some: a tenth on top covers it.
     draft_.run_seconds =
         kProfilingSeconds + 1.1 * SecondsPerStep(step_seconds_, draft_.workers) * static_cast<double>(draft_.job.training.steps);
@@ -354,7 +362,7 @@ class Chooser {
 
   void ChooseTraining() {
     TrainingSpec& training = draft_.job.training;
-    training.learning_rate = 0.4 * batch_ / 128;
+    training.learning_rate = 0.3 * batch_ / 128;
     training.label_smoothing = 0.05;
     training.phases = {{1.0, SamplingKind::kRandomPath}};
     const int64_t left = data_.pictures.train - draft_.job.dataset.validation_images;
@@ -367,8 +375,11 @@ class Chooser {
             batch_ == 128
                 ? "128 is the usual size; larger ones gain little on one core. Change the learning rates with it, in proportion."
                 : "The usual 128 is too large for so few pictures or so little memory. Change the learning rates with it, in proportion.");
+    Because("training.shards",
+            training.shards > 1 ? "Each batch of the supernet is cut into so many parts, which are trained at the same time on a core each."
+                                : "With more cores a batch of the supernet can be cut into parts that are trained at the same time.");
     Because("training.learning_rate",
-            "It is 0.4 for a batch of 128, in proportion to the batch. A short training wants it high; lower it when the accuracy does not "
+            "It is 0.3 for a batch of 128, in proportion to the batch. A short training wants it high; lower it when the accuracy does not "
             "rise.");
     Because("training.label_smoothing",
             "A little is enough, as short trainings are rarely too sure. More helps when labels are unreliable.");
@@ -376,13 +387,23 @@ class Chooser {
             "Each step trains one random network: in a short time this leaves every network, small ones above all, a better start than "
             "learning from the largest one.");
     draft_.job.fine_tune.members = kMembers;
-    draft_.job.fine_tune.learning_rate = 0.15 * batch_ / 128;
-    Because("fine_tune.members", "So many networks are trained to the end and exported at most. Each more takes the steps below.");
-    Because("fine_tune.steps",
-            "A sixth of the supernet's steps improves each network visibly. Raise it for networks that are to be shipped.");
-    Because("fine_tune.learning_rate", "It is in proportion to the batch and lower than at the start, as the weights are nearly right.");
-    Because("references",
-            "Three networks are trained alone to tell what the search won. false saves their time, about a third of the whole.");
+    draft_.job.fine_tune.learning_rate = 0.2 * batch_ / 128;
+    draft_.job.final.members = kFinalists;
+    draft_.job.references = ReferencesKind::kNone;
+    Because("fine_tune.members",
+            "So many networks of the front are trained for a short time, to see which deserve more. Each more takes the steps below.");
+    Because("fine_tune.steps", "A fifth of the supernet's steps tells networks apart that shared weights do not.");
+    Because("fine_tune.learning_rate", "It is in proportion to the batch, and a little lower than that of the supernet.");
+    Because("final.members",
+            "So many of them are trained on, exported and verified: the most accurate one, the knee of the front, then its ends.");
+    Because(
+        "final.steps",
+        "Most of the time goes here, as twice the training is worth more than most choices of a space. Raise it for networks that are to "
+        "be shipped.");
+    Because(
+        "references",
+        "`family` trains plain networks, scaled in width, for as long as the search took, and tells what it won against them; that takes "
+        "about three times as long again. `space` does it with three networks of the space.");
   }
 
   void ChooseEvaluation() {

@@ -163,7 +163,7 @@ std::string WriteJob(const DraftJob& draft, const std::string& command) {
   writer.Line(absl::StrCat("#   ", IsOneLine(command) ? command : "hanas run JOB.yaml --data DIR --out DIR", "\n"));
   writer.Key("name", Quoted(job.name));
   writer.Key("seed", job.seed);
-  writer.Key("references", job.references ? "true" : "false");
+  writer.Key("references", Name(job.references));
   writer.Section("dataset");
   writer.Key("name", Quoted(job.dataset.name));
   writer.Key("format", Name(job.dataset.format));
@@ -173,6 +173,7 @@ std::string WriteJob(const DraftJob& draft, const std::string& command) {
   writer.Section("training");
   writer.Key("steps", job.training.steps);
   writer.Key("batch_size", job.training.batch_size);
+  writer.Key("shards", job.training.shards);
   writer.Key("learning_rate", job.training.learning_rate);
   writer.Key("label_smoothing", job.training.label_smoothing);
   writer.Key("phases", List(job.training.phases, [](const TrainingPhase& phase) {
@@ -189,6 +190,9 @@ std::string WriteJob(const DraftJob& draft, const std::string& command) {
   writer.Key("members", job.fine_tune.members);
   writer.Key("steps", job.fine_tune.steps);
   writer.Key("learning_rate", job.fine_tune.learning_rate);
+  writer.Section("final");
+  writer.Key("members", job.final.members);
+  writer.Key("steps", job.final.steps);
   writer.Section("measure");
   writer.Key("rounds", job.measure.rounds);
   writer.Key("calibration_networks", job.measure.calibration_networks);

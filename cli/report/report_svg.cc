@@ -214,7 +214,7 @@ class Drawing {
   void Legend() {
     const double y = kHeight - 12;
     absl::StrAppendFormat(&out_, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5.5\" fill=\"%s\"/>\n", kLeft + 6, y - 4, kMemberColour);
-    Text(kLeft + 18, y, "found by the search, fine-tuned", "");
+    Text(kLeft + 18, y, "found by the search", "");
     if (report_.references().empty()) return;
     absl::StrAppendFormat(&out_, "<rect x=\"%.1f\" y=\"%.1f\" width=\"10\" height=\"10\" fill=\"%s\"/>\n", kLeft + 240, y - 9,
                           kReferenceColour);

@@ -376,7 +376,7 @@ absl::StatusOr<ReplayResult> App::ReplaySearch(uint64_t id) {
     if (!search->refused.ok()) return search->refused;
     recording = RecordingOf(ledger_.synced(), id);
   }
-  return Replay(recording, id);
+  return Replay(recording, id, options_.families);
 }
 
 absl::StatusOr<TaskPage> App::ListTasks(uint64_t id, uint64_t after, int max) {
@@ -484,7 +484,7 @@ absl::StatusOr<std::shared_ptr<SearchContext>> App::ContextOf(const SearchState&
   if (!search.refused.ok()) return search.refused;
   std::shared_ptr<SearchContext>& context = contexts_[search.record.id];
   if (context == nullptr) {
-    absl::StatusOr<std::unique_ptr<SearchContext>> created = SearchContext::Create(*search.job);
+    absl::StatusOr<std::unique_ptr<SearchContext>> created = SearchContext::Create(*search.job, options_.families);
     if (!created.ok()) return created.status();
     context = *std::move(created);
     if (IsTerminal(search.record.phase)) ended_.push_back(search.record.id);

@@ -43,6 +43,7 @@
 #include "coordinator/store/artifact_store.h"
 #include "coordinator/store/store.h"
 #include "core/base/stop.h"
+#include "core/family/convnet/scaled.h"
 #include "telemetry/metrics.h"
 
 namespace hanas::coordinator {
@@ -51,6 +52,8 @@ struct AppOptions {
   absl::Duration lease_ttl = absl::Seconds(15);  // at least 1 s
   CollectorOptions artifacts;
   telemetry::Metrics* metrics = &telemetry::NoMetrics();  // borrowed
+  std::vector<PlainFamily>
+      families;                  // that searches are compared with which ask for it: ReferencesKind::kFamily; the first one gets all-in
   Executor* executor = nullptr;  // borrowed: where searches are prepared; null: the loop does it itself, and stands still meanwhile
 
   absl::Status Validate() const;

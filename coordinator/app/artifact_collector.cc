@@ -21,10 +21,11 @@ ArtifactUse UseBy(SearchPhase phase) {
   return phase == SearchPhase::kFailed ? ArtifactUse::kResuming : ArtifactUse::kNeeded;
 }
 
-/// Whether later checkpoints of the chain have taken the place of this task's.
+/// Whether later checkpoints of the chain have taken the place of this task's, or nobody goes on from it.
 bool IsReplaced(const SearchView& view, const std::string& key, const TaskRecord& task) {
   const std::optional<TaskKey> chain = ParseTaskKey(key);
   if (!chain.has_value()) return false;
+  if (chain->stage == TaskStage::kOpponentProbe) return true;  // only its rate was asked for
   int later = 0;
   for (const TaskRecord* other : view.Numbered(*chain)) later += other->id > task.id && other->state == TaskState::kDone ? 1 : 0;
   return later >= kKeptCheckpoints;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/judging/forecast.h"
 #include "coordinator/judging/judgement.h"
 #include "coordinator/search/nsga2.h"
 #include "coordinator/search/surrogate_search.h"
@@ -31,15 +32,6 @@ MemberRecord Reference(const SearchContext& context, std::string id, bool larges
   space.Canonicalise(architecture);
   return {
       .id = std::move(id), .reference = true, .training = TrainingKind::kAlone, .steps = steps, .architecture = std::move(architecture)};
-}
-
-/// The index of the network that `member` is trained as: the same one, trained alike, for an earlier target; -1 when there is none.
-int32_t TrainedAs(const std::vector<MemberRecord>& earlier, const MemberRecord& member) {
-  const auto same = std::find_if(earlier.begin(), earlier.end(), [&](const MemberRecord& other) {
-    return other.target != member.target && other.trained_as < 0 && other.architecture == member.architecture &&
-           other.training == member.training && other.steps == member.steps;
-  });
-  return same == earlier.end() ? -1 : static_cast<int32_t>(same - earlier.begin());
 }
 
 absl::StatusOr<std::vector<MemberRecord>> ChooseForTarget(const SearchView& view, SearchContext& context) {
@@ -69,8 +61,8 @@ absl::StatusOr<std::vector<MemberRecord>> ChooseForTarget(const SearchView& view
                    [](const MemberRecord& a, const MemberRecord& b) { return a.predicted_us < b.predicted_us; });
   for (size_t i = 0; i < members.size(); ++i) members[i].id = absl::StrCat("member-", i + 1);
 
-  if (view.job().references) {
-    const int64_t steps = view.job().fine_tune.steps;
+  if (view.job().references == ReferencesKind::kSpace) {
+    const int64_t steps = MemberSteps(view.job());
     members.push_back(Reference(context, "largest-8bit", true, steps));
     members.push_back(Reference(context, "middle-8bit", false, steps));
     members.push_back(Reference(context, "middle-8bit-long", false, view.job().training.steps + steps));
@@ -80,6 +72,16 @@ absl::StatusOr<std::vector<MemberRecord>> ChooseForTarget(const SearchView& view
 }
 
 }  // namespace
+
+int32_t TrainedAs(absl::Span<const MemberRecord> earlier, const MemberRecord& member) {
+  const auto same = std::find_if(earlier.begin(), earlier.end(), [&](const MemberRecord& other) {
+    // Of one target only the plain network with the whole compute can be another's, when there is one member.
+    const bool may_share = other.target != member.target || member.opponent.has_value();
+    return may_share && other.trained_as < 0 && IsSameNetwork(other, member) && other.training == member.training &&
+           other.steps == member.steps;
+  });
+  return same == earlier.end() ? -1 : static_cast<int32_t>(same - earlier.begin());
+}
 
 absl::StatusOr<std::vector<MemberRecord>> ChooseMembers(const SearchView& view, SearchContext& context) {
   std::vector<MemberRecord> all;

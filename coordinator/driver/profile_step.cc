@@ -126,15 +126,19 @@ std::string RangesLine(const ProfileRecord& profile) {
 }
 
 std::string ForecastLine(const SearchJob& job, const ForecastRecord& forecast) {
-  const int64_t reference_steps = job.references ? 3 * job.fine_tune.steps + job.training.steps : 0;
+  const int64_t reference_steps = ReferenceSteps(job);
+  const std::string note = FamilyNote(job);
   return absl::StrFormat(
-      "to come: %d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s, about %.0f s of measuring in "
+      "to come: %d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s%s, about %.0f s of measuring in "
       "all%s, "
-      "%.0f MB of disk",
+      "%.0f MB of disk%s",
       job.training.steps, forecast.evaluations, job.fine_tune.members * static_cast<int>(TargetsOf(job).size()), job.fine_tune.steps,
+      job.final.steps > 0
+          ? absl::StrFormat(", %d of them trained on for %d", NumReturned(job) * static_cast<int>(TargetsOf(job).size()), job.final.steps)
+          : "",
       reference_steps > 0 ? absl::StrFormat(", %d steps of reference training", reference_steps) : "", forecast.measuring_seconds,
       forecast.training_seconds > 0 ? absl::StrFormat(", about %.0f s of training", forecast.training_seconds) : "",
-      static_cast<double>(forecast.disk_bytes) / 1e6);
+      static_cast<double>(forecast.disk_bytes) / 1e6, note.empty() ? "" : absl::StrCat("; ", note));
 }
 
 std::string CalibrationLine(const FittedLatency& latency) {

@@ -32,7 +32,8 @@ Work AsDecided(const Work& work, const Work& decided) {
 
 class Replayer {
  public:
-  Replayer(const State& recording, const SearchState& recorded) : recording_(recording), recorded_(recorded) {}
+  Replayer(const State& recording, const SearchState& recorded, std::vector<PlainFamily> families)
+      : recording_(recording), recorded_(recorded), families_(std::move(families)) {}
 
   absl::StatusOr<ReplayResult> Run();
 
@@ -53,17 +54,20 @@ class Replayer {
   void CompareTasks(const AdvanceSearchUpdate& step);
   void CompareTargets(const TargetRecord& before, const TargetRecord& now);
   void CompareRecords();
+  void CompareMembers(const std::vector<MemberRecord>& before, const std::vector<MemberRecord>& now);
   void CompareEnd();
   void Differ(std::string difference) {
     if (result_.difference.empty()) result_.difference = std::move(difference);
   }
   std::string TextOf(const Architecture& architecture) const { return context_->space().ToReadable(architecture); }
+  std::string TextOf(const MemberRecord& member) const;
   template <typename T>
   std::string FirstOther(const T& recorded, const T& decided) const;
   std::string DescribeOther(const Work& recorded, const Work& decided) const;
 
   const State& recording_;
   const SearchState& recorded_;
+  const std::vector<PlainFamily> families_;
   State now_;
   uint64_t party_ = 0;  // holds every task
   std::unique_ptr<SearchContext> context_;
@@ -73,7 +77,7 @@ class Replayer {
 
 absl::Status Replayer::Prepare() {
   const SearchRecord& record = recorded_.record;
-  absl::StatusOr<std::unique_ptr<SearchContext>> context = SearchContext::Create(*recorded_.job);
+  absl::StatusOr<std::unique_ptr<SearchContext>> context = SearchContext::Create(*recorded_.job, families_);
   if (!context.ok()) return context.status();
   context_ = *std::move(context);
   Changes changes;
@@ -122,8 +126,11 @@ std::string Replayer::FirstOther(const T& recorded, const T& decided) const {
 std::string Replayer::DescribeOther(const Work& recorded, const Work& decided) const {
   if (recorded.index() != decided.index()) return "recorded another kind of work";
   if (const auto* evaluate = std::get_if<EvaluateWork>(&recorded)) return FirstOther(*evaluate, std::get<EvaluateWork>(decided));
-  if (const auto* measure = std::get_if<MeasureNetworksWork>(&recorded))
-    return FirstOther(*measure, std::get<MeasureNetworksWork>(decided));
+  if (const auto* measure = std::get_if<MeasureNetworksWork>(&recorded)) {
+    const auto& now = std::get<MeasureNetworksWork>(decided);
+    if (!measure->spaces.empty() || !now.spaces.empty()) return "recorded other plain networks";
+    return FirstOther(*measure, now);
+  }
   if (const auto* train = std::get_if<TrainWork>(&recorded)) {
     const auto& now = std::get<TrainWork>(decided);
     return absl::StrCat("recorded steps ", train->from_step, " to ", train->to_step, " of ", train->total_steps, ", now ", now.from_step,
@@ -159,14 +166,39 @@ void Replayer::CompareRecords() {
   const SearchRecord& before = recorded_.record;
   const SearchRecord& now = search().record;
   for (size_t i = 0; i < std::min(now.targets.size(), before.targets.size()); ++i) CompareTargets(before.targets[i], now.targets[i]);
-  if (now.members.empty() || before.members.empty() || now.members == before.members) return;
-  for (size_t i = 0; i < std::min(now.members.size(), before.members.size()); ++i) {
-    if (now.members[i] == before.members[i]) continue;
-    Differ(absl::StrCat("step ", result_.steps, ": ", before.members[i].id, ": recorded ", TextOf(before.members[i].architecture), " at ",
-                        before.members[i].predicted_us, " us, now ", TextOf(now.members[i].architecture), " at ",
-                        now.members[i].predicted_us, " us"));
+  if (now.compute_seconds.has_value() && before.compute_seconds.has_value() && *now.compute_seconds != *before.compute_seconds) {
+    Differ(absl::StrCat("step ", result_.steps, ": recorded ", *before.compute_seconds, " s of compute, now ", *now.compute_seconds));
   }
-  Differ(absl::StrCat("step ", result_.steps, ": recorded ", before.members.size(), " members, now ", now.members.size()));
+  CompareMembers(before.members, now.members);
+}
+
+/// Opponents are chosen when members are verified, and their steps are known later still; which members are trained on is decided in
+/// between: until then either side may be without it.
+void Replayer::CompareMembers(const std::vector<MemberRecord>& before, const std::vector<MemberRecord>& now) {
+  if (now.empty() || before.empty()) return;
+  const size_t common = std::min(now.size(), before.size());
+  for (size_t i = 0; i < common; ++i) {
+    MemberRecord known = now[i];
+    if (known.opponent.has_value() && (known.steps == 0 || before[i].steps == 0)) {
+      known.steps = before[i].steps;
+      known.trained_as = before[i].trained_as;
+    }
+    if ((known.final_steps > 0 || known.set_aside) != (before[i].final_steps > 0 || before[i].set_aside)) {
+      known.fine_tuned = before[i].fine_tuned;
+      known.final_steps = before[i].final_steps;
+      known.set_aside = before[i].set_aside;
+    }
+    if (known == before[i]) continue;
+    Differ(absl::StrCat("step ", result_.steps, ": ", before[i].id, ": recorded ", TextOf(before[i]), ", now ", TextOf(now[i])));
+  }
+  const std::vector<MemberRecord>& longer = now.size() > before.size() ? now : before;
+  if (longer.size() > common && !longer[common].opponent.has_value())
+    Differ(absl::StrCat("step ", result_.steps, ": recorded ", before.size(), " members, now ", now.size()));
+}
+
+std::string Replayer::TextOf(const MemberRecord& member) const {
+  if (!member.opponent.has_value()) return absl::StrCat(TextOf(member.architecture), " at ", member.predicted_us, " us");
+  return absl::StrCat(member.opponent->preset, " x", member.opponent->factor, " for ", member.steps, " steps");
 }
 
 absl::Status Replayer::Take(AdvanceSearchUpdate step) {
@@ -200,6 +232,7 @@ absl::StatusOr<bool> Replayer::Answer() {
     TaskRecord& task = now_.tasks.at(id);
     const TaskRecord* recorded = Recorded(task.key);
     if (task.state != TaskState::kReady || recorded == nullptr) continue;
+    task.partial_seconds = recorded->partial_seconds;  // opponents get as much compute as the search took
     if (recorded->state == TaskState::kFailed || recorded->state == TaskState::kCancelled) {
       task.state = recorded->state;
       task.error = recorded->error;
@@ -282,8 +315,8 @@ State RecordingOf(const State& state, uint64_t search) {
   return recording;
 }
 
-absl::StatusOr<ReplayResult> Replay(const State& recording, uint64_t search) {
-  return Replayer(recording, recording.searches.at(search)).Run();
+absl::StatusOr<ReplayResult> Replay(const State& recording, uint64_t search, std::vector<PlainFamily> families) {
+  return Replayer(recording, recording.searches.at(search), std::move(families)).Run();
 }
 
 }  // namespace hanas::coordinator

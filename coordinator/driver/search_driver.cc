@@ -8,15 +8,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "coordinator/driver/choose_members.h"
+#include "coordinator/driver/finalists.h"
+#include "coordinator/driver/opponents.h"
 #include "coordinator/driver/profile_step.h"
 #include "coordinator/driver/round_step.h"
 #include "coordinator/driver/step_builder.h"
 #include "coordinator/judging/forecast.h"
+#include "coordinator/judging/plain_network.h"
 #include "coordinator/scheduling/target_agent.h"
 #include "coordinator/state/task_text.h"
 #include "core/base/bounds.h"
 #include "core/base/counter_random.h"
-#include "core/base/quantity.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -141,42 +143,78 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
 TrainWork FirstChunk(const SearchView& view, const MemberRecord& member) {
   TrainWork work = {.kind = member.training, .slice = member.architecture, .total_steps = member.steps};
   if (member.training == TrainingKind::kFineTune) work.initial = view.ChainEnd({.stage = TaskStage::kTrain})->checkpoint;
+  if (member.opponent.has_value()) work.space = member.opponent->space;
   return work;
 }
 
-/// "member-1: 88.1 % on 10000 test images, 812 µs p50 on the device".
-std::string MemberLine(const SearchView& view, const MemberRecord& member) {
-  const auto* verified = view.Done<VerifyOutcome>(view.MemberKey(TaskStage::kMemberVerify, member));
-  return absl::StrFormat("%s%s: %.1f %% on %d test images, %s p50 on the device", view.For(member.target).TargetPrefix(), member.id,
-                         100 * verified->exported.fraction(), verified->exported.images, FormatMicroseconds(verified->device.p50_us));
+/// What exports a network from where its training ended.
+absl::StatusOr<BindWork> BindingOf(const SearchContext& context, const MemberRecord& member, const ArtifactRef& checkpoint) {
+  if (!member.opponent.has_value()) return BindWork{checkpoint, member.architecture, context.GraphDigestOf(member.architecture)};
+  const absl::StatusOr<PlainNetwork> network = PlainNetwork::Define(member.opponent->space);
+  if (!network.ok()) return network.status();
+  return BindWork{checkpoint, member.architecture, network->GraphDigestText(), member.opponent->space};
 }
 
-/// The networks that are not left out.
-std::vector<MemberRecord> RemainingMembers(const SearchView& view) {
-  std::vector<MemberRecord> remaining;
+bool IsUnverifiedOpponent(const SearchView& view, const MemberRecord& member) {
+  return member.opponent.has_value() && view.Done<VerifyOutcome>(view.MemberKey(TaskStage::kMemberVerify, member)) == nullptr;
+}
+
+/// The networks that are trained: not left out, and of which it is known for how long.
+std::vector<MemberRecord> TrainedMembers(const SearchView& view) {
+  std::vector<MemberRecord> trained;
   for (const MemberRecord& member : view.record().members) {
-    if (!view.IsLeftOut(member)) remaining.push_back(member);
+    const bool too_late = view.record().finishing && IsUnverifiedOpponent(view, member);
+    if (!view.IsLeftOut(member) && member.steps > 0 && !too_late) trained.push_back(member);
   }
-  return remaining;
+  return trained;
+}
+
+/// Where the training of a network ended, when it is to be exported; until then what is due for it is added to `step`.
+const TrainOutcome* TrainToTheEnd(const SearchView& view, const SearchContext& context, const MemberRecord& member,
+                                  AdvanceSearchUpdate& step) {
+  const TaskKey chain = view.MemberKey(TaskStage::kMemberTrain, member);
+  const TrainOutcome* end = view.ChainEnd(chain);
+  if (end == nullptr) {
+    auto chunk = NextChunk(view, chain, FirstChunk(view, member), MemberChunkSteps(view.job(), member.steps));
+    if (chunk.has_value()) step.tasks.push_back(*std::move(chunk));
+    return nullptr;
+  }
+  const bool contends = view.job().final.steps > 0 && !member.reference;
+  if (!contends) return end;
+  if (member.final_steps == 0) {
+    const TaskKey screen = view.MemberKey(TaskStage::kMemberScreen, member);
+    if (!view.Has(screen)) {
+      step.tasks.emplace_back(view.TextOf(screen), EvaluateWork{.checkpoint = end->checkpoint,
+                                                                .architectures = {member.architecture},
+                                                                .graph_digests = {context.GraphDigestOf(member.architecture)},
+                                                                .all_validation_images = true});
+    }
+    return nullptr;
+  }
+  const TaskKey final_chain = view.MemberKey(TaskStage::kMemberFinal, member);
+  if (const TrainOutcome* final_end = view.ChainEnd(final_chain)) return final_end;
+  const TrainWork first = {
+      .kind = TrainingKind::kFineTune, .slice = member.architecture, .initial = end->checkpoint, .total_steps = member.final_steps};
+  auto chunk = NextChunk(view, final_chain, first, MemberChunkSteps(view.job(), member.final_steps));
+  if (chunk.has_value()) step.tasks.push_back(*std::move(chunk));
+  return nullptr;
 }
 
 /// Training chunks and bindings that are due. True when every network is bound.
-bool TrainAndBind(const SearchView& view, SearchContext& context, const std::vector<MemberRecord>& members, AdvanceSearchUpdate& step) {
+absl::StatusOr<bool> TrainAndBind(const SearchView& view, const SearchContext& context, const std::vector<MemberRecord>& members,
+                                  AdvanceSearchUpdate& step) {
   bool all_bound = true;
   for (const MemberRecord& member : members) {
-    const TaskKey chain = view.MemberKey(TaskStage::kMemberTrain, member);
     const TaskKey bind = view.MemberKey(TaskStage::kMemberBind, member);
-    if (view.Done<BindOutcome>(bind) != nullptr) continue;
+    const bool trained_for_another = member.set_aside && member.final_steps > 0;
+    if (view.Done<BindOutcome>(bind) != nullptr || (member.set_aside && !trained_for_another)) continue;
     all_bound = false;
     if (member.trained_as >= 0) continue;  // with that one
-    if (const TrainOutcome* end = view.ChainEnd(chain); end != nullptr) {
-      if (view.Has(bind)) continue;
-      step.tasks.emplace_back(view.TextOf(bind),
-                              BindWork{end->checkpoint, member.architecture, context.GraphDigestOf(member.architecture)});
-      continue;
-    }
-    const int64_t chunk_steps = MemberChunkSteps(view.job(), member.steps);
-    if (auto chunk = NextChunk(view, chain, FirstChunk(view, member), chunk_steps)) step.tasks.push_back(*std::move(chunk));
+    const TrainOutcome* const end = TrainToTheEnd(view, context, member, step);
+    if (end == nullptr || view.Has(bind)) continue;
+    absl::StatusOr<BindWork> work = BindingOf(context, member, end->checkpoint);
+    if (!work.ok()) return work.status();
+    step.tasks.emplace_back(view.TextOf(bind), *std::move(work));
   }
   return all_bound;
 }
@@ -193,10 +231,10 @@ MaybeStep LeaveOut(const SearchView& view) {
   for (const MemberRecord& member : view.record().members) {
     const TaskRecord* task = view.FailedTaskOf(member);
     if (task == nullptr) {
-      if (!member.reference) has_member[member.target] = true;
+      if (!member.reference && !member.set_aside) has_member[member.target] = true;
       continue;
     }
-    if (failed[member.target] == nullptr && !member.reference) failed[member.target] = task;
+    if (failed[member.target] == nullptr && !member.reference && !member.set_aside) failed[member.target] = task;
     left_out.push_back({member.target, member.id, FailureCode(*task), FailureText(*task)});
     if (view.IsLeftOut(member)) continue;
     step.events.push_back(
@@ -205,6 +243,14 @@ MaybeStep LeaveOut(const SearchView& view) {
   if (step.events.empty()) return std::nullopt;
   const auto without = static_cast<size_t>(std::find(has_member.begin(), has_member.end(), false) - has_member.begin());
   if (without < has_member.size()) {
+    if (const std::optional<size_t> next = NextFinalist(view, static_cast<uint32_t>(without))) {
+      std::vector<MemberRecord> members = view.record().members;
+      TrainOn(members, *next, view.job().final.steps);
+      step.events.push_back({"final", absl::StrCat(view.For(without).TargetPrefix(), members[*next].id, " is trained on instead")});
+      step.members = std::move(members);
+      step.left_out = std::move(left_out);
+      return step;
+    }
     const TaskRecord& task = *failed[without];
     AdvanceSearchUpdate fail = FailStep(view, FailureCode(task),
                                         absl::StrCat(view.For(without).TargetPrefix(), "no member is left to report: ", FailureText(task)));
@@ -212,6 +258,30 @@ MaybeStep LeaveOut(const SearchView& view) {
     step = std::move(fail);
   }
   step.left_out = std::move(left_out);
+  return step;
+}
+
+/// What comes when all networks that there are so far are verified: opponents, else the end. A search that is to finish has no opponents
+/// but those that are verified by then.
+absl::StatusOr<MaybeStep> AfterVerified(const SearchView& view, SearchContext& context, const std::vector<MemberRecord>& verified) {
+  const bool with_opponents = !view.NumberedOfAll({.stage = TaskStage::kOpponentMeasure}).empty();
+  if (view.job().references == ReferencesKind::kFamily && !view.record().finishing) {
+    absl::StatusOr<OpponentsStep> opponents = StepOfOpponents(view, context);
+    if (!opponents.ok()) return opponents.status();
+    if (!opponents->done) return std::move(opponents->step);
+  }
+  AdvanceSearchUpdate step = StepOf(view);
+  std::vector<LeftOutRecord> left_out = view.record().left_out;
+  for (const MemberRecord& member : view.record().members) {
+    if (!IsUnverifiedOpponent(view, member) || view.IsLeftOut(member)) continue;
+    left_out.push_back({member.target, member.id, "FINISHED_EARLY", "the search was finished before it was verified"});
+  }
+  if (left_out.size() != view.record().left_out.size()) step.left_out = std::move(left_out);
+  for (const MemberRecord& member : verified) {
+    if (!with_opponents || member.opponent.has_value())
+      step.events.push_back({"member", MemberLine(view, member)});  // members' came before
+  }
+  step.next = SearchPhase::kSucceeded;
   return step;
 }
 
@@ -225,8 +295,13 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
     return step;
   }
   if (MaybeStep left_out = LeaveOut(view)) return left_out;
-  const std::vector<MemberRecord> remaining = RemainingMembers(view);
-  const bool all_bound = TrainAndBind(view, context, remaining, step);
+  absl::StatusOr<MaybeStep> decided = DecideFinalists(view, context);
+  if (!decided.ok() || decided->has_value()) return decided;
+  std::vector<MemberRecord> remaining = TrainedMembers(view);
+  const absl::StatusOr<bool> bound_all = TrainAndBind(view, context, remaining, step);
+  if (!bound_all.ok()) return bound_all.status();
+  const bool all_bound = *bound_all;
+  std::erase_if(remaining, [](const MemberRecord& member) { return member.set_aside; });
   const auto* images = view.Done<PackOutcome>({.stage = TaskStage::kTestImages});
   bool all_verified = all_bound && images != nullptr;
   for (const MemberRecord& member : remaining) {
@@ -236,11 +311,7 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
     if (!view.Has(verify)) step.tasks.emplace_back(view.TextOf(verify), VerifyWork{bound->bound_model, bound->onnx, images->images});
     all_verified = all_verified && view.Done<VerifyOutcome>(verify) != nullptr;
   }
-  if (all_verified) {
-    for (const MemberRecord& member : remaining) step.events.push_back({"member", MemberLine(view, member)});
-    step.next = SearchPhase::kSucceeded;
-    return step;
-  }
+  if (all_verified) return AfterVerified(view, context, remaining);
   if (step.tasks.empty()) return std::nullopt;
   return step;
 }

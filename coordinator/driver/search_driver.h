@@ -24,7 +24,8 @@ namespace hanas::coordinator {
 ///   TRAINING   train/N                                      checkpoint to checkpoint
 ///   SAMPLING   sample/N, sample/predictor, witness/N        networks evaluated with shared weights, the first predictor; one within limits
 ///   SEARCHING  round/R/evaluate/N, round/R/measure/N, round/R/predictor
-///   VERIFYING  members/ID/train/N, members/ID/bind, verify/images, members/ID/verify
+///   VERIFYING  members/ID/train/N, members/ID/screen, members/ID/final/N, members/ID/bind, verify/images, members/ID/verify
+///              with opponents, once all members are verified: opponents/measure/N, opponents/ID/probe/0, then the same of them
 ///
 /// Tasks of TRAINING and SAMPLING are shared with other searches (sharing.h), but for the witness.
 ///

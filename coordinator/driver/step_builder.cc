@@ -4,18 +4,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_format.h"
+#include "core/base/quantity.h"
+
 namespace hanas::coordinator {
 namespace {
 
 constexpr size_t kNetworksPerTask = 8;
 
-/// Calls `make(begin, end)` for consecutive pieces of at most kNetworksPerTask.
-template <typename Make>
-void InBatches(size_t count, Make make) {
+}  // namespace
+
+void InBatches(size_t count, absl::FunctionRef<void(size_t begin, size_t end)> make) {
   for (size_t begin = 0; begin < count; begin += kNetworksPerTask) make(begin, std::min(count, begin + kNetworksPerTask));
 }
-
-}  // namespace
 
 AdvanceSearchUpdate StepOf(const SearchView& view) {
   return {.search = view.record().id, .expected = view.record().phase, .expected_events = view.record().num_events};
@@ -54,6 +55,12 @@ void AddMeasurements(const SearchView& view, const SearchContext& context, const
     }
     step.tasks.emplace_back(view.TextOf(series.At(number++)), std::move(work));
   });
+}
+
+std::string MemberLine(const SearchView& view, const MemberRecord& member) {
+  const auto* verified = view.Done<VerifyOutcome>(view.MemberKey(TaskStage::kMemberVerify, member));
+  return absl::StrFormat("%s%s: %.1f %% on %d test images, %s p50 on the device", view.For(member.target).TargetPrefix(), member.id,
+                         100 * verified->exported.fraction(), verified->exported.images, FormatMicroseconds(verified->device.p50_us));
 }
 
 }  // namespace hanas::coordinator

@@ -17,9 +17,9 @@ void CandidateIndex::AddAsked(const SearchView& view) {
   for (; tasks_seen_ < tasks.size(); ++tasks_seen_) {
     const TaskRecord& task = *view.state().FindTask(tasks[tasks_seen_]);
     const auto* work = std::get_if<EvaluateWork>(&task.work);
-    if (work == nullptr) continue;
-    first_[task.key] = entries_.size();
     const std::optional<TaskKey> key = ParseTaskKey(task.key);
+    if (work == nullptr || (key.has_value() && key->stage == TaskStage::kMemberScreen)) continue;
+    first_[task.key] = entries_.size();
     const bool of_round = key.has_value() && key->stage == TaskStage::kRoundEvaluate;
     for (const Architecture& architecture : work->architectures) {
       if (of_round) of_rounds_.emplace(architecture, entries_.size());

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/cost/cost.h"
 #include "core/family/convnet/convnet_space.h"
+#include "core/family/convnet/scaled.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -18,8 +20,30 @@ constexpr int kArtifactsPerFinalist = 2;  // the bound model and the ONNX file
 
 int64_t NumTargets(const SearchJob& job) { return static_cast<int64_t>(TargetsOf(job).size()); }
 
-/// Networks that are trained to the end at most: members for each target, references once.
-int64_t NumFinalists(const SearchJob& job) { return NumTargets(job) * job.fine_tune.members + (job.references ? 3 : 0); }
+/// Of plain networks: an inverted-residual and a dense one, as coordinator/service gives them.
+constexpr int kFamilies = 2;
+/// How many times what the search spends goes to plain networks, for each target: to each family, and to all-in.
+constexpr int kFamilyShares = kFamilies + 1;
+
+bool HasFamilies(const SearchJob& job) { return job.references == ReferencesKind::kFamily; }
+
+/// Networks of a target's report at most that are not members.
+int64_t NumReferences(const SearchJob& job) {
+  switch (job.references) {
+    case ReferencesKind::kNone:
+      break;
+    case ReferencesKind::kSpace:
+      return 3;
+    case ReferencesKind::kFamily:
+      return kFamilies * NumReturned(job) + 1;
+  }
+  return 0;
+}
+
+/// Networks that are trained to the end at most: members and plain networks for each target, references of the space once.
+int64_t NumFinalists(const SearchJob& job) {
+  return NumTargets(job) * NumReturned(job) + (HasFamilies(job) ? NumTargets(job) : 1) * NumReferences(job);
+}
 
 /// The checkpoints that are left of a chain: the last one, and, when it took several tasks, the one before, which carries momentum too.
 int64_t ChainCheckpoints(int64_t steps, int64_t chunk_steps) { return steps > chunk_steps ? 3 : 1; }
@@ -32,12 +56,27 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
     weights += count;
   }
   int64_t checkpoints = ChainCheckpoints(job.training.steps, ChunkSteps(job.training.steps));
-  const int64_t fine_tuned = NumTargets(job) * job.fine_tune.members + (job.references ? 2 : 0);
-  checkpoints += fine_tuned * ChainCheckpoints(job.fine_tune.steps, MemberChunkSteps(job, job.fine_tune.steps));
-  const int64_t long_steps = job.training.steps + job.fine_tune.steps;
-  if (job.references) checkpoints += ChainCheckpoints(long_steps, MemberChunkSteps(job, long_steps));
+  const bool of_space = job.references == ReferencesKind::kSpace;
+  const auto chains = [&](int64_t count, int64_t steps) { return count * ChainCheckpoints(steps, MemberChunkSteps(job, steps)); };
+  checkpoints += chains(NumTargets(job) * job.fine_tune.members, job.fine_tune.steps);
+  if (job.final.steps > 0) checkpoints += chains(NumTargets(job) * NumReturned(job), job.final.steps);
+  if (of_space) checkpoints += chains(2, MemberSteps(job));
+  const int64_t long_steps = job.training.steps + MemberSteps(job);
+  if (of_space) checkpoints += ChainCheckpoints(long_steps, MemberChunkSteps(job, long_steps));
+  // How wide the plain networks are is not known yet; few have more weights than a supernet. Their chains are long.
+  if (HasFamilies(job)) checkpoints += NumTargets(job) * NumReferences(job) * 3;
   const int64_t model = GraphCost(lowering.Lower(lowering.space().Largest({16, 16}))).size_bytes;
   return checkpoints * weights * kBytesPerWeight + NumFinalists(job) * kArtifactsPerFinalist * model;
+}
+
+/// Of supernet and members.
+int64_t OwnSteps(const SearchJob& job) {
+  return job.training.steps + NumTargets(job) * (job.fine_tune.members * job.fine_tune.steps + NumReturned(job) * job.final.steps);
+}
+
+std::string WithNote(std::string basis, const SearchJob& job) {
+  if (HasFamilies(job)) absl::StrAppend(&basis, "; ", FamilyNote(job));
+  return basis;
 }
 
 /// The rate of the last supernet training task of the search that is done, as it is closest to what comes; 0 when none is done.
@@ -59,7 +98,8 @@ double RateOfOthers(const SearchView& view, const SearchContext& context) {
     const double found = RateOf(SearchView(view.state(), other));
     if (found <= 0) continue;
     const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(other.job->space);
-    if (space.ok() && space->space().digest() == context.space().digest()) rate = found;
+    const bool alike = other.job->training.shards == view.job().training.shards;
+    if (alike && space.ok() && space->space().digest() == context.space().digest()) rate = found;
   }
   return rate;
 }
@@ -83,8 +123,8 @@ double MeasuringSecondsOf(const SearchView& view, const SearchContext& context) 
   const int64_t rounds = context.searched_whole() ? static_cast<int64_t>(context.space().NumNetworks())
                                                   : static_cast<int64_t>(job.evolution.rounds) * job.evolution.evaluations_per_round;
   const double pace = networks > 0 ? seconds / static_cast<double>(networks) : 0;
-  const int64_t finalists = job.fine_tune.members + (job.references ? 3 : 0);
-  return operators + seconds + pace * static_cast<double>(rounds + finalists);
+  const int64_t candidates = HasFamilies(job) ? kFamilies * static_cast<int64_t>(WidthFactors().size()) : 0;
+  return operators + seconds + pace * static_cast<double>(rounds + NumReturned(job) + NumReferences(job) + candidates);
 }
 
 /// For all targets; 0 before all of them are profiled.
@@ -103,10 +143,31 @@ double MeasuringSeconds(const SearchView& view, const SearchContext& context) {
 int64_t ChunkSteps(int64_t steps) { return std::max<int64_t>(1, (steps + 19) / 20); }
 int64_t MemberChunkSteps(const SearchJob& job, int64_t steps) { return std::max(ChunkSteps(steps), ChunkSteps(job.training.steps)); }
 
+int NumReturned(const SearchJob& job) {
+  return job.final.steps > 0 ? std::min(job.final.members, job.fine_tune.members) : job.fine_tune.members;
+}
+int64_t MemberSteps(const SearchJob& job) { return job.fine_tune.steps + job.final.steps; }
+
+int64_t ReferenceSteps(const SearchJob& job) {
+  switch (job.references) {
+    case ReferencesKind::kNone:
+      break;
+    case ReferencesKind::kSpace:
+      return 3 * MemberSteps(job) + job.training.steps;
+    case ReferencesKind::kFamily:
+      return NumTargets(job) * kFamilyShares * OwnSteps(job);
+  }
+  return 0;
+}
+
+std::string FamilyNote(const SearchJob& job) {
+  if (!HasFamilies(job)) return "";
+  return absl::StrCat("references: family makes it about ", 1 + NumTargets(job) * kFamilyShares, " times as long as the search alone");
+}
+
 ForecastRecord CountsOf(const SearchJob& job) {
-  ForecastRecord forecast = {.basis = "counts only"};
-  forecast.training_steps = job.training.steps + NumTargets(job) * job.fine_tune.members * job.fine_tune.steps;
-  if (job.references) forecast.training_steps += 3 * job.fine_tune.steps + job.training.steps;
+  ForecastRecord forecast = {.basis = WithNote("counts only", job)};
+  forecast.training_steps = OwnSteps(job) + ReferenceSteps(job);
   const int64_t rounds = NumTargets(job) * job.evolution.rounds * job.evolution.evaluations_per_round;
   forecast.evaluations = job.sampling.networks + (job.budget.max_evaluations > 0 ? std::min(rounds, job.budget.max_evaluations) : rounds);
   return forecast;
@@ -124,12 +185,18 @@ ForecastRecord ForecastOf(const SearchView& view, SearchContext& context) {
   forecast.measuring_seconds = MeasuringSeconds(view, context);
   const double own = RateOf(view);
   const double rate = own > 0 ? own : RateOfOthers(view, context);
-  if (rate > 0) forecast.training_seconds = static_cast<double>(forecast.training_steps) * view.job().training.batch_size / rate;
-  if (forecast.measuring_seconds > 0) forecast.basis = "measured on this device";
   if (rate > 0) {
-    forecast.basis = absl::StrFormat("%s; training at %.0f images/s%s", forecast.basis, rate,
-                                     own > 0 ? "" : ", the rate of an earlier search on this dataset and space");
+    // The rate is the supernet's, which has a core for each shard; every other network is trained on one.
+    const TrainingSpec& training = view.job().training;
+    const auto others = static_cast<double>((forecast.training_steps - training.steps) * training.shards);
+    forecast.training_seconds = (static_cast<double>(training.steps) + others) * training.batch_size / rate;
   }
+  std::string basis = forecast.measuring_seconds > 0 ? "measured on this device" : "counts only";
+  if (rate > 0) {
+    absl::StrAppendFormat(&basis, "; training at %.0f images/s%s", rate,
+                          own > 0 ? "" : ", the rate of an earlier search on this dataset and space");
+  }
+  forecast.basis = WithNote(std::move(basis), view.job());
   return forecast;
 }
 

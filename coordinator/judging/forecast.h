@@ -3,6 +3,7 @@
 #define HANAS_COORDINATOR_JUDGING_FORECAST_H_
 
 #include <cstdint>
+#include <string>
 
 #include "coordinator/judging/search_context.h"
 #include "coordinator/state/search_view.h"
@@ -14,6 +15,17 @@ namespace hanas::coordinator {
 /// Steps of a task of training: one in twenty of its chain, members' not smaller than the supernet's, since a task has a fixed cost.
 int64_t ChunkSteps(int64_t steps);
 int64_t MemberChunkSteps(const SearchJob& job, int64_t steps);
+
+/// Members of each target's report at most, and the steps that each of them is trained for after the supernet, in all.
+int NumReturned(const SearchJob& job);
+int64_t MemberSteps(const SearchJob& job);
+
+/// Steps of training of what the report compares with. How many steps plain networks get is known only when the search has spent what it
+/// spends: each family is counted as the search's own steps once more, and so is the network that gets all of the compute, for each target.
+int64_t ReferenceSteps(const SearchJob& job);
+
+/// Says of a job with plain networks how many times as long as the search alone it takes; empty for others.
+std::string FamilyNote(const SearchJob& job);
 
 /// What follows from the job alone. Cheap.
 ForecastRecord CountsOf(const SearchJob& job);

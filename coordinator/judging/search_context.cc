@@ -14,15 +14,19 @@
 
 namespace hanas::coordinator {
 
-absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const SearchJob& job) {
+absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const SearchJob& job, std::vector<PlainFamily> families) {
   absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
   if (!space.ok()) return space.status();
   const bool whole = IsSearchedWhole(job, space->space());
-  return std::unique_ptr<SearchContext>(new SearchContext(*std::move(space), job, whole));
+  return std::unique_ptr<SearchContext>(new SearchContext(*std::move(space), job, whole, std::move(families)));
 }
 
-SearchContext::SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole)
-    : lowering_(std::move(space)), searched_whole_(searched_whole), job_(job), targets_(TargetsOf(job).size()) {}
+SearchContext::SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole, std::vector<PlainFamily> families)
+    : lowering_(std::move(space)),
+      searched_whole_(searched_whole),
+      job_(job),
+      families_(std::move(families)),
+      targets_(TargetsOf(job).size()) {}
 
 bool SearchContext::has_keys(size_t target) {
   absl::MutexLock lock(&mutex_);

@@ -18,6 +18,7 @@
 #include "coordinator/surrogate/candidate_scorer.h"
 #include "core/base/stop.h"
 #include "core/family/convnet/convnet_space.h"
+#include "core/family/convnet/scaled.h"
 #include "core/job/search_job.h"
 #include "core/lowering/lowering.h"
 
@@ -38,13 +39,14 @@ struct FittedLatency {
 /// time both derive it, and the first one is kept.
 class SearchContext {
  public:
-  /// Returns INVALID_ARGUMENT for a space that is not valid.
-  static absl::StatusOr<std::unique_ptr<SearchContext>> Create(const SearchJob& job);
+  /// `families` are those that a job with ReferencesKind::kFamily is compared with. Returns INVALID_ARGUMENT for a space that is not valid.
+  static absl::StatusOr<std::unique_ptr<SearchContext>> Create(const SearchJob& job, std::vector<PlainFamily> families = {});
 
   const SearchSpace& space() const { return lowering_.space(); }
   const Lowering& lowering() const { return lowering_; }
   /// Whether every network of the space is evaluated: IsSearchedWhole of core/job.
   bool searched_whole() const { return searched_whole_; }
+  absl::Span<const PlainFamily> families() const { return families_; }
 
   // What takes up to seconds is prepared ahead of its use. Keys and Scorer do it themselves where nobody did.
   // A target is named by its index in TargetsOf(job), and has the capabilities of its device.
@@ -86,7 +88,7 @@ class SearchContext {
     std::optional<Goals> goals;
   };
 
-  SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole);
+  SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole, std::vector<PlainFamily> families);
 
   /// The report of ComputedFeasibility; nothing without such limits, or for a space whose tables are too large. Returns CANCELLED when
   /// `stop` says so.
@@ -95,6 +97,7 @@ class SearchContext {
   const Lowering lowering_;
   const bool searched_whole_;
   const SearchJob job_;
+  const std::vector<PlainFamily> families_;
   absl::Mutex mutex_;
   std::vector<OfTarget> targets_ ABSL_GUARDED_BY(mutex_);  // as many as the job has; what is derived stays where it is
 };

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "coordinator/reporting/family_sentences.h"
 #include "core/base/quantity.h"
 #include "core/statistics/guessing.h"
 
@@ -170,7 +171,7 @@ void AddReferences(const ReportData& data, std::vector<std::string>& sentences) 
   if (const ReportMember* middle = Find(data.references, "middle-8bit-long")) {
     sentences.push_back(AgainstReference(
         data, *middle,
-        absl::StrCat("the middle network at 8 bits, ", StepsText(*middle), " (as many as supernet and fine-tuning together)")));
+        absl::StrCat("the middle network at 8 bits, ", StepsText(*middle), " (as many as the supernet and a member together)")));
   }
 }
 
@@ -216,6 +217,7 @@ std::vector<std::string> Conclusions(const ReportData& data) {
   }
   for (const Warning& warning : Warnings(data)) sentences.push_back(warning.text);
   AddReferences(data, sentences);
+  for (std::string& sentence : FamilySentences(data)) sentences.push_back(std::move(sentence));
   return sentences;
 }
 
@@ -239,16 +241,16 @@ std::vector<std::string> NextSteps(const ReportData& data) {
   }
   if (const ReportMember* middle = Find(data.references, "middle-8bit-long"); middle != nullptr && !data.front.empty()) {
     if (!Wins(data, BestAgainst(data, *middle), *middle)) {
-      steps.push_back(
-          "A network trained alone for the whole budget is not beaten: raise training.steps and fine_tune.steps, weight sharing pays off "
-          "late.");
+      steps.push_back(absl::StrCat("A network trained alone for the whole budget is not beaten: raise training.steps and ",
+                                   data.job.final.steps > 0 ? "final" : "fine_tune", ".steps, weight sharing pays off late."));
     }
   }
   const bool tight = data.target().profile.has_value() && data.target().profile->share_within_limits < 0.01;
   if (tight)
     steps.push_back("The limits keep less than 1 % of the space: add smaller choices to the space, so that more of it can be searched.");
-  steps.push_back(
-      absl::StrCat("Networks that are to be shipped deserve longer training: raise fine_tune.steps from ", data.job.fine_tune.steps, "."));
+  steps.push_back(absl::StrCat("Networks that are to be shipped deserve longer training: raise ",
+                               data.job.final.steps > 0 ? "final" : "fine_tune", ".steps from ",
+                               data.job.final.steps > 0 ? data.job.final.steps : data.job.fine_tune.steps, "."));
   return steps;
 }
 

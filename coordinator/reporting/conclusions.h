@@ -21,7 +21,8 @@ std::string ComparisonSentence(const OperatorComparison& comparison);
 /// good as in everything that was measured (fine-tuning reorders networks, and ties are many), and members outside their limits.
 std::vector<Warning> Warnings(const ReportData& data);
 
-/// What was found, what the Warnings say, and what the search won against each reference, or that it did not.
+/// What was found, what the Warnings say, and what the search won against each reference and each family of plain networks, or that it did
+/// not.
 std::vector<std::string> Conclusions(const ReportData& data);
 
 /// What to try next.

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "coordinator/judging/plain_network.h"
 #include "coordinator/state/task_key.h"
 
 namespace hanas::coordinator {
@@ -67,25 +68,57 @@ std::vector<ReportWordChoice> WordChoices(const SearchSpace& space, const Candid
   return result;
 }
 
+/// What a network is, in words and numbers.
+absl::StatusOr<ReportMember> Describe(const SearchView& view, const SearchContext& context, const CandidateScorer& scorer,
+                                      const MemberRecord& record) {
+  if (record.opponent.has_value()) {
+    const absl::StatusOr<PlainNetwork> network = PlainNetwork::Define(record.opponent->space);
+    if (!network.ok()) return network.status();
+    ReportMember member = {.record = record,
+                           .text = absl::StrCat(record.opponent->preset, " x", record.opponent->factor, ": ",
+                                                network->space().ToReadable(record.architecture)),
+                           .json = network->space().ToJson(record.architecture),
+                           .precision = network->Summary()};
+    member.cost = network->CostOn(view.target().caps);
+    return member;
+  }
+  const SearchSpace& space = context.space();
+  ReportMember member = {.record = record, .text = space.ToReadable(record.architecture), .json = space.ToJson(record.architecture)};
+  member.precision = context.lowering().family().Summary(record.architecture);
+  member.cost = scorer.ScoreOne(record.architecture);
+  member.word_choices = WordChoices(space, scorer, record.architecture);
+  return member;
+}
+
 absl::StatusOr<ReportMember> MakeMember(const SearchView& view, const SearchContext& context, const CandidateScorer& scorer,
                                         const Goals& goals, const MemberRecord& record) {
   const auto* bound = view.Done<BindOutcome>(view.MemberKey(TaskStage::kMemberBind, record));
   const auto* verified = view.Done<VerifyOutcome>(view.MemberKey(TaskStage::kMemberVerify, record));
   if (bound == nullptr || verified == nullptr)
     return absl::InternalError(absl::StrCat("expected ", record.id, " to be bound and verified, found it is not"));
-  const SearchSpace& space = context.space();
-  ReportMember member = {.record = record, .text = space.ToReadable(record.architecture), .json = space.ToJson(record.architecture)};
-  member.precision = context.lowering().family().Summary(record.architecture);
-  member.cost = scorer.ScoreOne(record.architecture);
-  member.word_choices = WordChoices(space, scorer, record.architecture);
+  absl::StatusOr<ReportMember> described = Describe(view, context, scorer, record);
+  if (!described.ok()) return described.status();
+  ReportMember member = *std::move(described);
   member.bound = *bound;
   member.verified = *verified;
-  member.training_seconds = ChainSeconds(view, view.MemberKey(TaskStage::kMemberTrain, record));
+  member.training_seconds = ChainSeconds(view, view.MemberKey(TaskStage::kMemberTrain, record)) +
+                            ChainSeconds(view, view.MemberKey(TaskStage::kMemberFinal, record));
   member.measured_us = StatisticUs(verified->device, view.target_spec().statistic);
   member.costs = CostsOf(member.cost, LatencyCalibration{}, member.accuracy());
   member.costs[IndexOf(Quantity::kLatency)] = member.measured_us;
   member.within_limits = TotalViolation(member.costs, goals.limits) <= 0;
   return member;
+}
+
+/// The seconds, and from how many targets on they are worth it.
+void AddCompute(const SearchView& view, const ReportData& data, FamilyData& family) {
+  family.compute = ComputeOf(view);
+  const auto all_in =
+      std::find_if(data.references.begin(), data.references.end(), [](const ReportMember& member) { return member.record.id == kAllIn; });
+  if (all_in == data.references.end()) return;
+  const double one_network = all_in->training_seconds + all_in->bound.seconds + all_in->verified.seconds;
+  const double per_target = family.compute.targets_seconds / static_cast<double>(view.num_targets());
+  family.break_even_targets = BreakEvenTargets(family.compute.shared_seconds, per_target, one_network);
 }
 
 std::string ClassOf(const OpKey& key) {
@@ -141,6 +174,10 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
   data.latency = *std::move(latency);
   for (const MemberRecord& record : view.record().members) {
     if (record.target != view.target_index() || view.IsLeftOut(record)) continue;
+    if (record.set_aside) {
+      data.set_aside.push_back({record, context.space().ToReadable(record.architecture)});
+      continue;
+    }
     absl::StatusOr<ReportMember> member = MakeMember(view, context, **scorer, data.goals, record);
     if (!member.ok()) return member.status();
     data.test_images = std::max(data.test_images, member->verified.exported.images);
@@ -151,11 +188,17 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
     const std::vector<MemberRecord>& members = view.record().members;
     const auto member = std::find_if(members.begin(), members.end(),
                                      [&](const MemberRecord& m) { return m.target == left_out.target && m.id == left_out.id; });
-    if (left_out.target == view.target_index() && member != members.end())
-      data.left_out.push_back({*member, context.space().ToReadable(member->architecture), left_out});
+    if (left_out.target != view.target_index() || member == members.end()) continue;
+    absl::StatusOr<ReportMember> described = Describe(view, context, **scorer, *member);
+    if (!described.ok()) return described.status();
+    data.left_out.push_back({*member, std::move(described->text), left_out});
   }
   std::stable_sort(data.front.begin(), data.front.end(),
                    [](const ReportMember& a, const ReportMember& b) { return a.measured_us < b.measured_us; });
+  if (view.job().references == ReferencesKind::kFamily) {
+    data.family = CompareFamilies(data);
+    AddCompute(view, data, *data.family);
+  }
   for (const MeasuredNetwork& network : view.Measurements(rounds)) {
     const double sum_us = (*scorer)->ScoreOne(network.architecture).sum_us;
     data.pairs.push_back({context.space().ToReadable(network.architecture), sum_us, ApplyCalibration(sum_us, data.latency.fit.calibration),

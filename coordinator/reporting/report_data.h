@@ -3,12 +3,15 @@
 #define HANAS_COORDINATOR_REPORTING_REPORT_DATA_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/judging/compute.h"
 #include "coordinator/judging/goals.h"
 #include "coordinator/judging/search_context.h"
+#include "coordinator/judging/standing.h"
 #include "coordinator/state/search_view.h"
 #include "coordinator/store/records.h"
 #include "core/job/findings.h"
@@ -58,6 +61,31 @@ struct ReportPair {
   bool held_out = false;
 };
 
+/// A member against a family of plain networks, at the member's latency.
+struct FamilyComparison {
+  std::string member;  // its id
+  std::string family;  // "dense"
+  FamilyAccuracy at_latency;
+  double difference = 0;  // of accuracies, the member's less the family's; a fraction
+  double stddev = 0;      // of the difference
+};
+
+/// What a front or a family dominates over latency and error.
+struct FrontVolume {
+  std::string of;  // "members", or a family
+  double hypervolume = 0;
+};
+
+/// What there is to say of a search with plain networks.
+struct FamilyData {
+  std::vector<std::string> families;          // those of which a network is left, without all-in
+  std::vector<FamilyComparison> comparisons;  // of every family with every member
+  VolumeCorner corner;
+  std::vector<FrontVolume> volumes;  // of the members, then of each family
+  ComputeUse compute;                // of all targets
+  std::optional<int64_t> break_even_targets;
+};
+
 /// The same operator in both types on this device; totals over the shapes that the table has in both.
 struct OperatorComparison {
   std::string operator_text;  // "depthwise 3x3"
@@ -73,6 +101,12 @@ struct ReportLeftOut {
   LeftOutRecord record;
 };
 
+/// A network of the front that was fine-tuned and not trained on, since others deserved it more.
+struct ReportSetAside {
+  MemberRecord member;
+  std::string text;
+};
+
 /// Everything that a report says of one target, before it is put into words.
 struct ReportData {
   SearchRecord record;
@@ -84,17 +118,23 @@ struct ReportData {
   std::vector<ReportMember> front;  // ascending measured latency
   std::vector<ReportMember> references;
   std::vector<ReportLeftOut> left_out;
+  std::vector<ReportSetAside> set_aside;
   FittedLatency latency;
   std::vector<ReportPair> pairs;
   FitOutcome predictor;  // the last one
   int64_t predictor_networks = 0;
   std::vector<OperatorComparison> comparisons;
   int64_t test_images = 0;
-  Survey survey;  // of the data set
+  Survey survey;                     // of the data set
+  std::optional<FamilyData> family;  // of a search with ReferencesKind::kFamily
 
   const TargetSpec& target_spec() const { return TargetsOf(job)[target_index]; }
   const TargetRecord& target() const { return TargetAt(record, target_index); }
 };
+
+/// The members against the plain networks among the references, as both were measured. `front` and `references` are filled; compute is not
+/// touched. Pure.
+FamilyData CompareFamilies(const ReportData& data);
 
 /// For the view's target. Requires a search that SUCCEEDED. Pure.
 absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext& context);

@@ -10,6 +10,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/quantity/quantity_table.h"
 #include "core/space/search_space.h"
 
 namespace hanas {
@@ -19,7 +20,7 @@ namespace hanas {
 // a proof.
 
 /// Costs of one network in an order that the caller fixes: latency, size, ...
-using CostVector = absl::InlinedVector<double, 6>;
+using CostVector = absl::InlinedVector<double, kNumQuantities>;
 /// Fills `costs[i]` for `architectures[i]`. Pure.
 using BatchCostScorer = std::function<void(absl::Span<const Architecture> architectures, absl::Span<CostVector> costs)>;
 

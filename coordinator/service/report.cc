@@ -20,9 +20,13 @@ const char* Role(const MemberRecord& member) { return member.reference ? "refere
 std::string TrainingNote(const ReportMember& member) {
   switch (member.record.training) {
     case TrainingKind::kFineTune:
-      return absl::StrCat("from the supernet, fine-tuned for ", member.record.steps, " steps");
+      return absl::StrCat("from the supernet, fine-tuned for ", member.record.steps, " steps",
+                          member.record.final_steps > 0 ? absl::StrCat(", then trained on for ", member.record.final_steps) : "");
     case TrainingKind::kAlone:
-      return absl::StrCat("trained alone for ", member.record.steps, " steps");
+      return absl::StrCat("trained alone for ", member.record.steps, " steps",
+                          member.record.opponent.has_value()
+                              ? absl::StrCat(": ", member.record.opponent->preset, " x", member.record.opponent->factor)
+                              : "");
     case TrainingKind::kSupernet:
       break;
   }
@@ -38,7 +42,8 @@ void FillMeasured(const ReportMember& member, v1::Member& out) {
   out.set_latency_rounds(device.rounds);
   out.set_latency_noisy(device.noisy);
   out.set_predicted_latency_us(member.record.predicted_us);
-  out.set_predicted_error(member.measured_us > 0 ? (member.record.predicted_us - member.measured_us) / member.measured_us : 0);
+  const bool predicted = member.record.predicted_us > 0 && member.measured_us > 0;
+  out.set_predicted_error(predicted ? (member.record.predicted_us - member.measured_us) / member.measured_us : 0);
   out.set_exported_latency_p50_us(member.verified.exported_latency.p50_us);
   out.set_exported_runtime(member.verified.exported_runtime);
   out.set_reopened_correct(member.verified.reopened.score.correct);
@@ -77,18 +82,26 @@ v1::Member ToProto(const ReportMember& member) {
   out.set_test_accuracy(member.accuracy());
   out.set_test_accuracy_stddev(member.accuracy_stddev());
   out.set_validation_accuracy_shared(member.record.shared.fraction());
+  out.set_validation_accuracy_fine_tuned(member.record.fine_tuned.fraction());
   FillMeasured(member, out);
   out.set_size_bytes(member.cost.size_bytes);
   out.set_peak_memory_bytes(member.cost.peak_memory_bytes);
   out.set_macs(member.cost.macs);
   out.set_parameters(member.cost.parameters);
-  out.set_training_steps(member.record.steps);
+  out.set_training_steps(member.record.steps + member.record.final_steps);
+  out.set_final_steps(member.record.final_steps);
   out.set_training_seconds(member.training_seconds);
   out.set_onnx_file(absl::StrCat(member.record.id, ".onnx"));
   out.set_onnx_sha256(member.bound.onnx.sha256);
   out.set_model_file(absl::StrCat(member.record.id, ".hanas"));
   out.set_model_sha256(member.bound.bound_model.sha256);
   out.set_within_limits(member.within_limits);
+  if (member.record.opponent.has_value()) {
+    v1::Opponent& opponent = *out.mutable_opponent();
+    opponent.set_family(member.record.opponent->family);
+    opponent.set_preset(member.record.opponent->preset);
+    opponent.set_factor(member.record.opponent->factor);
+  }
   return out;
 }
 
@@ -148,13 +161,40 @@ void FillSearch(const ReportData& data, v1::Report& out) {
   for (const PhaseRecord& phase : data.record.phases) {
     v1::PhaseProgress& row = *out.add_phases();
     row = ToProto(phase);
-    if (phase.phase == SearchPhase::kVerifying && !data.references.empty()) {
+    // What plain networks took is in `compute`, where it is not mixed with wall time.
+    if (phase.phase == SearchPhase::kVerifying && !data.references.empty() && !data.family.has_value())
       row.set_note(absl::StrFormat("of which %.1f s trained the references", reference_seconds));
-    }
   }
   out.set_candidates_scored(data.record.candidates_scored);
   if (data.record.scoring_seconds > 0)
     out.set_candidates_per_second(static_cast<double>(data.record.candidates_scored) / data.record.scoring_seconds);
+}
+
+void FillFamily(const FamilyData& family, size_t num_targets, v1::Report& out) {
+  for (const FamilyComparison& comparison : family.comparisons) {
+    v1::FamilyComparison& row = *out.add_comparisons();
+    row.set_member(comparison.member);
+    row.set_family(comparison.family);
+    // The wire's numbers begin after 0.
+    row.set_basis(static_cast<v1::FamilyComparison::Basis>(static_cast<int>(comparison.at_latency.basis) + 1));
+    row.set_family_accuracy(comparison.at_latency.accuracy);
+    row.set_difference(comparison.difference);
+    row.set_stddev(comparison.stddev);
+  }
+  v1::FrontVolumes& volumes = *out.mutable_volumes();
+  volumes.set_reference_latency_us(family.corner.latency_us);
+  volumes.set_reference_error(family.corner.error);
+  for (const FrontVolume& volume : family.volumes) {
+    v1::FrontVolumes::Volume& row = *volumes.add_volumes();
+    row.set_of(volume.of);
+    row.set_hypervolume(volume.hypervolume);
+  }
+  v1::Compute& compute = *out.mutable_compute();
+  compute.set_search_seconds(family.compute.search_seconds());
+  compute.set_opponents_seconds(family.compute.opponents_seconds);
+  compute.set_shared_seconds(family.compute.shared_seconds);
+  compute.set_per_target_seconds(family.compute.targets_seconds / static_cast<double>(num_targets));
+  if (family.break_even_targets.has_value()) compute.set_break_even_targets(*family.break_even_targets);
 }
 
 }  // namespace
@@ -191,9 +231,18 @@ v1::Report MakeReport(const ReportData& data) {
     row.set_error_code(left_out.record.error_code);
     row.set_error(left_out.record.error);
   }
+  for (const ReportSetAside& set_aside : data.set_aside) {
+    v1::SetAside& row = *out.add_set_aside();
+    row.set_id(set_aside.member.id);
+    row.set_architecture_text(set_aside.text);
+    row.set_training_steps(set_aside.member.steps);
+    row.set_validation_accuracy(set_aside.member.fine_tuned.fraction());
+    row.set_predicted_latency_us(set_aside.member.predicted_us);
+  }
   FillTrust(data, out);
   if (data.target().profile.has_value()) FillProfile(*data.target().profile, out);
   FillSearch(data, out);
+  if (data.family.has_value()) FillFamily(*data.family, TargetsOf(data.job).size(), out);
   for (const OperatorComparison& comparison : data.comparisons) {
     v1::OperatorFinding& finding = *out.add_findings();
     finding.set_operator_text(comparison.operator_text);

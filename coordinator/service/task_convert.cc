@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/service/task_convert.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
@@ -11,8 +12,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "coordinator/app/training_seed.h"
 #include "coordinator/store/codec/data_codec.h"
 #include "coordinator/store/codec/work_codec.h"
+#include "core/base/bounds.h"
 #include "core/base/field_violation.h"
 #include "core/base/plain_name.h"
 #include "core/family/convnet/convnet_space.h"
@@ -30,13 +33,19 @@ constexpr size_t kKeyBytes = 32;
 constexpr size_t kDigestDigits = 64;  // of SHA-256
 constexpr int kMaxThreads = 1 << 16;
 
-/// The schedule of a training task: the supernet's is the job's; one network has no sampling, and fine-tuning its own learning rate.
+/// The schedule of a training task: the supernet's is the job's; one network has no sampling and shares a batch with nobody, and
+/// fine-tuning has its own learning rates.
 TrainingSpec TrainingOf(const SearchJob& job, const TrainWork& work) {
   TrainingSpec training = job.training;
   training.steps = work.total_steps;
   if (work.kind == TrainingKind::kSupernet) return training;
   training.phases = {{1.0, SamplingKind::kLargest}};
-  if (work.kind == TrainingKind::kFineTune) training.learning_rate = job.fine_tune.learning_rate;
+  training.shards = 1;
+  if (work.kind == TrainingKind::kFineTune) {
+    training.learning_rate = job.fine_tune.learning_rate;
+    const double scaled = job.training.muon_learning_rate * job.fine_tune.learning_rate / job.training.learning_rate;
+    training.muon_learning_rate = std::min(scaled, bounds::kMaxLearningRate);
+  }
   return training;
 }
 
@@ -46,13 +55,19 @@ struct WorkWriter {
 
   const SearchJob& job() const { return *granted.job; }
 
+  /// Of the network that the work is about.
+  template <typename OfNetwork>
+  const SpaceSpec& SpaceOf(const OfNetwork& work) const {
+    return work.space.has_value() ? *work.space : job().space;
+  }
+
   void operator()(const TrainWork& work) const {
     v1::TrainTask& train = *out.mutable_train();
-    *train.mutable_space() = rpc::ToProto(job().space);
+    *train.mutable_space() = rpc::ToProto(SpaceOf(work));
     if (!work.slice.genes.empty()) *train.mutable_slice() = rpc::ToProto(work.slice);
     *train.mutable_dataset() = rpc::ToProto(job().dataset);
     *train.mutable_training() = rpc::ToProto(TrainingOf(job(), work));
-    train.set_seed(job().seed);
+    train.set_seed(TrainingSeed(job(), granted.task.key));
     if (!work.initial.empty()) *train.mutable_initial() = ToProto(work.initial);
     train.set_reset_schedule(work.kind == TrainingKind::kFineTune && work.from_step == 0);
     train.set_from_step(work.from_step);
@@ -65,7 +80,7 @@ struct WorkWriter {
     *evaluate.mutable_checkpoint() = ToProto(work.checkpoint);
     for (const Architecture& architecture : work.architectures) *evaluate.add_architectures() = rpc::ToProto(architecture);
     for (const std::string& digest : work.graph_digests) evaluate.add_graph_digests(digest);
-    evaluate.set_validation_images(job().sampling.validation_images);
+    evaluate.set_validation_images(work.all_validation_images ? job().dataset.validation_images : job().sampling.validation_images);
     evaluate.set_calibration_images(job().sampling.calibration_images);
   }
   void operator()(const FitWork&) const {
@@ -81,7 +96,7 @@ struct WorkWriter {
   }
   void operator()(const BindWork& work) const {
     v1::BindTask& bind = *out.mutable_bind();
-    *bind.mutable_space() = rpc::ToProto(job().space);
+    *bind.mutable_space() = rpc::ToProto(SpaceOf(work));
     *bind.mutable_dataset() = rpc::ToProto(job().dataset);
     *bind.mutable_checkpoint() = ToProto(work.checkpoint);
     *bind.mutable_architecture() = rpc::ToProto(work.architecture);
@@ -103,7 +118,7 @@ struct WorkWriter {
     const v1::SpaceSpec space = rpc::ToProto(job().space);
     for (size_t i = 0; i < work.architectures.size(); ++i) {
       v1::NetworkToMeasure& network = *measure.add_networks();
-      *network.mutable_space() = space;
+      *network.mutable_space() = work.spaces.empty() ? space : rpc::ToProto(work.spaces[i]);
       *network.mutable_architecture() = rpc::ToProto(work.architectures[i]);
       network.set_plan_digest(work.plan_digests[i]);
     }

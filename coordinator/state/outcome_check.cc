@@ -96,6 +96,9 @@ struct Checker {
       return Expected(task, absl::StrCat("a step from ", work.from_step, " to ", work.to_step, ", the last one when the end was reached"),
                       absl::StrCat(o.step, o.reached_end ? " at the end" : " before the end"));
     }
+    for (const double number : {o.images_per_second, o.seconds}) {
+      if (!std::isfinite(number) || number < 0) return Expected(task, "a rate and seconds of 0 or more", absl::StrCat(number));
+    }
     if (std::max(o.dataset_digest.size(), o.dataset_files.size()) > kMaxDigestBytes) {
       return Expected(task, absl::StrCat("digests of at most ", kMaxDigestBytes, " bytes"),
                       absl::StrCat(o.dataset_digest.size(), " and ", o.dataset_files.size()));

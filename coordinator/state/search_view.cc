@@ -41,7 +41,9 @@ struct NumUnits {
 /// Units done of a task and units in it.
 std::pair<int64_t, int64_t> UnitsOf(const TaskRecord& task, const std::map<uint64_t, int64_t>& live_done) {
   const int64_t total = std::visit(NumUnits(), task.work);
-  if (task.state == TaskState::kDone) return {total, total};
+  // What fails in VERIFYING is left out, and nobody waits for it.
+  const bool given_up = task.state == TaskState::kFailed && PhaseOfTask(task.key) == SearchPhase::kVerifying;
+  if (task.state == TaskState::kDone || given_up) return {total, total};
   return {std::min(total, LiveDone(live_done, task)), total};
 }
 
@@ -70,21 +72,40 @@ PhaseRecord CountUnits(const SearchView& view, const std::vector<TaskKey>& all_s
 }
 
 PhaseRecord CountMembers(const SearchView& view, const std::map<uint64_t, int64_t>& live_done) {
-  // Steps of training, one for binding and one for verifying each.
-  PhaseRecord progress = {.unit = "steps"};
+  // Steps of training, one for binding and one for verifying each, and one for each plain network that is measured to choose among.
+  PhaseRecord progress = CountUnits(view, {{.stage = TaskStage::kOpponentMeasure}}, "steps", live_done);
+  const FinalSpec& final = view.job().final;
+  const bool contested = view.IsContested();
+  std::vector<int> contenders(view.num_targets(), 0);
   for (const MemberRecord& member : view.record().members) {
     if (view.IsLeftOut(member)) continue;
-    progress.total += 1;
-    if (view.Done<VerifyOutcome>(view.MemberKey(TaskStage::kMemberVerify, member)) != nullptr) ++progress.done;
+    const bool contends = final.steps > 0 && !member.reference;
+    const bool undecided = contends && contested;
+    if (undecided) ++contenders[member.target];
+    if (!undecided && !member.set_aside) {
+      progress.total += 1;
+      if (view.Done<VerifyOutcome>(view.MemberKey(TaskStage::kMemberVerify, member)) != nullptr) ++progress.done;
+    }
     if (member.trained_as >= 0) continue;
-    progress.total += member.steps + 1;
+    progress.total += member.steps;
     progress.done += StepsOf(view, view.MemberKey(TaskStage::kMemberTrain, member), live_done);
-    if (view.Done<BindOutcome>(view.MemberKey(TaskStage::kMemberBind, member)) != nullptr) ++progress.done;
+    if (!contends || member.final_steps > 0) {
+      progress.total += member.final_steps + 1;
+      progress.done += StepsOf(view, view.MemberKey(TaskStage::kMemberFinal, member), live_done);
+      if (view.Done<BindOutcome>(view.MemberKey(TaskStage::kMemberBind, member)) != nullptr) ++progress.done;
+    }
   }
+  // So many of them will be trained on, bound and verified.
+  for (const int count : contenders) progress.total += std::min(count, final.members) * (final.steps + 2);
   return progress;
 }
 
 }  // namespace
+
+bool IsSameNetwork(const MemberRecord& a, const MemberRecord& b) {
+  if (a.opponent.has_value() != b.opponent.has_value() || a.architecture != b.architecture) return false;
+  return !a.opponent.has_value() || a.opponent->space == b.opponent->space;
+}
 
 std::vector<SearchView> SearchView::ForEach() const {
   std::vector<SearchView> views;
@@ -102,9 +123,16 @@ std::string SearchView::TextOf(const TaskKey& key) const {
 }
 
 TaskKey SearchView::MemberKey(TaskStage stage, const MemberRecord& member) const {
-  const bool as_another = stage != TaskStage::kMemberVerify && member.trained_as >= 0;
-  const MemberRecord& named = as_another ? record().members.at(static_cast<size_t>(member.trained_as)) : member;
-  return {.stage = stage, .target = TargetsOf(job())[named.target].name, .member = named.id};
+  const std::vector<MemberRecord>& members = record().members;
+  const MemberRecord* named = &member;
+  if (stage == TaskStage::kOpponentProbe) {
+    const auto first =
+        std::find_if(members.begin(), members.end(), [&](const MemberRecord& other) { return IsSameNetwork(other, member); });
+    if (first != members.end()) named = &*first;
+  } else if (stage != TaskStage::kMemberVerify && member.trained_as >= 0) {
+    named = &members.at(static_cast<size_t>(member.trained_as));
+  }
+  return {.stage = stage, .target = TargetsOf(job())[named->target].name, .member = named->id};
 }
 
 std::vector<const TaskRecord*> SearchView::Numbered(const TaskKey& series) const {
@@ -133,7 +161,7 @@ const TaskRecord* SearchView::FirstFailed() const {
     const TaskRecord* task = state_.FindTask(id);
     if (task->state != TaskState::kFailed) continue;
     const std::optional<TaskKey> parsed = ParseTaskKey(key);
-    if (parsed.has_value() && !parsed->member.empty()) continue;
+    if (parsed.has_value() && (!parsed->member.empty() || parsed->stage == TaskStage::kOpponentMeasure)) continue;
     if (task->shared_under.empty() || PhaseOfTask(key) <= record().phase) return task;
   }
   return nullptr;
@@ -155,6 +183,11 @@ bool SearchView::IsLeftOut(const MemberRecord& member) const {
   const std::vector<LeftOutRecord>& left_out = record().left_out;
   return std::any_of(left_out.begin(), left_out.end(),
                      [&](const LeftOutRecord& record) { return record.target == member.target && record.id == member.id; });
+}
+
+bool SearchView::IsContested() const {
+  const std::vector<MemberRecord>& members = record().members;
+  return job().final.steps > 0 && std::none_of(members.begin(), members.end(), [](const MemberRecord& m) { return m.final_steps > 0; });
 }
 
 int SearchView::NumRounds() const {

@@ -31,6 +31,9 @@ struct MeasuredNetwork {
   bool held_out = false;  // never used to fit
 };
 
+/// Whether both are the same network of the same space, however they are trained.
+bool IsSameNetwork(const MemberRecord& a, const MemberRecord& b);
+
 /// A search as one of its targets has it; what targets have in common is the same in each of these views. Borrows the state; use at once.
 class SearchView {
  public:
@@ -55,7 +58,8 @@ class SearchView {
 
   // ---- tasks. A key without a target means the view's, where targets have tasks of their own. ----
   std::string TextOf(const TaskKey& key) const;
-  /// A task of a network of a report, whichever target's. It is trained and bound under the key of the member that it is trained as.
+  /// A task of a network of a report, whichever target's. It is trained and bound under the key of the member that it is trained as, and
+  /// an opponent's rate is that of the first one which is the same network.
   TaskKey MemberKey(TaskStage stage, const MemberRecord& member) const;
   const TaskRecord* Task(const TaskKey& key) const { return state_.FindTask(search_, TextOf(key)); }
   bool Has(const TaskKey& key) const { return Task(key) != nullptr; }
@@ -71,12 +75,14 @@ class SearchView {
   std::vector<const TaskRecord*> NumberedOfAll(const TaskKey& series) const;
   /// There are some of the series, and all are done.
   bool AllDone(const TaskKey& series) const;
-  /// A failed task that the search cannot do without, of the phases that it has come to: any but those of single members. Null when there
-  /// is none.
+  /// A failed task that the search cannot do without, of the phases that it has come to: any but those of single members, and those that
+  /// measure plain networks to choose opponents among. Null when there is none.
   const TaskRecord* FirstFailed() const;
   /// A failed task of this member, or null.
   const TaskRecord* FailedTaskOf(const MemberRecord& member) const;
   bool IsLeftOut(const MemberRecord& member) const;
+  /// Whether the job has some members of the front trained on, and which is still to be decided.
+  bool IsContested() const;
 
   /// Rounds that were concluded; once verification has begun also the one that finishing cut short, if any.
   int NumRounds() const;

@@ -177,6 +177,7 @@ void SearchState::AddResult(const TaskRecord& task) {
     results.push_back(task.id);
   }
   if (const auto* evaluated = std::get_if<EvaluateOutcome>(&*task.outcome)) {
+    if (PhaseOfTask(task.key) == SearchPhase::kVerifying) return;  // of members with weights of their own
     const auto count = static_cast<int64_t>(evaluated->scores.size());
     totals.evaluations += count;
     if (PhaseOfTask(task.key) == SearchPhase::kSearching) totals.round_evaluations += count;

@@ -22,7 +22,7 @@ struct Stage {
   TaskSharing sharing = TaskSharing::kNobody;
 };
 
-constexpr std::array<Stage, 13> kStages = {{
+constexpr std::array<Stage, 17> kStages = {{
     {TaskStage::kOperators, "profile/operators/N", SearchPhase::kProfiling, true},
     {TaskStage::kNetworks, "profile/networks/N", SearchPhase::kProfiling, true},
     {TaskStage::kTrain, "train/N", SearchPhase::kTraining, false, TaskSharing::kSameSupernet},
@@ -33,9 +33,13 @@ constexpr std::array<Stage, 13> kStages = {{
     {TaskStage::kRoundEvaluate, "round/R/evaluate/N", SearchPhase::kSearching, true},
     {TaskStage::kRoundPredictor, "round/R/predictor", SearchPhase::kSearching},
     {TaskStage::kMemberTrain, "members/M/train/N", SearchPhase::kVerifying, true},
+    {TaskStage::kMemberScreen, "members/M/screen", SearchPhase::kVerifying, true},
+    {TaskStage::kMemberFinal, "members/M/final/N", SearchPhase::kVerifying, true},
     {TaskStage::kMemberBind, "members/M/bind", SearchPhase::kVerifying, true},
     {TaskStage::kMemberVerify, "members/M/verify", SearchPhase::kVerifying, true},
     {TaskStage::kTestImages, "verify/images", SearchPhase::kVerifying},
+    {TaskStage::kOpponentMeasure, "opponents/measure/N", SearchPhase::kVerifying, true},
+    {TaskStage::kOpponentProbe, "opponents/M/probe/N", SearchPhase::kVerifying, true},
 }};
 
 constexpr bool InOrder() {

@@ -24,9 +24,13 @@ enum class TaskStage : uint8_t {
   kRoundEvaluate,    // evaluates them: the same networks in the same pieces
   kRoundPredictor,   // fits the predictor that comes after the round
   kMemberTrain,      // trains one network of the report, a chunk of steps
+  kMemberScreen,     // evaluates it on validation images, to tell whether it deserves longer training
+  kMemberFinal,      // trains it on, a chunk of steps
   kMemberBind,       // folds, quantises and exports it
   kMemberVerify,     // measures and scores it whole
   kTestImages,       // packs the test images and tells what the data set holds
+  kOpponentMeasure,  // measures plain networks that members may be compared with
+  kOpponentProbe,    // trains one of them for a few steps, to know its rate
 };
 
 /// With whom a search shares the tasks of a stage.

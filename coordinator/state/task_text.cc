@@ -17,8 +17,10 @@ std::string ActivityOf(const TaskRecord& task) {
     if (train->kind == TrainingKind::kSupernet) return "training the supernet";
     if (train->kind == TrainingKind::kFineTune) activity = "fine-tuning";
   }
-  if (!kind.is_of_one_network) return std::string(activity);
   const std::optional<TaskKey> key = ParseTaskKey(task.key);
+  if (key.has_value() && key->stage == TaskStage::kMemberFinal) activity = "training on";
+  if (key.has_value() && key->stage == TaskStage::kMemberScreen) return absl::StrCat(activity, " ", key->member);
+  if (!kind.is_of_one_network) return std::string(activity);
   return absl::StrCat(activity, " ", key.has_value() && !key->member.empty() ? absl::string_view(key->member) : "a network");
 }
 

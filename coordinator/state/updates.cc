@@ -2,7 +2,10 @@
 #include "coordinator/state/updates.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -182,6 +185,17 @@ absl::Status ResumeSearchUpdate::Check(const State& state) const {
                     record.error_code, SearchName(search));
 }
 
+/// Whether a task is about members that are set aside and trained on for nobody.
+bool IsOfNobody(const SearchView& view, const std::string& text) {
+  std::optional<TaskKey> key = ParseTaskKey(text);
+  if (!key.has_value() || key->member.empty()) return false;
+  key->index = 0;
+  const std::vector<MemberRecord>& members = view.record().members;
+  return std::none_of(members.begin(), members.end(), [&](const MemberRecord& member) {
+    return (!member.set_aside || member.final_steps > 0) && view.MemberKey(key->stage, member) == *key;
+  });
+}
+
 void ResumeSearchUpdate::Apply(State& state, Changes& changes) const {
   SearchState& found = state.searches.at(search);
   SearchRecord& record = found.record;
@@ -197,7 +211,7 @@ void ResumeSearchUpdate::Apply(State& state, Changes& changes) const {
     TaskRecord& task = state.tasks.at(id);
     // What finishing cancelled belongs to an earlier phase and stays so.
     const bool again = task.state == TaskState::kFailed || (task.state == TaskState::kCancelled && PhaseOfTask(key) == record.phase);
-    if (!again) continue;
+    if (!again || IsOfNobody(SearchView(state, found), key)) continue;
     task.state = TaskState::kReady;
     task.failures = 0;
     changes.tasks.insert(id);
@@ -224,7 +238,16 @@ absl::Status FinishSearchUpdate::Check(const State& state) const {
 
 void FinishSearchUpdate::Apply(State& state, Changes& changes) const {
   SearchState& found = state.searches.at(search);
-  if (found.record.finishing || found.record.phase == SearchPhase::kVerifying) return;
+  if (found.record.finishing) return;
+  if (found.record.phase == SearchPhase::kVerifying) {
+    // All that can be left out of it are the networks that members are compared with once they are verified.
+    if (found.job->references != ReferencesKind::kFamily) return;
+    found.record.finishing = true;
+    found.record.finish_reason = reason;
+    found.record.paused = false;
+    AddEvent(found, "finish", absl::StrCat(reason, ": without more plain networks to compare with"), changes);
+    return;
+  }
   found.record.finishing = true;
   found.record.finish_reason = reason;
   found.record.paused = false;
@@ -485,6 +508,7 @@ void AdvanceSearchUpdate::Apply(State& state, Changes& changes) const {
   if (members.has_value()) found.record.members = *members;
   if (left_out.has_value()) found.record.left_out = *left_out;
   if (forecast.has_value()) found.record.forecast = forecast;
+  if (compute_seconds.has_value()) found.record.compute_seconds = compute_seconds;
   if (!finish_reason.empty()) {
     found.record.finishing = true;
     found.record.finish_reason = finish_reason;

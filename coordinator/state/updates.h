@@ -192,6 +192,7 @@ struct AdvanceSearchUpdate {
   std::optional<std::vector<MemberRecord>> members;
   std::optional<std::vector<LeftOutRecord>> left_out;
   std::optional<ForecastRecord> forecast;
+  std::optional<double> compute_seconds;
   std::string finish_reason;  // not empty: the search finishes
   std::vector<Event> events;
   int64_t candidates_scored = 0;  // on surrogates, for this step

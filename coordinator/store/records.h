@@ -11,6 +11,7 @@
 #include "absl/strings/cord.h"
 #include "coordinator/store/artifact_store.h"
 #include "core/base/digest.h"
+#include "core/family/convnet/space_spec.h"
 #include "core/job/findings.h"
 #include "core/latency/latency_model.h"
 #include "core/plan/exec_plan.h"
@@ -39,6 +40,7 @@ struct TrainWork {
   int64_t from_step = 0;
   int64_t to_step = 0;
   int64_t total_steps = 0;
+  std::optional<SpaceSpec> space;  // of a network that is of another space than the job's; so of the others
   friend bool operator==(const TrainWork&, const TrainWork&) = default;
 };
 
@@ -46,6 +48,7 @@ struct EvaluateWork {
   ArtifactRef checkpoint;
   std::vector<Architecture> architectures;
   std::vector<std::string> graph_digests;
+  bool all_validation_images = false;  // else as many as the job gives sampling
   friend bool operator==(const EvaluateWork&, const EvaluateWork&) = default;
 };
 
@@ -59,6 +62,7 @@ struct BindWork {
   ArtifactRef checkpoint;
   Architecture architecture;
   std::string graph_digest;
+  std::optional<SpaceSpec> space;
   friend bool operator==(const BindWork&, const BindWork&) = default;
 };
 
@@ -74,6 +78,7 @@ struct MeasureOperatorsWork {
 struct MeasureNetworksWork {
   std::vector<Architecture> architectures;
   std::vector<std::string> plan_digests;
+  std::vector<SpaceSpec> spaces;  // of each network; none at all: they are of the job's
   friend bool operator==(const MeasureNetworksWork&, const MeasureNetworksWork&) = default;
 };
 
@@ -124,6 +129,7 @@ struct FitOutcome {
   double held_out_tau = 0;
   double held_out_rmse = 0;
   std::string kind;
+  double seconds = 0;  // 0, of older workers: not told
   friend bool operator==(const FitOutcome&, const FitOutcome&) = default;
 };
 
@@ -138,7 +144,8 @@ struct BindOutcome {
 struct PackOutcome {
   ArtifactRef images;
   int64_t num_images = 0;
-  Survey survey;  // of the data set; empty from workers that do not tell
+  Survey survey;       // of the data set; empty from workers that do not tell
+  double seconds = 0;  // 0, of older workers: not told
   friend bool operator==(const PackOutcome&, const PackOutcome&) = default;
 };
 
@@ -320,18 +327,35 @@ struct RoundRecord {
   friend bool operator==(const RoundRecord&, const RoundRecord&) = default;
 };
 
-/// A network of a target's report: chosen at the beginning of verification.
+/// The id and the family of the plain network that gets all of the compute.
+inline constexpr char kAllIn[] = "all-in";
+
+/// What a plain network is that members are compared with: the largest network of a space of its own at 8 bits.
+struct OpponentRecord {
+  std::string family;  // "dense", or kAllIn
+  std::string preset;  // that is scaled: "dense-80k"
+  double factor = 1;   // times the preset's widths
+  SpaceSpec space;
+  friend bool operator==(const OpponentRecord&, const OpponentRecord&) = default;
+};
+
+/// A network of a target's report: chosen at the beginning of verification; opponents when all members are verified.
 struct MemberRecord {
   uint32_t target = 0;  // as in SearchRecord::targets
   std::string id;       // "member-1": its own among those of its target
   bool reference = false;
   TrainingKind training = TrainingKind::kFineTune;
-  int64_t steps = 0;
+  int64_t steps = 0;  // 0: of an opponent whose rate of training is not known yet
   Architecture architecture;
   Score shared;             // validation, with shared weights; of members
-  double predicted_us = 0;  // with the calibration of that moment
+  double predicted_us = 0;  // with the calibration of that moment; 0 of opponents, whose operators no table has
   /// The index in SearchRecord::members of the same network for an earlier target, which is trained and bound once for both; none: -1.
   int32_t trained_as = -1;
+  std::optional<OpponentRecord> opponent;  // of plain networks; `architecture` is of its space
+  // Of members when only some of them are trained on: all of them are decided at once.
+  Score fine_tuned;         // all validation images, after `steps`; no images: it is not decided yet
+  int64_t final_steps = 0;  // that it is trained on for, for this target or another
+  bool set_aside = false;   // others deserve the long training more: it is reported as it is
   friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
 };
 
@@ -347,7 +371,7 @@ struct LeftOutRecord {
 /// What a search takes in all. 0: not known (yet).
 struct ForecastRecord {
   int64_t operator_keys = 0;
-  int64_t training_steps = 0;  // supernet, fine-tuning and references
+  int64_t training_steps = 0;  // supernet, members and references; plain networks as the search's own steps (forecast.h)
   int64_t evaluations = 0;
   double measuring_seconds = 0;
   double training_seconds = 0;
@@ -390,6 +414,8 @@ struct SearchRecord {
   int64_t candidates_scored = 0;        // on surrogates
   double scoring_seconds = 0;           // what that took
   std::vector<LeftOutRecord> left_out;  // in the order of `members`
+  /// What its tasks took that trained, evaluated, fitted, bound, packed and measured, once opponents were chosen (compute.h).
+  std::optional<double> compute_seconds;
   std::optional<ForecastRecord> forecast;
   // Set by users and budgets.
   bool paused = false;        // `phase` is where it goes on

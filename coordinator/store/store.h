@@ -45,8 +45,8 @@ class Store {
 
 /// The layout that this build reads and writes. A store of another one is refused as it is: 1 held jobs without the fields that were
 /// unset, which are now read as their defaults; 2 knows graphs by digests that are no longer made; 3 has
-/// limits among the fields of a job's target; 4 knows one target of a search.
-inline constexpr int kStoreFormatVersion = 5;
+/// limits among the fields of a job's target; 4 knows one target of a search; 5 says of a job's references only whether there are any.
+inline constexpr int kStoreFormatVersion = 6;
 
 }  // namespace hanas::coordinator
 

@@ -54,6 +54,7 @@ inline constexpr int kMaxOperatorDilation = 64;
 inline constexpr int64_t kMaxSteps = 100'000'000;
 inline constexpr int kMinBatch = 2;  // images; batch statistics of one are none
 inline constexpr int kMaxBatch = 4096;
+inline constexpr int kMaxShards = 64;  // of a batch
 inline constexpr double kMinLearningRate = 1e-6;
 inline constexpr double kMaxLearningRate = 10;
 inline constexpr double kMaxWeightDecay = 0.5;

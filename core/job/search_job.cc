@@ -17,7 +17,9 @@ namespace {
 
 constexpr std::array<absl::string_view, 2> kFormats = {"idx", "image_folder"};
 constexpr std::array<absl::string_view, 4> kSamplings = {"largest", "largest_and_random", "sandwich", "random_path"};
+constexpr std::array<absl::string_view, 2> kSchedules = {"cosine", "linear"};
 constexpr std::array<absl::string_view, 3> kStatistics = {"p50", "p90", "p99"};
+constexpr std::array<absl::string_view, 3> kReferences = {"none", "space", "family"};
 constexpr std::array<absl::string_view, 2> kAlgorithms = {"nsga2", "random"};
 
 /// What images a data set of this format can hold.
@@ -42,8 +44,12 @@ absl::Span<const absl::string_view> NamesOf(DatasetFormat) { return kFormats; }
 absl::string_view Name(DatasetFormat format) { return kFormats.at(static_cast<size_t>(format)); }
 absl::Span<const absl::string_view> NamesOf(SamplingKind) { return kSamplings; }
 absl::string_view Name(SamplingKind kind) { return kSamplings.at(static_cast<size_t>(kind)); }
+absl::Span<const absl::string_view> NamesOf(RateSchedule) { return kSchedules; }
+absl::string_view Name(RateSchedule schedule) { return kSchedules.at(static_cast<size_t>(schedule)); }
 absl::Span<const absl::string_view> NamesOf(LatencyStatistic) { return kStatistics; }
 absl::string_view Name(LatencyStatistic statistic) { return kStatistics.at(static_cast<size_t>(statistic)); }
+absl::Span<const absl::string_view> NamesOf(ReferencesKind) { return kReferences; }
+absl::string_view Name(ReferencesKind kind) { return kReferences.at(static_cast<size_t>(kind)); }
 
 absl::Span<const absl::string_view> AlgorithmNames() { return kAlgorithms; }
 
@@ -57,6 +63,10 @@ void ValidateSearchJob(const SearchJob& job, FieldViolations& violations) {
   const auto is_costed = [](const FieldViolation& v) { return absl::StartsWith(v.path, "space") || absl::StartsWith(v.path, "training."); };
   if (std::none_of(violations.items().begin(), violations.items().end(), is_costed)) CheckJobCost(job, violations);
   CheckImages(job, violations);
+  const bool with_latency =
+      std::any_of(job.objectives.begin(), job.objectives.end(), [](const ObjectiveSpec& o) { return o.of == "latency"; });
+  if (job.references == ReferencesKind::kFamily && !with_latency)
+    violations.Add("references", "expected latency among the objectives, as plain networks are compared at equal latency, found none");
 }
 
 void ValidateTrainingSpec(const TrainingSpec& training, FieldViolations& violations) {

@@ -44,16 +44,25 @@ struct TrainingPhase {
 
 /// Random changes of an image every time that it is trained on.
 struct Augmentation {
-  bool flip = true;  // left and right exchanged half of the time
-  int shift = 2;     // pixels by which it is moved at most, the edge repeated; 0: none
+  bool flip = true;  // left and right exchanged in every other epoch
+  int shift = 2;     // pixels by which it is moved at most, the edge reflected; 0: none
 };
 
-/// Stochastic gradient descent with Nesterov momentum 0.9 and a cosine learning rate after a linear warm-up.
+/// How the learning rate falls to 0 after the warm-up.
+enum class RateSchedule : uint8_t { kCosine = 0, kLinear = 1 };
+absl::Span<const absl::string_view> NamesOf(RateSchedule);  // "cosine", "linear"
+absl::string_view Name(RateSchedule schedule);
+
+/// Stochastic gradient descent with Nesterov momentum 0.9 and a linear warm-up; Muon (Jordan 2024) for the weights of convolutions that mix
+/// channels, where the job gives it a rate.
 struct TrainingSpec {
   int64_t steps = 1000;
   int batch_size = 128;
+  int shards = 1;  // parts of each of the supernet's batches, trained at the same time on a core each
   double learning_rate = 0.1;
-  double weight_decay = 3e-5;  // not on normalisation parameters and biases
+  double muon_learning_rate = 0;  // at its peak; 0: those weights learn like all others
+  RateSchedule schedule = RateSchedule::kLinear;
+  double weight_decay = 5e-4;  // not on normalisation parameters and biases
   double label_smoothing = 0.1;
   double warmup = 0.05;    // fraction of steps
   double clip_norm = 1.0;  // of the gradient; 0: no clipping
@@ -79,11 +88,18 @@ struct EvolutionSpec {
   int surrogate_evaluations = 5000;  // of the algorithm on surrogates, each round
 };
 
-/// Applies to every returned network and, with equal steps, to the references.
+/// Applies to every network of the front and, with equal steps, to the references.
 struct FineTuneSpec {
-  int members = 6;  // size of the returned front at most
+  int members = 6;  // size of the front at most
   int64_t steps = 200;
   double learning_rate = 0.02;
+};
+
+/// With steps, fine-tuning only tells which networks of the front deserve more: `members` of them are trained on for `steps` and returned,
+/// the others are reported with what they reached.
+struct FinalSpec {
+  int members = 2;
+  int64_t steps = 0;  // 0: every network of the front is returned as fine-tuning left it
 };
 
 struct MeasureSpec {
@@ -143,6 +159,15 @@ struct BudgetSpec {
   friend bool operator==(const BudgetSpec&, const BudgetSpec&) = default;
 };
 
+/// What the report compares the members with, each network trained alone.
+enum class ReferencesKind : uint8_t {
+  kNone = 0,
+  kSpace = 1,   // three networks of the job's space: the largest, the middle one, and the middle one trained for longer
+  kFamily = 2,  // plain networks of other spaces, scaled in width, that get as much compute as the search spent
+};
+absl::Span<const absl::string_view> NamesOf(ReferencesKind);  // "none", "space", "family"
+absl::string_view Name(ReferencesKind kind);
+
 struct SearchJob {
   std::string name;
   uint64_t seed = 1;
@@ -152,12 +177,13 @@ struct SearchJob {
   SamplingSpec sampling;
   EvolutionSpec evolution;
   FineTuneSpec fine_tune;
+  FinalSpec final;
   MeasureSpec measure;
   TargetSpec target;
   std::vector<TargetSpec> targets;                                      // several, instead of `target`; each gets a front of its own
   std::vector<ObjectiveSpec> objectives = {{"accuracy"}, {"latency"}};  // 1 to 4
   std::vector<LimitSpec> limits;                                        // at most one for each quantity and target
-  bool references = true;                                               // train the reference networks of the report
+  ReferencesKind references = ReferencesKind::kSpace;                   // what the report compares with
   BudgetSpec budget;
 };
 

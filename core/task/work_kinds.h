@@ -35,7 +35,7 @@ struct WorkKind {
 
 inline constexpr auto kWorkKinds = std::to_array<WorkKind>({
     {"train", WorkHolder::kWorkerWithDataset, 10, "training", true, ""},
-    {"evaluate", WorkHolder::kWorkerWithDataset, 10, "evaluating networks", false, "accuracy"},
+    {"evaluate", WorkHolder::kWorkerWithDataset, 20, "evaluating networks", false, "accuracy"},
     {"fit_predictor", WorkHolder::kWorker, 10, "fitting the accuracy predictor", false, ""},
     {"bind", WorkHolder::kWorkerWithDataset, 20, "exporting", true, ""},
     {"pack_images", WorkHolder::kWorkerWithDataset, 10, "packing the test images", false, ""},

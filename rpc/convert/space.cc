@@ -287,6 +287,13 @@ absl::StatusOr<SpaceSpec> SpaceSpecFromProto(const v1::SpaceSpec& proto, absl::s
   return spec;
 }
 
+absl::StatusOr<SpaceSpec> SpaceSpecFromStoredProto(const v1::SpaceSpec& proto) {
+  ConversionViolations violations;
+  SpaceSpec spec = ReadSpaceSpec(proto, "space", /*find_preset=*/nullptr, violations);
+  if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
+  return spec;
+}
+
 v1::Architecture ToProto(const Architecture& architecture) {
   v1::Architecture proto;
   proto.mutable_genes()->assign(architecture.genes.begin(), architecture.genes.end());

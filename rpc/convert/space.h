@@ -8,7 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "core/family/convnet/space_spec.h"
 #include "core/space/search_space.h"
-#include "hanas/v1/search.pb.h"
+#include "hanas/v1/data.pb.h"
 #include "rpc/convert/violations.h"
 
 namespace hanas::rpc {
@@ -26,6 +26,9 @@ using PresetFinder = absl::StatusOr<SpaceSpec> (*)(absl::string_view name);
 v1::SpaceSpec ToProto(const SpaceSpec& spec);
 /// Converted and validated (ValidateSpaceSpec). It may not name a preset.
 absl::StatusOr<SpaceSpec> SpaceSpecFromProto(const v1::SpaceSpec& proto, absl::string_view path = "space");
+/// The same of a space that was valid once, perhaps under other bounds: it is not validated again. Returns INVALID_ARGUMENT for what cannot
+/// be converted.
+absl::StatusOr<SpaceSpec> SpaceSpecFromStoredProto(const v1::SpaceSpec& proto);
 /// The step before validation, for messages that contain a space: adds what cannot be converted to `violations`. What the message
 /// leaves out it takes of the preset that is named, also within stem and head, as ReadSpace of job files does. (Stages are whole: those
 /// that the message has take the preset's place with the defaults of stages, where a file's take its `precisions`, which messages do not

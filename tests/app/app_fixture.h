@@ -50,7 +50,9 @@ class AppHarness {
     store_.reset();
     store_ = MemoryStore::Open(disk_).value();
     const SearchJob job = job_;
-    app_ = App::Create(store_.get(), artifacts_.get(), &clock_, [job](absl::string_view) { return job; }, {.executor = executor_}).value();
+    app_ = App::Create(store_.get(), artifacts_.get(), &clock_, [job](absl::string_view) { return job; },
+                       {.families = FakeEvaluator::Families(), .executor = executor_})
+               .value();
   }
 
   /// A crash, after which the stored specification is read as `job`.

@@ -43,7 +43,7 @@ TEST(ConclusionsTest, WinOutsideTheNoise) {
 TEST(ConclusionsTest, SaysThatItDidNotWin) {
   EXPECT_THAT(Conclusions(Data({Network("member-1", 0.85, 500)}, Network("middle-8bit-long", 0.90, 400))),
               Contains(HasSubstr(
-                  "The search did not beat the middle network at 8 bits, trained alone for 100 steps (as many as supernet and fine-tuning "
+                  "The search did not beat the middle network at 8 bits, trained alone for 100 steps (as many as the supernet and a member "
                   "together): member-1 is 1.2x slower at -5.0 points, outside the noise")));
 }
 

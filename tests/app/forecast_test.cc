@@ -28,10 +28,20 @@ TEST(ForecastTest, CountsFollowFromTheJob) {
   EXPECT_EQ(forecast.evaluations, kEvaluations);
   EXPECT_EQ(forecast.basis, "counts only");
   SearchJob cut = TinyJob();
-  cut.references = false;
+  cut.references = ReferencesKind::kNone;
   cut.budget.max_evaluations = 5;
   EXPECT_EQ(CountsOf(cut).training_steps, 40 + 4 * 4);
   EXPECT_EQ(CountsOf(cut).evaluations, 16 + 5);
+}
+
+TEST(ForecastTest, PlainNetworksCountAsTheSearchsOwnStepsOnceMoreEach) {
+  SearchJob job = TinyJob();
+  job.references = ReferencesKind::kFamily;
+  EXPECT_EQ(CountsOf(job).training_steps, (40 + 4 * 4) * (1 + 3)) << "two families and all-in";
+  EXPECT_EQ(CountsOf(job).basis, "counts only; references: family makes it about 4 times as long as the search alone");
+  SearchRun run(job);
+  ASSERT_TRUE(run.UntilPhase(SearchPhase::kTraining));
+  EXPECT_THAT(run.Events("forecast").at(0).text, HasSubstr("; references: family makes it about 4 times as long as the search alone"));
 }
 
 TEST(ForecastTest, GrowsAsTheSearchLearns) {

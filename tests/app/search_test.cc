@@ -156,11 +156,19 @@ TEST(SearchTest, KeepsLimitsOfAnyQuantity) {
 
 TEST(SearchTest, WithoutReferencesAndRounds) {
   SearchJob job = TinyJob();
-  job.references = false;
+  job.references = ReferencesKind::kNone;
   job.evolution.rounds = 0;
   const Ending ending = RunSearch(1, 0, job);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
   EXPECT_THAT(ending.record.members, SizeIs(4));
+}
+
+TEST(SearchTest, WhoIsTrainedOnDependsOnNoOrder) {
+  SearchJob job = TinyJob();
+  job.final = {.members = 2, .steps = 6};
+  const Ending ending = RunSearch(1, 0, job);
+  ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
+  EXPECT_EQ(RunSearch(2, 20, job), ending) << "whatever the order of completion, and with kills";
 }
 
 TEST(SearchTest, ReportHasWhatWasMeasured) {

@@ -29,7 +29,7 @@ SearchJob JobOf(std::vector<int> resolutions, std::vector<int> kernels) {
   job.sampling.networks = 10;
   job.evolution.rounds = 1;
   job.evolution.evaluations_per_round = 4;
-  job.references = false;
+  job.references = ReferencesKind::kNone;
   return job;
 }
 

@@ -232,6 +232,22 @@ TEST(TargetsTest, CandidatesAreListedForEither) {
   EXPECT_EQ(run.app().GetFront(run.id()).value().size(), run.app().GetFront(run.id(), "narrow").value().size());
 }
 
+TEST(TargetsTest, EachTrainsItsOwnBestOnAndSharesWhatIsTheSame) {
+  SearchJob job = TwoTargets();
+  job.final = {.members = 2, .steps = 6};
+  SearchRun run(job);
+  const SearchRecord record = run.Finish();
+  ASSERT_EQ(record.phase, SearchPhase::kSucceeded) << record.error;
+  absl::flat_hash_set<Architecture> winners;
+  for (const MemberRecord& member : record.members) {
+    if (!member.reference && !member.set_aside) winners.insert(member.architecture);
+  }
+  const std::vector<std::string> keys = KeysOf(run);
+  const auto starts_final = [](const std::string& key) { return absl::StrContains(key, "/final/") && absl::EndsWith(key, "/0"); };
+  EXPECT_EQ(std::count_if(keys.begin(), keys.end(), starts_final), static_cast<int64_t>(winners.size())) << "each network once";
+  for (const char* const target : {"narrow", "wide"}) EXPECT_THAT(run.app().GetReport(run.id(), target)->front, SizeIs(2));
+}
+
 TEST(TargetsTest, AMemberThatOneDeviceCannotVerifyIsLeftOutThereOnly) {
   SearchRun run(TwoTargets());
   run.Fail("targets/wide/members/largest-8bit/verify", "DEVICE_FAILED", /*retryable=*/false);

@@ -35,6 +35,8 @@ const std::vector<Named>& AllStages() {
       {{.stage = TaskStage::kMemberBind, .member = "largest-8bit"}, "members/largest-8bit/bind", SearchPhase::kVerifying},
       {{.stage = TaskStage::kMemberVerify, .member = "member-2"}, "members/member-2/verify", SearchPhase::kVerifying},
       {{.stage = TaskStage::kTestImages}, "verify/images", SearchPhase::kVerifying},
+      {{.stage = TaskStage::kOpponentMeasure, .index = 3}, "opponents/measure/3", SearchPhase::kVerifying},
+      {{.stage = TaskStage::kOpponentProbe, .member = "dense-2"}, "opponents/dense-2/probe/0", SearchPhase::kVerifying},
   };
   return *kNamed;
 }

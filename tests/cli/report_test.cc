@@ -147,11 +147,28 @@ Time
   phase                      time
   profiling            1 min 12 s  603 operators
   in all               1 min 12 s
-  of which references  1 min 01 s  (--no-references leaves them out)
+  of which references  1 min 01 s  (--references none leaves them out)
 
 What to try next
   more fine-tuning steps: every network was still improving
 )");
+}
+
+TEST(ReportTest, SaysWhoWasTrainedOnAndWhoWasNot) {
+  v1::Report report = MakeReport();
+  for (v1::Member& member : *report.mutable_front()) {
+    member.set_training_steps(900);
+    member.set_final_steps(750);
+  }
+  v1::SetAside& set_aside = *report.add_set_aside();
+  set_aside.set_id("member-3");
+  set_aside.set_architecture_text("r16 conv");
+  set_aside.set_training_steps(150);
+  set_aside.set_validation_accuracy(0.871);
+  set_aside.set_predicted_latency_us(81);
+  const std::string text = RenderReport(report);
+  EXPECT_THAT(text, HasSubstr("each network fine-tuned for 150 steps, trained on for 750, then measured whole"));
+  EXPECT_THAT(text, HasSubstr("member-3: 87.1 % on validation images after 150 steps, 81.0 µs by the latency model (r16 conv)"));
 }
 
 TEST(ReportTest, WhatIsNotKnownIsLeftOut) {
@@ -163,6 +180,32 @@ TEST(ReportTest, WhatIsNotKnownIsLeftOut) {
   EXPECT_THAT(text, HasSubstr("No limits"));
   EXPECT_THAT(text, Not(HasSubstr("How far to trust this")));
   EXPECT_THAT(text, Not(HasSubstr("References")));
+}
+
+TEST(ReportTest, SaysWhatPlainNetworksReach) {
+  v1::Report report = MakeReport();
+  const auto compare = [&](const char* member, v1::FamilyComparison::Basis basis, double difference) {
+    v1::FamilyComparison& comparison = *report.add_comparisons();
+    comparison.set_member(member);
+    comparison.set_family("dense");
+    comparison.set_basis(basis);
+    comparison.set_difference(difference);
+    comparison.set_stddev(0.005);
+  };
+  compare("member-1", v1::FamilyComparison::BASIS_NONE_AS_FAST, 0);
+  compare("member-2", v1::FamilyComparison::BASIS_INTERPOLATED, -0.012);
+  compare("member-3", v1::FamilyComparison::BASIS_SLOWEST, 0.02);
+  v1::FrontVolumes::Volume& volume = *report.mutable_volumes()->add_volumes();
+  volume.set_of("dense");
+  volume.set_hypervolume(0.4321);
+  report.mutable_compute()->set_search_seconds(600);
+  report.mutable_compute()->set_opponents_seconds(1800);
+  const std::string text = RenderReport(report);
+  EXPECT_THAT(text, HasSubstr("  dense  member-1 none is as fast, member-2 −1.2 ± 0.5, member-3 +2.0 ± 0.5 (all are faster)\n"));
+  EXPECT_THAT(text, HasSubstr("  hypervolume of dense: 0.432\n"));
+  EXPECT_THAT(text, HasSubstr("compute of the search"));
+  EXPECT_THAT(text, HasSubstr("not part of the search's"));
+  EXPECT_THAT(RenderReport(MakeReport()), Not(HasSubstr("plain networks")));
 }
 
 TEST(ReportTest, AnExportThatScoresDifferentlyIsSaid) {

@@ -68,7 +68,7 @@ TEST_F(VerbsTest, TheCoordinatorsViolationsNameThePlaceInTheFile) {
   });
   const Ended ended = Run({"submit", Example("tiny.yaml")});
   EXPECT_EQ(ended.code, 2);
-  EXPECT_THAT(ended.err, HasSubstr("tiny.yaml:30:21: target.limits.latency: expected at least 3 ms"));
+  EXPECT_THAT(ended.err, HasSubstr("tiny.yaml:31:21: target.limits.latency: expected at least 3 ms"));
 }
 
 TEST_F(VerbsTest, AListHasEveryPageInEveryFormat) {

@@ -74,6 +74,17 @@ TEST(JobFileTest, ReadsABudgetWithUnits) {
   EXPECT_EQ(JobFile::Parse(kJob, "job.yaml")->job().budget, BudgetSpec{});
 }
 
+TEST(JobFileTest, ReferencesAreAWord) {
+  const auto with = [](const char* word) {
+    return JobFile::Parse(With("seed: 3\n", absl::StrCat("references: ", word, "\n")), "job.yaml");
+  };
+  EXPECT_EQ(JobFile::Parse(kJob, "job.yaml")->job().references, ReferencesKind::kSpace);
+  EXPECT_EQ(with("none")->job().references, ReferencesKind::kNone);
+  EXPECT_EQ(with("space")->job().references, ReferencesKind::kSpace);
+  EXPECT_EQ(with("family")->job().references, ReferencesKind::kFamily);
+  EXPECT_THAT(with("true").status().message(), HasSubstr("references: expected one of none, space, family, found \"true\""));
+}
+
 TEST(JobFileTest, RepeatsAStagesChoicesForEachBlock) {
   const SpaceSpec space = JobFile::Parse(kJob, "job.yaml")->job().space;
   ASSERT_EQ(space.stages[0].blocks.size(), 2u);

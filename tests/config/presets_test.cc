@@ -48,6 +48,7 @@ TEST(PresetsTest, CostsAreThePublishedOnes) {
       {"resnet8", 78'042, 12.5, 0.05},
       {"dense-80k", 72'674, 10.1, 0.1},
       {"dense-250k", 211'714, 18.4, 0.1},
+      {"mbconv-33k", 32'714, 2.38, 0.01},
   };
   for (const Published& published : all) {
     const Cost cost = CostOfLargest(published.name);

@@ -77,7 +77,7 @@ TEST_P(KillMatrixTest, TheRunSucceeds) {
   Cell cell = {.victim = victim, .phase = rpc::EnumWord(phase)};
   const absl::Time begin = absl::Now();
   std::vector<std::string> arguments = Arguments();
-  arguments.emplace_back("--no-references");
+  for (const char* const word : {"--references", "none"}) arguments.emplace_back(word);
   LocalRun run(arguments);
   ASSERT_TRUE(run.ReadUntil("Following searches/")) << run.output();
   const std::vector<v1::SearchEvent> before = KillAt(victim, [&](const v1::SearchEvent& event) {

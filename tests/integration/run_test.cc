@@ -152,7 +152,7 @@ TEST_F(RunTest, TwoTargetsGetAFrontEach) {
   std::ifstream file(std::string(HANAS_SOURCE_DIR) + "/examples/tiny.yaml");
   std::string job((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   job.resize(job.find("target:"));
-  job += "targets:\n  - {name: one, threads: 1, limits: {latency: 20 ms}}\n  - {name: two, threads: 2}\nreferences: false\n";
+  job += "targets:\n  - {name: one, threads: 1, limits: {latency: 20 ms}}\n  - {name: two, threads: 2}\nreferences: none\n";
   const std::string path = workspace_->File("job.yaml");
   std::ofstream(path) << job;
   LocalRun run({"run", path, "--out", out_, "--data", workspace_->data(), "--plain"});

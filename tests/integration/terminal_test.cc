@@ -38,13 +38,10 @@ class TerminalTest : public testing::Test {
     workspace_ = std::make_unique<Workspace>(600, 200);
   }
   std::vector<std::string> Arguments() const {
-    return {"run",
-            std::string(HANAS_SOURCE_DIR) + "/examples/tiny.yaml",
-            "--out",
-            workspace_->File("out"),
-            "--data",
-            workspace_->data(),
-            "--no-references"};
+    return {"run",          std::string(HANAS_SOURCE_DIR) + "/examples/tiny.yaml",
+            "--out",        workspace_->File("out"),
+            "--data",       workspace_->data(),
+            "--references", "none"};
   }
 
   std::unique_ptr<Workspace> workspace_;

@@ -87,7 +87,7 @@ class ClientTest(unittest.TestCase):
 
     def test_what_a_job_leaves_out_is_filled_in_and_a_zero_stays_a_zero(self):
         sparse = tiny_job()
-        sparse.references = False
+        sparse.references = search_pb2.REFERENCES_NONE
         sparse.training.label_smoothing = 0
         stored = self.client.get_search(self.client.create_search(sparse, "sparse").name).spec
         self.assertEqual(stored.training.steps, sparse.training.steps)
@@ -97,9 +97,9 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(len(stored.training.phases), 2)
         self.assertEqual(stored.dataset.directory, "drawn")
         self.assertEqual(stored.target.backend, "xnnpack")
-        for message, field in ((stored, "references"), (stored.training, "label_smoothing")):
-            self.assertTrue(message.HasField(field))
-            self.assertEqual(getattr(message, field), 0)
+        self.assertEqual(stored.references, search_pb2.REFERENCES_NONE)
+        self.assertTrue(stored.training.HasField("label_smoothing"))
+        self.assertEqual(stored.training.label_smoothing, 0)
         # What was stored says everything, so that it is itself when it is sent again.
         again = self.client.get_search(self.client.create_search(stored, "again").name).spec
         self.assertEqual(again, stored)

@@ -41,7 +41,7 @@ SearchJob MakeJob() {
   job.limits = {{.of = "latency", .at_most = 1250, .confidence = 0.9},
                 {.of = "size", .at_most = 0.5, .than = "middle-8bit"},
                 {.of = "accuracy", .at_least = 0.8}};
-  job.references = false;
+  job.references = ReferencesKind::kFamily;
   job.budget = {.max_wall_seconds = 7200, .max_device_seconds = 5400, .max_evaluations = 500};
   return job;
 }

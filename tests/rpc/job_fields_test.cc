@@ -135,7 +135,10 @@ struct Changer {
                {.of = "accuracy", .at_least = 0.5},
                {.of = "peak_memory", .at_most = 0.5, .than = "largest-8bit"}};
   }
-  void operator()(double* value) const { *value = field.form == FieldForm::kPlain ? (*value + field.range->low) / 2 : 5400; }
+  void operator()(double* value) const {
+    const bool at_low = field.range.has_value() && *value == field.range->low;
+    *value = field.form != FieldForm::kPlain ? 5400 : at_low ? (*value + field.range->high) / 2 : (*value + field.range->low) / 2;
+  }
   template <typename Whole>
   void operator()(Whole* value) const {
     *value += 1;
@@ -378,14 +381,14 @@ TEST(PresetOnTheWireTest, AZeroIsNotTakenForAbsent) {
 
 TEST(JobDefaultsTest, APresentZeroIsAChoice) {
   v1::SearchSpec spec = RequiredSpec();
-  spec.set_references(false);
+  spec.set_references(v1::REFERENCES_NONE);
   spec.set_seed(0);
   spec.mutable_training()->set_label_smoothing(0);
   spec.mutable_training()->set_warmup(0);
   spec.mutable_training()->mutable_augmentation()->set_flip(false);
   const absl::StatusOr<SearchJob> job = rpc::SearchJobFromProto(spec);
   ASSERT_THAT(job, IsOk());
-  EXPECT_FALSE(job->references);
+  EXPECT_EQ(job->references, ReferencesKind::kNone);
   EXPECT_EQ(job->seed, 0U);
   EXPECT_EQ(job->training.label_smoothing, 0);
   EXPECT_EQ(job->training.warmup, 0);
@@ -422,13 +425,15 @@ TEST(JobFieldsTest, WordsHaveTheSameOrderOnTheWire) {
   };
   expect_same(NamesOf(DatasetFormat{}), *v1::DatasetSpec::Format_descriptor());
   expect_same(NamesOf(SamplingKind{}), *v1::TrainingPhase::Sampling_descriptor());
+  expect_same(NamesOf(ReferencesKind{}), *v1::References_descriptor());
+  expect_same(NamesOf(RateSchedule{}), *v1::RateSchedule_descriptor());
   expect_same(NamesOf(LatencyStatistic{}), *v1::LatencyStatistic_descriptor());
 }
 
 TEST(JobFieldsTest, TheReferenceHasEveryRow) {
   ExpectGeneratedSection("docs/job-file.md", "quantities", QuantitiesAsMarkdown());
   for (const char* const section :
-       {"", "dataset.", "training.", "sampling.", "evolution.", "fine_tune.", "measure.", "target.", "budget."}) {
+       {"", "dataset.", "training.", "sampling.", "evolution.", "fine_tune.", "final.", "measure.", "target.", "budget."}) {
     const std::string name = absl::StrCat("job fields", *section == '\0' ? "" : " ", absl::StrReplaceAll(section, {{".", ""}}));
     ExpectGeneratedSection("docs/job-file.md", name, FieldsAsMarkdown(section));
   }

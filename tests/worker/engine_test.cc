@@ -133,12 +133,22 @@ TEST_F(CheckpointTest, OtherSpaceIsRefused) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("expected one of the space")));
 }
 
-TEST(ScheduleTest, RateWarmsUpThenFallsToNothing) {
-  const TrainingSpec training = {.steps = 100, .learning_rate = 0.5, .warmup = 0.1};
-  EXPECT_LT(LearningRate(training, 0), LearningRate(training, 5));
-  EXPECT_NEAR(LearningRate(training, 9), 0.5, 1e-3);
-  for (int64_t step = 10; step < 99; ++step) EXPECT_GT(LearningRate(training, step), LearningRate(training, step + 1));
-  EXPECT_LT(LearningRate(training, 99), 0.005);
+TEST(ScheduleTest, RatesWarmUpThenFallToNothing) {
+  for (const RateSchedule schedule : {RateSchedule::kCosine, RateSchedule::kLinear}) {
+    const TrainingSpec training = {.steps = 100, .schedule = schedule, .warmup = 0.1};
+    EXPECT_LT(RateShare(training, 0), RateShare(training, 5));
+    EXPECT_NEAR(RateShare(training, 9), 1, 1e-3);
+    for (int64_t step = 10; step < 99; ++step) EXPECT_GT(RateShare(training, step), RateShare(training, step + 1));
+    EXPECT_LT(RateShare(training, 99), 0.02);
+  }
+}
+
+TEST(ScheduleTest, ALinearRateFallsByEqualSteps) {
+  const TrainingSpec training = {.steps = 100, .schedule = RateSchedule::kLinear, .warmup = 0.1};
+  EXPECT_NEAR(RateShare(training, 20) - RateShare(training, 40), RateShare(training, 60) - RateShare(training, 80), 1e-12);
+  const TrainingSpec cosine = {.steps = 100, .schedule = RateSchedule::kCosine, .warmup = 0.1};
+  EXPECT_GT(RateShare(cosine, 20), RateShare(training, 20));
+  EXPECT_LT(RateShare(cosine, 90), RateShare(training, 90));
 }
 
 TEST(ScheduleTest, PhasesFollowTheirFractions) {
@@ -146,6 +156,25 @@ TEST(ScheduleTest, PhasesFollowTheirFractions) {
   for (int64_t step = 0; step < 10; ++step) {
     EXPECT_EQ(SamplingAt(training, step), step < 3 ? SamplingKind::kLargest : SamplingKind::kRandomPath) << step;
   }
+}
+
+TEST(ScheduleTest, TwoEpochsInARowShowEachImageBothWays) {
+  constexpr int kImages = 60;
+  BatchOrder order(kImages, /*batch_size=*/20, /*seed=*/7);
+  std::vector<std::set<bool>> seen(kImages);
+  int mirrored_in_first = 0;
+  for (int64_t step = 0; step < 6; ++step) {
+    const std::vector<int64_t> batch = order.Batch(step);
+    const std::vector<bool> mirrored = order.Mirrored(step);
+    ASSERT_EQ(mirrored.size(), batch.size());
+    for (size_t i = 0; i < batch.size(); ++i) {
+      seen[static_cast<size_t>(batch[i])].insert(mirrored[i]);
+      mirrored_in_first += step < 3 && mirrored[i] ? 1 : 0;
+    }
+  }
+  for (const std::set<bool>& ways : seen) EXPECT_EQ(ways.size(), 2);
+  EXPECT_GT(mirrored_in_first, kImages / 4);
+  EXPECT_LT(mirrored_in_first, 3 * kImages / 4);
 }
 
 TEST(ScheduleTest, AnEpochVisitsEveryImageOnceAndAnyStepCanBeAskedFirst) {

@@ -242,16 +242,9 @@ HANAS_INLINE void GradientApply(const float* a, const float* b, const float* p, 
   }
 }
 
-/// Sums of g' and g' * x, where g' is the gradient behind the nonlinearity.
-struct GradientTotals {
-  explicit GradientTotals(int64_t channels) : sum(static_cast<size_t>(channels), 0), product(static_cast<size_t>(channels), 0) {}
-  std::vector<double> sum;
-  std::vector<double> product;
-};
-
 template <Nonlinearity kKind, int64_t kWidth>
 HANAS_INLINE void GradientBlock(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels, int64_t c,
-                                GradientTotals& out) {
+                                NormSums& out) {
   Lanes<kWidth> sum;
   Lanes<kWidth> product;
   Lanes<kWidth> scale;
@@ -276,14 +269,14 @@ HANAS_INLINE void GradientBlock(const AffineActivation& what, const float* x, co
     product.v += gs.v * xs.v;
   }
   for (int64_t i = 0; i < kWidth; ++i) {
-    out.sum[static_cast<size_t>(c + i)] += static_cast<double>(sum.v[i]);
+    out.gradient[static_cast<size_t>(c + i)] += static_cast<double>(sum.v[i]);
     out.product[static_cast<size_t>(c + i)] += static_cast<double>(product.v[i]);
   }
 }
 
 template <Nonlinearity kKind>
 HANAS_INLINE void SumGradients(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels,
-                               GradientTotals& out) {
+                               NormSums& out) {
   for (int64_t r = 0; r < rows; r += kRowsPerFold) {
     const int64_t count = std::min(kRowsPerFold, rows - r);
     ForChannels(channels, [&]<int64_t kWidth>(int64_t c) __attribute__((always_inline)) {
@@ -306,8 +299,7 @@ HANAS_CLONES void AffineDispatch(const AffineActivation& what, const Tile& tile,
   }
 }
 
-HANAS_CLONES void SumDispatch(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels,
-                              GradientTotals& out) {
+HANAS_CLONES void SumDispatch(const AffineActivation& what, const float* x, const float* g, int64_t rows, int64_t channels, NormSums& out) {
   switch (what.nonlinearity) {
     case Nonlinearity::kNone:
       return SumGradients<Nonlinearity::kNone>(what, x, g, rows, channels, out);
@@ -537,39 +529,46 @@ std::vector<float> AffineBackward(const AffineActivation& what, const float* inp
                                .p = tile.Repeat(what.scale),
                                .q = tile.Repeat(nothing.data()),
                                .r = tile.Repeat(nothing.data())};
-  GradientTotals totals(channels);
-  SumDispatch(what, input, output_gradient, rows, channels, totals);
+  const NormSums sums = SumNormGradients(what, input, output_gradient, rows, channels);
   ApplyDispatch(what.nonlinearity, tile.size(), terms, input, output_gradient, rows * channels, input_gradient);
-  return {totals.sum.begin(), totals.sum.end()};
+  return {sums.gradient.begin(), sums.gradient.end()};
 }
 
-NormGradients NormBackward(const AffineActivation& what, const float* mean, const float* inverse_stddev, const float* input,
-                           const float* output_gradient, int64_t rows, int64_t channels, float* input_gradient) {
+NormSums SumNormGradients(const AffineActivation& what, const float* input, const float* output_gradient, int64_t rows, int64_t channels) {
+  const std::vector<double> nothing(static_cast<size_t>(channels), 0);
+  NormSums sums = {nothing, nothing};
+  SumDispatch(what, input, output_gradient, rows, channels, sums);
+  return sums;
+}
+
+NormGradients NormBackward(const AffineActivation& what, const float* mean, const float* inverse_stddev, const NormSums& own,
+                           const NormSums& batch, int64_t batch_rows, const float* input, const float* output_gradient, int64_t rows,
+                           int64_t channels, float* input_gradient) {
   const Tile tile(channels);
   const auto count = static_cast<size_t>(channels);
-  GradientTerms terms = {.a = tile.Repeat(what.scale), .b = tile.Repeat(what.shift), .p = {}, .q = {}, .r = {}};
-  GradientTotals totals(channels);
-  SumDispatch(what, input, output_gradient, rows, channels, totals);
   // dx = a (g - mean(g) - xhat mean(g xhat)), with a = gamma / sigma: affine in g and x for each channel.
   NormGradients gradients;
   std::vector<float> p(count);
   std::vector<float> q(count);
   std::vector<float> r(count);
-  const double inverse_rows = 1.0 / static_cast<double>(rows);
+  const double inverse_rows = 1.0 / static_cast<double>(batch_rows);
   for (size_t c = 0; c < count; ++c) {
     const auto sigma = static_cast<double>(inverse_stddev[c]);
     const auto m = static_cast<double>(mean[c]);
-    const double dot = (totals.product[c] - m * totals.sum[c]) * sigma;  // sum of g * xhat
-    gradients.gamma.push_back(static_cast<float>(dot));
-    gradients.beta.push_back(static_cast<float>(totals.sum[c]));
+    const auto sum_of_g_xhat = [&](const NormSums& sums) { return (sums.product[c] - m * sums.gradient[c]) * sigma; };
+    gradients.gamma.push_back(static_cast<float>(sum_of_g_xhat(own)));
+    gradients.beta.push_back(static_cast<float>(own.gradient[c]));
+    const double dot = sum_of_g_xhat(batch);
     const auto a = static_cast<double>(what.scale[c]);
     p[c] = what.scale[c];
     q[c] = static_cast<float>(-a * sigma * dot * inverse_rows);
-    r[c] = static_cast<float>(-a * inverse_rows * (totals.sum[c] - sigma * m * dot));
+    r[c] = static_cast<float>(-a * inverse_rows * (batch.gradient[c] - sigma * m * dot));
   }
-  terms.p = tile.Repeat(p.data());
-  terms.q = tile.Repeat(q.data());
-  terms.r = tile.Repeat(r.data());
+  const GradientTerms terms = {.a = tile.Repeat(what.scale),
+                               .b = tile.Repeat(what.shift),
+                               .p = tile.Repeat(p.data()),
+                               .q = tile.Repeat(q.data()),
+                               .r = tile.Repeat(r.data())};
   ApplyDispatch(what.nonlinearity, tile.size(), terms, input, output_gradient, rows * channels, input_gradient);
   return gradients;
 }

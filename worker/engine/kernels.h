@@ -66,14 +66,24 @@ void AffineForward(const AffineActivation& what, const float* input, int64_t row
 std::vector<float> AffineBackward(const AffineActivation& what, const float* input, const float* output_gradient, int64_t rows,
                                   int64_t channels, float* input_gradient);
 
-/// Backward of a batch normalisation followed by a nonlinearity, straight through the quantisers. `input` is what was normalised, with
-/// `mean` and `inverse_stddev` of the batch. Writes the gradients of the input, gamma and beta.
+/// What the backward of a batch normalisation needs to know of all rows of the batch: for each channel the sums of g and of g * x, where x
+/// is what was normalised and g the gradient behind the nonlinearity, straight through the quantisers. Sums of parts of a batch add up.
+struct NormSums {
+  std::vector<double> gradient;
+  std::vector<double> product;
+};
+NormSums SumNormGradients(const AffineActivation& what, const float* input, const float* output_gradient, int64_t rows, int64_t channels);
+
+/// Backward of a batch normalisation followed by a nonlinearity, of rows that are the whole batch or a part of it: `own` are their sums,
+/// `batch` those of all `batch_rows`, with `mean` and `inverse_stddev` of the batch. Writes the gradient of the input and returns what
+/// these rows contribute to those of gamma and beta.
 struct NormGradients {
   std::vector<float> gamma;
   std::vector<float> beta;
 };
-NormGradients NormBackward(const AffineActivation& what, const float* mean, const float* inverse_stddev, const float* input,
-                           const float* output_gradient, int64_t rows, int64_t channels, float* input_gradient);
+NormGradients NormBackward(const AffineActivation& what, const float* mean, const float* inverse_stddev, const NormSums& own,
+                           const NormSums& batch, int64_t batch_rows, const float* input, const float* output_gradient, int64_t rows,
+                           int64_t channels, float* input_gradient);
 
 struct Range {
   float low = 0;

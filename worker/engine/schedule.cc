@@ -11,12 +11,19 @@
 
 namespace hanas {
 
-double LearningRate(const TrainingSpec& training, int64_t step) {
+double RateShare(const TrainingSpec& training, int64_t step) {
   const double warm = training.warmup * static_cast<double>(training.steps);
   const double at = static_cast<double>(step) + 1;
-  if (at < warm) return training.learning_rate * at / warm;
+  if (at < warm) return at / warm;
   const double rest = std::max(1.0, static_cast<double>(training.steps) + 1 - warm);
-  return training.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * std::clamp((at - warm) / rest, 0.0, 1.0)));
+  const double done = std::clamp((at - warm) / rest, 0.0, 1.0);
+  switch (training.schedule) {
+    case RateSchedule::kCosine:
+      return 0.5 * (1 + std::cos(std::numbers::pi * done));
+    case RateSchedule::kLinear:
+      return 1 - done;
+  }
+  return 0;
 }
 
 SamplingKind SamplingAt(const TrainingSpec& training, int64_t step) {
@@ -41,6 +48,17 @@ std::vector<int64_t> BatchOrder::Batch(int64_t step) {
     batch.push_back(order_[static_cast<size_t>(i % num_images_)]);
   }
   return batch;
+}
+
+std::vector<bool> BatchOrder::Mirrored(int64_t step) {
+  std::vector<bool> mirrored;
+  int64_t position = step * batch_size_;
+  for (const int64_t image : Batch(step)) {
+    CounterRandom coin(seed_, "worker/mirror", static_cast<uint64_t>(image));
+    const bool odd_epoch = position++ / num_images_ % 2 != 0;
+    mirrored.push_back(coin.Bernoulli(0.5) != odd_epoch);
+  }
+  return mirrored;
 }
 
 }  // namespace hanas

@@ -9,10 +9,9 @@
 
 namespace hanas {
 
-inline constexpr double kMomentum = 0.9;  // Nesterov
-
-/// Peak `learning_rate` after a linear warm-up, then a half cosine to 0. Requires 0 <= step < training.steps.
-double LearningRate(const TrainingSpec& training, int64_t step);
+/// The share of their peaks that the learning rates have: a linear warm-up to 1, then down to 0 as the job's schedule says. Requires
+/// 0 <= step < training.steps.
+double RateShare(const TrainingSpec& training, int64_t step);
 
 /// What step `step` trains. Requires 0 <= step < training.steps.
 SamplingKind SamplingAt(const TrainingSpec& training, int64_t step);
@@ -25,6 +24,9 @@ class BatchOrder {
   /// Requires 0 < batch_size and 0 < num_images.
   BatchOrder(int64_t num_images, int batch_size, uint64_t seed) : num_images_(num_images), batch_size_(batch_size), seed_(seed) {}
   std::vector<int64_t> Batch(int64_t step);
+  /// Which images of that batch are shown mirrored: of an epoch those that a coin chose for (seed, image), of the next one all others, so
+  /// that any two epochs in a row show each image both ways (alternating flip, Jordan 2024).
+  std::vector<bool> Mirrored(int64_t step);
 
  private:
   int64_t num_images_;

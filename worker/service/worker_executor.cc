@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/service/worker_executor.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -29,12 +31,20 @@ using telemetry::Metric;
 
 constexpr absl::string_view kLoweringDisagrees = "LOWERING_DISAGREES";
 
+/// Seconds of processors that the process has used since: all of its threads together, and nothing while it pauses since the host measures.
+/// A worker does one task at a time.
 class Stopwatch {
  public:
-  double Seconds() const { return absl::ToDoubleSeconds(rpc::SystemClock().Now() - begin_); }
+  double Seconds() const { return Used() - begin_; }
 
  private:
-  absl::Duration begin_ = rpc::SystemClock().Now();
+  static double Used() {
+    timespec used = {};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
+  }
+
+  double begin_ = Used();
 };
 
 Continue Answer(rpc::Directive directive) { return directive == rpc::Directive::kContinue ? Continue::kYes : Continue::kNo; }
@@ -264,6 +274,7 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
 }
 
 absl::StatusOr<v1::FitPredictorResult> WorkerExecutor::FitPredictor(const v1::FitPredictorTask& task, rpc::TaskContext& context) {
+  const Stopwatch watch;
   const absl::StatusOr<Digest> space = Digest::FromHex(task.space_digest());
   if (!space.ok()) return absl::InvalidArgumentError(absl::StrCat("fit_predictor.space_digest: ", space.status().message()));
   std::vector<PredictorSample> samples;
@@ -279,6 +290,7 @@ absl::StatusOr<v1::FitPredictorResult> WorkerExecutor::FitPredictor(const v1::Fi
   result.set_held_out_tau(fitted->weights.held_out_tau);
   result.set_held_out_rmse(fitted->weights.held_out_rmse);
   result.set_kind(fitted->kind);
+  result.set_seconds(watch.Seconds());
   return result;
 }
 
@@ -328,6 +340,7 @@ absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, ab
 
 absl::StatusOr<v1::PackImagesResult> WorkerExecutor::PackImages(const v1::PackImagesTask& task, absl::string_view digest,
                                                                 rpc::TaskContext& context) {
+  const Stopwatch watch;
   if (absl::Status status = CheckAtLeast("pack_images.max_images", task.max_images(), 0); !status.ok()) return status;
   const int channels = task.channels() == 0 ? 3 : task.channels();
   if (channels != 1 && channels != 3) {
@@ -352,6 +365,7 @@ absl::StatusOr<v1::PackImagesResult> WorkerExecutor::PackImages(const v1::PackIm
   v1::PackImagesResult result;
   *result.mutable_images() = *artifact;
   result.set_num_images(count);
+  result.set_seconds(watch.Seconds());
   for (const ClassPictures& pictures : datasets_->survey().classes) *result.add_classes() = rpc::ToProto(pictures);
   for (const Warning& warning : datasets_->survey().warnings) *result.add_warnings() = rpc::ToProto(warning);
   return result;

@@ -211,6 +211,68 @@ void AddBias(const torch::Tensor& bias, kernels::Moments& moments) {
   }
 }
 
+/// One part's share of the moments of a batch.
+struct PartMoments {
+  int64_t rows = 0;
+  kernels::Moments moments;
+};
+
+/// Of all parts together; their variances are taken about the common mean.
+kernels::Moments Combined(const std::vector<PartMoments>& parts) {
+  int64_t rows = 0;
+  for (const PartMoments& part : parts) rows += part.rows;
+  kernels::Moments all = parts.front().moments;
+  for (size_t c = 0; c < all.mean.size(); ++c) {
+    double mean = 0;
+    for (const PartMoments& part : parts) {
+      mean += static_cast<double>(part.rows) / static_cast<double>(rows) * static_cast<double>(part.moments.mean[c]);
+      all.minimum[c] = std::min(all.minimum[c], part.moments.minimum[c]);
+      all.maximum[c] = std::max(all.maximum[c], part.moments.maximum[c]);
+    }
+    double variance = 0;
+    for (const PartMoments& part : parts) {
+      const double off = static_cast<double>(part.moments.mean[c]) - mean;
+      variance += static_cast<double>(part.rows) / static_cast<double>(rows) * (static_cast<double>(part.moments.variance[c]) + off * off);
+    }
+    all.mean[c] = static_cast<float>(mean);
+    all.variance[c] = static_cast<float>(variance);
+  }
+  return all;
+}
+
+/// The moments of the whole batch, of which `sums` are this part's rows.
+kernels::Moments BatchMoments(const ShardPlace& place, const torch::Tensor& sums) {
+  const int64_t channels = sums.size(3);
+  const int64_t rows = sums.numel() / channels;
+  kernels::Moments own = kernels::ComputeMoments(sums.const_data_ptr<float>(), rows, channels);
+  if (place.group == nullptr) return own;
+  return Combined(place.group->Exchange(place.shard, PartMoments{rows, std::move(own)}));
+}
+
+/// The sums of a normalisation's backward over the whole batch, and its number of rows.
+struct PartSums {
+  int64_t rows = 0;
+  kernels::NormSums sums;
+};
+PartSums BatchSums(const ShardPlace& place, const PartSums& own) {
+  if (place.group == nullptr) return own;
+  PartSums all = {0, {std::vector<double>(own.sums.gradient.size()), std::vector<double>(own.sums.product.size())}};
+  for (const PartSums& part : place.group->Exchange(place.shard, own)) {
+    all.rows += part.rows;
+    for (size_t c = 0; c < all.sums.gradient.size(); ++c) {
+      all.sums.gradient[c] += part.sums.gradient[c];
+      all.sums.product[c] += part.sums.product[c];
+    }
+  }
+  return all;
+}
+
+/// Carries a place from the forward to the backward of a function.
+struct SavedPlace final : torch::CustomClassHolder {
+  explicit SavedPlace(const ShardPlace& saved) : place(saved) {}
+  ShardPlace place;
+};
+
 class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
  public:
   /// A tensor that may be absent goes through autograd as an optional one.
@@ -219,14 +281,14 @@ class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
 
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight, const Optional& bias,
                                const Optional& gamma, const Optional& beta, const ConvGeometry& g, const ConvTail& tail,
-                               ConvObservation* observation) {
+                               const ShardPlace& place, ConvObservation* observation) {
     const torch::Tensor sums = SumsOf(input, weight, g);
     const int64_t channels = sums.size(3);
     const int64_t rows = sums.numel() / channels;
     const bool normalised = gamma.has_value();
     kernels::Moments moments;
     // Without a normalisation only the range is wanted, and that only when something is to be quantised.
-    if (normalised || tail.quantize_first) moments = kernels::ComputeMoments(sums.const_data_ptr<float>(), rows, channels);
+    if (normalised || tail.quantize_first) moments = BatchMoments(place, sums);
     Affine affine = normalised ? AffineOf(*gamma, *beta, moments) : AffineOf(bias.value_or(torch::zeros({channels})));
     FindReach(moments, tail.nonlinearity, affine);
     observation->first = affine.range;
@@ -246,6 +308,7 @@ class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
     context->saved_data["nonlinearity"] = static_cast<int64_t>(tail.nonlinearity);
     context->saved_data["normalised"] = normalised;
     context->saved_data["biased"] = bias.has_value();
+    context->saved_data["place"] = c10::IValue::make_capsule(c10::make_intrusive<SavedPlace>(place));
     return output;
   }
 
@@ -269,8 +332,12 @@ class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
     torch::Tensor gamma;
     torch::Tensor beta;
     if (context->saved_data["normalised"].toBool()) {
-      const kernels::NormGradients norm = kernels::NormBackward(what, saved[5].const_data_ptr<float>(), saved[6].const_data_ptr<float>(),
-                                                                sums.const_data_ptr<float>(), from, rows, channels, to);
+      const c10::intrusive_ptr<torch::CustomClassHolder> saved_place = context->saved_data["place"].toCapsule();
+      const PartSums own = {rows, kernels::SumNormGradients(what, sums.const_data_ptr<float>(), from, rows, channels)};
+      const PartSums batch = BatchSums(static_cast<const SavedPlace&>(*saved_place).place, own);
+      const kernels::NormGradients norm =
+          kernels::NormBackward(what, saved[5].const_data_ptr<float>(), saved[6].const_data_ptr<float>(), own.sums, batch.sums, batch.rows,
+                                sums.const_data_ptr<float>(), from, rows, channels, to);
       gamma = ToTensor(norm.gamma);
       beta = ToTensor(norm.beta);
       if (context->saved_data["biased"].toBool()) bias = torch::zeros({channels});
@@ -280,7 +347,7 @@ class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
     }
     const Wanted wanted = {.input = context->needs_input_grad(0), .weight = context->needs_input_grad(1)};
     const ConvGradients conv = GradientsOf(saved[0], saved[1], sum_gradient, g, wanted);
-    return {conv.input, conv.weight, bias, gamma, beta, {}, {}, {}};
+    return {conv.input, conv.weight, bias, gamma, beta, {}, {}, {}, {}};
   }
 };
 
@@ -353,11 +420,15 @@ class ScaleFunction : public torch::autograd::Function<ScaleFunction> {
 
 }  // namespace
 
+std::unique_ptr<DeviceOps> CpuFusedOps::OfShard(ShardGroup& group, size_t shard) const {
+  return std::unique_ptr<DeviceOps>(new CpuFusedOps(ShardPlace{&group, shard}));
+}
+
 torch::Tensor CpuFusedOps::TrainConv(const torch::Tensor& input, const OperatorTensors& t, const ConvGeometry& geometry,
                                      const ConvTail& tail, ConvObservation& observation) const {
   using Function = TrainConvFunction;
   return Function::apply(input, t.weight, Function::OptionalOf(t.bias), Function::OptionalOf(t.gamma), Function::OptionalOf(t.beta),
-                         geometry, tail, &observation);
+                         geometry, tail, place_, &observation);
 }
 
 torch::Tensor CpuFusedOps::EvaluateConv(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry,
@@ -383,7 +454,12 @@ torch::Tensor CpuFusedOps::GlobalAveragePool(const torch::Tensor& input) const {
 
 kernels::Range CpuFusedOps::FindRange(const torch::Tensor& input) const {
   const torch::Tensor flat = input.detach().contiguous();
-  return kernels::FindRange(flat.const_data_ptr<float>(), flat.numel());
+  const kernels::Range own = kernels::FindRange(flat.const_data_ptr<float>(), flat.numel());
+  if (place_.group == nullptr) return own;
+  kernels::Range all = own;
+  for (const kernels::Range& part : place_.group->Exchange(place_.shard, own))
+    all = {std::min(all.low, part.low), std::max(all.high, part.high)};
+  return all;
 }
 
 torch::Tensor CpuFusedOps::Quantize(const torch::Tensor& input, const kernels::FakeQuantizer& quantizer) const {

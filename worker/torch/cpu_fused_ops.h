@@ -6,9 +6,17 @@
 
 namespace hanas {
 
+/// Which part of a batch something is about; without a group it is the whole batch.
+struct ShardPlace {
+  ShardGroup* group = nullptr;
+  size_t shard = 0;
+};
+
 /// For the CPU: built on worker/engine/kernels.h wherever stock operators would go over memory more often, on stock ones elsewhere.
 class CpuFusedOps final : public StockOps {
  public:
+  CpuFusedOps() = default;
+  std::unique_ptr<DeviceOps> OfShard(ShardGroup& group, size_t shard) const override;
   /// Reads memory twice instead of ten times.
   torch::Tensor TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry, const ConvTail& tail,
                           ConvObservation& observation) const override;
@@ -20,6 +28,11 @@ class CpuFusedOps final : public StockOps {
   kernels::Range FindRange(const torch::Tensor& input) const override;
   torch::Tensor Quantize(const torch::Tensor& input, const kernels::FakeQuantizer& quantizer) const override;
   torch::Tensor QuantizeWeights(const torch::Tensor& weight, ElementType type) const override;
+
+ private:
+  explicit CpuFusedOps(ShardPlace place) : place_(place) {}
+
+  const ShardPlace place_;
 };
 
 }  // namespace hanas

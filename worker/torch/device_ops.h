@@ -4,12 +4,15 @@
 
 #include <torch/torch.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/bound/bound_model.h"
 #include "core/graph/graph.h"
 #include "worker/engine/kernels.h"
+#include "worker/torch/shards.h"
 
 namespace hanas {
 
@@ -71,6 +74,10 @@ struct CalibratedTail {
 class DeviceOps {
  public:
   virtual ~DeviceOps() = default;
+
+  /// The same arithmetic for one shard of a batch: moments and ranges in training are those of all shards together. `group` must outlive
+  /// it.
+  virtual std::unique_ptr<DeviceOps> OfShard(ShardGroup& group, size_t shard) const = 0;
 
   /// Convolution, bias, batch normalisation with the batch's statistics, nonlinearity and fake quantisation with the batch's ranges.
   virtual torch::Tensor TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry,

@@ -16,6 +16,14 @@ namespace {
 
 size_t At(int64_t index) { return static_cast<size_t>(index); }
 
+/// Where a row of `size` pixels has what stands at `position`, before, in or behind it, when both edges are mirrors.
+int64_t Reflected(int64_t position, int64_t size) {
+  if (size == 1) return 0;
+  const int64_t period = 2 * (size - 1);
+  const int64_t within = (position % period + period) % period;
+  return within < size ? within : period - within;
+}
+
 /// Runs a graph operator by operator. With a calibration it evaluates, without one it uses the batch's own statistics.
 class Interpreter {
  public:
@@ -220,6 +228,12 @@ SlotTensors::SlotTensors(const std::vector<Slot>& slots, const std::vector<std::
   }
 }
 
+SlotTensors SlotTensors::Shared() const {
+  SlotTensors shared;
+  for (const torch::Tensor& tensor : tensors_) shared.tensors_.push_back(tensor.detach().set_requires_grad(tensor.requires_grad()));
+  return shared;
+}
+
 torch::Tensor SlotTensors::View(const WeightView& view) const {
   torch::Tensor tensor = tensors_[At(view.slot)];
   for (size_t axis = 0; axis < view.slices.size(); ++axis) {
@@ -374,7 +388,7 @@ ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& 
   return *std::move(made);
 }
 
-void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torch::Tensor& images) {
+void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, const std::vector<bool>& mirrored, torch::Tensor& images) {
   const int64_t reach = augmentation.shift;
   if (reach == 0 && !augmentation.flip) return;
   CounterRandom random(seed, "worker/augment", static_cast<uint64_t>(step));
@@ -387,12 +401,12 @@ void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torc
     const auto span = static_cast<uint64_t>(2 * reach + 1);
     const int64_t dy = static_cast<int64_t>(random.UniformInt(span)) - reach;
     const int64_t dx = static_cast<int64_t>(random.UniformInt(span)) - reach;
-    const bool flip = random.Bernoulli(0.5) && augmentation.flip;
+    const bool flip = augmentation.flip && mirrored[At(n)];
     std::copy_n(image, source.size(), source.begin());
     for (int64_t y = 0; y < height; ++y) {
-      const int64_t from_y = std::clamp<int64_t>(y + dy, 0, height - 1);
+      const int64_t from_y = Reflected(y + dy, height);
       for (int64_t x = 0; x < width; ++x) {
-        const int64_t moved = std::clamp<int64_t>(x + dx, 0, width - 1);
+        const int64_t moved = Reflected(x + dx, width);
         const int64_t from_x = flip ? width - 1 - moved : moved;
         for (int64_t c = 0; c < channels; ++c) image[(y * width + x) * channels + c] = source[At((from_y * width + from_x) * channels + c)];
       }

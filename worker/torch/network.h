@@ -27,11 +27,16 @@ class SlotTensors {
   /// Copies `weights`, one vector for each slot.
   SlotTensors(const std::vector<Slot>& slots, const std::vector<std::vector<float>>& weights, bool requires_grad);
 
+  /// The same numbers in the same memory, with gradients of their own: for one shard of a batch.
+  SlotTensors Shared() const;
+
   /// Slices every axis, then applies the kernel transform chain.
   torch::Tensor View(const WeightView& view) const;
   std::vector<torch::Tensor>& tensors() { return tensors_; }
 
  private:
+  SlotTensors() = default;
+
   std::vector<torch::Tensor> tensors_;
 };
 
@@ -105,8 +110,9 @@ Batch LoadInputs(const Dataset& dataset, Split split, absl::Span<const int64_t> 
 Preprocessing PreprocessingOf(const Graph& graph, const Dataset& dataset);
 /// For the data set's stored images. Throws when they do not fit `preprocessing`.
 ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& preprocessing);
-/// Changes images in place: shifts and flips, drawn for (seed, step).
-void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, torch::Tensor& images);
+/// Changes images in place: shifts drawn for (seed, step), the edges reflected, then, with `augmentation.flip`, left and right exchanged in
+/// those that `mirrored` names. Requires an entry for each image.
+void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, const std::vector<bool>& mirrored, torch::Tensor& images);
 /// Bilinear, half-pixel centres, no antialiasing; the same tensor when it has the size. For augmented images, which no preprocessor has as
 /// bytes; within a few roundings of it.
 torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t width);

@@ -68,6 +68,10 @@ kernels::Range RangeBehind(kernels::Nonlinearity nonlinearity, kernels::Range be
   return range;
 }
 
+std::unique_ptr<DeviceOps> StockOps::OfShard(ShardGroup& /*group*/, size_t /*shard*/) const {
+  TORCH_CHECK(false, "stock operators take a batch as a whole");
+}
+
 torch::Tensor StockOps::TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry,
                                   const ConvTail& tail, ConvObservation& observation) const {
   torch::Tensor value = StockConvolution(input, tensors.weight, geometry);

@@ -9,6 +9,8 @@ namespace hanas {
 /// Every operator from the tensor library's own, differentiated by it: the oracle for other implementations, and what they fall back on.
 class StockOps : public DeviceOps {
  public:
+  /// Throws: a device that these are for takes a batch as a whole.
+  std::unique_ptr<DeviceOps> OfShard(ShardGroup& group, size_t shard) const override;
   torch::Tensor TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry, const ConvTail& tail,
                           ConvObservation& observation) const override;
   torch::Tensor EvaluateConv(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry,

@@ -4,18 +4,23 @@
 
 #include <torch/torch.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "worker/engine/checkpoint.h"
 #include "worker/engine/engine.h"
 #include "worker/torch/network.h"
+#include "worker/torch/optimizer.h"
 
 namespace hanas {
 
-/// Runs the steps of one training chain. All randomness is drawn for (seed, step); the only state is weights and momentum.
+/// Runs the steps of one training chain. All randomness is drawn for (seed, step); the only state is weights and momentum. With several
+/// shards (training.shards) each has a thread of its own during a step.
 ///
-/// Confined to one thread. Throws c10::Error.
+/// Confined to one thread. Throws c10::Error, and what the standard library throws without memory or threads; after that it must not be
+/// used.
 class Trainer {
  public:
   struct StepResult {
@@ -32,15 +37,23 @@ class Trainer {
 
  private:
   std::vector<Architecture> Architectures(int64_t step) const;
-  /// Forward and backward of one network; returns its loss and leaves the teacher's probabilities when it is the first of several.
-  double TrainNetwork(const Architecture& architecture, const Batch& batch, torch::Tensor* teacher, bool is_teacher);
-  void ApplyGradients(int64_t step);
+  /// Forward and backward of all networks on one shard's images; returns its part of the sum of their losses.
+  double TrainShard(size_t shard, const std::vector<Graph>& networks, const Batch& batch);
+  /// Forward and backward of one network; returns its loss times `share`, the shard's part of the batch. Leaves the teacher's probabilities
+  /// when it is the first of several.
+  double TrainNetwork(size_t shard, const Graph& graph, const Batch& images, double share, torch::Tensor* teacher, bool is_teacher);
+  /// Adds the gradients of all shards to those of the first, in their order.
+  void GatherGradients();
 
   const DeviceOps& ops_;
   const TrainRequest& request_;
   Checkpoint state_;
   SlotTensors slots_;
+  ShardGroup group_;
+  std::vector<std::unique_ptr<DeviceOps>> shard_ops_;  // none when there is one shard
+  std::vector<SlotTensors> shard_slots_;               // of the first shard they are slots_
   BatchOrder order_;
+  Optimizer optimizer_;
 };
 
 /// The digest of everything that two training tasks must have in common for the second to go on from the first one's checkpoint.

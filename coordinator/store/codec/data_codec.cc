@@ -171,10 +171,11 @@ v1::FitPredictorResult ToProto(const FitOutcome& outcome) {
   proto.set_held_out_tau(outcome.held_out_tau);
   proto.set_held_out_rmse(outcome.held_out_rmse);
   proto.set_kind(outcome.kind);
+  proto.set_seconds(outcome.seconds);
   return proto;
 }
 FitOutcome FromProto(const v1::FitPredictorResult& proto) {
-  return {proto.predictor(), proto.held_out_tau(), proto.held_out_rmse(), proto.kind()};
+  return {proto.predictor(), proto.held_out_tau(), proto.held_out_rmse(), proto.kind(), proto.seconds()};
 }
 
 v1::BindResult ToProto(const BindOutcome& outcome) {
@@ -193,12 +194,13 @@ v1::PackImagesResult ToProto(const PackOutcome& outcome) {
   v1::PackImagesResult proto;
   *proto.mutable_images() = ToProto(outcome.images);
   proto.set_num_images(outcome.num_images);
+  proto.set_seconds(outcome.seconds);
   for (const ClassPictures& pictures : outcome.survey.classes) *proto.add_classes() = rpc::ToProto(pictures);
   for (const Warning& warning : outcome.survey.warnings) *proto.add_warnings() = rpc::ToProto(warning);
   return proto;
 }
 PackOutcome FromProto(const v1::PackImagesResult& proto) {
-  PackOutcome outcome = {.images = FromProto(proto.images()), .num_images = proto.num_images()};
+  PackOutcome outcome = {.images = FromProto(proto.images()), .num_images = proto.num_images(), .survey = {}, .seconds = proto.seconds()};
   for (const v1::ClassPictures& pictures : proto.classes()) outcome.survey.classes.push_back(rpc::FromProto(pictures));
   for (const v1::Warning& warning : proto.warnings()) outcome.survey.warnings.push_back(rpc::FromProto(warning));
   return outcome;

@@ -9,6 +9,7 @@
 #include "coordinator/store/codec/work_codec.h"
 #include "hanas/store/v1/records.pb.h"
 #include "rpc/convert/device.h"
+#include "rpc/convert/space.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -158,6 +159,15 @@ void PutResults(const SearchRecord& in, pb::Search& out) {
     stored.set_predicted_us(member.predicted_us);
     stored.set_target(static_cast<int32_t>(member.target));
     stored.set_trained_as(member.trained_as + 1);
+    *stored.mutable_fine_tuned() = ToProto(member.fine_tuned);
+    stored.set_final_steps(member.final_steps);
+    stored.set_set_aside(member.set_aside);
+    if (!member.opponent.has_value()) continue;
+    pb::Opponent& opponent = *stored.mutable_opponent();
+    opponent.set_family(member.opponent->family);
+    opponent.set_preset(member.opponent->preset);
+    opponent.set_factor(member.opponent->factor);
+    *opponent.mutable_space() = rpc::ToProto(member.opponent->space);
   }
   for (const LeftOutRecord& left_out : in.left_out) {
     pb::LeftOut& stored = *out.add_left_out();
@@ -167,6 +177,7 @@ void PutResults(const SearchRecord& in, pb::Search& out) {
     stored.set_error(left_out.error);
   }
   if (in.forecast.has_value()) Put(*in.forecast, *out.mutable_forecast());
+  if (in.compute_seconds.has_value()) out.set_compute_seconds(*in.compute_seconds);
 }
 
 void Put(const SearchRecord& in, pb::Search& out) {
@@ -214,13 +225,22 @@ absl::Status GetResults(const pb::Search& in, SearchRecord& out) {
                            .architecture = GenesFromStored(member.architecture()),
                            .shared = FromProto(member.shared()),
                            .predicted_us = member.predicted_us(),
-                           .trained_as = member.trained_as() - 1});
+                           .trained_as = member.trained_as() - 1,
+                           .fine_tuned = FromProto(member.fine_tuned()),
+                           .final_steps = member.final_steps(),
+                           .set_aside = member.set_aside()});
+    if (!member.has_opponent()) continue;
+    const pb::Opponent& opponent = member.opponent();
+    absl::StatusOr<SpaceSpec> space = SpaceFromStored(opponent.space());
+    if (!space.ok()) return space.status();
+    out.members.back().opponent = {opponent.family(), opponent.preset(), opponent.factor(), *std::move(space)};
   }
   for (const pb::LeftOut& left_out : in.left_out()) {
     if (!IsTarget(left_out.target(), in)) return OutOfEnum("target", left_out.target());
     out.left_out.push_back({static_cast<uint32_t>(left_out.target()), left_out.id(), left_out.error_code(), left_out.error()});
   }
   if (in.has_forecast()) out.forecast = Get(in.forecast());
+  if (in.has_compute_seconds()) out.compute_seconds = in.compute_seconds();
   return absl::OkStatus();
 }
 

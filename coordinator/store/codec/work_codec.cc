@@ -4,6 +4,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -13,11 +14,21 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "coordinator/store/codec/data_codec.h"
+#include "rpc/convert/space.h"
 
 namespace hanas::coordinator {
 namespace {
 
 namespace pb = store::v1;
+
+/// The space of its own that the network of a work is of, if it is.
+template <typename Message>
+absl::StatusOr<std::optional<SpaceSpec>> OwnSpaceOf(const Message& in) {
+  if (!in.has_space()) return std::nullopt;
+  absl::StatusOr<SpaceSpec> space = SpaceFromStored(in.space());
+  if (!space.ok()) return space.status();
+  return std::optional(*std::move(space));
+}
 
 void Put(const TrainWork& in, pb::TrainWork& out) {
   out.set_kind(static_cast<int>(in.kind));
@@ -26,27 +37,33 @@ void Put(const TrainWork& in, pb::TrainWork& out) {
   out.set_from_step(in.from_step);
   out.set_to_step(in.to_step);
   out.set_total_steps(in.total_steps);
+  if (in.space.has_value()) *out.mutable_space() = rpc::ToProto(*in.space);
 }
 absl::StatusOr<Work> Get(const pb::TrainWork& in) {
   const absl::StatusOr<TrainingKind> kind = TrainingKindFromStored(in.kind());
   if (!kind.ok()) return kind.status();
+  absl::StatusOr<std::optional<SpaceSpec>> space = OwnSpaceOf(in);
+  if (!space.ok()) return space.status();
   return TrainWork{.kind = *kind,
                    .slice = GenesFromStored(in.slice()),
                    .initial = FromProto(in.initial()),
                    .from_step = in.from_step(),
                    .to_step = in.to_step(),
-                   .total_steps = in.total_steps()};
+                   .total_steps = in.total_steps(),
+                   .space = *std::move(space)};
 }
 
 void Put(const EvaluateWork& in, pb::EvaluateWork& out) {
   *out.mutable_checkpoint() = ToProto(in.checkpoint);
   for (const Architecture& architecture : in.architectures) out.add_architectures(GenesToStored(architecture));
   for (const std::string& digest : in.graph_digests) out.add_graph_digests(digest);
+  out.set_all_validation_images(in.all_validation_images);
 }
 EvaluateWork Get(const pb::EvaluateWork& in) {
   EvaluateWork out = {.checkpoint = FromProto(in.checkpoint())};
   for (const std::string& genes : in.architectures()) out.architectures.push_back(GenesFromStored(genes));
   out.graph_digests.assign(in.graph_digests().begin(), in.graph_digests().end());
+  out.all_validation_images = in.all_validation_images();
   return out;
 }
 
@@ -57,9 +74,15 @@ void Put(const BindWork& in, pb::BindWork& out) {
   *out.mutable_checkpoint() = ToProto(in.checkpoint);
   out.set_architecture(GenesToStored(in.architecture));
   out.set_graph_digest(in.graph_digest);
+  if (in.space.has_value()) *out.mutable_space() = rpc::ToProto(*in.space);
 }
-BindWork Get(const pb::BindWork& in) {
-  return {.checkpoint = FromProto(in.checkpoint()), .architecture = GenesFromStored(in.architecture()), .graph_digest = in.graph_digest()};
+absl::StatusOr<Work> Get(const pb::BindWork& in) {
+  absl::StatusOr<std::optional<SpaceSpec>> space = OwnSpaceOf(in);
+  if (!space.ok()) return space.status();
+  return BindWork{.checkpoint = FromProto(in.checkpoint()),
+                  .architecture = GenesFromStored(in.architecture()),
+                  .graph_digest = in.graph_digest(),
+                  .space = *std::move(space)};
 }
 
 void Put(const PackWork&, pb::PackWork&) {}
@@ -71,9 +94,19 @@ MeasureOperatorsWork Get(const pb::MeasureOperatorsWork& in) { return {.keys = {
 void Put(const MeasureNetworksWork& in, pb::MeasureNetworksWork& out) {
   for (const Architecture& architecture : in.architectures) out.add_architectures(GenesToStored(architecture));
   for (const std::string& digest : in.plan_digests) out.add_plan_digests(digest);
+  for (const SpaceSpec& space : in.spaces) *out.add_spaces() = rpc::ToProto(space);
 }
-MeasureNetworksWork Get(const pb::MeasureNetworksWork& in) {
+absl::StatusOr<Work> Get(const pb::MeasureNetworksWork& in) {
   MeasureNetworksWork out;
+  if (in.spaces_size() != 0 && in.spaces_size() != in.architectures_size()) {
+    return absl::DataLossError(
+        absl::StrCat("expected a space for each of ", in.architectures_size(), " networks or none, found ", in.spaces_size()));
+  }
+  for (const v1::SpaceSpec& stored : in.spaces()) {
+    absl::StatusOr<SpaceSpec> space = SpaceFromStored(stored);
+    if (!space.ok()) return space.status();
+    out.spaces.push_back(*std::move(space));
+  }
   for (const std::string& genes : in.architectures()) out.architectures.push_back(GenesFromStored(genes));
   out.plan_digests.assign(in.plan_digests().begin(), in.plan_digests().end());
   return out;
@@ -179,6 +212,12 @@ Architecture GenesFromStored(const std::string& genes) { return {.genes = std::v
 absl::StatusOr<TrainingKind> TrainingKindFromStored(int stored) {
   if (stored >= 0 && stored <= static_cast<int>(TrainingKind::kAlone)) return static_cast<TrainingKind>(stored);
   return absl::DataLossError(absl::StrCat("expected a known kind of training in a stored record, found ", stored));
+}
+
+absl::StatusOr<SpaceSpec> SpaceFromStored(const v1::SpaceSpec& stored) {
+  absl::StatusOr<SpaceSpec> space = rpc::SpaceSpecFromStoredProto(stored);
+  if (!space.ok()) return absl::DataLossError(absl::StrCat("expected a search space in a stored record: ", space.status().message()));
+  return space;
 }
 
 void WorkToStored(const Work& work, pb::Work& out) { Kinds::OfWork::Write(work, out); }

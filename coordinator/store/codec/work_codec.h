@@ -24,6 +24,9 @@ absl::StatusOr<Outcome> OutcomeFromOneof(const google::protobuf::Message& messag
 /// Returns DATA_LOSS for a number that is none.
 absl::StatusOr<TrainingKind> TrainingKindFromStored(int stored);
 
+/// Returns DATA_LOSS for a space of which a part is none that this version knows.
+absl::StatusOr<SpaceSpec> SpaceFromStored(const v1::SpaceSpec& stored);
+
 std::string GenesToStored(const Architecture& architecture);
 Architecture GenesFromStored(const std::string& genes);
 

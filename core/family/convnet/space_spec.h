@@ -89,6 +89,7 @@ struct StageSpec {
   int groups = 1;                                               // of the k x k convolutions of bottlenecks (Xie et al. 2017)
   SqueezeStyle squeeze_style = SqueezeStyle::kMobileNetV3;
   std::vector<BlockSpec> blocks;
+  friend bool operator==(const StageSpec&, const StageSpec&) = default;
 };
 
 /// k x k convolution on the image. Odd kernels pad by half of their size, even ones not at all.
@@ -102,6 +103,7 @@ struct StemSpec {
   bool max_pool = false;  // 3x3 at stride 2 behind it
   Activation activation = Activation::kHardSwish;
   std::vector<Precision> precisions = {{8, 8}};
+  friend bool operator==(const StemSpec&, const StemSpec&) = default;
 };
 
 /// 1x1 convolution to `widths` (empty: none), global pooling, an optional hidden layer (`hidden` = 0: none), the classifier.
@@ -114,6 +116,7 @@ struct HeadSpec {
   bool hidden_bias = true;
   std::vector<Precision> hidden_precisions = {{8, 8}};
   std::vector<Precision> classifier_precisions = {{8, 8}};
+  friend bool operator==(const HeadSpec&, const HeadSpec&) = default;
 };
 
 /// A search space of convolutional networks, as a user writes it. Plain data; ConvnetSpace::Define validates it.
@@ -125,6 +128,7 @@ struct SpaceSpec {
   StemSpec stem;
   std::vector<StageSpec> stages;
   HeadSpec head;
+  friend bool operator==(const SpaceSpec&, const SpaceSpec&) = default;
 };
 
 /// Adds every violation of `spec` to `violations`, paths below `path` ("space.stages[1].widths[0]"). The bounds are those of

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/driver/finalists.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "coordinator/driver/step_builder.h"
+#include "coordinator/judging/judgement.h"
+#include "coordinator/search/non_dominated_sort.h"
+#include "coordinator/search/surrogate_search.h"
+
+namespace hanas::coordinator {
+namespace {
+
+/// The sum of each network's objectives, scaled to go from 0 to 1 over `front`. One that is the same everywhere separates nothing.
+std::vector<double> ScaledSums(const std::vector<Individual>& networks, const std::vector<int>& front) {
+  std::vector<double> sums(networks.size(), 0);
+  const auto objective = [&](size_t i, size_t k) { return networks[i].evaluation.objectives[k]; };
+  for (size_t k = 0; k < networks.front().evaluation.objectives.size(); ++k) {
+    const auto [low, high] = std::minmax_element(front.begin(), front.end(), [&](int a, int b) {
+      return objective(static_cast<size_t>(a), k) < objective(static_cast<size_t>(b), k);
+    });
+    const double least = objective(static_cast<size_t>(*low), k);
+    const double range = objective(static_cast<size_t>(*high), k) - least;
+    if (!std::isfinite(range) || range <= 0) continue;
+    for (size_t i = 0; i < networks.size(); ++i) sums[i] += (objective(i, k) - least) / range;
+  }
+  return sums;
+}
+
+/// Of the view's target, which have been fine-tuned.
+absl::StatusOr<std::vector<MemberRecord*>> WinnersOf(const SearchView& view, SearchContext& context,
+                                                     const std::vector<MemberRecord*>& contenders) {
+  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, view.NumRounds());
+  if (!latency.ok()) return latency.status();
+  const absl::StatusOr<const Goals*> goals = context.GoalsOfJob(view);
+  if (!goals.ok()) return goals.status();
+  // They are judged as when they were chosen, by what was measured of them where it was, but for the accuracy.
+  std::vector<EvaluatedNetwork> evaluated = view.Evaluations(view.NumRounds());
+  std::vector<EvaluatedNetwork> networks;
+  for (const MemberRecord* member : contenders) {
+    auto found = std::find_if(evaluated.begin(), evaluated.end(),
+                              [&](const EvaluatedNetwork& network) { return network.architecture == member->architecture; });
+    EvaluatedNetwork network = found == evaluated.end() ? EvaluatedNetwork{.architecture = member->architecture} : *found;
+    network.score = member->fine_tuned;
+    networks.push_back(std::move(network));
+  }
+  const std::vector<Individual> individuals = TrueIndividuals(view, **goals, networks, **scorer, latency->fit.calibration);
+  const std::vector<Quantity>& objectives = (*goals)->objectives;
+  const auto accuracy = std::find(objectives.begin(), objectives.end(), Quantity::kAccuracy);
+  const size_t favourite = accuracy == objectives.end() ? 0 : static_cast<size_t>(accuracy - objectives.begin());
+  std::vector<MemberRecord*> winners;
+  for (const size_t i : ChooseFinalists(individuals, favourite, view.job().final.members)) winners.push_back(contenders[i]);
+  return winners;
+}
+
+}  // namespace
+
+std::vector<size_t> ChooseFinalists(const std::vector<Individual>& networks, size_t favourite, int count) {
+  std::vector<size_t> chosen;
+  if (networks.empty() || count <= 0) return chosen;
+  const std::vector<int> front = FrontsOf(ConstrainedRanks(networks)).front();
+  const auto take_least = [&](const auto& value) {
+    const int* least = nullptr;
+    for (const int& i : front) {
+      const auto index = static_cast<size_t>(i);
+      if (std::find(chosen.begin(), chosen.end(), index) != chosen.end()) continue;
+      if (least == nullptr || value(index) < value(static_cast<size_t>(*least))) least = &i;
+    }
+    if (least != nullptr && chosen.size() < static_cast<size_t>(count)) chosen.push_back(static_cast<size_t>(*least));
+  };
+  const std::vector<double> sums = ScaledSums(networks, front);
+  take_least([&](size_t i) { return networks[i].evaluation.objectives[favourite]; });
+  take_least([&](size_t i) { return sums[i]; });
+
+  // What the chosen ones dominate must not pass for a part of the front when those are left out.
+  std::vector<Candidate> of_front;
+  for (const int i : front) of_front.push_back({networks[static_cast<size_t>(i)], 0});
+  std::vector<Candidate> all;
+  for (const Individual& network : networks) all.push_back({network, 0});
+  for (const std::vector<Candidate>* const candidates : {&of_front, &all}) {
+    absl::flat_hash_set<Architecture> taken;
+    for (const size_t i : chosen) taken.insert(networks[i].architecture);
+    const int missing = count - static_cast<int>(chosen.size());
+    for (const Architecture& architecture : SelectForEvaluation(*candidates, taken, missing, /*explore=*/0)) {
+      const auto found =
+          std::find_if(networks.begin(), networks.end(), [&](const Individual& network) { return network.architecture == architecture; });
+      chosen.push_back(static_cast<size_t>(found - networks.begin()));
+    }
+  }
+  return chosen;
+}
+
+void TrainOn(std::vector<MemberRecord>& members, size_t index, int64_t steps) {
+  members[index].set_aside = false;
+  members[index].final_steps = steps;
+  if (members[index].trained_as >= 0) members[static_cast<size_t>(members[index].trained_as)].final_steps = steps;
+}
+
+std::optional<size_t> NextFinalist(const SearchView& view, uint32_t target) {
+  const std::vector<MemberRecord>& members = view.record().members;
+  std::optional<size_t> best;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const MemberRecord& member = members[i];
+    const bool waits = member.target == target && member.set_aside && member.fine_tuned.images > 0 && view.FailedTaskOf(member) == nullptr;
+    if (waits && (!best.has_value() || member.fine_tuned.fraction() > members[*best].fine_tuned.fraction())) best = i;
+  }
+  return best;
+}
+
+absl::StatusOr<std::optional<AdvanceSearchUpdate>> DecideFinalists(const SearchView& view, SearchContext& context) {
+  if (!view.IsContested()) return std::nullopt;
+  std::vector<MemberRecord> members = view.record().members;
+  std::vector<std::vector<MemberRecord*>> contenders(view.num_targets());
+  for (MemberRecord& member : members) {
+    if (member.reference) continue;
+    // Also one that is left out, whose task may be done again when the search is resumed: who is trained on is decided once.
+    member.set_aside = true;
+    if (view.IsLeftOut(member)) continue;
+    const auto* screened = view.Done<EvaluateOutcome>(view.MemberKey(TaskStage::kMemberScreen, member));
+    if (screened == nullptr) return std::nullopt;
+    member.fine_tuned = screened->scores.front();
+    contenders[member.target].push_back(&member);
+  }
+  AdvanceSearchUpdate step = StepOf(view);
+  for (const SearchView& of_target : view.ForEach()) {
+    const absl::StatusOr<std::vector<MemberRecord*>> winners = WinnersOf(of_target, context, contenders[of_target.target_index()]);
+    if (!winners.ok()) return winners.status();
+    if (winners->empty()) return absl::InternalError(absl::StrCat(of_target.TargetPrefix(), "expected a member that is left, found none"));
+    std::vector<std::string> texts;
+    for (MemberRecord* winner : *winners) {
+      TrainOn(members, static_cast<size_t>(winner - members.data()), view.job().final.steps);
+      texts.push_back(absl::StrFormat("%s (%.1f %%)", winner->id, 100 * winner->fine_tuned.fraction()));
+    }
+    step.events.push_back({"final", absl::StrFormat("%s%s trained on for %d steps: the best of %d on %d validation images",
+                                                    of_target.TargetPrefix(), absl::StrJoin(texts, ", "), view.job().final.steps,
+                                                    contenders[of_target.target_index()].size(), winners->front()->fine_tuned.images)});
+  }
+  step.members = std::move(members);
+  return step;
+}
+
+}  // namespace hanas::coordinator

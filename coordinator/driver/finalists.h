@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef HANAS_COORDINATOR_DRIVER_FINALISTS_H_
+#define HANAS_COORDINATOR_DRIVER_FINALISTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/judging/search_context.h"
+#include "coordinator/search/evaluation.h"
+#include "coordinator/state/search_view.h"
+#include "coordinator/state/updates.h"
+
+namespace hanas::coordinator {
+
+/// Which of a front's networks deserve the long training, which takes most of a search's time: at most `count` of `networks`, as indices,
+/// the most deserving first. That are the best one in the objective `favourite` (the accuracy, where the job asks for it), then
+/// the knee of the front, which is the network with the smallest sum of objectives when each goes from 0 to 1 over the front, then the
+/// other ends of the front and what lies farthest from those chosen. Networks within the limits come before all others, and those that none
+/// dominates before the rest.
+///
+/// Requires distinct architectures with equally many objectives. Pure.
+std::vector<size_t> ChooseFinalists(const std::vector<Individual>& networks, size_t favourite, int count);
+
+/// The step that decides which members of each target are trained on, once all that are left have been fine-tuned and evaluated on the
+/// validation images; nothing before, after, and for a job that has none trained on. Pure.
+absl::StatusOr<std::optional<AdvanceSearchUpdate>> DecideFinalists(const SearchView& view, SearchContext& context);
+
+/// Makes the member at `index` one that is trained on, and so is the one that it is trained as.
+void TrainOn(std::vector<MemberRecord>& members, size_t index, int64_t steps);
+
+/// The member of `target` that is trained on when all who were chosen have failed: the most accurate of those set aside after fine-tuning,
+/// as an index; none when there is none left. Pure.
+std::optional<size_t> NextFinalist(const SearchView& view, uint32_t target);
+
+}  // namespace hanas::coordinator
+
+#endif  // HANAS_COORDINATOR_DRIVER_FINALISTS_H_

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/service/plain_families.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/log/absl_check.h"
+#include "absl/status/statusor.h"
+#include "config/presets.h"
+
+namespace hanas::coordinator {
+namespace {
+
+PlainFamily FamilyOf(std::string name, std::string preset) {
+  absl::StatusOr<SpaceSpec> space = config::FindPresetSpec(preset);
+  ABSL_CHECK_OK(space.status());  // it ships with the program
+  return {.name = std::move(name), .preset = std::move(preset), .space = *std::move(space)};
+}
+
+}  // namespace
+
+std::vector<PlainFamily> PlainFamilies() { return {FamilyOf("dense", "dense-80k"), FamilyOf("mbconv", "mbconv-33k")}; }
+
+}  // namespace hanas::coordinator
