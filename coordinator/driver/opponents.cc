@@ -214,6 +214,17 @@ void FixSteps(const SearchView& view, AdvanceSearchUpdate& step) {
   step.events.push_back({kEvent, absl::StrCat("plain networks are trained: ", absl::StrJoin(texts, ", "))});
 }
 
+/// Takes the network at `wanted` or its nearest free neighbour, the narrower one first; nothing when none is free.
+void TakeNearest(size_t wanted, std::vector<bool>& taken) {
+  for (size_t distance = 0; distance < taken.size(); ++distance) {
+    const size_t wider = wanted + distance;
+    const bool narrower_is_free = distance <= wanted && !taken[wanted - distance];
+    if (!narrower_is_free && (wider >= taken.size() || taken[wider])) continue;
+    taken[narrower_is_free ? wanted - distance : wider] = true;
+    return;
+  }
+}
+
 }  // namespace
 
 std::vector<size_t> ChooseOpponents(absl::Span<const OpponentCandidate> family, std::vector<double> member_latencies_us) {
@@ -232,17 +243,7 @@ std::vector<size_t> ChooseOpponents(absl::Span<const OpponentCandidate> family, 
     // The slowest of several members gets one that is as slow at least, so that there are networks on both sides of each member.
     const bool last = m > 0 && m + 1 == member_latencies_us.size();
     if (last && wanted + 1 < usable.size() && family[usable[wanted]].latency_us < latency_us) ++wanted;
-    for (size_t distance = 0; distance < usable.size(); ++distance) {
-      const size_t wider = wanted + distance;
-      if (distance <= wanted && !taken[wanted - distance]) {
-        taken[wanted - distance] = true;
-        break;
-      }
-      if (wider < usable.size() && !taken[wider]) {
-        taken[wider] = true;
-        break;
-      }
-    }
+    TakeNearest(wanted, taken);
   }
   std::vector<size_t> chosen;
   for (size_t i = 0; i < usable.size(); ++i) {

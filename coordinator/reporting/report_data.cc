@@ -121,6 +121,19 @@ void AddCompute(const SearchView& view, const ReportData& data, FamilyData& fami
   family.break_even_targets = BreakEvenTargets(family.compute.shared_seconds, per_target, one_network);
 }
 
+absl::Status AddLeftOut(const SearchView& view, const SearchContext& context, const CandidateScorer& scorer, ReportData& data) {
+  const std::vector<MemberRecord>& members = view.record().members;
+  for (const LeftOutRecord& left_out : view.record().left_out) {
+    const auto member = std::find_if(members.begin(), members.end(),
+                                     [&](const MemberRecord& m) { return m.target == left_out.target && m.id == left_out.id; });
+    if (left_out.target != view.target_index() || member == members.end()) continue;
+    absl::StatusOr<ReportMember> described = Describe(view, context, scorer, *member);
+    if (!described.ok()) return described.status();
+    data.left_out.push_back({*member, std::move(described->text), left_out});
+  }
+  return absl::OkStatus();
+}
+
 std::string ClassOf(const OpKey& key) {
   if (key.kind != OpKind::kConv2d) return std::string(SchemaOf(key.kind).report_name);
   if (key.kernel == 1) return "pointwise convolution";
@@ -184,15 +197,7 @@ absl::StatusOr<ReportData> MakeReportData(const SearchView& view, SearchContext&
     (record.reference ? data.references : data.front).push_back(*std::move(member));
   }
   if (const auto* images = view.Done<PackOutcome>({.stage = TaskStage::kTestImages}); images != nullptr) data.survey = images->survey;
-  for (const LeftOutRecord& left_out : view.record().left_out) {
-    const std::vector<MemberRecord>& members = view.record().members;
-    const auto member = std::find_if(members.begin(), members.end(),
-                                     [&](const MemberRecord& m) { return m.target == left_out.target && m.id == left_out.id; });
-    if (left_out.target != view.target_index() || member == members.end()) continue;
-    absl::StatusOr<ReportMember> described = Describe(view, context, **scorer, *member);
-    if (!described.ok()) return described.status();
-    data.left_out.push_back({*member, std::move(described->text), left_out});
-  }
+  if (absl::Status status = AddLeftOut(view, context, **scorer, data); !status.ok()) return status;
   std::stable_sort(data.front.begin(), data.front.end(),
                    [](const ReportMember& a, const ReportMember& b) { return a.measured_us < b.measured_us; });
   if (view.job().references == ReferencesKind::kFamily) {
