@@ -19,7 +19,7 @@
 #include "coordinator/app/executor.h"
 #include "coordinator/app/loop.h"
 #include "coordinator/clock/clock.h"
-#include "coordinator/service/plain_families.h"
+#include "coordinator/service/plain_networks.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/services.h"
 #include "coordinator/store/artifact_store.h"
@@ -172,7 +172,7 @@ int Serve(const MainOptions& options) {
   const absl::StatusOr<std::unique_ptr<App>> app = App::Create(&store, artifacts->get(), &clock, ParseSpec,
                                                                {.lease_ttl = absl::Seconds(options.lease_ttl_seconds),
                                                                 .metrics = metrics.get(),
-                                                                .families = PlainFamilies(),
+                                                                .plain = PlainNetworksOfPresets(),
                                                                 .executor = &executor});
   if (!app.ok()) return daemon::Fail(ExitOfStore(app.status()), app.status());
   Loop loop(app->get(), &clock, metrics.get());

@@ -24,7 +24,10 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "config/job_file.h"
+#include "config/presets.h"
 #include "core/family/convnet/convnet_space.h"
+#include "core/family/convnet/scaled.h"
+#include "core/job/fields.h"
 #include "core/lowering/lowering.h"
 #include "profiler-agent/device/host_probe.h"
 #include "worker/torch/create_engine.h"
@@ -49,6 +52,15 @@ struct Options {
   uint64_t seed = 0;
 };
 
+/// Of what an arm with a teacher learns from; that of an arm without one is always the same.
+Digest TeacherDigest(const TeacherSpec& teacher) {
+  SearchJob job;
+  if (teacher.steps > 0) job.teacher = teacher;
+  DigestBuilder digest;
+  AddFields(job, "teacher.", SharedBy::kNobody, digest);
+  return digest.Build();
+}
+
 /// One training of the study.
 struct Run {
   std::string arm;
@@ -61,6 +73,7 @@ struct Run {
         .Add("recipe-study/1")
         .Add(TrainingDigest(job.training))
         .Add(ConvnetSpace::Define(job.space)->space().digest())
+        .Add(TeacherDigest(job.teacher))
         .Add(job.dataset.name)
         .Add(int64_t{job.dataset.validation_images})
         .Build()
@@ -77,7 +90,12 @@ absl::StatusOr<SearchJob> JobOf(const YAML::Node& study, const YAML::Node& arm) 
   job["space"] = study["space"];
   YAML::Node training = YAML::Clone(study["training"]);
   for (const auto& entry : arm) {
-    if (entry.first.Scalar() != "name") training[entry.first.Scalar()] = entry.second;
+    const std::string key = entry.first.Scalar();
+    if (key == "teacher") {
+      job[key] = entry.second;
+    } else if (key != "name") {
+      training[key] = entry.second;
+    }
   }
   training["phases"] = YAML::Load("[{until: 1, sampling: largest}]");
   job["training"] = training;
@@ -126,6 +144,38 @@ absl::Status Append(const std::string& path, const std::string& row) {
   return file ? absl::OkStatus() : absl::InternalError(absl::StrCat("cannot write to ", path));
 }
 
+/// The answers of the arm's teacher, trained for it with the same seed; none for an arm without one. It learns the labels as they are.
+absl::StatusOr<std::vector<float>> AnswersOfTeacher(const Run& run, const Dataset& dataset, TrainingEngine& engine) {
+  if (run.job.teacher.steps == 0) return std::vector<float>();
+  const absl::StatusOr<SpaceSpec> preset = config::FindPresetSpec("dense-250k");
+  if (!preset.ok()) return preset.status();
+  absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(ScaledInWidth(ForImagesOf(run.job.space, *preset), run.job.teacher.width));
+  if (!space.ok()) return space.status();
+  const Lowering lowering(*std::move(space));
+  const Architecture network = lowering.space().Largest(kPrecision);
+  TrainingSpec training = run.job.training;
+  training.steps = run.job.teacher.steps;
+  training.label_smoothing = 0;
+  const absl::StatusOr<TrainResult> trained = engine.Train({.lowering = &lowering,
+                                                            .architecture = network,
+                                                            .dataset = &dataset,
+                                                            .to_step = training.steps,
+                                                            .training = training,
+                                                            .seed = run.seed},
+                                                           nullptr);
+  if (!trained.ok()) return trained.status();
+  const absl::StatusOr<std::vector<ClassificationScore>> scores =
+      engine.Evaluate({.lowering = &lowering, .dataset = &dataset, .checkpoint = trained->checkpoint}, {network}, nullptr);
+  if (!scores.ok()) return scores.status();
+  std::cout << absl::StrFormat("%s, seed %d: the teacher has %.2f %%\n", run.arm, run.seed, 100 * scores->front().accuracy()) << std::flush;
+  return engine.Answers({.lowering = &lowering,
+                         .dataset = &dataset,
+                         .checkpoint = trained->checkpoint,
+                         .architecture = network,
+                         .numerics = training.numerics},
+                        nullptr);
+}
+
 absl::Status TrainArm(const Run& run, const Options& options) {
   const absl::StatusOr<Dataset> dataset = Dataset::Load(run.job.dataset, options.data, {.image_channels = run.job.space.input_channels});
   if (!dataset.ok()) return dataset.status();
@@ -135,13 +185,17 @@ absl::Status TrainArm(const Run& run, const Options& options) {
   const Architecture network = lowering.space().Largest(kPrecision);
   const std::unique_ptr<TrainingEngine> engine = CreateTorchEngine({.num_threads = 1});
   const std::clock_t start = std::clock();
-  const absl::StatusOr<TrainResult> trained = engine->Train({.lowering = &lowering,
-                                                             .architecture = network,
-                                                             .dataset = &*dataset,
-                                                             .to_step = run.job.training.steps,
-                                                             .training = run.job.training,
-                                                             .seed = run.seed},
-                                                            nullptr);
+  const absl::StatusOr<std::vector<float>> answers = AnswersOfTeacher(run, *dataset, *engine);
+  if (!answers.ok()) return answers.status();
+  TrainRequest request = {.lowering = &lowering,
+                          .architecture = network,
+                          .dataset = &*dataset,
+                          .to_step = run.job.training.steps,
+                          .training = run.job.training,
+                          .seed = run.seed};
+  if (!answers->empty())
+    request.teacher = TeacherAnswers{*answers, TeacherDigest(run.job.teacher).ToHex(), run.job.teacher.weight, run.job.teacher.temperature};
+  const absl::StatusOr<TrainResult> trained = engine->Train(request, nullptr);
   if (!trained.ok()) return trained.status();
   const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   const absl::StatusOr<std::vector<ClassificationScore>> scores =

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/processor.h"
 #include "daemon/daemon.h"
 #include "daemon/party_state.h"
 #include "rpc/client.h"
@@ -104,6 +105,7 @@ int Run(const Flags& flags) {
   options.party.set_host_id(rpc::HostId());
   options.party.set_version(HANAS_VERSION);
   options.party.mutable_worker()->set_threads(flags.threads);
+  options.party.mutable_worker()->set_multiplies_bf16(ProcessorMultipliesBf16());
   for (const DatasetStore::Held& held : datasets.List()) {
     options.party.mutable_worker()->add_datasets(held.name);
     options.party.mutable_worker()->add_dataset_digests(held.digest);

@@ -230,7 +230,8 @@ absl::Status LocalRun::StartParties() {
 
 absl::Status LocalRun::Submit() {
   const std::string request_id = absl::StrCat("run-", JobDigest(job_).ToHex());
-  const absl::StatusOr<v1::Search> search = Persist([&] { return client_->CreateSearch(rpc::ToProto(job_), request_id); });
+  const absl::StatusOr<v1::Search> search =
+      Persist([&] { return client_->CreateSearch(rpc::ToProto(ForThisProcessor(job_)), request_id); });
   if (!search.ok()) return search.status();
   search_ = search->name();
   if (absl::Status status = WriteRunFile(); !status.ok()) return status;

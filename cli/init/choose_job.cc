@@ -394,8 +394,10 @@ class Chooser {
             "So many networks of the front are trained for a short time, to see which deserve more. Each more takes the steps below.");
     Because("fine_tune.steps", "A fifth of the supernet's steps tells networks apart that shared weights do not.");
     Because("fine_tune.learning_rate", "It is in proportion to the batch, and a little lower than that of the supernet.");
-    Because("final.members",
-            "So many of them are trained on, exported and verified: the most accurate one, the knee of the front, then its ends.");
+    Because(
+        "final.members",
+        "So many of them are trained on, exported and verified: the largest of those that are as accurate as the best within chance, the "
+        "knee of the front, then those farthest from them.");
     Because(
         "final.steps",
         "Most of the time goes here, as twice the training is worth more than most choices of a space. Raise it for networks that are to "

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/supervise/local_agents.h"
 
+#include "core/base/processor.h"
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +26,11 @@ std::vector<LocalAgent> AgentsFor(const SearchJob& job) {
   }
   if (agents.empty()) add(TargetSpec{});
   return agents;
+}
+
+SearchJob ForThisProcessor(SearchJob job) {
+  if (job.training.numerics == Numerics::kAuto) job.training.numerics = ProcessorMultipliesBf16() ? Numerics::kBf16 : Numerics::kF32;
+  return job;
 }
 
 }  // namespace hanas::cli

@@ -23,6 +23,10 @@ struct LocalAgent {
 /// Those that the job's targets on this machine ask for; one at least. Pure.
 std::vector<LocalAgent> AgentsFor(const SearchJob& job);
 
+/// The job with the numerics that the workers of a run on this machine do best, where it leaves them open: no worker has registered when it
+/// is submitted that the coordinator could ask.
+SearchJob ForThisProcessor(SearchJob job);
+
 }  // namespace hanas::cli
 
 #endif  // HANAS_CLI_SUPERVISE_LOCAL_AGENTS_H_

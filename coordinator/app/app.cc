@@ -87,9 +87,10 @@ class DerivingPlace {
   bool taken_ = false;
 };
 
-absl::Status CheckOperators(const SearchJob& job, StopCheck stop) {
+absl::Status CheckNetworks(const SearchJob& job, const PlainNetworks& plain, StopCheck stop) {
   absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
   if (!space.ok()) return space.status();
+  if (const auto teacher = DefineTeacher(job, plain); !teacher.ok()) return teacher.status();
   return CheckOperatorCount(Lowering(*std::move(space)), stop);
 }
 
@@ -238,7 +239,7 @@ absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, 
   {
     DerivingPlace place;
     if (absl::Status status = place.Take(stop); !status.ok()) return status;
-    if (absl::Status status = CheckOperators(job, stop); !status.ok()) return status;
+    if (absl::Status status = CheckNetworks(job, options_.plain, stop); !status.ok()) return status;
   }
   const JobDigests digests = DigestsOf(job);
   uint64_t id = 0;
@@ -249,7 +250,9 @@ absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, 
     const State& decided = ledger_.decided();
     if (const auto earlier = decided.requests.find(request_id); earlier != decided.requests.end()) {
       id = earlier->second;
-      if (decided.searches.at(id).record.job_digest != digests.job) {
+      // What `auto` stands for may have become another thing since; the search stays what it was decided to be.
+      job.training.numerics = decided.searches.at(id).job->training.numerics;
+      if (decided.searches.at(id).record.job_digest != JobDigest(job)) {
         return WithReason(absl::AlreadyExistsError(
                               absl::StrCat("request_id ", request_id, " was used for another job, searches/", id, "; use a new one")),
                           kRequestIdReused, absl::StrCat("searches/", id));
@@ -263,6 +266,17 @@ absl::StatusOr<SearchSnapshot> App::CreateSearch(const std::string& request_id, 
     }
   }
   return ShowAfter(write, id);
+}
+
+Numerics App::BestNumerics() {
+  absl::MutexLock lock(&mutex_);
+  bool bf16 = false;
+  for (const auto& [id, party] : ledger_.decided().parties) {
+    if (party.agent || party.draining) continue;
+    if (!party.multiplies_bf16) return Numerics::kF32;
+    bf16 = true;
+  }
+  return bf16 ? Numerics::kBf16 : Numerics::kF32;
 }
 
 absl::StatusOr<SearchSnapshot> App::GetSearch(uint64_t id) {
@@ -347,14 +361,14 @@ absl::Status App::DeleteSearch(uint64_t id) {
 absl::StatusOr<SearchSnapshot> App::Validate(const SearchJob& job, StopCheck stop) {
   DerivingPlace place;
   if (absl::Status status = place.Take(stop); !status.ok()) return status;
-  if (absl::Status status = CheckOperators(job, stop); !status.ok()) return status;
+  if (absl::Status status = CheckNetworks(job, options_.plain, stop); !status.ok()) return status;
   State inputs;
   {
     absl::MutexLock lock(&mutex_);
     if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
     inputs = ValidationInputs(ledger_.synced(), job);
   }
-  absl::StatusOr<JobValidation> validation = ValidateJob(inputs, job, stop);
+  absl::StatusOr<JobValidation> validation = ValidateJob(inputs, job, options_.plain, stop);
   if (!validation.ok()) return validation.status();
   SearchSnapshot snapshot;
   snapshot.record.job_digest = JobDigest(job);
@@ -376,7 +390,7 @@ absl::StatusOr<ReplayResult> App::ReplaySearch(uint64_t id) {
     if (!search->refused.ok()) return search->refused;
     recording = RecordingOf(ledger_.synced(), id);
   }
-  return Replay(recording, id, options_.families);
+  return Replay(recording, id, options_.plain);
 }
 
 absl::StatusOr<TaskPage> App::ListTasks(uint64_t id, uint64_t after, int max) {
@@ -484,7 +498,7 @@ absl::StatusOr<std::shared_ptr<SearchContext>> App::ContextOf(const SearchState&
   if (!search.refused.ok()) return search.refused;
   std::shared_ptr<SearchContext>& context = contexts_[search.record.id];
   if (context == nullptr) {
-    absl::StatusOr<std::unique_ptr<SearchContext>> created = SearchContext::Create(*search.job, options_.families);
+    absl::StatusOr<std::unique_ptr<SearchContext>> created = SearchContext::Create(*search.job, options_.plain);
     if (!created.ok()) return created.status();
     context = *std::move(created);
     if (IsTerminal(search.record.phase)) ended_.push_back(search.record.id);

@@ -52,8 +52,7 @@ struct AppOptions {
   absl::Duration lease_ttl = absl::Seconds(15);  // at least 1 s
   CollectorOptions artifacts;
   telemetry::Metrics* metrics = &telemetry::NoMetrics();  // borrowed
-  std::vector<PlainFamily>
-      families;                  // that searches are compared with which ask for it: ReferencesKind::kFamily; the first one gets all-in
+  PlainNetworks plain;                                    // from presets; a job that asks for one that is not there is refused
   Executor* executor = nullptr;  // borrowed: where searches are prepared; null: the loop does it itself, and stands still meanwhile
 
   absl::Status Validate() const;
@@ -122,10 +121,13 @@ class App final : private LedgerFollower {
   ~App() override;
 
   // ---- searches ----
-  /// The same request_id gives the same search; returns ALREADY_EXISTS when it was used for another job. Looks first at how many operators
+  /// The same request_id gives the same search; returns ALREADY_EXISTS when it was used for another job, one that differs in more than
+  /// numerics, which may have been decided anew. Looks first at how many operators
   /// the space has, which takes up to a few seconds: returns INVALID_ARGUMENT for too many, and CANCELLED when `stop` says so.
   absl::StatusOr<SearchSnapshot> CreateSearch(const std::string& request_id, std::string spec, SearchJob job, StopCheck stop = NeverStop)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  /// What Numerics::kAuto stands for in a job that is submitted now: bf16 when there are workers, and all that are not drained multiply it.
+  Numerics BestNumerics() ABSL_LOCKS_EXCLUDED(mutex_);
   /// Returns NOT_FOUND.
   absl::StatusOr<SearchSnapshot> GetSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
   /// In order of creation, at most `limit` after the search `after`.

@@ -43,7 +43,11 @@ class ArtifactUseCollector {
   /// Adds what a task begins from and what it brought. The task itself is needed as `own` says; what others have replaced is needed less.
   void AddTask(const SearchView& view, const std::string& key, const TaskRecord& task, ArtifactUse own) {
     const auto* train = std::get_if<TrainWork>(&task.work);
-    if (train != nullptr) AddArtifact(train->initial, task.state == TaskState::kDone ? ArtifactUse::kReplaced : own);
+    if (train != nullptr) {
+      const ArtifactUse as_input = task.state == TaskState::kDone ? ArtifactUse::kReplaced : own;
+      AddArtifact(train->initial, as_input);
+      if (train->teacher.has_value()) AddArtifact(train->teacher->checkpoint, as_input);
+    }
     if (!task.outcome.has_value()) return;
     const bool replaced = train != nullptr && IsReplaced(view, key, task);
     for (const ArtifactRef& artifact : ArtifactsOf(*task.outcome)) AddArtifact(artifact, replaced ? ArtifactUse::kReplaced : own);

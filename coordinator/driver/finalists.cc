@@ -3,15 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <tuple>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "coordinator/driver/step_builder.h"
 #include "coordinator/judging/judgement.h"
+#include "coordinator/judging/standing.h"
 #include "coordinator/search/non_dominated_sort.h"
 #include "coordinator/search/surrogate_search.h"
 
@@ -34,9 +36,38 @@ std::vector<double> ScaledSums(const std::vector<Individual>& networks, const st
   return sums;
 }
 
+/// NaN loses to any number, as in ConstrainedRanks.
+double NumberOrInfinity(double value) { return std::isnan(value) ? std::numeric_limits<double>::infinity() : value; }
+
+/// The largest of those that are as good in the favourite objective as the best one, of the contenders that break the limits the least.
+size_t LargestOfTheBest(const std::vector<Contender>& contenders, size_t favourite, double tolerance) {
+  const auto violation = [](const Contender& contender) { return std::max(NumberOrInfinity(contender.network.evaluation.violation), 0.0); };
+  const auto objective = [&](const Contender& contender) { return NumberOrInfinity(contender.network.evaluation.objectives[favourite]); };
+  const auto leading = std::min_element(contenders.begin(), contenders.end(), [&](const Contender& a, const Contender& b) {
+    return std::tuple(violation(a), objective(a)) < std::tuple(violation(b), objective(b));
+  });
+  auto largest = leading;
+  for (auto contender = contenders.begin(); contender != contenders.end(); ++contender) {
+    if (violation(*contender) != violation(*leading) || !(objective(*contender) <= objective(*leading) + tolerance)) continue;
+    if (std::tuple(-contender->macs, objective(*contender)) < std::tuple(-largest->macs, objective(*largest))) largest = contender;
+  }
+  return static_cast<size_t>(largest - contenders.begin());
+}
+
+/// By how much the best of the members' accuracies may differ from another one by chance.
+double ToleranceOf(const std::vector<MemberRecord*>& members) {
+  Score best;
+  for (const MemberRecord* member : members) {
+    if (member->fine_tuned.fraction() >= best.fraction()) best = member->fine_tuned;
+  }
+  if (best.images <= 0) return 0;
+  const double variance = best.fraction() * (1 - best.fraction()) / static_cast<double>(best.images);
+  return kNoiseDeviations * std::sqrt(2 * variance);
+}
+
 /// Of the view's target, which have been fine-tuned.
 absl::StatusOr<std::vector<MemberRecord*>> WinnersOf(const SearchView& view, SearchContext& context,
-                                                     const std::vector<MemberRecord*>& contenders) {
+                                                     const std::vector<MemberRecord*>& members) {
   const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
   if (!scorer.ok()) return scorer.status();
   const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, view.NumRounds());
@@ -46,57 +77,42 @@ absl::StatusOr<std::vector<MemberRecord*>> WinnersOf(const SearchView& view, Sea
   // They are judged as when they were chosen, by what was measured of them where it was, but for the accuracy.
   std::vector<EvaluatedNetwork> evaluated = view.Evaluations(view.NumRounds());
   std::vector<EvaluatedNetwork> networks;
-  for (const MemberRecord* member : contenders) {
+  for (const MemberRecord* member : members) {
     auto found = std::find_if(evaluated.begin(), evaluated.end(),
                               [&](const EvaluatedNetwork& network) { return network.architecture == member->architecture; });
     EvaluatedNetwork network = found == evaluated.end() ? EvaluatedNetwork{.architecture = member->architecture} : *found;
     network.score = member->fine_tuned;
     networks.push_back(std::move(network));
   }
-  const std::vector<Individual> individuals = TrueIndividuals(view, **goals, networks, **scorer, latency->fit.calibration);
+  std::vector<Contender> contenders;
+  for (Individual& individual : TrueIndividuals(view, **goals, networks, **scorer, latency->fit.calibration)) {
+    const auto macs = static_cast<double>((*scorer)->ScoreOne(individual.architecture).macs);
+    contenders.push_back({std::move(individual), macs});
+  }
   const std::vector<Quantity>& objectives = (*goals)->objectives;
   const auto accuracy = std::find(objectives.begin(), objectives.end(), Quantity::kAccuracy);
-  const size_t favourite = accuracy == objectives.end() ? 0 : static_cast<size_t>(accuracy - objectives.begin());
+  const bool by_accuracy = accuracy != objectives.end();
+  const size_t favourite = by_accuracy ? static_cast<size_t>(accuracy - objectives.begin()) : 0;
+  const double tolerance = by_accuracy ? ToleranceOf(members) : 0;
   std::vector<MemberRecord*> winners;
-  for (const size_t i : ChooseFinalists(individuals, favourite, view.job().final.members)) winners.push_back(contenders[i]);
+  for (const size_t i : ChooseFinalists(contenders, favourite, tolerance, view.job().final.members)) winners.push_back(members[i]);
   return winners;
 }
 
 }  // namespace
 
-std::vector<size_t> ChooseFinalists(const std::vector<Individual>& networks, size_t favourite, int count) {
-  std::vector<size_t> chosen;
-  if (networks.empty() || count <= 0) return chosen;
+std::vector<size_t> ChooseFinalists(const std::vector<Contender>& contenders, size_t favourite, double tolerance, int count) {
+  if (contenders.empty() || count <= 0) return {};
+  std::vector<size_t> chosen = {LargestOfTheBest(contenders, favourite, tolerance)};
+  if (count == 1) return chosen;
+  std::vector<Individual> networks;
+  for (const Contender& contender : contenders) networks.push_back(contender.network);
   const std::vector<int> front = FrontsOf(ConstrainedRanks(networks)).front();
-  const auto take_least = [&](const auto& value) {
-    const int* least = nullptr;
-    for (const int& i : front) {
-      const auto index = static_cast<size_t>(i);
-      if (std::find(chosen.begin(), chosen.end(), index) != chosen.end()) continue;
-      if (least == nullptr || value(index) < value(static_cast<size_t>(*least))) least = &i;
-    }
-    if (least != nullptr && chosen.size() < static_cast<size_t>(count)) chosen.push_back(static_cast<size_t>(*least));
-  };
   const std::vector<double> sums = ScaledSums(networks, front);
-  take_least([&](size_t i) { return networks[i].evaluation.objectives[favourite]; });
-  take_least([&](size_t i) { return sums[i]; });
-
-  // What the chosen ones dominate must not pass for a part of the front when those are left out.
-  std::vector<Candidate> of_front;
-  for (const int i : front) of_front.push_back({networks[static_cast<size_t>(i)], 0});
-  std::vector<Candidate> all;
-  for (const Individual& network : networks) all.push_back({network, 0});
-  for (const std::vector<Candidate>* const candidates : {&of_front, &all}) {
-    absl::flat_hash_set<Architecture> taken;
-    for (const size_t i : chosen) taken.insert(networks[i].architecture);
-    const int missing = count - static_cast<int>(chosen.size());
-    for (const Architecture& architecture : SelectForEvaluation(*candidates, taken, missing, /*explore=*/0)) {
-      const auto found =
-          std::find_if(networks.begin(), networks.end(), [&](const Individual& network) { return network.architecture == architecture; });
-      chosen.push_back(static_cast<size_t>(found - networks.begin()));
-    }
-  }
-  return chosen;
+  const auto knee = static_cast<size_t>(*std::min_element(
+      front.begin(), front.end(), [&](int a, int b) { return sums[static_cast<size_t>(a)] < sums[static_cast<size_t>(b)]; }));
+  if (knee != chosen.front()) chosen.push_back(knee);
+  return SelectSpread(networks, chosen, static_cast<size_t>(count));
 }
 
 void TrainOn(std::vector<MemberRecord>& members, size_t index, int64_t steps) {
@@ -140,7 +156,7 @@ absl::StatusOr<std::optional<AdvanceSearchUpdate>> DecideFinalists(const SearchV
       TrainOn(members, static_cast<size_t>(winner - members.data()), view.job().final.steps);
       texts.push_back(absl::StrFormat("%s (%.1f %%)", winner->id, 100 * winner->fine_tuned.fraction()));
     }
-    step.events.push_back({"final", absl::StrFormat("%s%s trained on for %d steps: the best of %d on %d validation images",
+    step.events.push_back({"final", absl::StrFormat("%s%s trained on for %d steps: chosen from %d by %d validation images and by size",
                                                     of_target.TargetPrefix(), absl::StrJoin(texts, ", "), view.job().final.steps,
                                                     contenders[of_target.target_index()].size(), winners->front()->fine_tuned.images)});
   }

@@ -15,10 +15,8 @@
 #include "coordinator/judging/goals.h"
 #include "coordinator/judging/plain_network.h"
 #include "core/base/bounds.h"
-#include "core/base/field_violation.h"
 #include "core/base/quantity.h"
 #include "core/family/convnet/scaled.h"
-#include "core/job/job_cost.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -28,15 +26,6 @@ constexpr char kEvent[] = "opponents";
 bool IsOpen(const TaskRecord* task) { return task->state == TaskState::kReady || task->state == TaskState::kLeased; }
 
 // ---- measuring ----
-
-/// Whether a worker can train the network with the job's batches and an agent execute it: what a job's own space is held to.
-bool IsWithinBounds(const SearchJob& job, const SpaceSpec& space) {
-  SearchJob of_network = job;
-  of_network.space = space;
-  FieldViolations violations;
-  CheckJobCost(of_network, violations);
-  return violations.ToStatus().ok();
-}
 
 /// Tasks that measure every network of every family on every target.
 absl::Status AddCandidates(const SearchView& view, const SearchContext& context, AdvanceSearchUpdate& step) {
@@ -179,7 +168,8 @@ absl::Status ChooseAll(const SearchView& view, SearchContext& context, AdvanceSe
                                                         .slice = member.architecture,
                                                         .to_step = kProbeSteps,
                                                         .total_steps = kProbeSteps,
-                                                        .space = member.opponent->space});
+                                                        .space = member.opponent->space,
+                                                        .teacher = TeacherOf(view, context)});
   }
   step.compute_seconds = ComputeOf(view).search_seconds();
   step.events.push_back(

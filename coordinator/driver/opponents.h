@@ -15,8 +15,9 @@
 namespace hanas::coordinator {
 
 // The plain networks that the members of a search with ReferencesKind::kFamily are compared with. They are measured, chosen and trained
-// when every member is verified, so that nothing of the members waits for them, and what the search spent is known: opponents get as much.
-// From then on they are references like others. Everything here is pure.
+// when every member is verified, so that nothing of the members waits for them, and what the search spent is known: each family gets as
+// much, and so does one network alone. With them the whole takes about four times as long: three times as long again, for one target. From
+// then on they are references like others. Everything here is pure.
 
 /// A network of a family as it was measured on a target, with random weights.
 struct OpponentCandidate {

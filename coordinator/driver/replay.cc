@@ -32,8 +32,8 @@ Work AsDecided(const Work& work, const Work& decided) {
 
 class Replayer {
  public:
-  Replayer(const State& recording, const SearchState& recorded, std::vector<PlainFamily> families)
-      : recording_(recording), recorded_(recorded), families_(std::move(families)) {}
+  Replayer(const State& recording, const SearchState& recorded, PlainNetworks plain)
+      : recording_(recording), recorded_(recorded), plain_(std::move(plain)) {}
 
   absl::StatusOr<ReplayResult> Run();
 
@@ -67,7 +67,7 @@ class Replayer {
 
   const State& recording_;
   const SearchState& recorded_;
-  const std::vector<PlainFamily> families_;
+  const PlainNetworks plain_;
   State now_;
   uint64_t party_ = 0;  // holds every task
   std::unique_ptr<SearchContext> context_;
@@ -77,7 +77,7 @@ class Replayer {
 
 absl::Status Replayer::Prepare() {
   const SearchRecord& record = recorded_.record;
-  absl::StatusOr<std::unique_ptr<SearchContext>> context = SearchContext::Create(*recorded_.job, families_);
+  absl::StatusOr<std::unique_ptr<SearchContext>> context = SearchContext::Create(*recorded_.job, plain_);
   if (!context.ok()) return context.status();
   context_ = *std::move(context);
   Changes changes;
@@ -315,8 +315,8 @@ State RecordingOf(const State& state, uint64_t search) {
   return recording;
 }
 
-absl::StatusOr<ReplayResult> Replay(const State& recording, uint64_t search, std::vector<PlainFamily> families) {
-  return Replayer(recording, recording.searches.at(search), std::move(families)).Run();
+absl::StatusOr<ReplayResult> Replay(const State& recording, uint64_t search, PlainNetworks plain) {
+  return Replayer(recording, recording.searches.at(search), std::move(plain)).Run();
 }
 
 }  // namespace hanas::coordinator

@@ -25,11 +25,11 @@ State RecordingOf(const State& state, uint64_t search);
 /// Decides a search once more, step by step, in a fresh state that knows its job, its device and the rows of the latency table that it did
 /// not measure itself; every task that is decided gets the outcome that was recorded for it. Tasks, profile, rounds and members that come
 /// out are compared with the recorded ones as they appear. A search that goes on is replayed as far as it has come. Finishing is replayed
-/// where it happened, as far as tasks tell. Pauses, resumptions and attempts leave no trace. `families` are those that opponents are chosen
+/// where it happened, as far as tasks tell. Pauses, resumptions and attempts leave no trace. `plain` is what opponents are chosen
 /// among.
 ///
 /// Pure. Returns a status only for defects of this program.
-absl::StatusOr<ReplayResult> Replay(const State& recording, uint64_t search, std::vector<PlainFamily> families = {});
+absl::StatusOr<ReplayResult> Replay(const State& recording, uint64_t search, PlainNetworks plain = {});
 
 }  // namespace hanas::coordinator
 

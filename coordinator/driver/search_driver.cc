@@ -52,10 +52,28 @@ std::optional<std::pair<std::string, Work>> NextChunk(const SearchView& view, co
   return std::pair(view.TextOf(chain.At(tasks.size())), Work(work));
 }
 
+/// The next piece of the teacher's training, if one is due. True while it is not trained.
+bool TrainTeacher(const SearchView& view, const SearchContext& context, AdvanceSearchUpdate& step) {
+  const TaskKey chain = {.stage = TaskStage::kTeacher};
+  const PlainNetwork* const teacher = context.teacher();
+  if (teacher == nullptr || view.ChainEnd(chain) != nullptr) return false;
+  TrainWork first = {
+      .kind = TrainingKind::kTeacher, .slice = teacher->architecture(), .total_steps = view.job().teacher.steps, .space = teacher->spec()};
+  // What was begun goes on as it is, also where the preset has changed since.
+  if (const TaskRecord* begun = view.Task(chain)) {
+    first.slice = std::get<TrainWork>(begun->work).slice;
+    first.space = std::get<TrainWork>(begun->work).space;
+  }
+  auto chunk = NextChunk(view, chain, first, ChunkSteps(first.total_steps));
+  if (chunk.has_value()) step.tasks.push_back(*std::move(chunk));
+  return true;
+}
+
 MaybeStep Train(const SearchView& view, SearchContext& context) {
-  const TrainWork first = {.kind = TrainingKind::kSupernet, .total_steps = view.job().training.steps};
-  const TaskKey chain = {.stage = TaskStage::kTrain};
   AdvanceSearchUpdate step = StepOf(view);
+  if (TrainTeacher(view, context, step)) return step.tasks.empty() ? MaybeStep() : step;
+  const TrainWork first = {.kind = TrainingKind::kSupernet, .total_steps = view.job().training.steps, .teacher = TeacherOf(view, context)};
+  const TaskKey chain = {.stage = TaskStage::kTrain};
   if (view.ChainEnd(chain) != nullptr) {
     step.next = SearchPhase::kSampling;
     return step;
@@ -140,8 +158,9 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
   return step;
 }
 
-TrainWork FirstChunk(const SearchView& view, const MemberRecord& member) {
-  TrainWork work = {.kind = member.training, .slice = member.architecture, .total_steps = member.steps};
+TrainWork FirstChunk(const SearchView& view, const SearchContext& context, const MemberRecord& member) {
+  TrainWork work = {
+      .kind = member.training, .slice = member.architecture, .total_steps = member.steps, .teacher = TeacherOf(view, context)};
   if (member.training == TrainingKind::kFineTune) work.initial = view.ChainEnd({.stage = TaskStage::kTrain})->checkpoint;
   if (member.opponent.has_value()) work.space = member.opponent->space;
   return work;
@@ -175,7 +194,7 @@ const TrainOutcome* TrainToTheEnd(const SearchView& view, const SearchContext& c
   const TaskKey chain = view.MemberKey(TaskStage::kMemberTrain, member);
   const TrainOutcome* end = view.ChainEnd(chain);
   if (end == nullptr) {
-    auto chunk = NextChunk(view, chain, FirstChunk(view, member), MemberChunkSteps(view.job(), member.steps));
+    auto chunk = NextChunk(view, chain, FirstChunk(view, context, member), MemberChunkSteps(view.job(), member.steps));
     if (chunk.has_value()) step.tasks.push_back(*std::move(chunk));
     return nullptr;
   }
@@ -193,8 +212,11 @@ const TrainOutcome* TrainToTheEnd(const SearchView& view, const SearchContext& c
   }
   const TaskKey final_chain = view.MemberKey(TaskStage::kMemberFinal, member);
   if (const TrainOutcome* final_end = view.ChainEnd(final_chain)) return final_end;
-  const TrainWork first = {
-      .kind = TrainingKind::kFineTune, .slice = member.architecture, .initial = end->checkpoint, .total_steps = member.final_steps};
+  const TrainWork first = {.kind = TrainingKind::kFineTune,
+                           .slice = member.architecture,
+                           .initial = end->checkpoint,
+                           .total_steps = member.final_steps,
+                           .teacher = TeacherOf(view, context)};
   auto chunk = NextChunk(view, final_chain, first, MemberChunkSteps(view.job(), member.final_steps));
   if (chunk.has_value()) step.tasks.push_back(*std::move(chunk));
   return nullptr;
@@ -264,7 +286,9 @@ MaybeStep LeaveOut(const SearchView& view) {
 /// What comes when all networks that there are so far are verified: opponents, else the end. A search that is to finish has no opponents
 /// but those that are verified by then.
 absl::StatusOr<MaybeStep> AfterVerified(const SearchView& view, SearchContext& context, const std::vector<MemberRecord>& verified) {
-  const bool with_opponents = !view.NumberedOfAll({.stage = TaskStage::kOpponentMeasure}).empty();
+  // A job whose every plain network is out of bounds measures none, and its members' events came before too.
+  const bool with_opponents =
+      view.record().compute_seconds.has_value() || !view.NumberedOfAll({.stage = TaskStage::kOpponentMeasure}).empty();
   if (view.job().references == ReferencesKind::kFamily && !view.record().finishing) {
     absl::StatusOr<OpponentsStep> opponents = StepOfOpponents(view, context);
     if (!opponents.ok()) return opponents.status();

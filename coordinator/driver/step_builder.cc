@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_format.h"
 #include "core/base/quantity.h"
@@ -55,6 +56,14 @@ void AddMeasurements(const SearchView& view, const SearchContext& context, const
     }
     step.tasks.emplace_back(view.TextOf(series.At(number++)), std::move(work));
   });
+}
+
+std::optional<TeacherRef> TeacherOf(const SearchView& view, const SearchContext& context) {
+  if (context.teacher() == nullptr) return std::nullopt;
+  // As it was trained: a preset may have changed since.
+  const TaskKey chain = {.stage = TaskStage::kTeacher};
+  const TrainWork& work = std::get<TrainWork>(view.Numbered(chain).back()->work);
+  return TeacherRef{view.ChainEnd(chain)->checkpoint, *work.space, work.slice};
 }
 
 std::string MemberLine(const SearchView& view, const MemberRecord& member) {

@@ -2,6 +2,7 @@
 #ifndef HANAS_COORDINATOR_DRIVER_STEP_BUILDER_H_
 #define HANAS_COORDINATOR_DRIVER_STEP_BUILDER_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ void AddEvaluations(const SearchView& view, const SearchContext& context, const 
 /// The same for whole networks to measure, with the digests of their plans.
 void AddMeasurements(const SearchView& view, const SearchContext& context, const TaskKey& series,
                      const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step);
+
+/// Whose answers the networks of the search learn from; none without a teacher. Requires that it is trained.
+std::optional<TeacherRef> TeacherOf(const SearchView& view, const SearchContext& context);
 
 /// "member-1: 88.1 % on 10000 test images, 812 µs p50 on the device". Of one that is verified.
 std::string MemberLine(const SearchView& view, const MemberRecord& member);

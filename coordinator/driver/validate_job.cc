@@ -83,15 +83,16 @@ State ValidationInputs(const State& state, const SearchJob& job) {
   }
   uint64_t trained = 0;
   for (const auto& [id, search] : state.searches) {
-    const bool same = search.job->dataset.name == job.dataset.name && search.job->dataset.directory == job.dataset.directory;
+    const bool same = search.job->dataset.name == job.dataset.name && search.job->dataset.directory == job.dataset.directory &&
+                      search.job->training.shards == job.training.shards && search.job->training.numerics == job.training.numerics;
     if (same && !search.record.dataset_digest.empty()) trained = id;
   }
   if (trained != 0) take(trained);
   return inputs;
 }
 
-absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& job, StopCheck stop) {
-  absl::StatusOr<std::unique_ptr<SearchContext>> context = SearchContext::Create(job);
+absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& job, PlainNetworks plain, StopCheck stop) {
+  absl::StatusOr<std::unique_ptr<SearchContext>> context = SearchContext::Create(job, std::move(plain));
   if (!context.ok()) return context.status();
   SearchState search;
   search.job = std::make_shared<const SearchJob>(job);

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/state/state.h"
 #include "core/base/stop.h"
+#include "core/family/convnet/scaled.h"
 #include "core/job/search_job.h"
 
 namespace hanas::coordinator {
@@ -23,7 +24,7 @@ State ValidationInputs(const State& state, const SearchJob& job);
 /// What a search for this job would find out before it measures or trains. Limits are judged when the device's kind has a row for every
 /// operator of the space and was calibrated by an earlier search. Pure. Returns the statuses of SearchContext::Create
 /// and Keys, and CANCELLED when `stop` says so.
-absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& job, StopCheck stop = NeverStop);
+absl::StatusOr<JobValidation> ValidateJob(const State& inputs, const SearchJob& job, PlainNetworks plain = {}, StopCheck stop = NeverStop);
 
 }  // namespace hanas::coordinator
 

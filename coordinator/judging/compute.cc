@@ -12,11 +12,11 @@
 namespace hanas::coordinator {
 namespace {
 
-/// Of all attempts. What a party tells is not more than a number, and no sum shall suffer from it.
+/// Of all attempts.
 double SecondsOf(const TaskRecord& task) {
   double seconds = task.partial_seconds;
   if (task.outcome.has_value()) seconds += std::visit([](const auto& outcome) { return outcome.seconds; }, *task.outcome);
-  return std::isfinite(seconds) ? std::max(seconds, 0.0) : 0;
+  return std::isfinite(seconds) ? std::max(seconds, 0.0) : 0;  // older stores have what was not checked when it came
 }
 
 /// The network that a task of a member is about; null when there is none of that name.
@@ -31,6 +31,7 @@ const MemberRecord* MemberOf(const SearchView& view, const TaskKey& key) {
 /// Where the seconds of a task are counted; null when they are not.
 double* PlaceOf(const SearchView& view, const TaskKey& key, ComputeUse& use) {
   switch (key.stage) {
+    case TaskStage::kTeacher:
     case TaskStage::kTrain:
     case TaskStage::kSample:
     case TaskStage::kSamplePredictor:

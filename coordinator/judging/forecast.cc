@@ -20,10 +20,8 @@ constexpr int kArtifactsPerFinalist = 2;  // the bound model and the ONNX file
 
 int64_t NumTargets(const SearchJob& job) { return static_cast<int64_t>(TargetsOf(job).size()); }
 
-/// Of plain networks: an inverted-residual and a dense one, as coordinator/service gives them.
-constexpr int kFamilies = 2;
 /// How many times what the search spends goes to plain networks, for each target: to each family, and to all-in.
-constexpr int kFamilyShares = kFamilies + 1;
+constexpr int kFamilyShares = kPlainFamilies + 1;
 
 bool HasFamilies(const SearchJob& job) { return job.references == ReferencesKind::kFamily; }
 
@@ -35,7 +33,7 @@ int64_t NumReferences(const SearchJob& job) {
     case ReferencesKind::kSpace:
       return 3;
     case ReferencesKind::kFamily:
-      return kFamilies * NumReturned(job) + 1;
+      return kPlainFamilies * NumReturned(job) + 1;
   }
   return 0;
 }
@@ -56,6 +54,7 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
     weights += count;
   }
   int64_t checkpoints = ChainCheckpoints(job.training.steps, ChunkSteps(job.training.steps));
+  if (job.teacher.steps > 0) checkpoints += ChainCheckpoints(job.teacher.steps, ChunkSteps(job.teacher.steps));
   const bool of_space = job.references == ReferencesKind::kSpace;
   const auto chains = [&](int64_t count, int64_t steps) { return count * ChainCheckpoints(steps, MemberChunkSteps(job, steps)); };
   checkpoints += chains(NumTargets(job) * job.fine_tune.members, job.fine_tune.steps);
@@ -69,9 +68,10 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
   return checkpoints * weights * kBytesPerWeight + NumFinalists(job) * kArtifactsPerFinalist * model;
 }
 
-/// Of supernet and members.
+/// Of teacher, supernet and members.
 int64_t OwnSteps(const SearchJob& job) {
-  return job.training.steps + NumTargets(job) * (job.fine_tune.members * job.fine_tune.steps + NumReturned(job) * job.final.steps);
+  return job.teacher.steps + job.training.steps +
+         NumTargets(job) * (job.fine_tune.members * job.fine_tune.steps + NumReturned(job) * job.final.steps);
 }
 
 std::string WithNote(std::string basis, const SearchJob& job) {
@@ -79,27 +79,29 @@ std::string WithNote(std::string basis, const SearchJob& job) {
   return basis;
 }
 
-/// The rate of the last supernet training task of the search that is done, as it is closest to what comes; 0 when none is done.
-double RateOf(const SearchView& view) {
+/// The rate of the last training task of a stage that is done, as it is closest to what comes; 0 when none is done.
+double RateOf(const SearchView& view, TaskStage stage) {
   double rate = 0;
-  for (const TaskRecord* task : view.Numbered({.stage = TaskStage::kTrain})) {
+  for (const TaskRecord* task : view.Numbered({.stage = stage})) {
     const auto* outcome = task->outcome.has_value() ? std::get_if<TrainOutcome>(&*task->outcome) : nullptr;
     if (outcome != nullptr && outcome->images_per_second > 0) rate = outcome->images_per_second;
   }
   return rate;
 }
 
+/// Of searches on the same dataset and space, whose supernet trained on as many cores.
 double RateOfOthers(const SearchView& view, const SearchContext& context) {
-  const DatasetSpec& wanted = view.job().dataset;
+  const SearchJob& wanted = view.job();
   double rate = 0;
   for (const auto& [id, other] : view.state().searches) {
+    if (id == view.record().id || other.job->training.shards != wanted.training.shards) continue;
+    if (other.job->training.numerics != wanted.training.numerics) continue;
     const DatasetSpec& dataset = other.job->dataset;
-    if (id == view.record().id || dataset.name != wanted.name || dataset.directory != wanted.directory) continue;
-    const double found = RateOf(SearchView(view.state(), other));
+    if (dataset.name != wanted.dataset.name || dataset.directory != wanted.dataset.directory) continue;
+    const double found = RateOf(SearchView(view.state(), other), TaskStage::kTrain);
     if (found <= 0) continue;
     const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(other.job->space);
-    const bool alike = other.job->training.shards == view.job().training.shards;
-    if (alike && space.ok() && space->space().digest() == context.space().digest()) rate = found;
+    if (space.ok() && space->space().digest() == context.space().digest()) rate = found;
   }
   return rate;
 }
@@ -123,7 +125,7 @@ double MeasuringSecondsOf(const SearchView& view, const SearchContext& context) 
   const int64_t rounds = context.searched_whole() ? static_cast<int64_t>(context.space().NumNetworks())
                                                   : static_cast<int64_t>(job.evolution.rounds) * job.evolution.evaluations_per_round;
   const double pace = networks > 0 ? seconds / static_cast<double>(networks) : 0;
-  const int64_t candidates = HasFamilies(job) ? kFamilies * static_cast<int64_t>(WidthFactors().size()) : 0;
+  const int64_t candidates = HasFamilies(job) ? kPlainFamilies * static_cast<int64_t>(WidthFactors().size()) : 0;
   return operators + seconds + pace * static_cast<double>(rounds + NumReturned(job) + NumReferences(job) + candidates);
 }
 
@@ -183,13 +185,17 @@ ForecastRecord ForecastOf(const SearchView& view, SearchContext& context) {
   if (context.searched_whole()) forecast.evaluations = static_cast<int64_t>(context.space().NumNetworks());
   forecast.disk_bytes = DiskBytes(view.job(), context.lowering());
   forecast.measuring_seconds = MeasuringSeconds(view, context);
-  const double own = RateOf(view);
+  const double own = RateOf(view, TaskStage::kTrain);
   const double rate = own > 0 ? own : RateOfOthers(view, context);
   if (rate > 0) {
-    // The rate is the supernet's, which has a core for each shard; every other network is trained on one.
+    // The rate is the supernet's, which has a core for each shard, as the teacher has; every other network is trained on one. A teacher
+    // that has not begun is taken to be as fast as the supernet.
     const TrainingSpec& training = view.job().training;
-    const auto others = static_cast<double>((forecast.training_steps - training.steps) * training.shards);
-    forecast.training_seconds = (static_cast<double>(training.steps) + others) * training.batch_size / rate;
+    const int64_t teachers = view.job().teacher.steps;
+    const auto others = static_cast<double>((forecast.training_steps - teachers - training.steps) * training.shards);
+    const double teachers_rate = RateOf(view, TaskStage::kTeacher);
+    forecast.training_seconds = training.batch_size * ((static_cast<double>(training.steps) + others) / rate +
+                                                       static_cast<double>(teachers) / (teachers_rate > 0 ? teachers_rate : rate));
   }
   std::string basis = forecast.measuring_seconds > 0 ? "measured on this device" : "counts only";
   if (rate > 0) {

@@ -12,6 +12,11 @@
 
 namespace hanas::coordinator {
 
+/// The families of plain networks that a job can be compared with: a dense one and one of inverted residuals. It is as many as the
+/// coordinator is given (PlainNetworksOfPresets of coordinator/service), and known here because a job is forecast before anything of it
+/// exists.
+inline constexpr int kPlainFamilies = 2;
+
 /// Steps of a task of training: one in twenty of its chain, members' not smaller than the supernet's, since a task has a fixed cost.
 int64_t ChunkSteps(int64_t steps);
 int64_t MemberChunkSteps(const SearchJob& job, int64_t steps);
@@ -31,8 +36,9 @@ std::string FamilyNote(const SearchJob& job);
 ForecastRecord CountsOf(const SearchJob& job);
 
 /// What is known by now, for all targets: the counts; operator keys once the device is known; measuring time at the pace of profiling once
-/// that is done; training time at the rate of this search's last training task, else of the last one of any search on the same dataset and
-/// space; disk bytes of checkpoints (of each chain the last two are kept) and of the models of the finalists at their largest. Pure.
+/// that is done; training time at the rate of this search's last training task, else of the last one of any search with as many
+/// shards on the same dataset and space; disk bytes of checkpoints (of each chain the last two are kept) and of the models of the finalists
+/// at their largest. Pure.
 ForecastRecord ForecastOf(const SearchView& view, SearchContext& context);
 
 /// What a search has spent.

@@ -14,18 +14,22 @@
 
 namespace hanas::coordinator {
 
-absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const SearchJob& job, std::vector<PlainFamily> families) {
+absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const SearchJob& job, PlainNetworks plain) {
   absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
   if (!space.ok()) return space.status();
+  absl::StatusOr<std::optional<PlainNetwork>> teacher = DefineTeacher(job, plain);
+  if (!teacher.ok()) return teacher.status();
   const bool whole = IsSearchedWhole(job, space->space());
-  return std::unique_ptr<SearchContext>(new SearchContext(*std::move(space), job, whole, std::move(families)));
+  return std::unique_ptr<SearchContext>(new SearchContext(*std::move(space), job, whole, std::move(plain.families), *std::move(teacher)));
 }
 
-SearchContext::SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole, std::vector<PlainFamily> families)
+SearchContext::SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole, std::vector<PlainFamily> families,
+                             std::optional<PlainNetwork> teacher)
     : lowering_(std::move(space)),
       searched_whole_(searched_whole),
       job_(job),
       families_(std::move(families)),
+      teacher_(std::move(teacher)),
       targets_(TargetsOf(job).size()) {}
 
 bool SearchContext::has_keys(size_t target) {

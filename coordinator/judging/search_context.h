@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "coordinator/calibration/calibration.h"
 #include "coordinator/judging/goals.h"
+#include "coordinator/judging/plain_network.h"
 #include "coordinator/state/search_view.h"
 #include "coordinator/surrogate/accuracy_predictor.h"
 #include "coordinator/surrogate/candidate_scorer.h"
@@ -39,14 +40,17 @@ struct FittedLatency {
 /// time both derive it, and the first one is kept.
 class SearchContext {
  public:
-  /// `families` are those that a job with ReferencesKind::kFamily is compared with. Returns INVALID_ARGUMENT for a space that is not valid.
-  static absl::StatusOr<std::unique_ptr<SearchContext>> Create(const SearchJob& job, std::vector<PlainFamily> families = {});
+  /// Returns INVALID_ARGUMENT for a space that is not valid, and what DefineTeacher does.
+  static absl::StatusOr<std::unique_ptr<SearchContext>> Create(const SearchJob& job, PlainNetworks plain = {});
 
   const SearchSpace& space() const { return lowering_.space(); }
   const Lowering& lowering() const { return lowering_; }
   /// Whether every network of the space is evaluated: IsSearchedWhole of core/job.
   bool searched_whole() const { return searched_whole_; }
+  /// That members are compared with in a job with ReferencesKind::kFamily.
   absl::Span<const PlainFamily> families() const { return families_; }
+  /// That the job's other networks learn from; null without one.
+  const PlainNetwork* teacher() const { return teacher_.has_value() ? &*teacher_ : nullptr; }
 
   // What takes up to seconds is prepared ahead of its use. Keys and Scorer do it themselves where nobody did.
   // A target is named by its index in TargetsOf(job), and has the capabilities of its device.
@@ -88,7 +92,8 @@ class SearchContext {
     std::optional<Goals> goals;
   };
 
-  SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole, std::vector<PlainFamily> families);
+  SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole, std::vector<PlainFamily> families,
+                std::optional<PlainNetwork> teacher);
 
   /// The report of ComputedFeasibility; nothing without such limits, or for a space whose tables are too large. Returns CANCELLED when
   /// `stop` says so.
@@ -98,6 +103,7 @@ class SearchContext {
   const bool searched_whole_;
   const SearchJob job_;
   const std::vector<PlainFamily> families_;
+  const std::optional<PlainNetwork> teacher_;
   absl::Mutex mutex_;
   std::vector<OfTarget> targets_ ABSL_GUARDED_BY(mutex_);  // as many as the job has; what is derived stays where it is
 };

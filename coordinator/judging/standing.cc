@@ -11,6 +11,8 @@
 
 namespace hanas::coordinator {
 
+bool IsOutsideNoise(double difference, double stddev) { return std::abs(difference) > kNoiseDeviations * stddev; }
+
 FamilyAccuracy AccuracyAt(absl::Span<const Standing> networks, double latency_us) {
   // Nobody takes a network that is slower and no better than another one.
   std::vector<Standing> family;

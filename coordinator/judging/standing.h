@@ -19,6 +19,11 @@ struct Standing {
   friend bool operator==(const Standing&, const Standing&) = default;
 };
 
+/// Up to so many standard deviations a difference of two accuracies passes for chance.
+inline constexpr double kNoiseDeviations = 2;
+/// Whether a difference of two accuracies is claimed: it is more than kNoiseDeviations of its standard deviations. Both are in one unit.
+bool IsOutsideNoise(double difference, double stddev);
+
 /// What an accuracy of a family rests on.
 enum class FamilyBasis : uint8_t {
   kInterpolated = 0,  // between the two networks around the latency

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "coordinator/judging/standing.h"
 #include "coordinator/reporting/family_sentences.h"
 #include "core/base/quantity.h"
 #include "core/statistics/guessing.h"
@@ -16,7 +17,6 @@
 namespace hanas::coordinator {
 namespace {
 
-constexpr double kSigmas = 2;
 constexpr double kSameSpeed = 1.02;  // ratios closer to 1 are the same, given the spread of measurements
 
 /// Difference of accuracies in points, and whether it is outside the noise.
@@ -26,9 +26,8 @@ struct Difference {
 };
 
 Difference Compare(const ReportMember& a, const ReportMember& b) {
-  const double points = 100 * (a.accuracy() - b.accuracy());
-  const double spread = 100 * std::hypot(a.accuracy_stddev(), b.accuracy_stddev());
-  return {points, std::abs(points) > kSigmas * spread};
+  const double difference = a.accuracy() - b.accuracy();
+  return {100 * difference, IsOutsideNoise(difference, std::hypot(a.accuracy_stddev(), b.accuracy_stddev()))};
 }
 
 std::string SpeedText(double ratio) {

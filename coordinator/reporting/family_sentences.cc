@@ -7,12 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "coordinator/judging/standing.h"
 #include "core/base/quantity.h"
 
 namespace hanas::coordinator {
 namespace {
-
-constexpr double kSigmas = 2;  // from which on a difference is outside the noise
 
 const ReportMember* FindOpponent(const ReportData& data, const std::string& family) {
   const auto found = std::find_if(data.references.begin(), data.references.end(), [&](const ReportMember& reference) {
@@ -50,7 +49,7 @@ std::string AgainstFamily(const ReportData& data, const std::string& family) {
     }
     differences.push_back(DifferenceText(comparison.member, comparison.difference, comparison.stddev));
     sum += comparison.difference;
-    const bool outside = std::abs(comparison.difference) > kSigmas * comparison.stddev;
+    const bool outside = IsOutsideNoise(comparison.difference, comparison.stddev);
     better += outside && comparison.difference > 0 ? 1 : 0;
     worse += outside && comparison.difference < 0 ? 1 : 0;
   }
@@ -94,7 +93,7 @@ std::string AgainstAllIn(const ReportData& data, const ReportMember& all_in) {
       "validation images prefer is %s points from it, %s the noise, at %s.",
       all_in.record.opponent->preset, all_in.record.opponent->factor, all_in.record.steps, 100 * all_in.accuracy(),
       100 * all_in.accuracy_stddev(), FormatMicroseconds(all_in.measured_us), DifferenceText(best.record.id, difference, stddev),
-      std::abs(difference) > kSigmas * stddev ? "outside" : "within", FormatMicroseconds(best.measured_us));
+      IsOutsideNoise(difference, stddev) ? "outside" : "within", FormatMicroseconds(best.measured_us));
 }
 
 std::string VolumesText(const FamilyData& family) {

@@ -299,7 +299,8 @@ Scheduler::Answer Scheduler::Renew(uint64_t id, const Report& report, absl::Dura
   LiveLease& lease = leases_.at(id);
   const bool was_paused = lease.paused;
   lease.deadline = now + lease_ttl_;
-  if (report.done > lease.done) lease.progressed_at = now;
+  // What is done before the first step, or between two, shows in the note.
+  if (report.done > lease.done || report.note != lease.note) lease.progressed_at = now;
   const auto before = furthest_.find(id);
   if (report.done > (before == furthest_.end() ? 0 : before->second)) lease.progressed = true;
   lease.done = report.done;

@@ -84,7 +84,13 @@ class BatchSelection {
     fronts_ = FrontsOf(ConstrainedRanks(individuals));
   }
 
-  size_t num_taken() const { return order_.size(); }
+  /// In the order in which they were taken.
+  const std::vector<int>& order() const { return order_; }
+
+  /// What is chosen already: nothing is taken twice, and the others are to be far from it.
+  void TakeFirst(absl::Span<const size_t> first) {
+    for (const size_t i : first) Take(static_cast<int>(i));
+  }
 
   void TakeSpread(size_t wanted) {
     for (const std::vector<int>& front : fronts_) {
@@ -213,6 +219,15 @@ std::vector<Architecture> SelectForEvaluation(absl::Span<const Candidate> candid
   selection.TakeSpread(wanted - static_cast<size_t>(fraction * count));
   selection.TakeUncertain(wanted);
   return selection.Chosen();
+}
+
+std::vector<size_t> SelectSpread(absl::Span<const Individual> networks, absl::Span<const size_t> first, size_t count) {
+  std::vector<Candidate> candidates;
+  for (const Individual& network : networks) candidates.push_back({network, 0});
+  BatchSelection selection(std::move(candidates));
+  selection.TakeFirst(first);
+  selection.TakeSpread(count);
+  return {selection.order().begin(), selection.order().end()};
 }
 
 }  // namespace hanas

@@ -2,6 +2,7 @@
 #ifndef HANAS_COORDINATOR_SEARCH_SURROGATE_SEARCH_H_
 #define HANAS_COORDINATOR_SEARCH_SURROGATE_SEARCH_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -54,6 +55,12 @@ struct Candidate {
 /// [0, 1], NaN to 0.
 std::vector<Architecture> SelectForEvaluation(absl::Span<const Candidate> candidates, const absl::flat_hash_set<Architecture>& evaluated,
                                               int count, double explore);
+
+/// Which of `networks` lie as far apart as they can: `count` indices in all, of which `first` come first, whatever they are. Each further
+/// one is the farthest from all that are chosen, as above: front after front, and from nothing the ends of the first front. Fronts and
+/// their ranges are those of all networks, also of the ones in `first`. Fewer when there are fewer, and `first` alone when that is enough.
+/// Requires distinct indices. Deterministic; ties go to the lower index.
+std::vector<size_t> SelectSpread(absl::Span<const Individual> networks, absl::Span<const size_t> first, size_t count);
 
 }  // namespace hanas
 

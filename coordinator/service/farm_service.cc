@@ -70,6 +70,7 @@ void Fill(const PartySnapshot& party, v1::Worker& out) {
   FillCommon(party, out);
   out.set_state(WorkerStateOf(party.activity));
   out.mutable_info()->set_threads(party.record.threads);
+  out.mutable_info()->set_multiplies_bf16(party.record.multiplies_bf16);
   for (const std::string& dataset : party.record.datasets) out.mutable_info()->add_datasets(dataset);
   for (const std::string& digest : party.record.dataset_digests) out.mutable_info()->add_dataset_digests(digest);
 }

@@ -28,6 +28,7 @@ std::string TrainingNote(const ReportMember& member) {
                               ? absl::StrCat(": ", member.record.opponent->preset, " x", member.record.opponent->factor)
                               : "");
     case TrainingKind::kSupernet:
+    case TrainingKind::kTeacher:
       break;
   }
   return "";

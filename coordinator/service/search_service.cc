@@ -43,6 +43,7 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
     if (absl::Status status = rpc::CheckRequestId(request->request_id()); !status.ok()) return rpc::ToGrpcStatus(status);
     absl::StatusOr<SearchJob> job = rpc::SearchJobFromProto(request->spec(), &config::FindPresetSpec);
     if (!job.ok()) return rpc::ToGrpcStatus(job.status());
+    if (job->training.numerics == Numerics::kAuto) job->training.numerics = app_->BestNumerics();
     const auto gone = [context] { return context->IsCancelled(); };
     const v1::SearchSpec spec = rpc::ToProto(*job);  // as it was understood: what is validated, stored and answered is the same
     if (!request->validate_only())

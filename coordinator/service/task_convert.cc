@@ -32,14 +32,21 @@ constexpr size_t kMaxTextBytes = 256;
 constexpr size_t kKeyBytes = 32;
 constexpr size_t kDigestDigits = 64;  // of SHA-256
 constexpr int kMaxThreads = 1 << 16;
+/// Not the job's: searches that differ in theirs share a supernet, which learns from these answers.
+constexpr int kTeachersCalibrationImages = 512;
 
-/// The schedule of a training task: the supernet's is the job's; one network has no sampling and shares a batch with nobody, and
-/// fine-tuning has its own learning rates.
+/// The schedule of a training task: the supernet's is the job's. One network has no sampling and is trained beside others, in one shard,
+/// but for the teacher, which learns the labels as they are: what it says of wrong classes is worth less when it was told to be unsure
+/// (Müller et al. 2019). Fine-tuning has its own learning rates.
 TrainingSpec TrainingOf(const SearchJob& job, const TrainWork& work) {
   TrainingSpec training = job.training;
   training.steps = work.total_steps;
   if (work.kind == TrainingKind::kSupernet) return training;
   training.phases = {{1.0, SamplingKind::kLargest}};
+  if (work.kind == TrainingKind::kTeacher) {
+    training.label_smoothing = 0;
+    return training;
+  }
   training.shards = 1;
   if (work.kind == TrainingKind::kFineTune) {
     training.learning_rate = job.fine_tune.learning_rate;
@@ -72,6 +79,15 @@ struct WorkWriter {
     train.set_reset_schedule(work.kind == TrainingKind::kFineTune && work.from_step == 0);
     train.set_from_step(work.from_step);
     train.set_to_step(work.to_step);
+    train.set_teaches(work.kind == TrainingKind::kTeacher);
+    if (!work.teacher.has_value()) return;
+    v1::Teacher& teacher = *train.mutable_teacher();
+    *teacher.mutable_space() = rpc::ToProto(work.teacher->space);
+    *teacher.mutable_architecture() = rpc::ToProto(work.teacher->architecture);
+    *teacher.mutable_checkpoint() = ToProto(work.teacher->checkpoint);
+    teacher.set_weight(job().teacher.weight);
+    teacher.set_temperature(job().teacher.temperature);
+    teacher.set_calibration_images(kTeachersCalibrationImages);
   }
   void operator()(const EvaluateWork& work) const {
     v1::EvaluateTask& evaluate = *out.mutable_evaluate();
@@ -214,6 +230,7 @@ absl::StatusOr<PartyRecord> PartyFromProto(const v1::Party& proto) {
     const v1::WorkerInfo& worker = proto.worker();
     CheckDatasets(worker, violations);
     party.threads = worker.threads();
+    party.multiplies_bf16 = worker.multiplies_bf16();
     party.datasets.assign(worker.datasets().begin(), worker.datasets().end());
     party.dataset_digests.assign(worker.dataset_digests().begin(), worker.dataset_digests().end());
   }

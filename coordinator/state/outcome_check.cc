@@ -28,6 +28,7 @@ absl::Status Expected(const TaskRecord& task, absl::string_view what, absl::stri
 }
 
 bool IsTime(double us) { return std::isfinite(us) && us > 0; }
+bool IsFromZero(double number) { return std::isfinite(number) && number >= 0; }
 
 absl::Status CheckScore(const TaskRecord& task, const Score& score) {
   if (score.images > 0 && score.correct >= 0 && score.correct <= score.images && std::isfinite(score.loss)) return absl::OkStatus();
@@ -96,9 +97,7 @@ struct Checker {
       return Expected(task, absl::StrCat("a step from ", work.from_step, " to ", work.to_step, ", the last one when the end was reached"),
                       absl::StrCat(o.step, o.reached_end ? " at the end" : " before the end"));
     }
-    for (const double number : {o.images_per_second, o.seconds}) {
-      if (!std::isfinite(number) || number < 0) return Expected(task, "a rate and seconds of 0 or more", absl::StrCat(number));
-    }
+    if (!IsFromZero(o.images_per_second)) return Expected(task, "a finite rate of 0 or more", absl::StrCat(o.images_per_second));
     if (std::max(o.dataset_digest.size(), o.dataset_files.size()) > kMaxDigestBytes) {
       return Expected(task, absl::StrCat("digests of at most ", kMaxDigestBytes, " bytes"),
                       absl::StrCat(o.dataset_digest.size(), " and ", o.dataset_files.size()));
@@ -167,6 +166,8 @@ struct Checker {
 
 absl::Status CheckOutcome(const State& state, const TaskRecord& task, const Outcome& outcome) {
   if (outcome.index() != task.work.index()) return Expected(task, "the outcome of its own kind of work", "another kind");
+  const double seconds = std::visit([](const auto& of_any_kind) { return of_any_kind.seconds; }, outcome);
+  if (!IsFromZero(seconds)) return Expected(task, "finite seconds of 0 or more", absl::StrCat(seconds));
   return std::visit(Checker{state, task, outcome}, task.work);
 }
 

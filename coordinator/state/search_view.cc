@@ -287,7 +287,9 @@ PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>
       progress = CountUnits(view, {{.stage = TaskStage::kOperators}, {.stage = TaskStage::kNetworks}}, "measurements", live_done);
       break;
     case SearchPhase::kTraining:
-      progress = {.done = StepsOf(view, {.stage = TaskStage::kTrain}, live_done), .total = view.job().training.steps, .unit = "steps"};
+      progress = {.done = StepsOf(view, {.stage = TaskStage::kTeacher}, live_done) + StepsOf(view, {.stage = TaskStage::kTrain}, live_done),
+                  .total = view.job().teacher.steps + view.job().training.steps,
+                  .unit = "steps"};
       break;
     case SearchPhase::kSampling:
       progress = CountUnits(view, {{.stage = TaskStage::kSample}, {.stage = TaskStage::kWitness}}, "networks", live_done);

@@ -2,6 +2,7 @@
 #include "coordinator/state/sharing.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <variant>
 
@@ -23,12 +24,17 @@ void Attach(SearchState& search, const TaskRecord& task) {
   search.record.dataset_files = trained->dataset_files;
 }
 
+/// All that a search shares tasks under.
+std::array<std::string, 3> DigestsOf(const SearchRecord& search) { return {search.teacher, search.supernet, search.sample_set}; }
+
 }  // namespace
 
 const std::string& SharedUnder(const SearchRecord& search, absl::string_view key) {
   static const std::string* const kOwn = new std::string;
   const std::optional<TaskKey> parsed = ParseTaskKey(key);
   switch (parsed.has_value() ? SharingOf(parsed->stage) : TaskSharing::kNobody) {
+    case TaskSharing::kSameTeacher:
+      return search.teacher;
     case TaskSharing::kSameSupernet:
       return search.supernet;
     case TaskSharing::kSameSamples:
@@ -89,7 +95,7 @@ absl::flat_hash_set<std::string> ComingOperators(const State& state, const Searc
 }
 
 void JoinShared(State& state, SearchState& search) {
-  for (const std::string& digest : {search.record.supernet, search.record.sample_set}) {
+  for (const std::string& digest : DigestsOf(search.record)) {
     if (digest.empty()) continue;
     SharedTasks& shared = state.shared[digest];
     shared.searches.insert(search.record.id);
@@ -104,7 +110,7 @@ void AttachTask(State& state, const TaskRecord& task) {
 
 std::vector<uint64_t> LeaveShared(State& state, const SearchState& search, Changes& changes) {
   const uint64_t leaving = search.record.id;
-  for (const std::string& digest : {search.record.supernet, search.record.sample_set}) {
+  for (const std::string& digest : DigestsOf(search.record)) {
     const auto shared = state.shared.find(digest);
     if (shared == state.shared.end()) continue;
     shared->second.searches.erase(leaving);

@@ -15,10 +15,10 @@ namespace hanas::coordinator {
 
 // Work that searches have in common.
 //
-// The tasks that train a supernet, "train/N", are functions of the space, the data set, the training and the seed; those that sample it,
-// "sample/N" and "sample/predictor", of the sampling too. Searches that agree in these (JobDigests of core/job) share the
-// tasks: every one of them sees each under its key, whichever search made it, also one that comes years later. So a supernet is trained
-// once, and a search on another device costs its own profile, rounds and verification.
+// The tasks that train a teacher, "teacher/N", are functions of the data set, the training and the seed; those that train a supernet,
+// "train/N", of the space too; those that sample it, "sample/N" and "sample/predictor", of the sampling too. Searches that agree in these
+// (JobDigests of core/job) share the tasks: every one of them sees each under its key, whichever search made it, also one that comes years
+// later. So a supernet is trained once, and a search on another device costs its own profile, rounds and verification.
 //
 // A shared task is open only while a search wants it: goes on, and has come to the phase of the task. It is cancelled with the last one,
 // and opened again, its failures forgotten, when another search comes to that phase. So no search takes work from another by ending, and a

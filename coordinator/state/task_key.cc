@@ -22,9 +22,10 @@ struct Stage {
   TaskSharing sharing = TaskSharing::kNobody;
 };
 
-constexpr std::array<Stage, 17> kStages = {{
+constexpr std::array<Stage, 18> kStages = {{
     {TaskStage::kOperators, "profile/operators/N", SearchPhase::kProfiling, true},
     {TaskStage::kNetworks, "profile/networks/N", SearchPhase::kProfiling, true},
+    {TaskStage::kTeacher, "teacher/N", SearchPhase::kTraining, false, TaskSharing::kSameTeacher},
     {TaskStage::kTrain, "train/N", SearchPhase::kTraining, false, TaskSharing::kSameSupernet},
     {TaskStage::kSample, "sample/N", SearchPhase::kSampling, false, TaskSharing::kSameSamples},
     {TaskStage::kSamplePredictor, "sample/predictor", SearchPhase::kSampling, false, TaskSharing::kSameSamples},

@@ -16,6 +16,7 @@ namespace hanas::coordinator {
 enum class TaskStage : uint8_t {
   kOperators,        // measures operators of the latency table
   kNetworks,         // measures whole networks that calibrate it
+  kTeacher,          // trains the network that all others learn from, a chunk of steps
   kTrain,            // trains the supernet, a chunk of steps
   kSample,           // evaluates networks for the first predictor
   kSamplePredictor,  // fits it
@@ -34,7 +35,7 @@ enum class TaskStage : uint8_t {
 };
 
 /// With whom a search shares the tasks of a stage.
-enum class TaskSharing : uint8_t { kNobody, kSameSupernet, kSameSamples };
+enum class TaskSharing : uint8_t { kNobody, kSameTeacher, kSameSupernet, kSameSamples };
 
 /// Names a task within its search. Every other name that code has for a task comes from here, by way of one table of stages.
 struct TaskKey {

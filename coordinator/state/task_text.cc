@@ -15,6 +15,7 @@ std::string ActivityOf(const TaskRecord& task) {
   absl::string_view activity = kind.activity;
   if (const auto* train = std::get_if<TrainWork>(&task.work)) {
     if (train->kind == TrainingKind::kSupernet) return "training the supernet";
+    if (train->kind == TrainingKind::kTeacher) return "training the teacher";
     if (train->kind == TrainingKind::kFineTune) activity = "fine-tuning";
   }
   const std::optional<TaskKey> key = ParseTaskKey(task.key);

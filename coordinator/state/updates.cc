@@ -139,6 +139,7 @@ void CreateSearchUpdate::Apply(State& state, Changes& changes) const {
   search.record = {.id = id, .request_id = request_id, .spec = absl::Cord(spec), .job_digest = digests.job};
   search.record.create_time_us = now_us;
   if (!request_id.empty()) state.requests[request_id] = id;
+  if (job->teacher.steps > 0) search.record.teacher = digests.teacher.ToHex();
   search.record.supernet = digests.supernet.ToHex();
   search.record.sample_set = digests.samples.ToHex();
   JoinShared(state, search);

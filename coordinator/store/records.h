@@ -30,6 +30,15 @@ enum class TrainingKind : uint8_t {
   kSupernet = 0,  // the whole space, with the job's schedule
   kFineTune = 1,  // one network from the supernet's weights
   kAlone = 2,     // one network from fresh weights
+  kTeacher = 3,   // the same with the supernet's shards: nothing else is trained beside it
+};
+
+/// A trained network from whose answers others learn.
+struct TeacherRef {
+  ArtifactRef checkpoint;
+  SpaceSpec space;
+  Architecture architecture;
+  friend bool operator==(const TeacherRef&, const TeacherRef&) = default;
 };
 
 /// Steps [from_step, to_step) of a chain of `total_steps`.
@@ -41,6 +50,7 @@ struct TrainWork {
   int64_t to_step = 0;
   int64_t total_steps = 0;
   std::optional<SpaceSpec> space;  // of a network that is of another space than the job's; so of the others
+  std::optional<TeacherRef> teacher;
   friend bool operator==(const TrainWork&, const TrainWork&) = default;
 };
 
@@ -249,7 +259,7 @@ struct TaskRecord {
   uint64_t id = 0;
   uint64_t search = 0;  // that made it
   std::string key;
-  std::string shared_under;  // SearchRecord::supernet or sample_set of all searches that it belongs to; empty: to its own
+  std::string shared_under;  // SearchRecord::teacher, supernet or sample_set of all searches that it belongs to; empty: to its own
   Work work;
   TaskState state = TaskState::kReady;
   // Of the current lease, or of the last one.
@@ -405,7 +415,8 @@ struct SearchRecord {
   // Of the data set that it began with, once something was trained: of files and split, and of the files alone.
   std::string dataset_digest;
   std::string dataset_files;
-  // What its training and its sampling are shared under: JobDigests of core/job. Empty in stores from before sharing.
+  // What its teacher, its training and its sampling are shared under: JobDigests of core/job. Empty in stores from before sharing.
+  std::string teacher;
   std::string supernet;
   std::string sample_set;
   std::vector<TargetRecord> targets;  // one for each of TargetsOf(job), in that order; none before profiling begins
@@ -454,6 +465,7 @@ struct PartyRecord {
   std::string version;
   std::string key;                           // SHA-256 of the key that the name belongs to; empty, of older records: the first that comes
   int threads = 0;                           // of a worker
+  bool multiplies_bf16 = false;              // of a worker: its processor
   std::vector<std::string> datasets;         // of a worker: names below its data root
   std::vector<std::string> dataset_digests;  // of the files of each, in that order; empty: not known. None at all: none is known
   DeviceDescription device;                  // of an agent

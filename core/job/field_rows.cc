@@ -79,7 +79,7 @@ std::vector<JobField> MakeRows() {
       {.path = "references",
        .place = At<&Job::references>,
        .about = "what the report compares with: nothing, three networks of the space, or plain networks that get as much compute as the "
-                "search spent, which makes it take about four times as long"},
+                "search spent, which makes the whole take about four times as long (three times as long again)"},
 
       {.path = "dataset.name",
        .place = At<&Job::dataset, &DatasetSpec::name>,
@@ -169,6 +169,40 @@ std::vector<JobField> MakeRows() {
        .shared = kSupernet,
        .about = "which networks each step trains"},
 
+      {.path = "training.numerics",
+       .place = At<&Job::training, &TrainingSpec::numerics>,
+       .shared = kSupernet,
+       .came_later = true,
+       .about =
+           "what dense convolutions compute in while something is trained; everything else is f32, and so are all evaluations. `auto`: "
+           "bf16 if every worker's processor multiplies it when the job is submitted, else f32"},
+
+      {.path = "teacher.steps",
+       .place = At<&Job::teacher, &TeacherSpec::steps>,
+       .range = FieldRange{0, bounds::kMaxSteps},
+       .shared = kSupernet,
+       .came_later = true,
+       .about = "of a plain dense network that is trained first, with the training's own rates: all others learn from its answers to the "
+                "training images as well as from the labels; 0: there is none"},
+      {.path = "teacher.width",
+       .place = At<&Job::teacher, &TeacherSpec::width>,
+       .range = FieldRange{bounds::kMinTeacherWidth, bounds::kMaxTeacherWidth},
+       .shared = kSupernet,
+       .came_later = true,
+       .about = "times the widths of the preset `dense-250k`"},
+      {.path = "teacher.weight",
+       .place = At<&Job::teacher, &TeacherSpec::weight>,
+       .range = FieldRange{0, 1},
+       .shared = kSupernet,
+       .came_later = true,
+       .about = "of its answers in the loss; the labels have the rest"},
+      {.path = "teacher.temperature",
+       .place = At<&Job::teacher, &TeacherSpec::temperature>,
+       .range = FieldRange{1, bounds::kMaxTeacherTemperature},
+       .shared = kSupernet,
+       .came_later = true,
+       .about = "that its answers, and those of who learns, are softened with"},
+
       {.path = "sampling.networks",
        .place = At<&Job::sampling, &SamplingSpec::networks>,
        .range = FieldRange{bounds::kMinSampledNetworks, bounds::kMaxSampledNetworks},
@@ -213,9 +247,8 @@ std::vector<JobField> MakeRows() {
       {.path = "final.members",
        .place = At<&Job::final, &FinalSpec::members>,
        .range = FieldRange{1, bounds::kMaxMembers},
-       .about =
-           "networks of the front that are trained on, by their validation accuracy after fine-tuning: the most accurate, the knee of the "
-           "front, then the other ends"},
+       .about = "networks of the front that are trained on: the largest, in MACs, of those that are as accurate after fine-tuning as the "
+                "best one within chance (two standard deviations), then the knee of the front, then those farthest from them"},
       {.path = "final.steps",
        .place = At<&Job::final, &FinalSpec::steps>,
        .range = FieldRange{0, bounds::kMaxSteps},

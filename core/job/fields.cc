@@ -263,8 +263,15 @@ void CheckFields(const SearchJob& job, absl::string_view prefix, FieldViolations
 }
 
 void AddFields(const SearchJob& job, absl::string_view prefix, SharedBy least, DigestBuilder& digest) {
+  const auto digest_of = [](const JobField& field, const SearchJob& of_job) {
+    DigestBuilder builder;
+    std::visit(FieldDigester{builder}, ValueOf(field, of_job));
+    return builder.Build();
+  };
+  const SearchJob defaults;
   for (const JobField& field : JobFields()) {
     if (field.shared < least || !absl::StartsWith(field.path, prefix)) continue;
+    if (field.came_later && digest_of(field, job) == digest_of(field, defaults)) continue;
     digest.Add(field.path);
     std::visit(FieldDigester{digest}, ValueOf(field, job));
   }

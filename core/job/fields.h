@@ -76,6 +76,7 @@ struct FieldOf {
   SharedBy shared = SharedBy::kNobody;
   bool required = false;                  // has no default
   bool none_at_zero = false;              // 0 switches off what the field asks for
+  bool came_later = false;                // jobs were told apart before it came: at its default it is in no digest
   absl::string_view key = "";             // in files, where it differs: "budget.device_hours"
   void (*when_absent)(Owner&) = nullptr;  // derives the default from other fields, once they are read
   absl::string_view derived_from = "";    // the path of the field to change, where that default is wrong

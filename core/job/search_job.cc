@@ -18,6 +18,7 @@ namespace {
 constexpr std::array<absl::string_view, 2> kFormats = {"idx", "image_folder"};
 constexpr std::array<absl::string_view, 4> kSamplings = {"largest", "largest_and_random", "sandwich", "random_path"};
 constexpr std::array<absl::string_view, 2> kSchedules = {"cosine", "linear"};
+constexpr std::array<absl::string_view, 3> kNumerics = {"auto", "f32", "bf16"};
 constexpr std::array<absl::string_view, 3> kStatistics = {"p50", "p90", "p99"};
 constexpr std::array<absl::string_view, 3> kReferences = {"none", "space", "family"};
 constexpr std::array<absl::string_view, 2> kAlgorithms = {"nsga2", "random"};
@@ -46,6 +47,8 @@ absl::Span<const absl::string_view> NamesOf(SamplingKind) { return kSamplings; }
 absl::string_view Name(SamplingKind kind) { return kSamplings.at(static_cast<size_t>(kind)); }
 absl::Span<const absl::string_view> NamesOf(RateSchedule) { return kSchedules; }
 absl::string_view Name(RateSchedule schedule) { return kSchedules.at(static_cast<size_t>(schedule)); }
+absl::Span<const absl::string_view> NamesOf(Numerics) { return kNumerics; }
+absl::string_view Name(Numerics numerics) { return kNumerics.at(static_cast<size_t>(numerics)); }
 absl::Span<const absl::string_view> NamesOf(LatencyStatistic) { return kStatistics; }
 absl::string_view Name(LatencyStatistic statistic) { return kStatistics.at(static_cast<size_t>(statistic)); }
 absl::Span<const absl::string_view> NamesOf(ReferencesKind) { return kReferences; }
@@ -90,7 +93,19 @@ JobDigests DigestsOf(const SearchJob& job) {
     AddFields(job, "", least, digest);
     return digest.Build();
   };
+  // The teacher has steps of its own, no phases, and learns the labels as they are.
+  SearchJob taught = job;
+  taught.training.steps = TrainingSpec().steps;
+  taught.training.phases = TrainingSpec().phases;
+  taught.training.label_smoothing = TrainingSpec().label_smoothing;
+  DigestBuilder teacher;
+  teacher.Add("teacher");
+  for (const int resolution : job.space.resolutions) teacher.Add(int64_t{resolution});
+  teacher.Add(int64_t{job.space.input_channels}).Add(int64_t{job.space.num_classes});
+  for (const absl::string_view part : {"dataset.", "training.", "teacher.steps", "teacher.width", "seed"})
+    AddFields(taught, part, SharedBy::kSupernet, teacher);
   return {.job = digest_of("job", SharedBy::kNobody),
+          .teacher = teacher.Build(),
           .supernet = digest_of("supernet", SharedBy::kSupernet),
           .samples = digest_of("samples", SharedBy::kSamples)};
 }

@@ -51,7 +51,7 @@ class AppHarness {
     store_ = MemoryStore::Open(disk_).value();
     const SearchJob job = job_;
     app_ = App::Create(store_.get(), artifacts_.get(), &clock_, [job](absl::string_view) { return job; },
-                       {.families = FakeEvaluator::Families(), .executor = executor_})
+                       {.plain = FakeEvaluator::Plain(), .executor = executor_})
                .value();
   }
 

@@ -35,8 +35,8 @@ class FakeEvaluator {
 
   static BackendCaps Caps() { return {.name = "xnnpack", .version = "1", .isa = "none", .native = {{.compute = ElementType::kInt8}}}; }
 
-  /// Two families of plain networks that are small enough for the images of tests.
-  static std::vector<PlainFamily> Families() {
+  /// Two families of plain networks, and a teacher, that are small enough for the images of tests.
+  static PlainNetworks Plain() {
     PlainFamily dense = {.name = "dense", .preset = "test-dense", .space = {.name = "test-dense"}};
     dense.space.stem = {.widths = {16}, .kernel = 3, .stride = 2, .activation = Activation::kRelu};
     dense.space.stages = {{.widths = {24}, .depths = {1}, .stride = 2, .kinds = {BlockKind::kConv}, .blocks = {{}}}};
@@ -47,7 +47,7 @@ class FakeEvaluator {
     mbconv.space.name = "test-mbconv";
     mbconv.space.stages[0].kinds = {BlockKind::kMbconv};
     mbconv.space.stages[0].blocks = {{.expansions = {2}}};
-    return {dense, mbconv};
+    return {.families = {dense, mbconv}, .teacher = dense};
   }
 
   /// Grows with the network's choices and a little with its digest.

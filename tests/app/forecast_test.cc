@@ -113,6 +113,9 @@ TEST(ValidateTest, KnowsTheRateOfAnEarlierSearch) {
   SearchJob other = TinyJob();
   other.dataset.name = "other";
   EXPECT_EQ(run.app().Validate(other)->forecast.training_seconds, 0);
+  other = TinyJob();
+  other.training.shards = 2;
+  EXPECT_EQ(run.app().Validate(other)->forecast.training_seconds, 0) << "another number of cores";
 }
 
 TEST(ValidateTest, KnowsLimitsThatNoNetworkKeepsOnceTheDeviceIsKnown) {

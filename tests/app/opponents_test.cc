@@ -4,7 +4,6 @@
 #include "coordinator/driver/opponents.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,7 +15,7 @@
 #include "coordinator/judging/compute.h"
 #include "coordinator/reporting/conclusions.h"
 #include "core/base/bounds.h"
-#include "core/base/counter_random.h"
+#include "tests/app/disturbed_run.h"
 #include "tests/app/search_run.h"
 
 namespace hanas::coordinator {
@@ -234,39 +233,11 @@ TEST(FamilySearchTest, IsReplayed) {
   EXPECT_TRUE(replay_of()->identical) << replay_of()->difference;
 }
 
-/// Two workers and an agent, who act in an order drawn from `order`, with kills of the coordinator between.
-SearchRecord RunInOrder(uint64_t order, int max_kills) {
-  AppHarness harness(FamilyJob());
-  const std::vector<uint64_t> parties = {harness.AddWorker("a", "i", "host-a"), harness.AddWorker("b", "i", "host-b"),
-                                         harness.AddAgent("i", "host-c")};
-  const uint64_t search = harness.Submit();
-  std::map<uint64_t, GrantedTask> held;
-  int kills = 0;
-  for (uint64_t action = 0; action < 40000; ++action) {
-    CounterRandom random(order, "test/action", action);
-    EXPECT_THAT(harness.app().RunOnce(), IsOk());
-    SearchRecord record = harness.app().GetSearch(search)->record;
-    if (IsTerminal(record.phase)) return record;
-    const uint64_t party = parties[random.UniformInt(parties.size())];
-    if (!held.contains(party)) {
-      if (std::optional<GrantedTask> granted = harness.Lease(party, "i")) held.emplace(party, *std::move(granted));
-    } else {
-      EXPECT_THAT(harness.Complete(held.at(party)), IsOk());
-      held.erase(party);
-    }
-    if (kills >= max_kills || !random.Bernoulli(0.2)) continue;
-    ++kills;
-    harness.Reopen();
-  }
-  ADD_FAILURE() << "the search did not end";
-  return {};
-}
-
 TEST(FamilySearchTest, OrderAndKillsChangeNothing) {
-  const SearchRecord first = RunInOrder(1, 0);
+  const SearchRecord first = RunDisturbed(FamilyJob(), {}).record;
   ASSERT_EQ(first.phase, SearchPhase::kSucceeded) << first.error;
   for (const auto& [order, kills] : {std::pair(uint64_t{2}, 0), std::pair(uint64_t{3}, 50)}) {
-    const SearchRecord other = RunInOrder(order, kills);
+    const SearchRecord other = RunDisturbed(FamilyJob(), {.order = order, .max_kills = kills, .kill_probability = 0.2}).record;
     EXPECT_EQ(other.members, first.members) << "order " << order;
     EXPECT_EQ(other.compute_seconds, first.compute_seconds) << "order " << order;
   }

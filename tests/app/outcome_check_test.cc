@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/state/outcome_check.h"
 
+#include <cmath>
+#include <limits>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -81,6 +86,42 @@ TEST(OutcomeCheckTest, WhatIsSaidOfTheDataMayStandInAReport) {
     PackOutcome outcome = right;
     row.change(outcome);
     EXPECT_THAT(CheckOutcome(State(), task, outcome), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(row.message)));
+  }
+}
+
+TEST(OutcomeCheckTest, SecondsAreANumberFromZero) {
+  const std::vector<std::pair<Work, Outcome>> kinds = {
+      {TrainWork{}, TrainOutcome{}},
+      {EvaluateWork{}, EvaluateOutcome{}},
+      {FitWork{}, FitOutcome{}},
+      {BindWork{}, BindOutcome{.test = {.correct = 1, .images = 2}}},
+      {PackWork{}, PackOutcome{.num_images = 2}},
+      {MeasureOperatorsWork{}, MeasureOperatorsOutcome{}},
+      {MeasureNetworksWork{}, MeasureNetworksOutcome{}},
+      {VerifyWork{}, Verified()},
+  };
+  ASSERT_EQ(kinds.size(), std::variant_size_v<Outcome>);
+  for (const auto& [work, right] : kinds) {
+    const TaskRecord task = {.id = 7, .key = "some/task", .work = work};
+    SCOPED_TRACE(right.index());
+    for (const double seconds : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
+      Outcome outcome = right;
+      std::visit([&](auto& of_any_kind) { of_any_kind.seconds = seconds; }, outcome);
+      EXPECT_THAT(CheckOutcome(State(), task, outcome),
+                  StatusIs(absl::StatusCode::kInvalidArgument,
+                           HasSubstr(absl::StrCat("expected finite seconds of 0 or more, found ", seconds, " for some/task (tasks/7)"))));
+    }
+    if (std::holds_alternative<FitOutcome>(right)) continue;  // this one is refused for its predictor
+    EXPECT_THAT(CheckOutcome(State(), task, right), IsOk()) << "0: not told";
+  }
+}
+
+TEST(OutcomeCheckTest, TheRateOfTrainingIsANumberFromZero) {
+  const TaskRecord task = {.id = 7, .key = "train/1", .work = TrainWork{.to_step = 5}};
+  for (const double rate : {-1.0, std::nan("")}) {
+    const TrainOutcome outcome = {.step = 5, .images_per_second = rate};
+    EXPECT_THAT(CheckOutcome(State(), task, outcome),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected a finite rate of 0 or more")));
   }
 }
 

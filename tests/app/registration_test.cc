@@ -41,6 +41,30 @@ TEST_F(RegistrationTest, TheSameKeyTakesOverAtOnce) {
   EXPECT_THAT(app().LeaseTask(first->id, "2", absl::ZeroDuration()), IsOk());
 }
 
+TEST_F(RegistrationTest, NumericsAreThoseOfAllWorkersThatGetWork) {
+  EXPECT_EQ(app().BestNumerics(), Numerics::kF32) << "nobody is there to tell";
+  const auto add = [&](const std::string& name, bool multiplies_bf16) {
+    return app().Register({.name = name, .instance = "1", .host = "host", .key = "key", .multiplies_bf16 = multiplies_bf16})->id;
+  };
+  ASSERT_THAT(Register("device", "1", "key", /*agent=*/true), IsOk());
+  add("new", true);
+  EXPECT_EQ(app().BestNumerics(), Numerics::kBf16);
+  const uint64_t old = add("old", false);
+  EXPECT_EQ(app().BestNumerics(), Numerics::kF32);
+  ASSERT_THAT(app().SetDrain(/*agent=*/false, old, true), IsOk());
+  EXPECT_EQ(app().BestNumerics(), Numerics::kBf16);
+}
+
+TEST_F(RegistrationTest, ASearchKeepsTheNumericsThatItWasSubmittedWith) {
+  SearchJob job = TinyJob();
+  job.training.numerics = Numerics::kBf16;
+  const uint64_t id = app().CreateSearch("request", "spec", job)->record.id;
+  job.training.numerics = Numerics::kF32;  // what `auto` stands for by now
+  EXPECT_EQ(app().CreateSearch("request", "spec", job)->record.id, id);
+  job.seed = 99;
+  EXPECT_EQ(ReasonOf(app().CreateSearch("request", "spec", job).status()), "REQUEST_ID_REUSED");
+}
+
 TEST_F(RegistrationTest, AnotherKeyIsRefusedUntilTheNameIsSilent) {
   const uint64_t id = Register("w", "1", "key")->id;
   harness_.clock().Advance(kTtl - absl::Seconds(1));

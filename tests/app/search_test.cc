@@ -6,8 +6,8 @@
 
 #include "absl/status/status_matchers.h"
 #include "coordinator/reporting/conclusions.h"
-#include "core/base/counter_random.h"
 #include "tests/app/app_fixture.h"
+#include "tests/app/disturbed_run.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -16,46 +16,12 @@ using ::absl_testing::StatusIs;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-/// What a search is judged by: everything but times.
-struct Ending {
-  SearchRecord record;
-  int kills = 0;
-  friend bool operator==(const Ending& a, const Ending& b) {
-    return a.record.phase == b.record.phase && a.record.targets == b.record.targets && a.record.members == b.record.members;
-  }
-};
-
-/// Two workers on hosts of their own and an agent; who acts next is drawn from `order`. Each action may be followed by a kill of the
-/// coordinator, until `max_kills`; what was leased and not completed is then completed late, or never.
-Ending RunSearch(uint64_t order, int max_kills, SearchJob job = TinyJob()) {
-  AppHarness harness(std::move(job));
-  const uint64_t parties[] = {harness.AddWorker("a", "i", "host-a"), harness.AddWorker("b", "i", "host-b"),
-                              harness.AddAgent("i", "host-c")};
-  const uint64_t search = harness.Submit();
-  std::map<uint64_t, GrantedTask> held;
-  Ending ending;
-  for (uint64_t action = 0; action < 20000; ++action) {
-    CounterRandom random(order, "test/action", action);
-    EXPECT_THAT(harness.app().RunOnce(), StatusIs(absl::StatusCode::kOk));
-    ending.record = harness.app().GetSearch(search)->record;
-    if (IsTerminal(ending.record.phase)) return ending;
-    const uint64_t party = parties[random.UniformInt(3)];
-    if (!held.contains(party)) {
-      if (std::optional<GrantedTask> granted = harness.Lease(party, "i")) held.emplace(party, *std::move(granted));
-    } else {
-      EXPECT_THAT(harness.Complete(held.at(party)), StatusIs(absl::StatusCode::kOk));
-      held.erase(party);
-    }
-    if (ending.kills >= max_kills || !random.Bernoulli(0.5)) continue;
-    ++ending.kills;
-    harness.Reopen();
-  }
-  ADD_FAILURE() << "the search did not end; it is in " << Name(ending.record.phase);
-  return ending;
+DisturbedEnding RunSearch(uint64_t order, int max_kills, const SearchJob& job = TinyJob()) {
+  return RunDisturbed(job, {.order = order, .max_kills = max_kills});
 }
 
 TEST(SearchTest, ReachesAMeasuredFront) {
-  const Ending ending = RunSearch(1, 0);
+  const DisturbedEnding ending = RunSearch(1, 0);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
   EXPECT_THAT(ending.record.targets[0].rounds, SizeIs(2));
   EXPECT_THAT(ending.record.members, SizeIs(4 + 3));
@@ -64,13 +30,13 @@ TEST(SearchTest, ReachesAMeasuredFront) {
 }
 
 TEST(SearchTest, OrderOfCompletionChangesNothing) {
-  const Ending first = RunSearch(1, 0);
+  const DisturbedEnding first = RunSearch(1, 0);
   for (const uint64_t order : {2, 3, 4}) EXPECT_EQ(RunSearch(order, 0), first) << "order " << order;
 }
 
 TEST(SearchTest, FiftyKillsChangeNothing) {
-  const Ending undisturbed = RunSearch(1, 0);
-  const Ending killed = RunSearch(5, 50);
+  const DisturbedEnding undisturbed = RunSearch(1, 0);
+  const DisturbedEnding killed = RunSearch(5, 50);
   EXPECT_EQ(killed.kills, 50);
   EXPECT_EQ(killed, undisturbed);
 }
@@ -84,7 +50,7 @@ TEST(SearchTest, AnotherSeedIsAnotherSearch) {
 TEST(SearchTest, LimitsThatNothingMeetsEndBeforeTraining) {
   SearchJob job = TinyJob();
   job.limits = {{.of = "latency", .at_most = 1}};
-  const Ending ending = RunSearch(1, 0, job);
+  const DisturbedEnding ending = RunSearch(1, 0, job);
   EXPECT_EQ(ending.record.phase, SearchPhase::kFailed);
   EXPECT_EQ(ending.record.error_code, "INFEASIBLE_LIMITS");
   EXPECT_THAT(ending.record.error, HasSubstr("the nearest that can be kept: target.limits.latency: "));
@@ -94,7 +60,7 @@ TEST(SearchTest, LimitsThatNothingMeetsEndBeforeTraining) {
 TEST(SearchTest, LimitsThatNeedNoMeasurementAreLookedAtBeforeTheFirst) {
   SearchJob job = TinyJob();
   job.limits = {{.of = "size", .at_most = 10}, {.of = "latency", .at_most = 1e6}};
-  const Ending ending = RunSearch(1, 0, job);
+  const DisturbedEnding ending = RunSearch(1, 0, job);
   EXPECT_EQ(ending.record.phase, SearchPhase::kFailed);
   EXPECT_EQ(ending.record.error_code, "INFEASIBLE_LIMITS");
   EXPECT_THAT(ending.record.error, HasSubstr("the nearest that can be kept: target.limits.size: "));
@@ -105,11 +71,11 @@ TEST(SearchTest, LimitsThatNeedNoMeasurementAreLookedAtBeforeTheFirst) {
 
 TEST(SearchTest, KeepsALatencyLimit) {
   SearchJob job = TinyJob();
-  const Ending free = RunSearch(1, 0);
+  const DisturbedEnding free = RunSearch(1, 0);
   const RangeRecord latency = free.record.targets[0].profile->ranges[IndexOf(Quantity::kLatency)];
   const double limit_us = latency.low + 0.3 * (latency.high - latency.low);
   job.limits = {{.of = "latency", .at_most = limit_us}};
-  const Ending ending = RunSearch(1, 0, job);
+  const DisturbedEnding ending = RunSearch(1, 0, job);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
   EXPECT_LT(ending.record.targets[0].profile->share_within_limits, 1);
   for (const MemberRecord& member : ending.record.members) {
@@ -123,7 +89,7 @@ TEST(SearchTest, OptimisesWhatTheJobAsksFor) {
        {std::vector<ObjectiveSpec>{{"accuracy"}}, {{"accuracy"}, {"size"}}, {{"size"}, {"accuracy"}, {"latency"}, {"peak_memory"}}}) {
     SearchJob job = TinyJob();
     job.objectives = objectives;
-    const Ending ending = RunSearch(1, 0, job);
+    const DisturbedEnding ending = RunSearch(1, 0, job);
     ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
     EXPECT_THAT(ending.record.members, SizeIs(4 + 3));
     EXPECT_GT(ending.record.targets[0].rounds.back().hypervolume, 0);
@@ -135,7 +101,7 @@ TEST(SearchTest, OptimisesWhatTheJobAsksFor) {
 TEST(SearchTest, RoundsAreDrivenByTheAlgorithmThatTheJobNames) {
   SearchJob job = TinyJob();
   job.evolution.algorithm = "random";
-  const Ending ending = RunSearch(1, 0, job);
+  const DisturbedEnding ending = RunSearch(1, 0, job);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
   EXPECT_EQ(RunSearch(2, 10, job), ending) << "whatever the order of completion, and with kills";
   EXPECT_NE(RunSearch(1, 0).record.targets[0].rounds, ending.record.targets[0].rounds) << "other networks than NSGA-II finds";
@@ -145,7 +111,7 @@ TEST(SearchTest, KeepsLimitsOfAnyQuantity) {
   SearchJob job = TinyJob();
   job.objectives = {{"latency"}};
   job.limits = {{.of = "accuracy", .at_least = 0.3}, {.of = "parameters", .at_most = 0.9, .than = "largest-8bit"}};
-  const Ending ending = RunSearch(1, 0, job);
+  const DisturbedEnding ending = RunSearch(1, 0, job);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
   EXPECT_LT(ending.record.targets[0].profile->share_within_limits, 1);
   for (const MemberRecord& member : ending.record.members) {
@@ -158,7 +124,7 @@ TEST(SearchTest, WithoutReferencesAndRounds) {
   SearchJob job = TinyJob();
   job.references = ReferencesKind::kNone;
   job.evolution.rounds = 0;
-  const Ending ending = RunSearch(1, 0, job);
+  const DisturbedEnding ending = RunSearch(1, 0, job);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
   EXPECT_THAT(ending.record.members, SizeIs(4));
 }
@@ -166,7 +132,7 @@ TEST(SearchTest, WithoutReferencesAndRounds) {
 TEST(SearchTest, WhoIsTrainedOnDependsOnNoOrder) {
   SearchJob job = TinyJob();
   job.final = {.members = 2, .steps = 6};
-  const Ending ending = RunSearch(1, 0, job);
+  const DisturbedEnding ending = RunSearch(1, 0, job);
   ASSERT_EQ(ending.record.phase, SearchPhase::kSucceeded) << ending.record.error;
   EXPECT_EQ(RunSearch(2, 20, job), ending) << "whatever the order of completion, and with kills";
 }

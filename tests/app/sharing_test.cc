@@ -55,9 +55,9 @@ class SharingTest : public testing::Test {
     app_.reset();
     store_.reset();
     store_ = MemoryStore::Open(disk_).value();
-    app_ = App::Create(store_.get(), artifacts_.get(), &clock_, [this](absl::string_view spec) {
-             return jobs_.at(std::string(spec));
-           }).value();
+    app_ = App::Create(store_.get(), artifacts_.get(), &clock_, [this](absl::string_view spec) { return jobs_.at(std::string(spec)); },
+                       {.plain = FakeEvaluator::Plain()})
+               .value();
   }
   /// What the store holds. The application is opened anew.
   State Stored() {
@@ -256,6 +256,32 @@ TEST_F(SharingTest, AnotherSeedSharesNothing) {
   Submit("second", job);
   WorkToTheEnd();
   EXPECT_EQ(Leased("train/").size(), 20);
+}
+
+TEST_F(SharingTest, ATeacherIsSharedWhateverIsMadeOfItsAnswers) {
+  SearchJob job = JobOn("local");
+  job.teacher.steps = 40;
+  const uint64_t first = Submit("first", job);
+  Work([&] { return Leased("teacher/").size() == 5; });
+  SearchJob other = job;
+  other.teacher.weight = 0.5;
+  other.training.steps = 20;
+  other.training.label_smoothing = 0;
+  const uint64_t second = Submit("second", other);
+  ASSERT_THAT(app_->CancelSearch(first), IsOk());
+  ASSERT_THAT(app_->DeleteSearch(first), IsOk());
+  Reopen();
+  workers_ = {AddParty("a", false, ""), AddParty("b", false, "")};
+  devices_ = {AddParty("local", true, "cpu"), AddParty("other", true, "another cpu")};
+  WorkToTheEnd();
+  EXPECT_EQ(RecordOf(second).phase, SearchPhase::kSucceeded) << RecordOf(second).error;
+  const std::vector<std::string> keys = Leased("teacher/");
+  EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), 20) << "what the first one had begun was gone on with";
+  EXPECT_LE(keys.size(), 21) << "and at most one piece was lost";
+  other.seed = 8;
+  Submit("third", other);
+  WorkToTheEnd();
+  EXPECT_GE(Leased("teacher/").size(), 40) << "another seed draws another teacher";
 }
 
 TEST_F(SharingTest, SearchesOfOlderStoresKeepTheirTasks) {

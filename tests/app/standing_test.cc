@@ -19,6 +19,14 @@ const std::vector<Standing>& Family() {
   return *kFamily;
 }
 
+TEST(IsOutsideNoiseTest, IsMoreThanTwoStandardDeviationsInEitherDirection) {
+  EXPECT_FALSE(IsOutsideNoise(0.5, 0.25)) << "two, and no more";
+  EXPECT_FALSE(IsOutsideNoise(-0.5, 0.25));
+  EXPECT_TRUE(IsOutsideNoise(0.51, 0.25));
+  EXPECT_TRUE(IsOutsideNoise(-0.51, 0.25));
+  EXPECT_FALSE(IsOutsideNoise(0, 0)) << "no difference is claimed as one";
+}
+
 TEST(AccuracyAtTest, IsLinearInTheLogarithmOfLatency) {
   const FamilyAccuracy half = AccuracyAt(Family(), 200);
   EXPECT_EQ(half.basis, FamilyBasis::kInterpolated);

@@ -2,7 +2,6 @@
 // Searches for several targets at once: what they share, and that each gets a front of its own.
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -11,7 +10,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status_matchers.h"
-#include "core/base/counter_random.h"
+#include "tests/app/disturbed_run.h"
 #include "tests/app/search_run.h"
 
 namespace hanas::coordinator {
@@ -99,39 +98,11 @@ TEST(TargetsTest, TheSameNetworkIsTrainedOnceAndMeasuredOnEach) {
   EXPECT_FALSE(run.app().GetReport(run.id(), "wide")->references[0].bound.onnx.empty());
 }
 
-/// Two workers and both devices, who act in an order drawn from `order`, with kills of the coordinator between.
-SearchRecord RunInOrder(uint64_t order, int max_kills) {
-  AppHarness harness(TwoTargets());
-  const std::vector<uint64_t> parties = {harness.AddWorker("a", "i", "host-a"), harness.AddWorker("b", "i", "host-b"),
-                                         harness.AddAgent("i", "host-c", "board"), harness.AddAgent("i", "host-d", "server", 2)};
-  const uint64_t search = harness.Submit();
-  std::map<uint64_t, GrantedTask> held;
-  int kills = 0;
-  for (uint64_t action = 0; action < 40000; ++action) {
-    CounterRandom random(order, "test/action", action);
-    EXPECT_THAT(harness.app().RunOnce(), IsOk());
-    const SearchRecord record = harness.app().GetSearch(search)->record;
-    if (IsTerminal(record.phase)) return record;
-    const uint64_t party = parties[random.UniformInt(parties.size())];
-    if (!held.contains(party)) {
-      if (std::optional<GrantedTask> granted = harness.Lease(party, "i")) held.emplace(party, *std::move(granted));
-    } else {
-      EXPECT_THAT(harness.Complete(held.at(party)), IsOk());
-      held.erase(party);
-    }
-    if (kills >= max_kills || !random.Bernoulli(0.5)) continue;
-    ++kills;
-    harness.Reopen();
-  }
-  ADD_FAILURE() << "the search did not end";
-  return {};
-}
-
 TEST(TargetsTest, OrderAndKillsChangeNothing) {
-  const SearchRecord first = RunInOrder(1, 0);
+  const SearchRecord first = RunDisturbed(TwoTargets(), {}).record;
   ASSERT_EQ(first.phase, SearchPhase::kSucceeded) << first.error;
   for (const auto& [order, kills] : {std::pair(uint64_t{2}, 0), std::pair(uint64_t{3}, 40)}) {
-    const SearchRecord other = RunInOrder(order, kills);
+    const SearchRecord other = RunDisturbed(TwoTargets(), {.order = order, .max_kills = kills}).record;
     EXPECT_EQ(other.targets, first.targets) << "order " << order;
     EXPECT_EQ(other.members, first.members) << "order " << order;
   }

@@ -8,7 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coordinator/service/plain_families.h"
+#include "coordinator/judging/forecast.h"
+#include "coordinator/service/plain_networks.h"
 #include "core/base/bounds.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/family/convnet/scaled.h"
@@ -26,7 +27,7 @@ v1::Task AsMessage(Work work) {
   return ToProto(GrantedTask{.task = {.id = 1, .search = 2, .work = std::move(work)}, .job = std::move(job)});
 }
 
-SpaceSpec PlainSpace() { return ScaledNetworks(PlainFamilies().front(), SmallSpaceSpec()).front().space; }
+SpaceSpec PlainSpace() { return ScaledNetworks(PlainNetworksOfPresets().families.front(), SmallSpaceSpec()).front().space; }
 
 TEST(TaskConvertTest, ANetworkIsOfTheJobsSpaceUnlessItBringsItsOwn) {
   const v1::Task of_job = AsMessage(TrainWork{.kind = TrainingKind::kAlone, .slice = {{1}}, .total_steps = 7});
@@ -46,7 +47,7 @@ TEST(TaskConvertTest, ANetworkIsOfTheJobsSpaceUnlessItBringsItsOwn) {
   EXPECT_EQ(plain.measure_networks().networks(1).space().name(), "small");
 }
 
-TEST(TaskConvertTest, OnlyTheSupernetSharesABatchAndFineTuningHasItsOwnRates) {
+TEST(TaskConvertTest, BatchesOfSupernetAndTeacherAreSharedAndFineTuningHasItsOwnRates) {
   SearchJob job;
   job.space = SmallSpaceSpec();
   job.training.shards = 4;
@@ -64,8 +65,23 @@ TEST(TaskConvertTest, OnlyTheSupernetSharesABatchAndFineTuningHasItsOwnRates) {
   EXPECT_EQ(training_of(TrainingKind::kAlone, job).learning_rate(), 0.1);
   EXPECT_EQ(training_of(TrainingKind::kFineTune, job).learning_rate(), 0.05);
   EXPECT_NEAR(training_of(TrainingKind::kFineTune, job).muon_learning_rate(), 0.02, 1e-12);
+  EXPECT_EQ(training_of(TrainingKind::kTeacher, job).shards(), 4);
+  EXPECT_EQ(training_of(TrainingKind::kTeacher, job).label_smoothing(), 0);
   job.training.learning_rate = 1e-4;
   EXPECT_EQ(training_of(TrainingKind::kFineTune, job).muon_learning_rate(), bounds::kMaxLearningRate) << "what a worker accepts";
+}
+
+TEST(TaskConvertTest, ATeacherTravelsWithWhatTheJobSaysOfIt) {
+  EXPECT_FALSE(AsMessage(TrainWork{.total_steps = 7}).train().has_teacher());
+  const v1::Teacher teacher =
+      AsMessage(TrainWork{.total_steps = 7, .teacher = TeacherRef{{"a", 1}, PlainSpace(), {{1}}}}).train().teacher();
+  EXPECT_EQ(teacher.checkpoint().sha256(), "a");
+  EXPECT_EQ(teacher.space().name(), "dense-80k");
+  EXPECT_EQ(teacher.weight(), SearchJob().teacher.weight);
+  EXPECT_EQ(teacher.temperature(), SearchJob().teacher.temperature);
+  EXPECT_EQ(teacher.calibration_images(), 512) << "whatever sampling takes";
+  EXPECT_TRUE(AsMessage(TrainWork{.kind = TrainingKind::kTeacher, .total_steps = 7}).train().teaches());
+  EXPECT_FALSE(AsMessage(TrainWork{.kind = TrainingKind::kAlone, .total_steps = 7}).train().teaches());
 }
 
 TEST(TaskConvertTest, FinalTrainingDrawsAnew) {
@@ -87,9 +103,14 @@ TEST(TaskConvertTest, ScreeningTakesAllValidationImages) {
   EXPECT_EQ(AsMessage(EvaluateWork{.all_validation_images = true}).evaluate().validation_images(), job.dataset.validation_images);
 }
 
-TEST(PlainFamiliesTest, FitSmallAndLargeImages) {
-  ASSERT_EQ(PlainFamilies().size(), 2u);
-  for (const PlainFamily& family : PlainFamilies()) {
+TEST(PlainNetworksTest, AreAsManyAsForecastsCountWith) {
+  EXPECT_EQ(PlainNetworksOfPresets().families.size(), static_cast<size_t>(kPlainFamilies));
+}
+
+TEST(PlainNetworksTest, FitSmallAndLargeImages) {
+  ASSERT_FALSE(PlainNetworksOfPresets().families.empty());
+  const std::vector<PlainFamily> families = PlainNetworksOfPresets().families;
+  for (const PlainFamily& family : families) {
     for (const auto& [resolution, channels] : {std::pair(28, 1), std::pair(32, 3), std::pair(96, 3)}) {
       const SpaceSpec images = {.resolutions = {resolution}, .input_channels = channels, .num_classes = 10};
       const std::vector<ScaledNetwork> networks = ScaledNetworks(family, images);

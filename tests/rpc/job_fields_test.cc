@@ -427,13 +427,14 @@ TEST(JobFieldsTest, WordsHaveTheSameOrderOnTheWire) {
   expect_same(NamesOf(SamplingKind{}), *v1::TrainingPhase::Sampling_descriptor());
   expect_same(NamesOf(ReferencesKind{}), *v1::References_descriptor());
   expect_same(NamesOf(RateSchedule{}), *v1::RateSchedule_descriptor());
+  expect_same(NamesOf(Numerics{}), *v1::Numerics_descriptor());
   expect_same(NamesOf(LatencyStatistic{}), *v1::LatencyStatistic_descriptor());
 }
 
 TEST(JobFieldsTest, TheReferenceHasEveryRow) {
   ExpectGeneratedSection("docs/job-file.md", "quantities", QuantitiesAsMarkdown());
   for (const char* const section :
-       {"", "dataset.", "training.", "sampling.", "evolution.", "fine_tune.", "final.", "measure.", "target.", "budget."}) {
+       {"", "dataset.", "training.", "teacher.", "sampling.", "evolution.", "fine_tune.", "final.", "measure.", "target.", "budget."}) {
     const std::string name = absl::StrCat("job fields", *section == '\0' ? "" : " ", absl::StrReplaceAll(section, {{".", ""}}));
     ExpectGeneratedSection("docs/job-file.md", name, FieldsAsMarkdown(section));
   }

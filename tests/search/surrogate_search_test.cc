@@ -105,5 +105,33 @@ TEST(SelectForEvaluationTest, NeverRepeatsAndPutsInfeasibleLast) {
   EXPECT_THAT(Names(SelectForEvaluation(candidates, evaluated, 9, 0)), ElementsAre(0, 2, 3));
 }
 
+std::vector<Individual> Individuals(const std::vector<Candidate>& candidates) {
+  std::vector<Individual> individuals;
+  for (const Candidate& candidate : candidates) individuals.push_back(candidate.individual);
+  return individuals;
+}
+
+TEST(SelectSpreadTest, KeepsAwayFromWhatIsChosen) {
+  const std::vector<Individual> front = Individuals({At(0, 0, 10), At(1, 1, 9), At(2, 5, 5), At(3, 9, 1), At(4, 10, 0)});
+  EXPECT_THAT(SelectSpread(front, {}, 3), ElementsAre(0, 4, 2)) << "from nothing: the ends, then the gap";
+  const std::vector<size_t> one_end = {4};
+  EXPECT_THAT(SelectSpread(front, one_end, 3), ElementsAre(4, 0, 2));
+  const std::vector<size_t> both_ends = {3, 1};
+  EXPECT_THAT(SelectSpread(front, both_ends, 3), ElementsAre(3, 1, 2)) << "an end that is close to what is chosen comes later";
+  EXPECT_THAT(SelectSpread(front, both_ends, 2), ElementsAre(3, 1));
+  EXPECT_THAT(SelectSpread(front, both_ends, 1), ElementsAre(3, 1)) << "the first stay";
+  EXPECT_THAT(SelectSpread(front, both_ends, 9), SizeIs(5));
+  EXPECT_THAT(SelectSpread({}, {}, 3), SizeIs(0));
+}
+
+TEST(SelectSpreadTest, GoesFrontByFrontWhateverIsChosen) {
+  // 3 and 4 are dominated by the others, and 4 is far from everything.
+  const std::vector<Individual> networks = Individuals({At(0, 0, 10), At(1, 5, 5), At(2, 10, 0), At(3, 6, 6), At(4, 30, 30)});
+  const std::vector<size_t> dominated = {3};
+  EXPECT_THAT(SelectSpread(networks, dominated, 5), ElementsAre(3, 0, 2, 1, 4));
+  const std::vector<size_t> whole_front = {0, 1, 2};
+  EXPECT_THAT(SelectSpread(networks, whole_front, 4), ElementsAre(0, 1, 2, 3));
+}
+
 }  // namespace
 }  // namespace hanas

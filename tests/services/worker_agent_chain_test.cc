@@ -148,6 +148,32 @@ TEST_F(ChainTest, HandsBackACheckpointAtAStepBoundary) {
   EXPECT_THAT(worker_.Execute(TrainTask(0, 4, {}), context_), StatusIs(absl::StatusCode::kCancelled));
 }
 
+TEST_F(ChainTest, ANetworkLearnsFromTheTeacherThatItsTaskNames) {
+  const v1::ArtifactRef alone = Train();
+  v1::Task task = TrainTask(0, 4, {});
+  v1::Teacher& teacher = *task.mutable_train()->mutable_teacher();
+  *teacher.mutable_space() = Space();
+  *teacher.mutable_architecture() = rpc::ToProto(network_);
+  *teacher.mutable_checkpoint() = alone;
+  teacher.set_weight(0.5);
+  teacher.set_temperature(4);
+  teacher.set_calibration_images(64);
+  const auto taught = worker_.Execute(task, context_);
+  ASSERT_THAT(taught, IsOk());
+  EXPECT_NE(taught->train().checkpoint().sha256(), alone.sha256());
+  const auto again = worker_.Execute(task, context_);  // with the answers that it remembers
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->train().checkpoint().sha256(), taught->train().checkpoint().sha256());
+
+  teacher.set_temperature(0);
+  EXPECT_THAT(worker_.Execute(task, context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("a temperature of 1 at least")));
+  teacher.set_temperature(4);
+  teacher.mutable_architecture()->set_genes("none");
+  EXPECT_THAT(worker_.Execute(task, context_), IsOk()) << "of the same checkpoint the answers are known";
+  *teacher.mutable_checkpoint() = taught->train().checkpoint();
+  EXPECT_THAT(worker_.Execute(task, context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("teacher.architecture")));
+}
+
 TEST_F(ChainTest, BadTrainingTasksAreRefused) {
   EXPECT_THAT(worker_.Execute(TrainTask(2, 4, {}), context_),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("checkpoint to continue from step 2")));
@@ -204,6 +230,7 @@ class SmallMemoryEngine : public TrainingEngine {
     return WithReason(absl::ResourceExhaustedError("evaluation: out of memory"), "NO_MEMORY");
   }
   absl::StatusOr<TrainResult> Train(const TrainRequest&, const std::function<Continue(const TrainProgress&)>&) override { return None(); }
+  absl::StatusOr<std::vector<float>> Answers(const AnswersRequest&, const std::function<Continue(int64_t)>&) override { return None(); }
   absl::StatusOr<BoundModel> Bind(const BindRequest&) override { return None(); }
   absl::StatusOr<BoundEvaluation> EvaluateBound(const EvaluateBoundRequest&, const std::function<Continue(int64_t)>&) override {
     return None();

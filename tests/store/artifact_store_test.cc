@@ -416,7 +416,7 @@ TEST(RecordCodecTest, SearchSurvives) {
 TEST(RecordCodecTest, OtherBytesAreRefused) {
   EXPECT_THAT(ParseRecord("\xff\xff"), StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_THAT(ParseRecord(""), StatusIs(absl::StatusCode::kDataLoss));
-  EXPECT_THAT(ParseRecord(std::string("\x08\x02\x10\x01", 4)), StatusIs(absl::StatusCode::kFailedPrecondition));  // version 2
+  EXPECT_THAT(ParseRecord(std::string("\x08\x7f\x10\x01", 4)), StatusIs(absl::StatusCode::kFailedPrecondition));  // version 2
 }
 
 }  // namespace

@@ -114,6 +114,30 @@ Operands ConvOperands(const ConvCase& c) {
 
 ConvGeometry GeometryOfCase(const ConvCase& c) { return {c.groups, c.kernel, c.stride, c.padding, c.dilation}; }
 
+TEST_P(DeviceOpsTest, Bf16IsF32WithinItsRounding) {
+  const std::unique_ptr<DeviceOps> bf16 = ops().With(Numerics::kBf16, {});
+  const std::unique_ptr<DeviceOps> stock = stock_.With(Numerics::kBf16, {});
+  for (const ConvCase& c : ConvCases()) {
+    const auto trained = [&](const DeviceOps& with) {
+      return RunBothWays(ConvOperands(c), [&](const Operands& leaves) {
+        ConvObservation observation;
+        return with.TrainConv(leaves[0], {.weight = leaves[1], .bias = {}, .gamma = leaves[3], .beta = leaves[4]}, GeometryOfCase(c), {},
+                              observation);
+      });
+    };
+    const Outcome found = trained(*bf16);
+    const Outcome in_f32 = trained(stock_);
+    const Outcome in_bf16 = trained(*stock);
+    ExpectClose(found.value, in_f32.value, 0.1, c.name);
+    ExpectClose(found.value, in_bf16.value, 0.02, std::string(c.name) + " beside stock operators");
+    for (const size_t i : {0, 1, 3, 4}) {
+      const double error = (found.gradients[i] - in_f32.gradients[i]).norm().item<double>() / in_f32.gradients[i].norm().item<double>();
+      EXPECT_LT(error, 0.03) << c.name << ", gradient " << i;
+    }
+    EXPECT_EQ(torch::equal(found.value, trained(ops()).value), !ConvolvesInBf16(Numerics::kBf16, GeometryOfCase(c), c.in)) << c.name;
+  }
+}
+
 TEST_P(DeviceOpsTest, ConvolutionsInTraining) {
   for (const ConvCase& c : ConvCases()) {
     for (const bool bias : {false, true}) {

@@ -164,12 +164,11 @@ TEST(ScheduleTest, TwoEpochsInARowShowEachImageBothWays) {
   std::vector<std::set<bool>> seen(kImages);
   int mirrored_in_first = 0;
   for (int64_t step = 0; step < 6; ++step) {
-    const std::vector<int64_t> batch = order.Batch(step);
-    const std::vector<bool> mirrored = order.Mirrored(step);
-    ASSERT_EQ(mirrored.size(), batch.size());
-    for (size_t i = 0; i < batch.size(); ++i) {
-      seen[static_cast<size_t>(batch[i])].insert(mirrored[i]);
-      mirrored_in_first += step < 3 && mirrored[i] ? 1 : 0;
+    const DrawnBatch batch = order.Batch(step);
+    ASSERT_EQ(batch.mirrored.size(), batch.images.size());
+    for (size_t i = 0; i < batch.images.size(); ++i) {
+      seen[static_cast<size_t>(batch.images[i])].insert(batch.mirrored[i]);
+      mirrored_in_first += step < 3 && batch.mirrored[i] ? 1 : 0;
     }
   }
   for (const std::set<bool>& ways : seen) EXPECT_EQ(ways.size(), 2);
@@ -182,13 +181,13 @@ TEST(ScheduleTest, AnEpochVisitsEveryImageOnceAndAnyStepCanBeAskedFirst) {
   std::vector<std::vector<int64_t>> batches;
   std::multiset<int64_t> seen;
   for (int64_t step = 0; step < 5; ++step) {
-    batches.push_back(order.Batch(step));
+    batches.push_back(order.Batch(step).images);
     seen.insert(batches.back().begin(), batches.back().end());
   }
   EXPECT_EQ(std::set<int64_t>(seen.begin(), seen.end()).size(), 40U);
   BatchOrder later(40, 8, 5);
-  EXPECT_EQ(later.Batch(4), batches[4]);
-  EXPECT_EQ(later.Batch(1), batches[1]);
+  EXPECT_EQ(later.Batch(4).images, batches[4]);
+  EXPECT_EQ(later.Batch(1).images, batches[1]);
 }
 
 TEST(KernelsTest, MomentsMatchTwoPasses) {

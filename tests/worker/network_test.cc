@@ -76,20 +76,28 @@ std::vector<bool> EveryThird() {
 
 TEST(AugmentTest, ChangesNothingWhenItIsSwitchedOff) {
   torch::Tensor images = SameImages();
-  Augment({.flip = false, .shift = 0}, /*seed=*/1, /*step=*/3, EveryThird(), images);
+  Augment({.flip = false, .shift = 0}, /*seed=*/1, /*step=*/3, EveryThird(), /*first=*/0, images);
   EXPECT_TRUE(torch::equal(images, SameImages()));
 }
 
 TEST(AugmentTest, MirrorsThoseThatItIsToldToAndMovesNone) {
   torch::Tensor images = SameImages();
-  Augment({.flip = true, .shift = 0}, 1, 3, EveryThird(), images);
+  Augment({.flip = true, .shift = 0}, 1, 3, EveryThird(), /*first=*/0, images);
   const torch::Tensor plain = SameImages()[0];
   for (int64_t i = 0; i < images.size(0); ++i) EXPECT_TRUE(torch::equal(images[i], i % 3 == 0 ? plain.flip({1}) : plain)) << i;
 }
 
+TEST(AugmentTest, APartOfABatchIsWhatItIsInTheWhole) {
+  torch::Tensor whole = SameImages();
+  Augment({.flip = true, .shift = 2}, 1, 3, EveryThird(), 0, whole);
+  torch::Tensor part = SameImages().narrow(0, 0, 24).clone();
+  Augment({.flip = true, .shift = 2}, 1, 3, EveryThird(), 40, part);
+  EXPECT_TRUE(torch::equal(part, whole.narrow(0, 40, 24)));
+}
+
 TEST(AugmentTest, ReflectsWhatLiesBeyondAnEdge) {
   torch::Tensor images = SameImages();
-  Augment({.flip = false, .shift = 8}, 1, 3, EveryThird(), images);  // farther than an image is wide
+  Augment({.flip = false, .shift = 8}, 1, 3, EveryThird(), /*first=*/0, images);  // farther than an image is wide
   for (int64_t i = 0; i < images.size(0); ++i) {
     // In a reflected row neighbours always differ by one column, also across an edge, and no row is a copy of its neighbour.
     for (int64_t y = 0; y + 1 < 6; ++y) {
@@ -102,7 +110,7 @@ TEST(AugmentTest, ReflectsWhatLiesBeyondAnEdge) {
 TEST(AugmentTest, MovesUpToTheShiftInEveryDirectionAndFlipsNone) {
   for (const int shift : {1, 2}) {
     torch::Tensor images = SameImages();
-    Augment({.flip = false, .shift = shift}, 1, 3, EveryThird(), images);
+    Augment({.flip = false, .shift = shift}, 1, 3, EveryThird(), /*first=*/0, images);
     // Rows count in sixes and columns in ones: the pixel at (3, 3), far enough from the edges, says where it came from.
     int64_t lowest = 0;
     int64_t highest = 0;

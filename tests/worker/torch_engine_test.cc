@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sched.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
@@ -137,6 +138,73 @@ TEST_F(TorchEngineTest, ShardsGiveTheSameBytesOnOneCoreAndOnMany) {
   const std::string on_one = engine_->Train(request, {}).value().checkpoint;
   ASSERT_EQ(sched_setaffinity(0, sizeof(before), &before), 0);
   EXPECT_EQ(on_one, on_many);
+}
+
+TEST_F(TorchEngineTest, LearnsWhatATeacherSaysInsteadOfTheLabels) {
+  constexpr size_t kTaught = 3;
+  const auto images = static_cast<size_t>(data().size(Split::kTrain));
+  const auto classes = static_cast<size_t>(data().num_classes());
+  std::vector<float> logits(images * classes, 0.0F);
+  for (size_t i = 0; i < images; ++i) logits[i * classes + kTaught] = 20.0F;  // it sees the same class everywhere
+  const auto share_of_taught = [&](double weight) {
+    TrainRequest request = Request(40);
+    request.architecture = lowering().space().Largest({8, 8});
+    request.teacher = TeacherAnswers{logits, "one class", weight, /*temperature=*/2};
+    const std::string checkpoint = engine_->Train(request, {}).value().checkpoint;
+    const AnswersRequest asked = {.lowering = &lowering(),
+                                  .dataset = &data(),
+                                  .checkpoint = checkpoint,
+                                  .architecture = *request.architecture,
+                                  .calibration = {.images = 128, .batch_size = 64}};
+    const std::vector<float> answers = engine_->Answers(asked, {}).value();
+    size_t taught = 0;
+    for (size_t i = 0; i < images; ++i) {
+      const auto row = answers.begin() + static_cast<std::ptrdiff_t>(i * classes);
+      taught += std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row == kTaught ? 1 : 0;
+    }
+    return static_cast<double>(taught) / static_cast<double>(images);
+  };
+  EXPECT_GT(share_of_taught(1), 0.95);
+  EXPECT_LT(share_of_taught(0), 0.6);
+}
+
+TEST_F(TorchEngineTest, ATeacherWithoutWeightTeachesNothingAndEachOneIsAnotherChain) {
+  const std::vector<float> logits(static_cast<size_t>(data().size(Split::kTrain) * data().num_classes()), 1.0F);
+  const auto trained_with = [&](std::optional<TeacherAnswers> teacher) {
+    TrainRequest request = Request(3);
+    request.teacher = std::move(teacher);
+    return ParseCheckpoint(engine_->Train(request, {}).value().checkpoint, lowering()).value();
+  };
+  const Checkpoint alone = trained_with(std::nullopt);
+  const Checkpoint ignored = trained_with(TeacherAnswers{logits, "a", 0, 1});
+  EXPECT_EQ(ignored.weights, alone.weights);
+  EXPECT_NE(ignored.chain, alone.chain);
+  EXPECT_NE(trained_with(TeacherAnswers{logits, "b", 0, 1}).chain, ignored.chain);
+  TrainRequest request = Request(3);
+  request.teacher = TeacherAnswers{absl::MakeConstSpan(logits).subspan(1), "a", 0.5, 1};
+  EXPECT_THAT(engine_->Train(request, {}), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("training images times classes")));
+}
+
+TEST_F(TorchEngineTest, AnswersAreTheLogitsOfAllTrainingImages) {
+  const Architecture network = lowering().space().Largest({8, 8});
+  const AnswersRequest request = {.lowering = &lowering(),
+                                  .dataset = &data(),
+                                  .checkpoint = Trained(),
+                                  .architecture = network,
+                                  .calibration = {.images = 128, .batch_size = 64}};
+  const absl::StatusOr<std::vector<float>> answers = engine_->Answers(request, {});
+  ASSERT_THAT(answers, IsOk());
+  const auto classes = static_cast<size_t>(data().num_classes());
+  ASSERT_EQ(answers->size(), static_cast<size_t>(data().size(Split::kTrain)) * classes);
+  int64_t right = 0;
+  for (int64_t i = 0; i < data().size(Split::kTrain); ++i) {
+    const auto row = answers->begin() + i * static_cast<int64_t>(classes);
+    right += std::max_element(row, row + static_cast<int64_t>(classes)) - row == data().label(Split::kTrain, i) ? 1 : 0;
+  }
+  EvaluateRequest evaluation = ClassificationScore(Trained());
+  evaluation.split = Split::kTrain;
+  EXPECT_EQ(right, engine_->Evaluate(evaluation, {network}, nullptr).value().front().correct);
+  EXPECT_THAT(engine_->Answers(request, [](int64_t) { return Continue::kNo; }), StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST_F(TorchEngineTest, TrainsOnImagesThatAreAugmentedAsTheJobSays) {

@@ -31,6 +31,15 @@ struct TrainProgress {
   double images_per_second = 0;
 };
 
+/// What a trained network, the teacher, says to the images of the TRAIN split as they are, for another one to learn from besides the
+/// labels.
+struct TeacherAnswers {
+  absl::Span<const float> logits;  // [images, classes], in the split's order
+  std::string digest;              // equal for equal logits, different for others
+  double weight = 0;               // of the answers in the loss, from 0 to 1; the labels have the rest
+  double temperature = 1;          // that both distributions are softened with
+};
+
 /// Steps [from_step, to_step) of a chain of training.steps. Chunks compose: [0,50) then [50,100) gives the bytes of [0,100) when the engine
 /// has one thread, because every draw is a function of (seed, step) and the checkpoint carries the momentum.
 struct TrainRequest {
@@ -43,6 +52,7 @@ struct TrainRequest {
   int64_t from_step = 0;
   int64_t to_step = 0;
   TrainingSpec training;  // `steps` is the length of the whole chain
+  std::optional<TeacherAnswers> teacher;
   uint64_t seed = 0;
 };
 
@@ -78,6 +88,15 @@ struct ClassificationScore {
 
 /// Called after each network, with its position. Answering kNo ends the call with CANCELLED.
 using EvaluateProgress = std::function<Continue(size_t index, const ClassificationScore& evaluation)>;
+
+struct AnswersRequest {
+  const Lowering* lowering = nullptr;
+  const Dataset* dataset = nullptr;
+  absl::string_view checkpoint;
+  Architecture architecture;
+  Numerics numerics = Numerics::kF32;
+  CalibrationSet calibration;
+};
 
 struct BindRequest {
   const Lowering* lowering = nullptr;
@@ -128,6 +147,10 @@ class TrainingEngine {
   virtual absl::StatusOr<std::vector<ClassificationScore>> Evaluate(const EvaluateRequest& request,
                                                                     absl::Span<const Architecture> architectures,
                                                                     const EvaluateProgress& progress) = 0;
+
+  /// The logits of a network for every image of the TRAIN split as it is: [images, classes]. `progress` (images done) may be empty; when it
+  /// answers kNo the call returns CANCELLED.
+  virtual absl::StatusOr<std::vector<float>> Answers(const AnswersRequest& request, const std::function<Continue(int64_t)>& progress) = 0;
 
   /// A model that satisfies CheckBoundModel; its weight integers are those that training and Evaluate use, up to the sign that a negative
   /// gamma turns.

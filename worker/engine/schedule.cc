@@ -34,8 +34,8 @@ SamplingKind SamplingAt(const TrainingSpec& training, int64_t step) {
   return training.phases.back().sampling;
 }
 
-std::vector<int64_t> BatchOrder::Batch(int64_t step) {
-  std::vector<int64_t> batch;
+DrawnBatch BatchOrder::Batch(int64_t step) {
+  DrawnBatch batch;
   for (int64_t i = step * batch_size_; i < (step + 1) * batch_size_; ++i) {
     const int64_t epoch = i / num_images_;
     if (epoch != epoch_) {
@@ -45,20 +45,12 @@ std::vector<int64_t> BatchOrder::Batch(int64_t step) {
       random.Shuffle(absl::MakeSpan(order_));
       epoch_ = epoch;
     }
-    batch.push_back(order_[static_cast<size_t>(i % num_images_)]);
+    const int64_t image = order_[static_cast<size_t>(i % num_images_)];
+    CounterRandom coin(seed_, "worker/mirror", static_cast<uint64_t>(image));
+    batch.images.push_back(image);
+    batch.mirrored.push_back(coin.Bernoulli(0.5) != (epoch % 2 != 0));
   }
   return batch;
-}
-
-std::vector<bool> BatchOrder::Mirrored(int64_t step) {
-  std::vector<bool> mirrored;
-  int64_t position = step * batch_size_;
-  for (const int64_t image : Batch(step)) {
-    CounterRandom coin(seed_, "worker/mirror", static_cast<uint64_t>(image));
-    const bool odd_epoch = position++ / num_images_ % 2 != 0;
-    mirrored.push_back(coin.Bernoulli(0.5) != odd_epoch);
-  }
-  return mirrored;
 }
 
 }  // namespace hanas

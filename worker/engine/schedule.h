@@ -16,17 +16,22 @@ double RateShare(const TrainingSpec& training, int64_t step);
 /// What step `step` trains. Requires 0 <= step < training.steps.
 SamplingKind SamplingAt(const TrainingSpec& training, int64_t step);
 
-/// Positions in the TRAIN split that make the batch of `step`: every epoch is a fresh permutation, a pure function of (seed, epoch).
+/// The images of a batch, by their positions in the TRAIN split.
+struct DrawnBatch {
+  std::vector<int64_t> images;
+  /// Which of them are shown mirrored: of an epoch those that a coin chose for (seed, image), of the next one all others, so that any two
+  /// epochs in a row show each image both ways (alternating flip, Jordan 2024).
+  std::vector<bool> mirrored;
+};
+
+/// What makes the batch of a step: every epoch is a fresh permutation, a pure function of (seed, epoch).
 ///
 /// Thread-compatible; remembers the permutation of the last epoch.
 class BatchOrder {
  public:
   /// Requires 0 < batch_size and 0 < num_images.
   BatchOrder(int64_t num_images, int batch_size, uint64_t seed) : num_images_(num_images), batch_size_(batch_size), seed_(seed) {}
-  std::vector<int64_t> Batch(int64_t step);
-  /// Which images of that batch are shown mirrored: of an epoch those that a coin chose for (seed, image), of the next one all others, so
-  /// that any two epochs in a row show each image both ways (alternating flip, Jordan 2024).
-  std::vector<bool> Mirrored(int64_t step);
+  DrawnBatch Batch(int64_t step);
 
  private:
   int64_t num_images_;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/base/digest.h"
 #include "core/base/error_reason.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/job/findings.h"
@@ -30,6 +31,7 @@ namespace {
 using telemetry::Metric;
 
 constexpr absl::string_view kLoweringDisagrees = "LOWERING_DISAGREES";
+constexpr size_t kKeptAnswers = 2;  // of the last teachers: pieces of two searches may take turns
 
 /// Seconds of processors that the process has used since: all of its threads together, and nothing while it pauses since the host measures.
 /// A worker does one task at a time.
@@ -90,6 +92,24 @@ absl::Status CheckSteps(const v1::TrainTask& task) {
 absl::Status CheckAtLeast(absl::string_view field, int64_t value, int64_t low) {
   if (value >= low) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(field, ": expected at least ", low, ", found ", value));
+}
+
+/// What everybody learns from is kept in memory: a float for each image and class.
+absl::Status CheckNumAnswers(const Dataset& dataset) {
+  constexpr int64_t kMostAnswers = int64_t{1} << 28;
+  const int64_t count = dataset.size(Split::kTrain) * dataset.num_classes();
+  if (count <= kMostAnswers) return absl::OkStatus();
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat("teacher: expected at most ", kMostAnswers,
+                                                 " answers, training images times classes, found ", count, "; set teacher.steps to 0")),
+      "TEACHER_TOO_LARGE");
+}
+
+absl::Status CheckTeaching(const v1::Teacher& teacher) {
+  if (teacher.weight() >= 0 && teacher.weight() <= 1 && teacher.temperature() >= 1 && std::isfinite(teacher.temperature()))
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("teacher: expected a weight from 0 to 1 and a temperature of 1 at least, found ",
+                                                 teacher.weight(), " and ", teacher.temperature()));
 }
 
 template <typename Result, typename Set>
@@ -191,6 +211,16 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
   request.training = *training;
   request.seed = task.seed();
 
+  if (task.teaches() || task.has_teacher()) {
+    if (absl::Status status = CheckNumAnswers(**dataset); !status.ok()) return status;
+  }
+  if (task.has_teacher()) {
+    if (absl::Status status = CheckTeaching(task.teacher()); !status.ok()) return status;
+    absl::StatusOr<TeacherAnswers> answers = AnswersOf(task, **dataset, training->numerics, context);
+    if (!answers.ok()) return answers.status();
+    request.teacher = *std::move(answers);
+  }
+
   rpc::Directive last = rpc::Directive::kContinue;
   int64_t counted = task.from_step();
   const absl::StatusOr<TrainResult> trained = engine_->Train(request, [&](const TrainProgress& progress) {
@@ -216,6 +246,52 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
   result.set_dataset_files((*dataset)->files_digest());
   result.set_reached_end(trained->step == task.to_step());
   return result;
+}
+
+absl::StatusOr<TeacherAnswers> WorkerExecutor::AnswersOf(const v1::TrainTask& task, const Dataset& dataset, Numerics numerics,
+                                                         rpc::TaskContext& context) {
+  const v1::Teacher& teacher = task.teacher();
+  if (absl::Status status = CheckAtLeast("teacher.calibration_images", teacher.calibration_images(), 1); !status.ok()) return status;
+  // What the logits are a function of.
+  const std::string digest = DigestBuilder()
+                                 .Add(teacher.checkpoint().sha256())
+                                 .Add(dataset.digest())
+                                 .Add(Name(numerics))
+                                 .Add(int64_t{teacher.calibration_images()})
+                                 .Build()
+                                 .ToHex();
+  auto known = std::find_if(answered_.begin(), answered_.end(), [&](const Answered& answered) { return answered.digest == digest; });
+  if (known == answered_.end()) {
+    absl::StatusOr<std::vector<float>> logits = ComputeAnswers(task, dataset, numerics, context);
+    if (!logits.ok()) return logits.status();
+    if (answered_.size() == kKeptAnswers) answered_.pop_front();
+    known = answered_.insert(answered_.end(), {digest, *std::move(logits)});
+  }
+  return TeacherAnswers{known->logits, known->digest, teacher.weight(), teacher.temperature()};
+}
+
+absl::StatusOr<std::vector<float>> WorkerExecutor::ComputeAnswers(const v1::TrainTask& task, const Dataset& dataset, Numerics numerics,
+                                                                  rpc::TaskContext& context) {
+  const v1::Teacher& teacher = task.teacher();
+  absl::StatusOr<SpaceSpec> spec = rpc::SpaceSpecFromProto(teacher.space());
+  if (!spec.ok()) return spec.status();
+  absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(*std::move(spec));
+  if (!space.ok()) return space.status();
+  const Lowering lowering(*std::move(space));
+  const absl::StatusOr<Architecture> architecture =
+      rpc::ArchitectureFromProto(teacher.architecture(), lowering.space(), "teacher.architecture");
+  if (!architecture.ok()) return architecture.status();
+  const absl::StatusOr<std::string> checkpoint = artifacts_->Download(teacher.checkpoint());
+  if (!checkpoint.ok()) return checkpoint.status();
+  const AnswersRequest request = {.lowering = &lowering,
+                                  .dataset = &dataset,
+                                  .checkpoint = *checkpoint,
+                                  .architecture = *architecture,
+                                  .numerics = numerics,
+                                  .calibration = {.images = teacher.calibration_images()}};
+  return engine_->Answers(request, [&](int64_t done) {
+    return Answer(context.ReportProgress(task.from_step(), task.to_step(), absl::StrFormat("the teacher has answered to %d images", done)));
+  });
 }
 
 absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTask& task, absl::string_view digest,

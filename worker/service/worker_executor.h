@@ -2,9 +2,11 @@
 #ifndef HANAS_WORKER_SERVICE_WORKER_EXECUTOR_H_
 #define HANAS_WORKER_SERVICE_WORKER_EXECUTOR_H_
 
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/lowering/lowering.h"
@@ -36,6 +38,11 @@ class WorkerExecutor : public rpc::TaskExecutor {
   absl::StatusOr<v1::BindResult> Bind(const v1::BindTask& task, absl::string_view digest, rpc::TaskContext& context);
   absl::StatusOr<v1::PackImagesResult> PackImages(const v1::PackImagesTask& task, absl::string_view digest, rpc::TaskContext& context);
 
+  /// What a task's teacher says to the training images of `dataset`: of the last ones it is remembered. The answer lives until others are
+  /// asked for.
+  absl::StatusOr<TeacherAnswers> AnswersOf(const v1::TrainTask& task, const Dataset& dataset, Numerics numerics, rpc::TaskContext& context);
+  absl::StatusOr<std::vector<float>> ComputeAnswers(const v1::TrainTask& task, const Dataset& dataset, Numerics numerics,
+                                                    rpc::TaskContext& context);
   absl::StatusOr<const Lowering*> LoweringOf(const v1::SpaceSpec& proto);
   /// The data set of a task, image folders decoded to `channels`. It must have `digest`, when that is not empty, and, with a `lowering`,
   /// the channels and classes of its space (reason DATA_DISAGREES).
@@ -46,7 +53,13 @@ class WorkerExecutor : public rpc::TaskExecutor {
   rpc::Artifacts* artifacts_;
   DatasetStore* datasets_;
   telemetry::Metrics* metrics_;
+  struct Answered {
+    std::string digest;
+    std::vector<float> logits;
+  };
+
   std::optional<Lowering> lowering_;  // of the last space
+  std::list<Answered> answered_;      // the oldest first
 };
 
 }  // namespace hanas

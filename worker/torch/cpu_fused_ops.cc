@@ -19,6 +19,11 @@ kernels::DepthwiseShape ShapeOf(const torch::Tensor& input, const ConvGeometry& 
   return {input.size(0), input.size(1), input.size(2), input.size(3), g.kernel, g.stride, g.padding};
 }
 
+/// A tensor [N, H, W, C] as the tensor library's convolutions take it, in the type in which they multiply.
+torch::Tensor Factor(const torch::Tensor& tensor, torch::ScalarType type) { return tensor.permute({0, 3, 1, 2}).to(type); }
+
+torch::ScalarType TypeOf(bool in_bf16) { return in_bf16 ? torch::kBFloat16 : torch::kFloat32; }
+
 /// Who multiplies.
 enum class Method : uint8_t {
   kTaps,     // our depthwise kernels
@@ -28,7 +33,6 @@ enum class Method : uint8_t {
 };
 
 Method MethodFor(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& g) {
-  constexpr int64_t kImageChannels = 4;
   const int64_t channels = input.size(3);
   if (g.dilation != 1) return Method::kLibrary;
   if (g.groups > 1) return g.groups == channels && weight.size(0) == channels ? Method::kTaps : Method::kLibrary;
@@ -63,16 +67,18 @@ struct Wanted {
   bool weight = true;
 };
 
+/// In the type of `input`; what is returned is float32.
 ConvGradients LibraryGradients(const torch::Tensor& input, const torch::Tensor& weight, const torch::Tensor& gradient,
                                const ConvGeometry& g, Wanted wanted) {
   if (!wanted.input && !wanted.weight) return {};
-  auto [input_gradient, weight_gradient, unused_bias] = at::convolution_backward(
-      gradient.permute({0, 3, 1, 2}), input.permute({0, 3, 1, 2}), weight.contiguous(at::MemoryFormat::ChannelsLast), std::nullopt,
-      {g.stride, g.stride}, {g.padding, g.padding}, {g.dilation, g.dilation}, /*transposed=*/false, {0, 0}, g.groups,
-      {wanted.input, wanted.weight, false});
+  const torch::ScalarType type = input.scalar_type();
+  auto [input_gradient, weight_gradient, unused_bias] =
+      at::convolution_backward(Factor(gradient, type), Factor(input, type), weight.to(type).contiguous(at::MemoryFormat::ChannelsLast),
+                               std::nullopt, {g.stride, g.stride}, {g.padding, g.padding}, {g.dilation, g.dilation}, /*transposed=*/false,
+                               {0, 0}, g.groups, {wanted.input, wanted.weight, false});
   ConvGradients result;
-  if (wanted.input) result.input = input_gradient.permute({0, 2, 3, 1}).contiguous();
-  if (wanted.weight) result.weight = weight_gradient.contiguous();
+  if (wanted.input) result.input = input_gradient.permute({0, 2, 3, 1}).to(torch::kFloat32).contiguous();
+  if (wanted.weight) result.weight = weight_gradient.to(torch::kFloat32).contiguous();
   return result;
 }
 
@@ -127,9 +133,12 @@ ConvGradients GradientsOf(const torch::Tensor& input, const torch::Tensor& weigh
   return {};
 }
 
+/// `input` may be bf16 where the tensor library multiplies: then its sums are rounded to that, and float32 again.
 torch::Tensor SumsOf(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& g) {
   const kernels::DepthwiseShape shape = ShapeOf(input, g);
-  switch (MethodFor(input, weight, g)) {
+  const Method method = MethodFor(input, weight, g);
+  TORCH_CHECK(method == Method::kLibrary || input.scalar_type() == torch::kFloat32, "only the library convolves bf16");
+  switch (method) {
     case Method::kTaps: {
       const torch::Tensor taps = Taps(weight);
       torch::Tensor output = torch::empty({shape.batch, shape.out_height(), shape.out_width(), shape.channels}, input.options());
@@ -145,9 +154,11 @@ torch::Tensor SumsOf(const torch::Tensor& input, const torch::Tensor& weight, co
     case Method::kLibrary:
       break;
   }
-  return at::conv2d(input.permute({0, 3, 1, 2}), weight.contiguous(at::MemoryFormat::ChannelsLast), {}, {g.stride, g.stride},
+  const torch::ScalarType type = input.scalar_type();
+  return at::conv2d(Factor(input, type), weight.to(type).contiguous(at::MemoryFormat::ChannelsLast), {}, {g.stride, g.stride},
                     {g.padding, g.padding}, {g.dilation, g.dilation}, g.groups)
       .permute({0, 2, 3, 1})
+      .to(torch::kFloat32)
       .contiguous();
 }
 
@@ -280,9 +291,10 @@ class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
   static Optional OptionalOf(const torch::Tensor& tensor) { return tensor.defined() ? Optional(tensor) : std::nullopt; }
 
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight, const Optional& bias,
-                               const Optional& gamma, const Optional& beta, const ConvGeometry& g, const ConvTail& tail,
+                               const Optional& gamma, const Optional& beta, const ConvGeometry& g, const ConvTail& tail, Numerics numerics,
                                const ShardPlace& place, ConvObservation* observation) {
-    const torch::Tensor sums = SumsOf(input, weight, g);
+    const torch::Tensor factor = input.to(TypeOf(ConvolvesInBf16(numerics, g, input.size(3))));
+    const torch::Tensor sums = SumsOf(factor, weight, g);
     const int64_t channels = sums.size(3);
     const int64_t rows = sums.numel() / channels;
     const bool normalised = gamma.has_value();
@@ -303,7 +315,7 @@ class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
       if (bias.has_value()) AddBias(*bias, moments);
       observation->moments = std::move(moments);
     }
-    context->save_for_backward({input, weight, sums, affine.scale, affine.shift, affine.mean, affine.inverse_stddev});
+    context->save_for_backward({factor, weight, sums, affine.scale, affine.shift, affine.mean, affine.inverse_stddev});
     context->saved_data["geometry"] = std::vector<int64_t>{g.groups, g.kernel, g.stride, g.padding, g.dilation};
     context->saved_data["nonlinearity"] = static_cast<int64_t>(tail.nonlinearity);
     context->saved_data["normalised"] = normalised;
@@ -347,7 +359,7 @@ class TrainConvFunction : public torch::autograd::Function<TrainConvFunction> {
     }
     const Wanted wanted = {.input = context->needs_input_grad(0), .weight = context->needs_input_grad(1)};
     const ConvGradients conv = GradientsOf(saved[0], saved[1], sum_gradient, g, wanted);
-    return {conv.input, conv.weight, bias, gamma, beta, {}, {}, {}, {}};
+    return {conv.input, conv.weight, bias, gamma, beta, {}, {}, {}, {}, {}};
   }
 };
 
@@ -420,21 +432,21 @@ class ScaleFunction : public torch::autograd::Function<ScaleFunction> {
 
 }  // namespace
 
-std::unique_ptr<DeviceOps> CpuFusedOps::OfShard(ShardGroup& group, size_t shard) const {
-  return std::unique_ptr<DeviceOps>(new CpuFusedOps(ShardPlace{&group, shard}));
+std::unique_ptr<DeviceOps> CpuFusedOps::With(Numerics numerics, const ShardPlace& place) const {
+  return std::unique_ptr<DeviceOps>(new CpuFusedOps(numerics, place));
 }
 
 torch::Tensor CpuFusedOps::TrainConv(const torch::Tensor& input, const OperatorTensors& t, const ConvGeometry& geometry,
                                      const ConvTail& tail, ConvObservation& observation) const {
   using Function = TrainConvFunction;
   return Function::apply(input, t.weight, Function::OptionalOf(t.bias), Function::OptionalOf(t.gamma), Function::OptionalOf(t.beta),
-                         geometry, tail, place_, &observation);
+                         geometry, tail, numerics(), place_, &observation);
 }
 
 torch::Tensor CpuFusedOps::EvaluateConv(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry,
                                         const CalibratedTail& tail) const {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor sums = SumsOf(input, weight, geometry);
+  const torch::Tensor sums = SumsOf(input.to(TypeOf(ConvolvesInBf16(numerics(), geometry, input.size(3)))), weight, geometry);
   const kernels::AffineActivation what = {tail.scale.data(), tail.shift.data(), tail.nonlinearity, tail.first, tail.second};
   float* const data = sums.mutable_data_ptr<float>();
   kernels::AffineForward(what, data, sums.numel() / sums.size(3), sums.size(3), data);

@@ -6,17 +6,11 @@
 
 namespace hanas {
 
-/// Which part of a batch something is about; without a group it is the whole batch.
-struct ShardPlace {
-  ShardGroup* group = nullptr;
-  size_t shard = 0;
-};
-
 /// For the CPU: built on worker/engine/kernels.h wherever stock operators would go over memory more often, on stock ones elsewhere.
 class CpuFusedOps final : public StockOps {
  public:
   CpuFusedOps() = default;
-  std::unique_ptr<DeviceOps> OfShard(ShardGroup& group, size_t shard) const override;
+  std::unique_ptr<DeviceOps> With(Numerics numerics, const ShardPlace& place) const override;
   /// Reads memory twice instead of ten times.
   torch::Tensor TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry, const ConvTail& tail,
                           ConvObservation& observation) const override;
@@ -30,7 +24,7 @@ class CpuFusedOps final : public StockOps {
   torch::Tensor QuantizeWeights(const torch::Tensor& weight, ElementType type) const override;
 
  private:
-  explicit CpuFusedOps(ShardPlace place) : place_(place) {}
+  CpuFusedOps(Numerics numerics, const ShardPlace& place) : StockOps(numerics), place_(place) {}
 
   const ShardPlace place_;
 };

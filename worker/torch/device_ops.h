@@ -11,6 +11,7 @@
 
 #include "core/bound/bound_model.h"
 #include "core/graph/graph.h"
+#include "core/job/search_job.h"
 #include "worker/engine/kernels.h"
 #include "worker/torch/shards.h"
 
@@ -25,6 +26,13 @@ struct ConvGeometry {
   int64_t dilation = 1;
 };
 ConvGeometry ConvGeometryOf(const Operator& op);
+
+/// Images have at most so many channels, which what computes with them can count on.
+inline constexpr int64_t kImageChannels = 4;
+
+/// Whether a convolution, and its backward, is computed in bf16 with these numerics: dense ones are, with windows of more than a pixel.
+/// Depthwise and pointwise ones wait for memory instead, and images have few channels.
+bool ConvolvesInBf16(Numerics numerics, const ConvGeometry& geometry, int64_t input_channels);
 
 /// What a max-pool takes the largest of.
 struct PoolWindow {
@@ -68,16 +76,16 @@ struct CalibratedTail {
 
 /// The arithmetic of the supernet's interpreter on one kind of device. Tensors are channel-last ([N, H, W, C] or [N, C]), contiguous
 /// float32; weights are OIHW or [out, in]. What has a gradient passes it on to every operand that wants one; fake quantisation passes it
-/// straight through. Implementations agree within the rounding of float32.
+/// straight through. Implementations agree within the rounding of float32. Convolutions are in float32, unless made With others.
 ///
 /// Methods throw c10::Error on shapes that do not fit. Thread-safe (no state).
 class DeviceOps {
  public:
   virtual ~DeviceOps() = default;
 
-  /// The same arithmetic for one shard of a batch: moments and ranges in training are those of all shards together. `group` must outlive
-  /// it.
-  virtual std::unique_ptr<DeviceOps> OfShard(ShardGroup& group, size_t shard) const = 0;
+  /// The same arithmetic on one shard of a batch, where moments and ranges in training are those of all shards together, and with dense
+  /// convolutions in `numerics`. The group must outlive it.
+  virtual std::unique_ptr<DeviceOps> With(Numerics numerics, const ShardPlace& place) const = 0;
 
   /// Convolution, bias, batch normalisation with the batch's statistics, nonlinearity and fake quantisation with the batch's ranges.
   virtual torch::Tensor TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry,

@@ -388,28 +388,33 @@ ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& 
   return *std::move(made);
 }
 
-void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, const std::vector<bool>& mirrored, torch::Tensor& images) {
+void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, const std::vector<bool>& mirrored, int64_t first,
+             torch::Tensor& images) {
   const int64_t reach = augmentation.shift;
   if (reach == 0 && !augmentation.flip) return;
   CounterRandom random(seed, "worker/augment", static_cast<uint64_t>(step));
+  const auto span = static_cast<uint64_t>(2 * reach + 1);
+  const auto draw = [&] { return static_cast<int64_t>(random.UniformInt(span)) - reach; };
+  for (int64_t other = 0; other < 2 * first; ++other) draw();  // what the images before take
   const int64_t height = images.size(1);
   const int64_t width = images.size(2);
   const int64_t channels = images.size(3);
   std::vector<float> source(At(height * width * channels));
+  std::vector<int64_t> columns(At(width));  // where each one comes from
   for (int64_t n = 0; n < images.size(0); ++n) {
     float* const image = images.mutable_data_ptr<float>() + n * height * width * channels;
-    const auto span = static_cast<uint64_t>(2 * reach + 1);
-    const int64_t dy = static_cast<int64_t>(random.UniformInt(span)) - reach;
-    const int64_t dx = static_cast<int64_t>(random.UniformInt(span)) - reach;
-    const bool flip = augmentation.flip && mirrored[At(n)];
+    const int64_t dy = draw();
+    const int64_t dx = draw();
+    const bool flip = augmentation.flip && mirrored[At(first + n)];
+    for (int64_t x = 0; x < width; ++x) {
+      const int64_t moved = Reflected(x + dx, width);
+      columns[At(x)] = channels * (flip ? width - 1 - moved : moved);
+    }
     std::copy_n(image, source.size(), source.begin());
+    float* out = image;
     for (int64_t y = 0; y < height; ++y) {
-      const int64_t from_y = Reflected(y + dy, height);
-      for (int64_t x = 0; x < width; ++x) {
-        const int64_t moved = Reflected(x + dx, width);
-        const int64_t from_x = flip ? width - 1 - moved : moved;
-        for (int64_t c = 0; c < channels; ++c) image[(y * width + x) * channels + c] = source[At((from_y * width + from_x) * channels + c)];
-      }
+      const float* const row = source.data() + Reflected(y + dy, height) * width * channels;
+      for (const int64_t column : columns) out = std::copy_n(row + column, channels, out);
     }
   }
 }

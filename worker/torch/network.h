@@ -110,9 +110,10 @@ Batch LoadInputs(const Dataset& dataset, Split split, absl::Span<const int64_t> 
 Preprocessing PreprocessingOf(const Graph& graph, const Dataset& dataset);
 /// For the data set's stored images. Throws when they do not fit `preprocessing`.
 ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& preprocessing);
-/// Changes images in place: shifts drawn for (seed, step), the edges reflected, then, with `augmentation.flip`, left and right exchanged in
-/// those that `mirrored` names. Requires an entry for each image.
-void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, const std::vector<bool>& mirrored, torch::Tensor& images);
+/// Changes images in place, which are those of the step's batch from `first` on: shifts drawn for (seed, step), the edges reflected, then,
+/// with `augmentation.flip`, left and right exchanged in those that `mirrored` names. Requires an entry for each image of the batch.
+void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, const std::vector<bool>& mirrored, int64_t first,
+             torch::Tensor& images);
 /// Bilinear, half-pixel centres, no antialiasing; the same tensor when it has the size. For augmented images, which no preprocessor has as
 /// bytes; within a few roundings of it.
 torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t width);

@@ -16,14 +16,13 @@ bool Decays(SlotKind kind) { return kind == SlotKind::kConvWeight || kind == Slo
 /// [output channels, input channels of a group, k, k]: a depthwise kernel mixes no channels.
 bool MixesChannels(const Slot& slot) { return slot.kind == SlotKind::kConvWeight && slot.shape.size() == 4 && slot.shape[1] > 1; }
 
-/// Makes the gradients contiguous and returns what they are to be multiplied with, so that together they are no longer than `most`; 0: any.
+/// What the gradients are to be multiplied with, so that together they are no longer than `most`; 0: any.
 /// Those that Muon takes are not counted: it steps equally far however long they are.
 float ClippingFactor(const std::vector<Slot>& slots, std::vector<torch::Tensor>& tensors, bool with_muon, double most) {
   double squares = 0;
   for (size_t s = 0; s < slots.size(); ++s) {
     torch::Tensor& tensor = tensors[s];
     if (!tensor.grad().defined()) continue;
-    tensor.mutable_grad() = tensor.grad().contiguous();
     if (with_muon && MixesChannels(slots[s])) continue;
     const float* const gradient = tensor.grad().const_data_ptr<float>();
     for (int64_t i = 0; i < tensor.numel(); ++i) squares += static_cast<double>(gradient[i]) * static_cast<double>(gradient[i]);
@@ -71,6 +70,9 @@ torch::Tensor Orthogonalised(const torch::Tensor& matrix) {
 
 void Optimizer::Step(int64_t step, std::vector<torch::Tensor>& tensors, std::vector<std::vector<float>>& momentum) const {
   const bool with_muon = training_.muon_learning_rate > 0;
+  for (torch::Tensor& tensor : tensors) {
+    if (tensor.grad().defined()) tensor.mutable_grad() = tensor.grad().contiguous();
+  }
   const float factor = ClippingFactor(slots_, tensors, with_muon, training_.clip_norm);
   const double share = RateShare(training_, step);
   const auto rate = static_cast<float>(training_.learning_rate * share);

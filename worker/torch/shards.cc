@@ -3,58 +3,109 @@
 
 #include <torch/torch.h>
 
-#include <exception>
-#include <thread>
+#include <chrono>
 
 namespace hanas {
+namespace {
 
-void ShardGroup::Meet() {
-  std::unique_lock lock(mutex_);
-  if (aborted_) throw ShardAborted();
-  if (++waiting_ == size()) {
-    waiting_ = 0;
-    ++meetings_;
-    met_.notify_all();
-    return;
+/// Waking a thread takes longer than shards of equal size usually wait for each other: so long they look instead of sleeping.
+constexpr std::chrono::microseconds kLooking(100);
+
+}  // namespace
+
+ShardGroup::ShardGroup(size_t size)
+    : values_({std::vector<std::shared_ptr<const void>>(size), std::vector<std::shared_ptr<const void>>(size)}),
+      exchanges_(size, 0),
+      errors_(size),
+      has_cores_(std::thread::hardware_concurrency() >= size) {
+  try {
+    for (size_t shard = 1; shard < size; ++shard) threads_.emplace_back([this, shard] { Serve(shard); });
+  } catch (...) {
+    Stop();
+    throw;
   }
-  const size_t meeting = meetings_;
-  met_.wait(lock, [&] { return meetings_ != meeting || aborted_; });
-  if (meetings_ == meeting) throw ShardAborted();
 }
 
-void ShardGroup::Abort() {
-  const std::lock_guard lock(mutex_);
-  aborted_ = true;
-  met_.notify_all();
+ShardGroup::~ShardGroup() { Stop(); }
+
+void ShardGroup::Stop() {
+  const absl::MutexLock lock(&mutex_);
+  stopping_ = true;
+  changed_.SignalAll();
+}
+
+void ShardGroup::Serve(size_t shard) {
+  uint64_t served = 0;
+  bool ready = false;
+  while (true) {
+    const std::function<void(size_t)>* body = nullptr;
+    {
+      const absl::MutexLock lock(&mutex_);
+      while (runs_ == served && !stopping_) changed_.Wait(&mutex_);
+      if (stopping_) return;
+      served = runs_;
+      body = body_;
+    }
+    const auto with_one_thread = [&](size_t which) {
+      if (!ready) at::init_num_threads();  // a new thread would take as many as there are cores
+      ready = true;
+      (*body)(which);
+    };
+    Attempt(with_one_thread, shard);
+    const absl::MutexLock lock(&mutex_);
+    if (--running_ == 0) changed_.SignalAll();
+  }
+}
+
+void ShardGroup::Attempt(const std::function<void(size_t shard)>& body, size_t shard) {
+  try {
+    body(shard);
+  } catch (const ShardAborted&) {  // the one that failed has its own error
+  } catch (...) {
+    errors_[shard] = std::current_exception();
+    const absl::MutexLock lock(&mutex_);
+    aborted_ = true;
+    changed_.SignalAll();
+  }
+}
+
+void ShardGroup::Meet() {
+  uint64_t meeting = 0;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (aborted_) throw ShardAborted();
+    meeting = meetings_.load(std::memory_order_relaxed);
+    if (++waiting_ == size()) {
+      waiting_ = 0;
+      meetings_.store(meeting + 1, std::memory_order_release);
+      changed_.SignalAll();
+      return;
+    }
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  while (has_cores_ && std::chrono::steady_clock::now() - begin < kLooking) {
+    if (meetings_.load(std::memory_order_acquire) != meeting) return;
+  }
+  const absl::MutexLock lock(&mutex_);
+  while (meetings_.load(std::memory_order_relaxed) == meeting && !aborted_) changed_.Wait(&mutex_);
+  if (meetings_.load(std::memory_order_relaxed) == meeting) throw ShardAborted();
 }
 
 void ShardGroup::Run(const std::function<void(size_t shard)>& body) {
-  std::vector<std::exception_ptr> errors(size());
-  const auto attempt = [&](size_t shard) {
-    try {
-      body(shard);
-    } catch (const ShardAborted&) {  // the one that failed has its own error
-    } catch (...) {
-      errors[shard] = std::current_exception();
-      Abort();
-    }
-  };
   {
-    std::vector<std::jthread> threads;  // joined at the end of the block
-    try {
-      for (size_t shard = 1; shard < size(); ++shard) {
-        threads.emplace_back([&attempt, shard] {
-          at::init_num_threads();  // a new thread would take as many as there are cores
-          attempt(shard);
-        });
-      }
-    } catch (...) {
-      Abort();  // or those that were started would wait for one that was not
-      throw;
-    }
-    attempt(0);
+    const absl::MutexLock lock(&mutex_);
+    body_ = &body;
+    running_ = threads_.size();
+    ++runs_;
+    changed_.SignalAll();
   }
-  for (const std::exception_ptr& error : errors) {
+  Attempt(body, 0);
+  {
+    const absl::MutexLock lock(&mutex_);
+    while (running_ > 0) changed_.Wait(&mutex_);
+    body_ = nullptr;
+  }
+  for (const std::exception_ptr& error : errors_) {
     if (error) std::rethrow_exception(error);
   }
 }

@@ -40,16 +40,22 @@ torch::Tensor ApplyTail(const StockOps& ops, torch::Tensor value, kernels::Nonli
   return StraightThrough(ops.Quantize(ops.HardSwish(ops.Quantize(value, first)), second), ops.HardSwish(value));
 }
 
-torch::Tensor StockConvolution(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& g) {
-  return at::conv2d(input.permute({0, 3, 1, 2}), weight, {}, {g.stride, g.stride}, {g.padding, g.padding}, {g.dilation, g.dilation},
-                    g.groups)
+torch::Tensor StockConvolution(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& g, Numerics numerics) {
+  const auto type = ConvolvesInBf16(numerics, g, input.size(3)) ? torch::kBFloat16 : torch::kFloat32;
+  return at::conv2d(input.permute({0, 3, 1, 2}).to(type), weight.to(type), {}, {g.stride, g.stride}, {g.padding, g.padding},
+                    {g.dilation, g.dilation}, g.groups)
       .permute({0, 2, 3, 1})
+      .to(torch::kFloat32)
       .contiguous();
 }
 
 }  // namespace
 
 ConvGeometry ConvGeometryOf(const Operator& op) { return {op.groups, op.kernel, op.stride, op.padding, op.dilation}; }
+
+bool ConvolvesInBf16(Numerics numerics, const ConvGeometry& geometry, int64_t input_channels) {
+  return numerics == Numerics::kBf16 && geometry.groups == 1 && geometry.kernel > 1 && input_channels > kImageChannels;
+}
 
 PoolWindow PoolWindowOf(const Operator& op) { return {op.kernel, op.stride, op.padding, op.dilation}; }
 
@@ -68,13 +74,14 @@ kernels::Range RangeBehind(kernels::Nonlinearity nonlinearity, kernels::Range be
   return range;
 }
 
-std::unique_ptr<DeviceOps> StockOps::OfShard(ShardGroup& /*group*/, size_t /*shard*/) const {
-  TORCH_CHECK(false, "stock operators take a batch as a whole");
+std::unique_ptr<DeviceOps> StockOps::With(Numerics numerics, const ShardPlace& place) const {
+  TORCH_CHECK(place.group == nullptr, "stock operators take a batch as a whole");
+  return std::make_unique<StockOps>(numerics);
 }
 
 torch::Tensor StockOps::TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry,
                                   const ConvTail& tail, ConvObservation& observation) const {
-  torch::Tensor value = StockConvolution(input, tensors.weight, geometry);
+  torch::Tensor value = StockConvolution(input, tensors.weight, geometry, numerics_);
   if (tensors.bias.defined()) value = value + tensors.bias;
   if (tensors.gamma.defined()) {
     observation.moments = MomentsOf(value);
@@ -93,13 +100,13 @@ torch::Tensor StockOps::TrainConv(const torch::Tensor& input, const OperatorTens
 torch::Tensor StockOps::EvaluateConv(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry,
                                      const CalibratedTail& tail) const {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor sums = StockConvolution(input, weight, geometry);
+  const torch::Tensor sums = StockConvolution(input, weight, geometry, numerics_);
   return ApplyTail(*this, sums * FromVector(tail.scale, sums) + FromVector(tail.shift, sums), tail.nonlinearity, tail.first, tail.second);
 }
 
 torch::Tensor StockOps::Convolve(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry) const {
   const torch::NoGradGuard no_grad;
-  return StockConvolution(input, weight, geometry);
+  return StockConvolution(input, weight, geometry, Numerics::kF32);
 }
 
 torch::Tensor StockOps::Linear(const torch::Tensor& input, const torch::Tensor& weight, const torch::Tensor& bias) const {

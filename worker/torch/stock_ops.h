@@ -9,8 +9,10 @@ namespace hanas {
 /// Every operator from the tensor library's own, differentiated by it: the oracle for other implementations, and what they fall back on.
 class StockOps : public DeviceOps {
  public:
-  /// Throws: a device that these are for takes a batch as a whole.
-  std::unique_ptr<DeviceOps> OfShard(ShardGroup& group, size_t shard) const override;
+  explicit StockOps(Numerics numerics = Numerics::kF32) : numerics_(numerics) {}
+
+  /// Throws for a shard: a device that these are for takes a batch as a whole.
+  std::unique_ptr<DeviceOps> With(Numerics numerics, const ShardPlace& place) const override;
   torch::Tensor TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry, const ConvTail& tail,
                           ConvObservation& observation) const override;
   torch::Tensor EvaluateConv(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry,
@@ -29,6 +31,12 @@ class StockOps : public DeviceOps {
   kernels::Range FindRange(const torch::Tensor& input) const override;
   torch::Tensor Quantize(const torch::Tensor& input, const kernels::FakeQuantizer& quantizer) const override;
   torch::Tensor QuantizeWeights(const torch::Tensor& weight, ElementType type) const override;
+
+ protected:
+  Numerics numerics() const { return numerics_; }
+
+ private:
+  const Numerics numerics_;
 };
 
 }  // namespace hanas

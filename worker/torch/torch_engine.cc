@@ -68,6 +68,21 @@ absl::Status CheckCalibration(const CalibrationSet& options) {
                                                  options.images, " and ", options.batch_size));
 }
 
+absl::Status CheckTeacher(const TrainRequest& request) {
+  if (!request.teacher.has_value()) return absl::OkStatus();
+  const TeacherAnswers& teacher = *request.teacher;
+  const int64_t expected = request.dataset->size(Split::kTrain) * request.dataset->num_classes();
+  if (static_cast<int64_t>(teacher.logits.size()) != expected) {
+    return absl::InvalidArgumentError(absl::StrCat("teacher: expected ", expected,
+                                                   " logits, as many as there are training images times classes, "
+                                                   "found ",
+                                                   teacher.logits.size()));
+  }
+  if (teacher.weight >= 0 && teacher.weight <= 1 && teacher.temperature >= 1 && std::isfinite(teacher.temperature)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("teacher: expected a weight from 0 to 1 and a temperature of 1 at least, found ",
+                                                 teacher.weight, " and ", teacher.temperature));
+}
+
 absl::Status CheckRequest(const TrainRequest& request) {
   FieldViolations violations;
   ValidateTrainingSpec(request.training, violations);
@@ -77,6 +92,7 @@ absl::Status CheckRequest(const TrainRequest& request) {
     return absl::InvalidArgumentError(absl::StrCat("training: expected 0 <= from_step < to_step <= ", request.training.steps, ", found ",
                                                    request.from_step, " and ", request.to_step));
   }
+  if (absl::Status status = CheckTeacher(request); !status.ok()) return status;
   if (!request.architecture.has_value()) return absl::OkStatus();
   return request.lowering->space().CheckArchitecture(*request.architecture);
 }
@@ -150,6 +166,13 @@ class TorchEngine final : public TrainingEngine {
     }
     return Guarded("evaluation",
                    [&]() -> absl::StatusOr<std::vector<ClassificationScore>> { return RunEvaluations(request, architectures, progress); });
+  }
+
+  absl::StatusOr<std::vector<float>> Answers(const AnswersRequest& request, const std::function<Continue(int64_t)>& progress) override {
+    if (absl::Status status = CheckFits(*request.lowering, *request.dataset); !status.ok()) return status;
+    if (absl::Status status = CheckCalibration(request.calibration); !status.ok()) return status;
+    if (absl::Status status = request.lowering->space().CheckArchitecture(request.architecture); !status.ok()) return status;
+    return Guarded("a teacher's answers", [&]() -> absl::StatusOr<std::vector<float>> { return RunAnswers(request, progress); });
   }
 
   absl::StatusOr<BoundModel> Bind(const BindRequest& request) override {
@@ -240,6 +263,31 @@ class TorchEngine final : public TrainingEngine {
     return evaluations;
   }
 
+  absl::StatusOr<std::vector<float>> RunAnswers(const AnswersRequest& request, const std::function<Continue(int64_t)>& progress) const {
+    absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
+    if (!state.ok()) return state.status();
+    const torch::NoGradGuard no_grad;
+    const std::unique_ptr<DeviceOps> ops = ops_.With(request.numerics, {});
+    const Graph graph = request.lowering->Lower(request.architecture);
+    const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false);
+    const std::vector<OperatorTensors> tensors = Materialise(*ops, graph, slots);
+    const Calibration calibration = Calibrate(*ops, graph, tensors, *request.dataset, request.calibration);
+    const Batches batches(*request.dataset, Split::kTrain, /*max_images=*/0);
+    std::vector<float> answers;
+    answers.reserve(static_cast<size_t>(batches.total() * request.dataset->num_classes()));
+    int64_t done = 0;
+    bool stopped = false;
+    batches.ForEach(MakePreprocessor(*request.dataset, PreprocessingOf(graph, *request.dataset)), [&](const Batch& batch) {
+      const torch::Tensor logits = ForwardCalibrated(*ops, graph, tensors, calibration, batch.images).contiguous();
+      answers.insert(answers.end(), logits.const_data_ptr<float>(), logits.const_data_ptr<float>() + logits.numel());
+      done += batch.images.size(0);
+      stopped = progress && progress(done) == Continue::kNo;
+      return !stopped;
+    });
+    if (stopped) return absl::CancelledError(absl::StrCat("a teacher's answers: stopped after ", done, " images"));
+    return answers;
+  }
+
   absl::StatusOr<BoundModel> RunBind(const BindRequest& request) const {
     absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
     if (!state.ok()) return state.status();
@@ -300,6 +348,8 @@ std::unique_ptr<TrainingEngine> CreateTorchEngine(const TorchEngineOptions& opti
   // Activations are allocated and freed every step: kept by the process they cost nothing, returned to the kernel a tenth of the time.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  // Threads of shards allocate from arenas of their own otherwise, which are given back to the kernel whatever the threshold is.
+  mallopt(M_ARENA_MAX, 1);
 #endif
   return std::make_unique<TorchEngine>();
 }

@@ -28,7 +28,7 @@ class Trainer {
     int64_t images = 0;  // each network of the step counted
   };
 
-  /// `state` gives weights and, when continuing, momentum. `ops` and `request` must outlive the trainer.
+  /// `state` gives weights and, when continuing, momentum. `request` must outlive the trainer.
   Trainer(const DeviceOps& ops, const TrainRequest& request, Checkpoint state);
 
   StepResult Step(int64_t step);
@@ -37,21 +37,26 @@ class Trainer {
 
  private:
   std::vector<Architecture> Architectures(int64_t step) const;
-  /// Forward and backward of all networks on one shard's images; returns its part of the sum of their losses.
-  double TrainShard(size_t shard, const std::vector<Graph>& networks, const Batch& batch);
-  /// Forward and backward of one network; returns its loss times `share`, the shard's part of the batch. Leaves the teacher's probabilities
-  /// when it is the first of several.
-  double TrainNetwork(size_t shard, const Graph& graph, const Batch& images, double share, torch::Tensor* teacher, bool is_teacher);
+  /// What a shard's networks are to answer.
+  struct Targets {
+    torch::Tensor labels;
+    torch::Tensor teacher;  // its probabilities, softened; undefined without one
+    torch::Tensor largest;  // probabilities of the step's largest network, once it has answered; undefined when it is alone
+  };
+  /// Loads one shard's images, and does forward and backward of all networks on them; returns its part of the sum of their losses.
+  double TrainShard(size_t shard, int64_t step, const std::vector<Graph>& networks, const DrawnBatch& drawn);
+  /// Forward and backward of one network; returns its loss times `share`, the shard's part of the batch.
+  double TrainNetwork(size_t shard, const Graph& graph, const torch::Tensor& images, double share, Targets& targets, bool is_first);
+  /// What the job's teacher says to those images, which are positions in the TRAIN split.
+  torch::Tensor TeachersProbabilities(absl::Span<const int64_t> images) const;
   /// Adds the gradients of all shards to those of the first, in their order.
   void GatherGradients();
 
-  const DeviceOps& ops_;
   const TrainRequest& request_;
   Checkpoint state_;
-  SlotTensors slots_;
   ShardGroup group_;
-  std::vector<std::unique_ptr<DeviceOps>> shard_ops_;  // none when there is one shard
-  std::vector<SlotTensors> shard_slots_;               // of the first shard they are slots_
+  std::vector<std::unique_ptr<DeviceOps>> shard_ops_;
+  std::vector<SlotTensors> shard_slots_;  // the same weights with gradients of their own; the first shard's are those that are stepped
   BatchOrder order_;
   Optimizer optimizer_;
 };

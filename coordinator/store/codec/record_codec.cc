@@ -192,6 +192,7 @@ void Put(const SearchRecord& in, pb::Search& out) {
   out.set_num_events(in.num_events);
   out.set_dataset_digest(in.dataset_digest);
   out.set_dataset_files(in.dataset_files);
+  out.set_teacher(in.teacher);
   out.set_supernet(in.supernet);
   out.set_sample_set(in.sample_set);
   PutResults(in, out);
@@ -259,6 +260,7 @@ absl::StatusOr<SearchRecord> Get(const pb::Search& in) {
   out.num_events = in.num_events();
   out.dataset_digest = in.dataset_digest();
   out.dataset_files = in.dataset_files();
+  out.teacher = in.teacher();
   out.supernet = in.supernet();
   out.sample_set = in.sample_set();
   if (absl::Status status = GetResults(in, out); !status.ok()) return status;
@@ -293,6 +295,7 @@ void Put(const PartyRecord& in, pb::Party& out) {
   out.set_host(in.host);
   out.set_version(in.version);
   out.set_threads(in.threads);
+  out.set_multiplies_bf16(in.multiplies_bf16);
   for (const std::string& dataset : in.datasets) out.add_datasets(dataset);
   for (const std::string& digest : in.dataset_digests) out.add_dataset_digests(digest);
   *out.mutable_device() = ToProto(in.device);
@@ -318,6 +321,7 @@ PartyRecord Get(const pb::Party& in) {
                      .version = in.version(),
                      .key = in.key(),
                      .threads = in.threads(),
+                     .multiplies_bf16 = in.multiplies_bf16(),
                      .datasets = {in.datasets().begin(), in.datasets().end()},
                      .dataset_digests = {in.dataset_digests().begin(), in.dataset_digests().end()},
                      .device = FromProto(in.device()),

@@ -38,19 +38,32 @@ void Put(const TrainWork& in, pb::TrainWork& out) {
   out.set_to_step(in.to_step);
   out.set_total_steps(in.total_steps);
   if (in.space.has_value()) *out.mutable_space() = rpc::ToProto(*in.space);
+  if (!in.teacher.has_value()) return;
+  *out.mutable_teacher()->mutable_checkpoint() = ToProto(in.teacher->checkpoint);
+  *out.mutable_teacher()->mutable_space() = rpc::ToProto(in.teacher->space);
+  out.mutable_teacher()->set_architecture(GenesToStored(in.teacher->architecture));
+}
+absl::StatusOr<std::optional<TeacherRef>> TeacherOf(const pb::TrainWork& in) {
+  if (!in.has_teacher()) return std::nullopt;
+  absl::StatusOr<SpaceSpec> space = SpaceFromStored(in.teacher().space());
+  if (!space.ok()) return space.status();
+  return TeacherRef{FromProto(in.teacher().checkpoint()), *std::move(space), GenesFromStored(in.teacher().architecture())};
 }
 absl::StatusOr<Work> Get(const pb::TrainWork& in) {
   const absl::StatusOr<TrainingKind> kind = TrainingKindFromStored(in.kind());
   if (!kind.ok()) return kind.status();
   absl::StatusOr<std::optional<SpaceSpec>> space = OwnSpaceOf(in);
   if (!space.ok()) return space.status();
+  absl::StatusOr<std::optional<TeacherRef>> teacher = TeacherOf(in);
+  if (!teacher.ok()) return teacher.status();
   return TrainWork{.kind = *kind,
                    .slice = GenesFromStored(in.slice()),
                    .initial = FromProto(in.initial()),
                    .from_step = in.from_step(),
                    .to_step = in.to_step(),
                    .total_steps = in.total_steps(),
-                   .space = *std::move(space)};
+                   .space = *std::move(space),
+                   .teacher = *std::move(teacher)};
 }
 
 void Put(const EvaluateWork& in, pb::EvaluateWork& out) {
@@ -210,7 +223,7 @@ std::string GenesToStored(const Architecture& architecture) { return std::string
 Architecture GenesFromStored(const std::string& genes) { return {.genes = std::vector<uint8_t>(genes.begin(), genes.end())}; }
 
 absl::StatusOr<TrainingKind> TrainingKindFromStored(int stored) {
-  if (stored >= 0 && stored <= static_cast<int>(TrainingKind::kAlone)) return static_cast<TrainingKind>(stored);
+  if (stored >= 0 && stored <= static_cast<int>(TrainingKind::kTeacher)) return static_cast<TrainingKind>(stored);
   return absl::DataLossError(absl::StrCat("expected a known kind of training in a stored record, found ", stored));
 }
 

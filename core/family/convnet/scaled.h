@@ -2,6 +2,7 @@
 #ifndef HANAS_CORE_FAMILY_CONVNET_SCALED_H_
 #define HANAS_CORE_FAMILY_CONVNET_SCALED_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,12 @@ struct PlainFamily {
   std::string name;    // in reports: "dense"
   std::string preset;  // that the space is of: "dense-80k"
   SpaceSpec space;
+};
+
+/// The plain networks that searches need beside those of their own spaces.
+struct PlainNetworks {
+  std::vector<PlainFamily> families;   // that members are compared with where a job asks for it; the first one gets all-in
+  std::optional<PlainFamily> teacher;  // that is scaled to be the teacher of jobs that ask for one
 };
 
 /// One of a family.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "coordinator/service/plain_families.h"
+#include "coordinator/service/plain_networks.h"
 
 #include <string>
 #include <utility>
@@ -19,6 +19,8 @@ PlainFamily FamilyOf(std::string name, std::string preset) {
 
 }  // namespace
 
-std::vector<PlainFamily> PlainFamilies() { return {FamilyOf("dense", "dense-80k"), FamilyOf("mbconv", "mbconv-33k")}; }
+PlainNetworks PlainNetworksOfPresets() {
+  return {.families = {FamilyOf("dense", "dense-80k"), FamilyOf("mbconv", "mbconv-33k")}, .teacher = FamilyOf("teacher", "dense-250k")};
+}
 
 }  // namespace hanas::coordinator
