@@ -129,10 +129,11 @@ std::string ForecastLine(const SearchJob& job, const ForecastRecord& forecast) {
   const int64_t reference_steps = ReferenceSteps(job);
   const std::string note = FamilyNote(job);
   return absl::StrFormat(
-      "to come: %d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s%s, about %.0f s of measuring in "
+      "to come: %s%d training steps of the supernet, %d networks evaluated, %d fine-tuned for %d steps%s%s, about %.0f s of measuring in "
       "all%s, "
       "%.0f MB of disk%s",
-      job.training.steps, forecast.evaluations, job.fine_tune.members * static_cast<int>(TargetsOf(job).size()), job.fine_tune.steps,
+      job.teacher.steps > 0 ? absl::StrFormat("%d steps of the teacher, ", job.teacher.steps) : "", job.training.steps,
+      forecast.evaluations, job.fine_tune.members * static_cast<int>(TargetsOf(job).size()), job.fine_tune.steps,
       job.final.steps > 0
           ? absl::StrFormat(", %d of them trained on for %d", NumReturned(job) * static_cast<int>(TargetsOf(job).size()), job.final.steps)
           : "",

@@ -64,6 +64,7 @@ TEST(TeacherTest, IsTrainedFirstAndAllOthersLearnFromIt) {
       EXPECT_EQ(work.teacher->space.resolutions, job.space.resolutions);
     }
     EXPECT_THAT(teachers, SizeIs(1));
+    EXPECT_THAT(run.Events("forecast").front().text, HasSubstr("to come: 60 steps of the teacher, 40 training steps of the supernet"));
     EXPECT_EQ(steps, kSteps);
   }
 }

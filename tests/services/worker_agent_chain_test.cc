@@ -166,7 +166,8 @@ TEST_F(ChainTest, ANetworkLearnsFromTheTeacherThatItsTaskNames) {
   EXPECT_EQ(again->train().checkpoint().sha256(), taught->train().checkpoint().sha256());
 
   teacher.set_temperature(0);
-  EXPECT_THAT(worker_.Execute(task, context_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("a temperature of 1 at least")));
+  EXPECT_THAT(worker_.Execute(task, context_),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("teacher.temperature: expected a number from 1 to 100, found 0")));
   teacher.set_temperature(4);
   teacher.mutable_architecture()->set_genes("none");
   EXPECT_THAT(worker_.Execute(task, context_), IsOk()) << "of the same checkpoint the answers are known";

@@ -8,6 +8,8 @@
 
 #include "absl/types/span.h"
 #include "core/base/counter_random.h"
+#include "core/base/field_violation.h"
+#include "core/job/fields.h"
 
 namespace hanas {
 
@@ -24,6 +26,15 @@ double RateShare(const TrainingSpec& training, int64_t step) {
       return 1 - done;
   }
   return 0;
+}
+
+absl::Status CheckTeaching(double weight, double temperature) {
+  SearchJob job;
+  job.teacher.weight = weight;
+  job.teacher.temperature = temperature;
+  FieldViolations violations;
+  CheckFields(job, "teacher.", violations);
+  return violations.ToStatus();
 }
 
 SamplingKind SamplingAt(const TrainingSpec& training, int64_t step) {

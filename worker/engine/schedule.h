@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/job/search_job.h"
 
 namespace hanas {
@@ -12,6 +13,9 @@ namespace hanas {
 /// The share of their peaks that the learning rates have: a linear warm-up to 1, then down to 0 as the job's schedule says. Requires
 /// 0 <= step < training.steps.
 double RateShare(const TrainingSpec& training, int64_t step);
+
+/// Whether answers can have this weight in a loss and be softened like this: what a job's teacher is held to.
+absl::Status CheckTeaching(double weight, double temperature);
 
 /// What step `step` trains. Requires 0 <= step < training.steps.
 SamplingKind SamplingAt(const TrainingSpec& training, int64_t step);

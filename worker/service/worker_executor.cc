@@ -105,13 +105,6 @@ absl::Status CheckNumAnswers(const Dataset& dataset) {
       "TEACHER_TOO_LARGE");
 }
 
-absl::Status CheckTeaching(const v1::Teacher& teacher) {
-  if (teacher.weight() >= 0 && teacher.weight() <= 1 && teacher.temperature() >= 1 && std::isfinite(teacher.temperature()))
-    return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("teacher: expected a weight from 0 to 1 and a temperature of 1 at least, found ",
-                                                 teacher.weight(), " and ", teacher.temperature()));
-}
-
 template <typename Result, typename Set>
 absl::StatusOr<v1::CompleteTaskRequest> Completed(absl::StatusOr<Result> result, const Set& set) {
   if (!result.ok()) return result.status();
@@ -215,7 +208,7 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
     if (absl::Status status = CheckNumAnswers(**dataset); !status.ok()) return status;
   }
   if (task.has_teacher()) {
-    if (absl::Status status = CheckTeaching(task.teacher()); !status.ok()) return status;
+    if (absl::Status status = CheckTeaching(task.teacher().weight(), task.teacher().temperature()); !status.ok()) return status;
     absl::StatusOr<TeacherAnswers> answers = AnswersOf(task, **dataset, training->numerics, context);
     if (!answers.ok()) return answers.status();
     request.teacher = *std::move(answers);

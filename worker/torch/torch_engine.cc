@@ -78,9 +78,7 @@ absl::Status CheckTeacher(const TrainRequest& request) {
                                                    "found ",
                                                    teacher.logits.size()));
   }
-  if (teacher.weight >= 0 && teacher.weight <= 1 && teacher.temperature >= 1 && std::isfinite(teacher.temperature)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("teacher: expected a weight from 0 to 1 and a temperature of 1 at least, found ",
-                                                 teacher.weight, " and ", teacher.temperature));
+  return CheckTeaching(teacher.weight, teacher.temperature);
 }
 
 absl::Status CheckRequest(const TrainRequest& request) {
