@@ -55,11 +55,12 @@ TEST_F(NewerStoreTest, Format) {
 }
 
 TEST_F(NewerStoreTest, Record) {
+  const int newer = coordinator::kRecordVersion + 1;
   store::v1::Record record;
-  record.set_version(coordinator::kRecordVersion + 1);
+  record.set_version(newer);
   record.set_counter(18);
   WriteRawStore(database(), CounterKey(), record.SerializeAsString());
-  ExpectRefused("found 2");
+  ExpectRefused(absl::StrCat("found ", newer, ":"));
 }
 
 }  // namespace
