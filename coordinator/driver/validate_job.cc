@@ -49,7 +49,9 @@ absl::StatusOr<std::string> WhyInfeasible(const State& inputs, const SearchView&
   const Profiled profiled = LastProfiled(inputs, ContextOf(view.target()));
   if (profiled.search == nullptr) return computed_only;
   const SearchView earlier(inputs, *profiled.search, profiled.target);
-  const absl::StatusOr<std::unique_ptr<SearchContext>> earlier_context = SearchContext::Create(*profiled.search->job);
+  SearchJob profiled_job = *profiled.search->job;
+  profiled_job.teacher = {};  // it has no part in latencies
+  const absl::StatusOr<std::unique_ptr<SearchContext>> earlier_context = SearchContext::Create(profiled_job);
   if (!earlier_context.ok()) return computed_only;
   for (const auto& [of, state] : {std::pair(earlier_context->get(), &earlier), std::pair(&context, &view)}) {
     const absl::Status prepared = of->PrepareScorer(state->target_index(), state->target().caps, state->Table(), stop);

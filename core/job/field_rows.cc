@@ -175,7 +175,7 @@ std::vector<JobField> MakeRows() {
        .came_later = true,
        .about =
            "what dense convolutions compute in while something is trained; everything else is f32, and so are all evaluations. `auto`: "
-           "bf16 if every worker's processor multiplies it when the job is submitted, else f32"},
+           "bf16 if the processor of every worker that is known and not drained multiplies it when the job is submitted, else f32"},
 
       {.path = "teacher.steps",
        .place = At<&Job::teacher, &TeacherSpec::steps>,

@@ -119,19 +119,22 @@ TEST(ValidateTest, KnowsTheRateOfAnEarlierSearch) {
 }
 
 TEST(ValidateTest, KnowsLimitsThatNoNetworkKeepsOnceTheDeviceIsKnown) {
-  SearchRun run;
-  SearchJob job = TinyJob();
-  job.limits = {{.of = "latency", .at_most = 1}};
-  ASSERT_THAT(run.app().Validate(job), IsOk());
-  EXPECT_EQ(run.app().Validate(job)->record.error_code, "");  // nothing was measured yet
-  const RangeRecord latency = run.Finish().targets[0].profile->ranges[IndexOf(Quantity::kLatency)];
-  const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(job);
-  ASSERT_THAT(answer, IsOk());
-  EXPECT_EQ(answer->record.phase, SearchPhase::kFailed);
-  EXPECT_EQ(answer->record.error_code, "INFEASIBLE_LIMITS");
-  EXPECT_THAT(answer->record.error, HasSubstr("keeps target.limits.latency: 1 µs on "));
-  job.limits = {{.of = "latency", .at_most = latency.low * 1.1}};
-  EXPECT_EQ(run.app().Validate(job)->record.error_code, "");
+  for (const int64_t teachers_steps : {0, 40}) {
+    SearchJob job = TinyJob();
+    job.teacher.steps = teachers_steps;
+    SearchRun run(job);
+    job.limits = {{.of = "latency", .at_most = 1}};
+    ASSERT_THAT(run.app().Validate(job), IsOk());
+    EXPECT_EQ(run.app().Validate(job)->record.error_code, "");  // nothing was measured yet
+    const RangeRecord latency = run.Finish().targets[0].profile->ranges[IndexOf(Quantity::kLatency)];
+    const absl::StatusOr<SearchSnapshot> answer = run.app().Validate(job);
+    ASSERT_THAT(answer, IsOk());
+    EXPECT_EQ(answer->record.phase, SearchPhase::kFailed);
+    EXPECT_EQ(answer->record.error_code, "INFEASIBLE_LIMITS");
+    EXPECT_THAT(answer->record.error, HasSubstr("keeps target.limits.latency: 1 µs on "));
+    job.limits = {{.of = "latency", .at_most = latency.low * 1.1}};
+    EXPECT_EQ(run.app().Validate(job)->record.error_code, "");
+  }
 }
 
 /// `limits` with what the message suggests typed in: one set of limits for each alternative.

@@ -247,6 +247,8 @@ absl::StatusOr<TeacherAnswers> WorkerExecutor::AnswersOf(const v1::TrainTask& ta
   if (absl::Status status = CheckAtLeast("teacher.calibration_images", teacher.calibration_images(), 1); !status.ok()) return status;
   // What the logits are a function of.
   const std::string digest = DigestBuilder()
+                                 .Add(teacher.space().SerializeAsString())
+                                 .Add(teacher.architecture().genes())
                                  .Add(teacher.checkpoint().sha256())
                                  .Add(dataset.digest())
                                  .Add(Name(numerics))
@@ -255,9 +257,9 @@ absl::StatusOr<TeacherAnswers> WorkerExecutor::AnswersOf(const v1::TrainTask& ta
                                  .ToHex();
   auto known = std::find_if(answered_.begin(), answered_.end(), [&](const Answered& answered) { return answered.digest == digest; });
   if (known == answered_.end()) {
+    if (answered_.size() == kKeptAnswers) answered_.pop_front();  // before there are more
     absl::StatusOr<std::vector<float>> logits = ComputeAnswers(task, dataset, numerics, context);
     if (!logits.ok()) return logits.status();
-    if (answered_.size() == kKeptAnswers) answered_.pop_front();
     known = answered_.insert(answered_.end(), {digest, *std::move(logits)});
   }
   return TeacherAnswers{known->logits, known->digest, teacher.weight(), teacher.temperature()};

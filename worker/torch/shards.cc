@@ -46,12 +46,12 @@ void ShardGroup::Serve(size_t shard) {
       served = runs_;
       body = body_;
     }
-    const auto with_one_thread = [&](size_t which) {
-      if (!ready) at::init_num_threads();  // a new thread would take as many as there are cores
+    const auto initialised = [&](size_t which) {
+      if (!ready) at::init_num_threads();  // as many as the engine was told; a new thread would take as many as there are cores
       ready = true;
       (*body)(which);
     };
-    Attempt(with_one_thread, shard);
+    Attempt(initialised, shard);
     const absl::MutexLock lock(&mutex_);
     if (--running_ == 0) changed_.SignalAll();
   }
