@@ -168,10 +168,11 @@ int ShardsFor(int workers) { return std::min(workers, kMostShards); }
 /// Seconds of training for each step of the supernet, everything that follows from it included, with `workers` processes.
 double SecondsPerStep(double seconds_per_network_step, int workers) {
   const int shards = ShardsFor(workers);
-  const double supernet = kStepsPerRandomPath / (shards > 1 ? kShardEfficiency * shards : 1.0);
-  // Networks are trained side by side, each on one core.
-  const auto rounds_of = [&](int networks) { return std::ceil(static_cast<double>(networks) / workers); };
-  return seconds_per_network_step * (supernet + kFineTuneParts * rounds_of(kMembers) + kFinalParts * rounds_of(kFinalists));
+  const double speedup = shards > 1 ? kShardEfficiency * shards : 1.0;
+  const auto rounds_of = [](int networks, int side_by_side) { return std::ceil(static_cast<double>(networks) / side_by_side); };
+  const double fine_tuning = kFineTuneParts * rounds_of(kMembers, workers);  // each on one core
+  const double in_shards = kStepsPerRandomPath + kFinalParts * rounds_of(kFinalists, std::max(1, workers / shards));
+  return seconds_per_network_step * (in_shards / speedup + fine_tuning);
 }
 
 /// Chooses in the order in which values depend on one another; each method fills a part of the draft.
@@ -376,8 +377,10 @@ class Chooser {
                 ? "128 is the usual size; larger ones gain little on one core. Change the learning rates with it, in proportion."
                 : "The usual 128 is too large for so few pictures or so little memory. Change the learning rates with it, in proportion.");
     Because("training.shards",
-            training.shards > 1 ? "Each batch of the supernet is cut into so many parts, which are trained at the same time on a core each."
-                                : "With more cores a batch of the supernet can be cut into parts that are trained at the same time.");
+            training.shards > 1
+                ? "Each batch of the supernet, and of the networks that are returned, is cut into so many parts, which are trained at the "
+                  "same time on a core each."
+                : "With more cores a batch can be cut into parts that are trained at the same time.");
     Because("training.learning_rate",
             "It is 0.3 for a batch of 128, in proportion to the batch. A short training wants it high; lower it when the accuracy does not "
             "rise.");

@@ -212,7 +212,9 @@ const TrainOutcome* TrainToTheEnd(const SearchView& view, const SearchContext& c
   }
   const TaskKey final_chain = view.MemberKey(TaskStage::kMemberFinal, member);
   if (const TrainOutcome* final_end = view.ChainEnd(final_chain)) return final_end;
-  const TrainWork first = {.kind = TrainingKind::kFineTune,
+  // What an older version began goes on in one shard.
+  const TaskRecord* const begun = view.Task(final_chain);
+  const TrainWork first = {.kind = begun == nullptr ? TrainingKind::kFinal : std::get<TrainWork>(begun->work).kind,
                            .slice = member.architecture,
                            .initial = end->checkpoint,
                            .total_steps = member.final_steps,

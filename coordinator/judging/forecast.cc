@@ -68,10 +68,12 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
   return checkpoints * weights * kBytesPerWeight + NumFinalists(job) * kArtifactsPerFinalist * model;
 }
 
+/// Of the networks that are trained to the end.
+int64_t FinalSteps(const SearchJob& job) { return NumTargets(job) * NumReturned(job) * job.final.steps; }
+
 /// Of teacher, supernet and members.
 int64_t OwnSteps(const SearchJob& job) {
-  return job.teacher.steps + job.training.steps +
-         NumTargets(job) * (job.fine_tune.members * job.fine_tune.steps + NumReturned(job) * job.final.steps);
+  return job.teacher.steps + job.training.steps + NumTargets(job) * job.fine_tune.members * job.fine_tune.steps + FinalSteps(job);
 }
 
 std::string WithNote(std::string basis, const SearchJob& job) {
@@ -188,13 +190,14 @@ ForecastRecord ForecastOf(const SearchView& view, SearchContext& context) {
   const double own = RateOf(view, TaskStage::kTrain);
   const double rate = own > 0 ? own : RateOfOthers(view, context);
   if (rate > 0) {
-    // The rate is the supernet's, which has a core for each shard, as the teacher has; every other network is trained on one. A teacher
-    // that has not begun is taken to be as fast as the supernet.
+    // The rate is the supernet's, which has a core for each shard, as the teacher and the last training of members have; every other
+    // network is trained on one. A teacher that has not begun is taken to be as fast as the supernet.
     const TrainingSpec& training = view.job().training;
     const int64_t teachers = view.job().teacher.steps;
-    const auto others = static_cast<double>((forecast.training_steps - teachers - training.steps) * training.shards);
+    const int64_t in_shards = training.steps + FinalSteps(view.job());
+    const int64_t others = (forecast.training_steps - teachers - in_shards) * training.shards;
     const double teachers_rate = RateOf(view, TaskStage::kTeacher);
-    forecast.training_seconds = training.batch_size * ((static_cast<double>(training.steps) + others) / rate +
+    forecast.training_seconds = training.batch_size * (static_cast<double>(in_shards + others) / rate +
                                                        static_cast<double>(teachers) / (teachers_rate > 0 ? teachers_rate : rate));
   }
   std::string basis = forecast.measuring_seconds > 0 ? "measured on this device" : "counts only";

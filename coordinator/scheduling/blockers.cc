@@ -125,8 +125,9 @@ std::optional<Blocker> WorkerBlocker(const State& state, const Scheduler& schedu
     if (party.draining) continue;
     ++capable;
     if (scheduler.HeldBy(id) != 0) continue;
-    if (!scheduler.IsHostReserved(party.host, now)) return std::nullopt;
-    ++measured_beside;
+    if (scheduler.Choose(id, now) != 0) return std::nullopt;
+    // Else the cores of its host are taken.
+    if (scheduler.IsHostReserved(party.host, now)) ++measured_beside;
   }
   if (registered == 0) return Blocker{BlockerCode::kNoWorker, "no worker is registered: start hanas-worker", ""};
   if (heard == 0) {
@@ -146,7 +147,8 @@ std::optional<Blocker> WorkerBlocker(const State& state, const Scheduler& schedu
   if (measured_beside > 0)
     return Blocker{BlockerCode::kHostMeasures, "the workers that are free wait until measuring on their hosts is over", ""};
   return Blocker{BlockerCode::kWorkersBusy,
-                 absl::StrCat("all of the ", capable, " workers that could take it hold tasks of other searches"), ""};
+                 absl::StrCat("all of the ", capable, " workers that could take it hold tasks of other searches, or their hosts' cores do"),
+                 ""};
 }
 
 }  // namespace

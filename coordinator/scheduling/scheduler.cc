@@ -23,6 +23,14 @@ bool IsServed(const SearchState& search, const TaskRecord& task) { return !searc
 
 constexpr char kWithData[] = "data";
 
+int ThreadsOf(const PartyRecord& worker) { return std::max(1, worker.threads); }
+
+/// Cores that a worker computes the task on.
+int CoresFor(const TaskRecord& task, const SearchJob& job, const PartyRecord& worker) {
+  const auto* train = std::get_if<TrainWork>(&task.work);
+  return std::max(ThreadsOf(worker), train != nullptr && TrainsInShards(train->kind) ? job.training.shards : 1);
+}
+
 /// Which queue of a lane a task waits in: empty for what every party there may do.
 std::string BoundOf(const TaskRecord& task, const SearchState& search) {
   switch (KindOf(task.work).holder) {
@@ -70,6 +78,7 @@ void Scheduler::Rebuild(absl::Duration now) {
   heard_.clear();
   hosts_.clear();
   agent_facts_.clear();
+  worker_hosts_.clear();
   twins_.clear();
   search_facts_.clear();
   placements_.clear();
@@ -128,8 +137,17 @@ void Scheduler::FollowParty(uint64_t id) {
     twins_[known->second.device_class].erase(id);
     agent_facts_.erase(known);
   }
+  if (const auto known = worker_hosts_.find(id); known != worker_hosts_.end()) {
+    hosts_[known->second].workers.erase(id);
+    worker_hosts_.erase(known);
+  }
   const PartyRecord* party = state_.FindParty(id);
-  if (party == nullptr || !party->agent) return;
+  if (party == nullptr) return;
+  if (!party->agent) {
+    hosts_[party->host].workers.insert(id);
+    worker_hosts_[id] = party->host;
+    return;
+  }
   const AgentFacts facts = {party->host, ContextDigest(party->device, party->caps)};
   hosts_[facts.host].agents.insert(id);
   twins_[facts.device_class].insert(id);
@@ -239,7 +257,11 @@ void Scheduler::BeginLease(const TaskRecord& task, absl::Duration now) {
            .deadline = now + lease_ttl_,
            .progressed_at = now,
            .charged_search = PayerOf(task)};
-  if (lease.measuring) lease.device_class = ClassFor(task, lease.charged_search);
+  if (lease.measuring) {
+    lease.device_class = ClassFor(task, lease.charged_search);
+  } else if (party != nullptr) {
+    lease.cores = CoresFor(task, *state_.searches.at(lease.charged_search).job, *party);
+  }
   held_[task.party].insert(task.id);
   Host& host = hosts_[lease.host];
   (lease.measuring ? host.measuring : host.computing).insert(task.id);
@@ -376,6 +398,24 @@ bool Scheduler::IsComputingOn(const std::string& name) const {
   return host != hosts_.end() && !host->second.computing.empty();
 }
 
+int Scheduler::CoresInUse(const std::string& name) const {
+  int cores = 0;
+  for (const auto& [task, lease] : leases_) {
+    if (lease.host == name) cores += lease.cores;
+  }
+  return cores;
+}
+
+int Scheduler::CoresOf(const std::string& name, absl::Duration now) const {
+  const auto host = hosts_.find(name);
+  if (host == hosts_.end()) return 0;
+  int cores = 0;
+  for (const uint64_t worker : host->second.workers) {
+    if (SilentFor(worker, now) <= kAbsentAfter) cores += ThreadsOf(state_.parties.at(worker));
+  }
+  return cores;
+}
+
 bool Scheduler::IsHostReserved(const std::string& name, absl::Duration now) const {
   const auto host = hosts_.find(name);
   if (host == hosts_.end()) return false;
@@ -419,7 +459,14 @@ uint64_t Scheduler::Choose(uint64_t id, absl::Duration now) const {
   const PartyRecord& party = state_.parties.at(id);
   if (IsMeasuringOn(party.host)) return 0;
   if (party.agent ? IsComputingOn(party.host) : IsHostReserved(party.host, now)) return 0;
-  return Candidate(party, now);
+  const uint64_t task = Candidate(party, now);
+  if (task == 0 || party.agent) return task;
+  const int in_use = CoresInUse(party.host);
+  if (in_use == 0) return task;
+  // Searches that share a task have equal shards.
+  const TaskRecord& record = state_.tasks.at(task);
+  const int wanted = CoresFor(record, *state_.searches.at(SearchesOf(state_, record).front()).job, party);
+  return in_use + wanted <= CoresOf(party.host, now) ? task : 0;
 }
 
 double Scheduler::Served(uint64_t search, bool measuring) const {

@@ -26,6 +26,8 @@ namespace hanas::coordinator {
 //             in better health is there.
 //   When      Measuring is exclusive per host: it is granted when nothing measures there and every compute lease is paused or over. While
 //             it runs or waits, computing on that host pauses at its next step boundary and none is granted.
+//   Cores     A batch in shards takes a core for each. A host has as many for computing as its workers have threads; a task that needs more
+//             than are free waits for them, and nothing is granted before it, but for one that is alone on its host.
 //   Which     Of the searches with work that the party may do, the least served one; of its tasks the oldest. A search is served by lease
 //             time: the seconds that its leases were held, never less than kLeastCharge each, and kAdvanceCharge from the moment of the
 //             grant, so that searches with leases at work stand behind those without. Equals go by number. A search that comes, or comes
@@ -59,6 +61,7 @@ struct LiveLease {
   uint64_t party = 0;
   std::string host;
   bool measuring = false;
+  int cores = 0;              // that it computes on; none while it measures
   absl::Duration granted_at;  // of the monotonic clock, as all times here
   absl::Duration deadline;
   absl::Duration progressed_at;  // or was told to pause
@@ -134,6 +137,10 @@ class Scheduler {
   bool IsComputingOn(const std::string& host) const;
   /// Whether something measures there or waits to: nothing new is computed.
   bool IsHostReserved(const std::string& host, absl::Duration now) const;
+  /// Cores of the host that leases compute on, those that are paused too.
+  int CoresInUse(const std::string& host) const;
+  /// Cores that the host has for computing: threads of the workers there that are heard of.
+  int CoresOf(const std::string& host, absl::Duration now) const;
   /// Seconds that the search was served, of computing or of measuring.
   double Served(uint64_t search, bool measuring) const;
 
@@ -155,6 +162,7 @@ class Scheduler {
     std::set<uint64_t> measuring;  // leased tasks
     std::set<uint64_t> computing;  // leased tasks, those that are not paused
     std::set<uint64_t> agents;     // parties
+    std::set<uint64_t> workers;    // parties
   };
   struct Placement {
     bool measuring = false;
@@ -205,6 +213,7 @@ class Scheduler {
   std::map<uint64_t, int> waiting_;              // requests by party
   std::map<std::string, Host> hosts_;
   std::map<uint64_t, AgentFacts> agent_facts_;
+  std::map<uint64_t, std::string> worker_hosts_;
   std::map<Digest, std::set<uint64_t>> twins_;  // agents by class
   std::map<uint64_t, SearchFacts> search_facts_;
   std::map<uint64_t, std::vector<Placement>> placements_;  // of ready tasks

@@ -29,6 +29,7 @@ std::string TrainingNote(const ReportMember& member) {
                               : "");
     case TrainingKind::kSupernet:
     case TrainingKind::kTeacher:
+    case TrainingKind::kFinal:
       break;
   }
   return "";

@@ -35,9 +35,11 @@ constexpr int kMaxThreads = 1 << 16;
 /// Not the job's: searches that differ in theirs share a supernet, which learns from these answers.
 constexpr int kTeachersCalibrationImages = 512;
 
-/// The schedule of a training task: the supernet's is the job's. One network has no sampling and is trained beside others, in one shard,
-/// but for the teacher, which learns the labels as they are: what it says of wrong classes is worth less when it was told to be unsure
-/// (Müller et al. 2019). Fine-tuning has its own learning rates.
+bool GoesOnFromTrained(TrainingKind kind) { return kind == TrainingKind::kFineTune || kind == TrainingKind::kFinal; }
+
+/// The schedule of a training task: the supernet's is the job's. One network has no sampling, and short trainings are done beside one
+/// another, in one shard each. The teacher learns the labels as they are: what it says of wrong classes is worth less when it was told to
+/// be unsure (Müller et al. 2019). What goes on from trained weights has the learning rates of fine-tuning.
 TrainingSpec TrainingOf(const SearchJob& job, const TrainWork& work) {
   TrainingSpec training = job.training;
   training.steps = work.total_steps;
@@ -47,8 +49,8 @@ TrainingSpec TrainingOf(const SearchJob& job, const TrainWork& work) {
     training.label_smoothing = 0;
     return training;
   }
-  training.shards = 1;
-  if (work.kind == TrainingKind::kFineTune) {
+  if (!TrainsInShards(work.kind)) training.shards = 1;
+  if (GoesOnFromTrained(work.kind)) {
     training.learning_rate = job.fine_tune.learning_rate;
     const double scaled = job.training.muon_learning_rate * job.fine_tune.learning_rate / job.training.learning_rate;
     training.muon_learning_rate = std::min(scaled, bounds::kMaxLearningRate);
@@ -76,7 +78,7 @@ struct WorkWriter {
     *train.mutable_training() = rpc::ToProto(TrainingOf(job(), work));
     train.set_seed(TrainingSeed(job(), granted.task.key));
     if (!work.initial.empty()) *train.mutable_initial() = ToProto(work.initial);
-    train.set_reset_schedule(work.kind == TrainingKind::kFineTune && work.from_step == 0);
+    train.set_reset_schedule(GoesOnFromTrained(work.kind) && work.from_step == 0);
     train.set_from_step(work.from_step);
     train.set_to_step(work.to_step);
     train.set_teaches(work.kind == TrainingKind::kTeacher);

@@ -115,8 +115,8 @@ std::vector<JobField> MakeRows() {
        .place = At<&Job::training, &TrainingSpec::shards>,
        .range = FieldRange{1, bounds::kMaxShards},
        .shared = kSupernet,
-       .about = "parts of each of the supernet's batches, trained at the same time, each on a core; the result is the same on fewer cores. "
-                "Networks that are trained alone are trained side by side instead"},
+       .about = "parts of a batch of the supernet, the teacher and the networks that are trained on, each on a core at the same time; the "
+                "result is the same on fewer cores. Others are trained side by side instead, on one core each"},
       {.path = "training.learning_rate",
        .place = At<&Job::training, &TrainingSpec::learning_rate>,
        .range = kLearningRates,

@@ -68,7 +68,7 @@ absl::string_view Name(Numerics numerics);
 struct TrainingSpec {
   int64_t steps = 1000;
   int batch_size = 128;
-  int shards = 1;  // parts of each of the supernet's batches, trained at the same time on a core each
+  int shards = 1;  // parts of each batch of what nothing is trained beside, which are trained at the same time on a core each
   double learning_rate = 0.1;
   double muon_learning_rate = 0;  // at its peak; 0: those weights learn like all others
   RateSchedule schedule = RateSchedule::kLinear;

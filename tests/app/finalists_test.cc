@@ -150,6 +150,7 @@ TEST(FinalTest, FinalTrainingGoesOnFromTheFineTunedWeights) {
   const TrainWork final_training = std::get<TrainWork>(run.Task("members/" + winner + "/final/0")->task.work);
   EXPECT_EQ(final_training.total_steps, kFinalSteps);
   EXPECT_EQ(final_training.from_step, 0);
+  EXPECT_EQ(final_training.kind, TrainingKind::kFinal);
   EXPECT_EQ(final_training.slice, fine_tuning.slice);
   EXPECT_NE(final_training.initial, fine_tuning.initial);
   EXPECT_FALSE(final_training.initial.empty());

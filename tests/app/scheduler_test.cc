@@ -49,8 +49,10 @@ class Farm {
                      .caps = FakeEvaluator::Caps()});
   }
   /// A search that is bound to a device of `cpu` and has reached TRAINING.
-  uint64_t AddSearch(const std::string& agent = "device", const std::string& cpu = "cpu", const std::string& dataset = "fake") {
+  uint64_t AddSearch(const std::string& agent = "device", const std::string& cpu = "cpu", const std::string& dataset = "fake",
+                     int shards = 1) {
     SearchJob job = TinyJob();
+    job.training.shards = shards;
     job.dataset.directory = dataset;
     Apply(CreateSearchUpdate{.spec = "spec", .job = std::make_shared<const SearchJob>(job), .digests = DigestsOf(job)});
     const uint64_t id = state_.searches.rbegin()->first;
@@ -137,6 +139,48 @@ TEST(SchedulerTest, LeasesAtWorkCountFromTheirGrant) {
   std::map<uint64_t, int> leased;
   for (const char* name : {"a", "b", "c", "d"}) ++leased[farm.state().tasks.at(farm.Lease(farm.AddWorker(name, name))).search];
   EXPECT_THAT(leased, UnorderedElementsAre(testing::Pair(first, 2), testing::Pair(second, 2)));
+}
+
+TEST(SchedulerTest, ABatchInShardsWaitsUntilItsHostHasACoreForEach) {
+  Farm farm;
+  const uint64_t search = farm.AddSearch("device", "cpu", "fake", /*shards=*/2);
+  const uint64_t fine_tuning = farm.AddTask(search, TrainWork{.kind = TrainingKind::kFineTune});
+  const uint64_t supernet = farm.AddTask(search, TrainWork{});
+  const uint64_t first_final = farm.AddTask(search, TrainWork{.kind = TrainingKind::kFinal});
+  const uint64_t second_final = farm.AddTask(search, TrainWork{.kind = TrainingKind::kFinal});
+  const uint64_t evaluation = farm.AddTask(search, EvaluateWork{});
+  const uint64_t a = farm.AddWorker("a", "host");
+  const uint64_t b = farm.AddWorker("b", "host");
+  const uint64_t elsewhere = farm.AddWorker("c", "another host");
+  EXPECT_EQ(farm.Lease(a), fine_tuning);
+  EXPECT_EQ(farm.Lease(b), 0) << "one of two cores is free, and what comes later does not pass by";
+  EXPECT_EQ(farm.Lease(elsewhere), supernet) << "nothing else computes there, and more cores are not to come";
+  farm.Finish(fine_tuning);
+  EXPECT_EQ(farm.Lease(a), first_final);
+  EXPECT_EQ(farm.Lease(b), 0);
+  farm.Renew(first_final, 0, /*paused=*/true);
+  EXPECT_EQ(farm.Lease(b), 0) << "it will go on";
+  farm.Finish(first_final);
+  EXPECT_EQ(farm.Lease(b), second_final);
+  EXPECT_EQ(farm.Lease(a), 0);
+  farm.Finish(second_final);
+  EXPECT_EQ(farm.Lease(a), evaluation);
+}
+
+TEST(SchedulerTest, AHostHasAsManyCoresAsTheThreadsOfItsWorkersThatAreHeard) {
+  Farm farm;
+  const uint64_t search = farm.AddSearch("device", "cpu", "fake", /*shards=*/2);
+  for (int i = 0; i < 3; ++i) farm.AddTask(search, TrainWork{.kind = TrainingKind::kFinal});
+  const uint64_t many = farm.Register({.name = "many", .instance = "1", .host = "host", .threads = 4, .datasets = {"fake"}});
+  const uint64_t one = farm.Register({.name = "one", .instance = "1", .host = "host", .threads = 1, .datasets = {"fake"}});
+  const uint64_t other = farm.Register({.name = "other", .instance = "1", .host = "host", .threads = 1, .datasets = {"fake"}});
+  EXPECT_NE(farm.Lease(many), 0);
+  const uint64_t beside = farm.Lease(one);
+  EXPECT_NE(beside, 0) << "the worker's own four threads compute its task, and two cores are left";
+  EXPECT_EQ(farm.Lease(other), 0);
+  farm.Finish(beside);
+  farm.Advance(kAbsentAfter + absl::Seconds(1));
+  EXPECT_EQ(farm.Lease(one), 0) << "of the silent ones it is not known whether they are there";
 }
 
 TEST(SchedulerTest, WaitingEarnsNoCredit) {

@@ -47,7 +47,7 @@ TEST(TaskConvertTest, ANetworkIsOfTheJobsSpaceUnlessItBringsItsOwn) {
   EXPECT_EQ(plain.measure_networks().networks(1).space().name(), "small");
 }
 
-TEST(TaskConvertTest, BatchesOfSupernetAndTeacherAreSharedAndFineTuningHasItsOwnRates) {
+TEST(TaskConvertTest, WhatNothingIsTrainedBesideIsInShardsAndTrainedWeightsHaveRatesOfTheirOwn) {
   SearchJob job;
   job.space = SmallSpaceSpec();
   job.training.shards = 4;
@@ -65,6 +65,9 @@ TEST(TaskConvertTest, BatchesOfSupernetAndTeacherAreSharedAndFineTuningHasItsOwn
   EXPECT_EQ(training_of(TrainingKind::kAlone, job).learning_rate(), 0.1);
   EXPECT_EQ(training_of(TrainingKind::kFineTune, job).learning_rate(), 0.05);
   EXPECT_NEAR(training_of(TrainingKind::kFineTune, job).muon_learning_rate(), 0.02, 1e-12);
+  EXPECT_EQ(training_of(TrainingKind::kFineTune, job).shards(), 1);
+  EXPECT_EQ(training_of(TrainingKind::kFinal, job).shards(), 4);
+  EXPECT_EQ(training_of(TrainingKind::kFinal, job).learning_rate(), 0.05);
   EXPECT_EQ(training_of(TrainingKind::kTeacher, job).shards(), 4);
   EXPECT_EQ(training_of(TrainingKind::kTeacher, job).label_smoothing(), 0);
   job.training.learning_rate = 1e-4;

@@ -31,7 +31,7 @@ std::vector<std::string> GoodRecords() {
   return bytes;
 }
 
-bool IsKind(TrainingKind kind) { return kind <= TrainingKind::kTeacher; }
+bool IsKind(TrainingKind kind) { return kind <= TrainingKind::kFinal; }
 bool IsPhase(SearchPhase phase) { return phase >= SearchPhase::kPending && phase <= SearchPhase::kCancelled; }
 
 /// That every enumerator in it is one.

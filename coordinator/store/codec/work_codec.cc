@@ -223,7 +223,7 @@ std::string GenesToStored(const Architecture& architecture) { return std::string
 Architecture GenesFromStored(const std::string& genes) { return {.genes = std::vector<uint8_t>(genes.begin(), genes.end())}; }
 
 absl::StatusOr<TrainingKind> TrainingKindFromStored(int stored) {
-  if (stored >= 0 && stored <= static_cast<int>(TrainingKind::kTeacher)) return static_cast<TrainingKind>(stored);
+  if (stored >= 0 && stored <= static_cast<int>(TrainingKind::kFinal)) return static_cast<TrainingKind>(stored);
   return absl::DataLossError(absl::StrCat("expected a known kind of training in a stored record, found ", stored));
 }
 
