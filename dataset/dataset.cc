@@ -138,10 +138,11 @@ absl::StatusOr<Dataset> Dataset::Load(const DatasetSpec& spec, const std::string
   const Dimensions wanted = {options.image_height, options.image_width, options.image_channels};
   absl::StatusOr<FolderImages> train = ReadImageFolder((*directory / "train").string(), wanted);
   if (!train.ok()) return train.status();
-  absl::StatusOr<FolderImages> test = ReadImageFolder((*directory / "test").string(), train->dimensions);
+  const std::string test_folder = TestFolder(directory->string());
+  absl::StatusOr<FolderImages> test = ReadImageFolder((*directory / test_folder).string(), train->dimensions);
   if (!test.ok()) return test.status();
   for (auto& [file, sha256] : train->files) files.emplace_back("train/" + file, sha256);
-  for (auto& [file, sha256] : test->files) files.emplace_back("test/" + file, sha256);
+  for (auto& [file, sha256] : test->files) files.emplace_back(absl::StrCat(test_folder, "/", file), sha256);
   return Create(spec, options.split_seed, train->dimensions, train->class_names, std::move(train->images), std::move(test->images),
                 std::move(files));
 }

@@ -15,9 +15,9 @@
 
 namespace hanas {
 
-/// kIdx: four files, plain or .gz: {train,t10k}-images-idx3-ubyte, {train,t10k}-labels-idx1-ubyte. kImageFolder: train/<class>/*.jpg and
-/// test/<class>/*.jpg, classes in byte order of their names. The training files are split once more into TRAIN and VALIDATION (the
-/// specification's `validation_images`) by a counter-based permutation; TEST is exactly the test files.
+/// kIdx: four files, plain or .gz: {train,t10k}-images-idx3-ubyte, {train,t10k}-labels-idx1-ubyte. kImageFolder: pictures below
+/// train/<class>/ and test/<class>/ (image_folder.h), classes in byte order of their names. The training files are split once more into
+/// TRAIN and VALIDATION (the specification's `validation_images`) by a counter-based permutation; TEST is exactly the test files.
 struct LoadOptions {
   uint64_t split_seed = 0;
   int image_height = 0;  // image folders: every image is resized to this when decoded; 0: the size of the first one

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataset/image_folder.h"
 
-#include <turbojpeg.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
@@ -21,112 +19,38 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What one picture, and all of them together, may take: a small file can claim any size, and be one colour.
-constexpr int kMaxSide = 16384;
-constexpr int64_t kMaxPixels = 100'000'000;
-constexpr int64_t kMaxFileBytes = int64_t{256} << 20;
+// What all pictures together may take.
 constexpr int64_t kMaxFolderBytes = int64_t{1} << 34;
 constexpr size_t kMaxFiles = 10'000'000;
 
-struct Destroy {
-  void operator()(void* handle) const { tjDestroy(handle); }
-};
-using Decoder = std::unique_ptr<void, Destroy>;
-
-absl::Status BadImage(const std::string& path, absl::string_view found) {
-  return absl::DataLossError(absl::StrCat("expected a JPEG image, found ", found, "; replace or remove the file: ", path));
+absl::Status NoDirectory(absl::string_view wanted, const std::error_code& error, const std::string& directory) {
+  return absl::NotFoundError(absl::StrCat("expected ", wanted, ", found ", error.message(), ": ", directory));
 }
 
-enum class Entries { kFolders, kPictures };
+/// The file system's or an editor's.
+bool IsHidden(const fs::path& path) { return absl::StartsWith(path.filename().string(), "."); }
 
-/// Names of the entries of `directory`, sorted.
-absl::StatusOr<std::vector<std::string>> SortedNames(const std::string& directory, Entries wanted, size_t most) {
+/// The pictures in `directory` and in folders within it, by their paths relative to it, sorted.
+absl::StatusOr<std::vector<std::string>> SortedPictures(const std::string& directory, size_t most) {
   std::vector<std::string> names;
   std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (absl::StartsWith(name, ".")) continue;  // the file system's or an editor's
-    const std::string extension = it->path().extension().string();
+  // A folder within that may not be read holds nobody's pictures; that a class's own may not is an error.
+  const fs::directory_iterator readable(directory, error);
+  if (error) return NoDirectory("a folder of pictures", error, directory);
+  fs::recursive_directory_iterator it(directory, fs::directory_options::skip_permission_denied, error);
+  for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
-    const bool counts = wanted == Entries::kFolders
-                            ? it->is_directory(ignored)
-                            : it->is_regular_file(ignored) && (extension == ".jpg" || extension == ".jpeg" || extension == ".JPG");
-    if (counts && names.size() == most)
-      return absl::ResourceExhaustedError(absl::StrCat("expected at most ", most, " files, found more: ", directory));
-    if (counts) names.push_back(name);
+    if (IsHidden(it->path())) {
+      it.disable_recursion_pending();
+    } else if (HasPictureExtension(it->path().filename().string()) && it->is_regular_file(ignored)) {
+      if (names.size() == most)
+        return absl::ResourceExhaustedError(absl::StrCat("expected at most ", most, " files, found more: ", directory));
+      names.push_back(it->path().lexically_relative(directory).string());
+    }
   }
-  const absl::string_view what = wanted == Entries::kFolders ? "one folder for each class" : "a folder of JPEG files";
-  if (error) return absl::NotFoundError(absl::StrCat("expected ", what, ", found ", error.message(), ": ", directory));
+  if (error) return NoDirectory("a folder of pictures", error, directory);
   std::sort(names.begin(), names.end());
   return names;
-}
-
-absl::StatusOr<PictureHeader> DecodeHeader(tjhandle decoder, const std::string& path, const std::string& bytes) {
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  PictureHeader header;
-  int subsampling = 0;
-  int colours = 0;
-  if (tjDecompressHeader3(decoder, data, bytes.size(), &header.width, &header.height, &subsampling, &colours) != 0) {
-    return BadImage(path, tjGetErrorStr2(decoder));
-  }
-  const bool extents = header.width >= 1 && header.height >= 1 && header.width <= kMaxSide && header.height <= kMaxSide;
-  if (!extents || int64_t{header.width} * header.height > kMaxPixels) {
-    return BadImage(
-        path, absl::StrCat(header.width, "x", header.height, " pixels, where ", kMaxPixels, " in sides of ", kMaxSide, " are the most"));
-  }
-  header.grey = colours == TJCS_GRAY;
-  return header;
-}
-
-/// The size to decode a picture at: that of the decoder's reductions which is the smallest that covers `to` in both directions, so that no
-/// pixel is skipped and no more is decoded than is looked at. The picture's own where it is too small to be reduced, or `to` is 0.
-std::pair<int, int> DecodedSize(const PictureHeader& header, const Dataset::Dimensions& to) {
-  std::pair<int, int> best = {header.width, header.height};
-  if (to.height == 0) return best;
-  int num_factors = 0;
-  const tjscalingfactor* const factors = tjGetScalingFactors(&num_factors);
-  for (int i = 0; i < num_factors; ++i) {
-    const std::pair<int, int> scaled = {TJSCALED(header.width, factors[i]), TJSCALED(header.height, factors[i])};
-    if (scaled.first >= to.width && scaled.second >= to.height && scaled < best) best = scaled;
-  }
-  return best;
-}
-
-/// The picture, reduced as DecodedSize says.
-absl::StatusOr<ByteImage> Decode(tjhandle decoder, const std::string& path, const std::string& bytes, const Dataset::Dimensions& to) {
-  const absl::StatusOr<PictureHeader> header = DecodeHeader(decoder, path, bytes);
-  if (!header.ok()) return header.status();
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  const auto [width, height] = DecodedSize(*header, to);
-  ByteImage picture = {.height = height, .width = width, .channels = to.channels, .bytes = {}};
-  picture.bytes.resize(static_cast<size_t>(picture.height * picture.width * picture.channels));
-  constexpr int kDecoding = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS;  // a progressive file may repeat itself without end
-  const int format = to.channels == 1 ? TJPF_GRAY : TJPF_RGB;
-  if (tjDecompress2(decoder, data, bytes.size(), picture.bytes.data(), width, 0, height, format, kDecoding) != 0) {
-    return BadImage(path, tjGetErrorStr2(decoder));
-  }
-  return picture;
-}
-
-/// At most `most` bytes of a file, from its beginning.
-absl::StatusOr<std::string> ReadBytes(const std::string& path, std::streamsize most) {
-  std::error_code error;
-  if (const auto size = fs::file_size(path, error); !error && size > kMaxFileBytes)
-    return BadImage(path, absl::StrCat(size, " bytes, where ", kMaxFileBytes, " are the most"));
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return BadImage(path, std::generic_category().message(errno));
-  std::string bytes;
-  constexpr std::streamsize kChunk = 1 << 16;
-  while (file && most > 0) {
-    const std::streamsize wanted = std::min(kChunk, most);
-    const size_t before = bytes.size();
-    bytes.resize(before + static_cast<size_t>(wanted));
-    file.read(bytes.data() + before, wanted);
-    bytes.resize(before + static_cast<size_t>(file.gcount()));
-    most -= file.gcount();
-  }
-  return bytes;
 }
 
 /// Of the wanted size. What is twice as large after decoding is halved first, as often as that is so, because resizing reads two neighbours
@@ -150,14 +74,30 @@ int64_t NumFiles(const Classes& classes) {
 
 }  // namespace
 
+std::string TestFolder(const std::string& directory) {
+  std::error_code ignored;
+  for (const char* const name : {"test", "val", "valid", "validation"}) {
+    if (fs::is_directory(fs::path(directory) / name, ignored)) return name;
+  }
+  return "test";
+}
+
 absl::StatusOr<std::vector<std::string>> ListClassFolders(const std::string& directory) {
-  absl::StatusOr<std::vector<std::string>> names = SortedNames(directory, Entries::kFolders, std::numeric_limits<size_t>::max());
-  if (names.ok() && names->empty()) return absl::NotFoundError(absl::StrCat("expected one folder for each class, found none: ", directory));
+  constexpr absl::string_view kWanted = "one folder for each class";
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (!IsHidden(it->path()) && it->is_directory(ignored)) names.push_back(it->path().filename().string());
+  }
+  if (error) return NoDirectory(kWanted, error, directory);
+  if (names.empty()) return absl::NotFoundError(absl::StrCat("expected ", kWanted, ", found none: ", directory));
+  std::sort(names.begin(), names.end());
   return names;
 }
 
 absl::StatusOr<std::vector<std::string>> ListPictures(const std::string& directory) {
-  return SortedNames(directory, Entries::kPictures, std::numeric_limits<size_t>::max());
+  return SortedPictures(directory, std::numeric_limits<size_t>::max());
 }
 
 absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> ListImageFolder(const std::string& directory, size_t most) {
@@ -166,32 +106,21 @@ absl::StatusOr<std::vector<std::pair<std::string, std::vector<std::string>>>> Li
   std::vector<std::pair<std::string, std::vector<std::string>>> listed;
   for (const std::string& name : *classes) {
     const std::string folder = (fs::path(directory) / name).string();
-    absl::StatusOr<std::vector<std::string>> files = SortedNames(folder, Entries::kPictures, most);
+    absl::StatusOr<std::vector<std::string>> files = SortedPictures(folder, most);
     if (!files.ok()) return files.status();
-    if (files->empty()) return absl::NotFoundError(absl::StrCat("expected JPEG files, found none: ", folder));
+    if (files->empty()) return absl::NotFoundError(absl::StrCat("expected pictures (", kPictureExtensions, "), found none: ", folder));
     most -= files->size();
     listed.emplace_back(name, *std::move(files));
   }
   return listed;
 }
 
-absl::StatusOr<PictureHeader> ReadPictureHeader(const std::string& path) {
-  constexpr std::streamsize kUsualHeader = 1 << 16;
-  const Decoder decoder(tjInitDecompress());
-  absl::StatusOr<std::string> bytes = ReadBytes(path, kUsualHeader);
-  if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<PictureHeader> header = DecodeHeader(decoder.get(), path, *bytes);
-  if (header.ok() || static_cast<std::streamsize>(bytes->size()) < kUsualHeader) return header;
-  bytes = ReadBytes(path, kMaxFileBytes);  // a thumbnail or a colour profile may stand before the size
-  return bytes.ok() ? DecodeHeader(decoder.get(), path, *bytes) : bytes.status();
-}
-
 absl::StatusOr<bool> ShowsColour(const std::string& path) {
   constexpr int kVisible = 24;  // of 255 between two channels: coding a grey picture in three channels makes less
-  const Decoder decoder(tjInitDecompress());
-  const absl::StatusOr<std::string> bytes = ReadBytes(path, kMaxFileBytes);
+  const PictureDecoder decoder;
+  const absl::StatusOr<std::string> bytes = ReadPictureFile(path);
   if (!bytes.ok()) return bytes.status();
-  const absl::StatusOr<ByteImage> picture = Decode(decoder.get(), path, *bytes, {.height = 0, .width = 0, .channels = 3});
+  const absl::StatusOr<ByteImage> picture = decoder.Decode(path, *bytes, {.height = 0, .width = 0, .channels = 3});
   if (!picture.ok()) return picture.status();
   for (size_t i = 0; i + 2 < picture->bytes.size(); i += 3) {
     const auto [least, most] = std::minmax({picture->bytes[i], picture->bytes[i + 1], picture->bytes[i + 2]});
@@ -212,15 +141,15 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
   const auto classes = ListImageFolder(directory, kMaxFiles);
   if (!classes.ok()) return classes.status();
   FolderImages result;
-  const Decoder decoder(tjInitDecompress());
+  const PictureDecoder decoder;
   for (const auto& [class_name, names] : *classes) {
     const auto label = static_cast<int32_t>(result.class_names.size());
     result.class_names.push_back(class_name);
     for (const std::string& name : names) {
       const std::string path = (fs::path(directory) / class_name / name).string();
-      const absl::StatusOr<std::string> bytes = ReadBytes(path, kMaxFileBytes);
+      const absl::StatusOr<std::string> bytes = ReadPictureFile(path);
       if (!bytes.ok()) return bytes.status();
-      absl::StatusOr<ByteImage> picture = Decode(decoder.get(), path, *bytes, dimensions);
+      absl::StatusOr<ByteImage> picture = decoder.Decode(path, *bytes, dimensions);
       if (!picture.ok()) return picture.status();
       if (dimensions.height == 0) {
         dimensions.height = picture->height;

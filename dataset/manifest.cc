@@ -28,7 +28,7 @@ std::vector<std::string> IdxFilesOf(const std::string& directory) {
 
 bool IsImageFolder(const std::string& directory) {
   std::error_code ignored;
-  return fs::is_directory(fs::path(directory) / "train", ignored) && fs::is_directory(fs::path(directory) / "test", ignored);
+  return fs::is_directory(fs::path(directory) / "train", ignored) && fs::is_directory(fs::path(directory) / TestFolder(directory), ignored);
 }
 
 /// Names of the files of the data set in `directory`, relative to it; none when it is not one, or could be of both formats, or has more
@@ -38,7 +38,7 @@ std::vector<std::string> FilesOf(const std::string& directory, size_t most) {
   if (!IsImageFolder(directory)) return idx.size() == 4 && most >= 4 ? idx : std::vector<std::string>();
   std::vector<std::string> files;
   if (!idx.empty()) return files;
-  for (const char* part : {"train", "test"}) {
+  for (const std::string& part : {std::string("train"), TestFolder(directory)}) {
     const auto classes = ListImageFolder((fs::path(directory) / part).string(), most - files.size());
     if (!classes.ok()) return {};
     for (const auto& [name, images] : *classes) {

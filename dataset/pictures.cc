@@ -22,8 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kReadExtensions[] = "only .jpg, .jpeg and .JPG are read";
-
 /// Counts what nobody reads, by kind.
 class NotRead {
  public:
@@ -58,6 +56,24 @@ std::string Extension(const fs::directory_entry& entry) {
   return extension.empty() ? "without an extension" : absl::StrCat("*", extension);
 }
 
+/// What lies in a class's folder, or in folders within it, and is none of its pictures.
+void CountOthers(const fs::path& folder, const std::vector<std::string>& pictures, NotRead& not_read) {
+  for (const fs::directory_entry& entry : EntriesOf(folder)) {
+    // What it holds that is read is said with the class; a link to a folder is not followed.
+    std::error_code ignored;
+    if (IsFolder(entry) && !entry.is_symlink(ignored)) {
+      std::vector<std::string> within;
+      const std::string prefix = absl::StrCat(entry.path().filename().string(), "/");
+      for (auto at = std::lower_bound(pictures.begin(), pictures.end(), prefix); at != pictures.end() && absl::StartsWith(*at, prefix);
+           ++at)
+        within.push_back(at->substr(prefix.size()));
+      CountOthers(entry.path(), within, not_read);
+    } else if (!std::binary_search(pictures.begin(), pictures.end(), entry.path().filename().string())) {
+      not_read.Add(absl::StrCat("file(s) ", Extension(entry), " in the folders of classes (read: ", kPictureExtensions, ")"));
+    }
+  }
+}
+
 /// The paths of the pictures below train/ or test/, in the order in which they are read.
 std::vector<std::string> PathsOf(const fs::path& part, NotRead& not_read) {
   std::vector<std::string> paths;
@@ -70,13 +86,7 @@ std::vector<std::string> PathsOf(const fs::path& part, NotRead& not_read) {
   for (const std::string& name : *classes) {
     const absl::StatusOr<std::vector<std::string>> pictures = ListPictures((part / name).string());
     if (!pictures.ok()) continue;
-    for (const fs::directory_entry& entry : EntriesOf(part / name)) {
-      if (IsFolder(entry)) {
-        not_read.Add("folder(s) within the folders of classes");
-      } else if (!std::binary_search(pictures->begin(), pictures->end(), entry.path().filename().string())) {
-        not_read.Add(absl::StrCat("file(s) ", Extension(entry), " in the folders of classes (", kReadExtensions, ")"));
-      }
-    }
+    CountOthers(part / name, *pictures, not_read);
     for (const std::string& picture : *pictures) paths.push_back((part / name / picture).string());
   }
   return paths;
@@ -100,14 +110,16 @@ void SortSizes(std::vector<PictureSize> sizes, Pictures& pictures) {
 
 absl::StatusOr<Pictures> LookAtFolders(const std::string& directory, const PicturesOptions& options) {
   NotRead not_read;
+  const std::string test_folder = TestFolder(directory);
   for (const fs::directory_entry& entry : EntriesOf(directory)) {
     const std::string name = entry.path().filename().string();
-    if (name != "train" && name != "test" && name != kDrawnMarker) not_read.Add(absl::StrCat("\"", name, "\" beside train/ and test/"));
+    if (name != "train" && name != test_folder && name != kDrawnMarker)
+      not_read.Add(absl::StrCat("\"", name, "\" beside train/ and ", test_folder, "/"));
   }
   std::vector<std::string> paths = PathsOf(fs::path(directory) / "train", not_read);
   Pictures pictures;
   pictures.train = static_cast<int64_t>(paths.size());
-  std::vector<std::string> test = PathsOf(fs::path(directory) / "test", not_read);
+  std::vector<std::string> test = PathsOf(fs::path(directory) / test_folder, not_read);
   pictures.test = static_cast<int64_t>(test.size());
   paths.insert(paths.end(), std::make_move_iterator(test.begin()), std::make_move_iterator(test.end()));
   pictures.not_read = not_read.Sentences();
@@ -122,6 +134,7 @@ absl::StatusOr<Pictures> LookAtFolders(const std::string& directory, const Pictu
     }
     if (i == 0) pictures.first = {header->width, header->height};
     sizes.push_back({header->width, header->height});
+    if (header->orientation != 1) ++pictures.turned;
     if (!header->grey) coloured.push_back(paths[i]);
   }
   pictures.looked_at = static_cast<int64_t>(sizes.size() + mistakes.size());
@@ -131,7 +144,7 @@ absl::StatusOr<Pictures> LookAtFolders(const std::string& directory, const Pictu
     if (!shows.ok()) mistakes.emplace_back(shows.status().message());
     pictures.shows_colour = pictures.shows_colour || shows.value_or(false);
   }
-  if (mistakes.empty() && sizes.empty()) mistakes.emplace_back("no pictures (.jpg, .jpeg) in folders of classes");
+  if (mistakes.empty() && sizes.empty()) mistakes.push_back(absl::StrCat("no pictures (", kPictureExtensions, ") in folders of classes"));
   if (!mistakes.empty()) return UnusableDataset(directory, mistakes);
   SortSizes(std::move(sizes), pictures);
   return pictures;

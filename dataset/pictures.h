@@ -21,6 +21,7 @@ struct PictureSize {
 struct Pictures {
   int64_t train = 0;
   int64_t test = 0;
+  int64_t turned = 0;     // of those that were looked at: their EXIF data says that they are to be turned or mirrored, and they are
   int64_t looked_at = 0;  // of both together; the others are taken to be like these
   PictureSize first;      // the first training picture: all pictures of an image folder are decoded to its size
   PictureSize smallest;   // by the shorter side

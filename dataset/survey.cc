@@ -58,10 +58,11 @@ absl::StatusOr<std::map<std::string, int64_t>> CountFolders(const fs::path& part
 absl::StatusOr<std::vector<ClassPictures>> SurveyFolders(const std::string& directory) {
   const absl::StatusOr<std::map<std::string, int64_t>> train = CountFolders(fs::path(directory) / "train");
   if (!train.ok()) return train.status();
-  const absl::StatusOr<std::map<std::string, int64_t>> test = CountFolders(fs::path(directory) / "test");
+  const std::string test_folder = TestFolder(directory);
+  const absl::StatusOr<std::map<std::string, int64_t>> test = CountFolders(fs::path(directory) / test_folder);
   if (!test.ok()) return test.status();
   std::vector<std::string> mistakes;
-  const auto check = [&](const char* part, const std::map<std::string, int64_t>& here, const char* other_part,
+  const auto check = [&](const std::string& part, const std::map<std::string, int64_t>& here, const std::string& other_part,
                          const std::map<std::string, int64_t>& there) {
     for (const auto& [name, pictures] : here) {
       const std::string folder = absl::StrCat("class ", Quoted(name), " in ", part);
@@ -71,13 +72,13 @@ absl::StatusOr<std::vector<ClassPictures>> SurveyFolders(const std::string& dire
         mistakes.push_back(absl::StrCat(folder, " has a name with control characters: rename it"));
       }
       if (!there.contains(name)) mistakes.push_back(absl::StrCat(folder, " is not in ", other_part, ": add it there, or remove it"));
-      if (pictures == 0) mistakes.push_back(absl::StrCat(folder, " has no pictures (.jpg, .jpeg): add some, or remove it"));
+      if (pictures == 0) mistakes.push_back(absl::StrCat(folder, " has no pictures (", kPictureExtensions, "): add some, or remove it"));
     }
   };
   if (std::string mistake = MistakeInClasses(static_cast<int64_t>(train->size())); !mistake.empty())
     mistakes.push_back(absl::StrCat(mistake, " in train/"));
-  check("train/", *train, "test/", *test);
-  check("test/", *test, "train/", *train);
+  check("train/", *train, test_folder + "/", *test);
+  check(test_folder + "/", *test, "train/", *train);
   if (!mistakes.empty()) return UnusableDataset(directory, mistakes);
   std::vector<ClassPictures> classes;
   for (const auto& [name, pictures] : *train) classes.push_back({name, pictures, test->at(name)});

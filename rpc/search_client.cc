@@ -216,6 +216,10 @@ absl::StatusOr<v1::Search> SearchClient::ResumeSearch(absl::string_view name) {
   return Call<v1::Search>(*connection_->searches, &Searches::ResumeSearch, Named<v1::ResumeSearchRequest>(name));
 }
 
+absl::StatusOr<v1::Search> SearchClient::TrainMember(const v1::TrainMemberRequest& request) {
+  return Call<v1::Search>(*connection_->searches, &Searches::TrainMember, request);
+}
+
 absl::StatusOr<v1::Search> SearchClient::FinishSearch(absl::string_view name) {
   return Call<v1::Search>(*connection_->searches, &Searches::FinishSearch, Named<v1::FinishSearchRequest>(name));
 }

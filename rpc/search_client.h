@@ -55,6 +55,7 @@ class SearchClient {
   absl::StatusOr<v1::Search> PauseSearch(absl::string_view name);
   absl::StatusOr<v1::Search> ResumeSearch(absl::string_view name);
   absl::StatusOr<v1::Search> FinishSearch(absl::string_view name);
+  absl::StatusOr<v1::Search> TrainMember(const v1::TrainMemberRequest& request);
   absl::Status DeleteSearch(absl::string_view name);
   // A target is called by its name; an empty one is the first.
   absl::StatusOr<v1::Report> GetReport(absl::string_view name, absl::string_view target = "");

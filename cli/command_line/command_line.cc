@@ -19,6 +19,7 @@
 #include "cli/commands/presets_command.h"
 #include "cli/commands/search_commands.h"
 #include "cli/commands/watch_command.h"
+#include "cli/init/choose_job.h"
 #include "config/spelling.h"
 #include "core/job/search_job.h"
 
@@ -94,6 +95,7 @@ struct CommandLine::State {
   WatchOptions watch;
   ExportOptions exported;
   DeleteOptions deleted;
+  TrainOptions trained;
   CandidatesOptions candidates;
   std::string name;
   std::string references;
@@ -195,6 +197,10 @@ void CommandLine::State::AddLocal() {
                    absl::StrCat("What the report compares with, instead of what the job says: ", absl::StrJoin(kinds, ", ")))
       ->check(CLI::IsMember(kinds).description(""))
       ->type_name("KIND");
+  run_verb
+      ->add_option("--train-on", run.train_on,
+                   "When the search is done: train on, export and verify this network of its front too, which was set aside")
+      ->type_name("ID");
   run_verb->add_flag("--plain", run.plain, "Plain lines, also on a terminal");
   run_verb->add_flag("--quiet", run.quiet, "Only the result and errors");
   run_verb->callback([this] {
@@ -207,14 +213,18 @@ void CommandLine::State::AddLocal() {
   CLI::App* init_verb = Add(
       app, kLocal, "init", "Look at a data set and at this machine, and write a job that runs",
       "hanas init data/flowers --out flowers.yaml",
-      "DIR holds train/<class>/*.jpg and test/<class>/*.jpg, or the four IDX files {train,t10k}-{images-idx3,labels-idx1}-ubyte, or one\n"
-      "folder that does. Labels and the headers of pictures are read; all that is wrong with them is said at once. The job has a comment\n"
-      "above each key: why it has this value here, and what changing it does. Resolutions follow from the sizes of the pictures, steps\n"
-      "and batch from what this machine trains in half an hour. Limits are left to you: what is within reach is known once the operators\n"
-      "are measured, and `hanas run` says it. A file that is there already is kept (exit code 11) unless --force is given.");
+      "DIR holds pictures (JPEG, PNG, WebP) in train/<class>/ and test/<class>/ (or val/), however deep, or the four IDX files\n"
+      "{train,t10k}-{images-idx3,labels-idx1}-ubyte, or one folder that does. Labels and the headers of pictures are read; all that is\n"
+      "wrong with them is said at once. The job has a comment above each key: why it has this value here, and what changing it does.\n"
+      "Resolutions follow from the sizes of the pictures, steps and batch from what this machine trains in the time. Limits are\n"
+      "left to you: what is within reach is known once the operators are measured, and `hanas run` says it. A file that is there\n"
+      "already is kept (exit code 11) unless --force is given.");
   init_verb->add_option("data", init.data, "Directory of the data set (default: HANAS_DATA_DIR, else the current directory)")
       ->type_name("DIR");
   init_verb->add_option("--out", init.out, "The job to write")->capture_default_str()->type_name("JOB.yaml");
+  init_verb->add_option("--minutes", init.minutes, "About what the search is to take (default: 35)")
+      ->check(CLI::Range(kFewestMinutes, kMostMinutes).description(""))
+      ->type_name("N");
   init_verb->add_flag("--force", init.force, "Write over a file that is there already");
   init_verb->callback([this] { chosen = [this] { return InitCommand(init); }; });
 
@@ -288,6 +298,22 @@ void CommandLine::State::AddSearches() {
   AddTransition("finish", "Stop searching and verify the best so far", Transition::kFinish,
                 "No further training and no more rounds; the search ends with a report of what it has found.");
   AddTransition("cancel", "Cancel a search for good", Transition::kCancel, "");
+  CLI::App* train_verb =
+      Add(app, kSearches, "train", "Train on, export and verify a network of the front that was set aside",
+          "hanas train searches/1 --member member-4 --watch",
+          "Of a search that has succeeded: its report lists the networks of its front that others deserved the long training more than.\n"
+          "The search verifies again, and then has a report with this one too. `hanas cancel` gives up this training and leaves the\n"
+          "search as it was. A member that was asked for before is not trained twice.");
+  AddSearch(train_verb, trained.name);
+  train_verb->add_option("--member", trained.member, "Which network: its name in the report")->required()->type_name("ID");
+  train_verb->add_option("--steps", trained.steps, "Steps of training; 0: `final.steps` of the job")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->capture_default_str()
+      ->type_name("N");
+  train_verb->add_option("--target", trained.target, "Of which target; the first by default")->type_name("NAME");
+  train_verb->add_flag("--watch", trained.watch, "Follow it to its end");
+  train_verb->add_flag("--plain", trained.plain, "With --watch: plain lines, also on a terminal");
+  AddRemote(train_verb, [this] { return TrainCommand(remote, trained); });
   CLI::App* delete_verb =
       Add(app, kSearches, "delete", "Delete searches that are over, with their tasks and events, for good",
           "hanas delete searches/1 searches/2",

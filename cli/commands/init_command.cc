@@ -86,6 +86,7 @@ void SayFound(const FoundData& data, const FoundMachine& machine) {
   Print(absl::StrCat("  pictures  ", pictures.train, " for training, ", pictures.test, " for test: ", SizesText(pictures), ", ",
                      ColourText(pictures),
                      pictures.looked_at < all ? absl::StrCat(" (of ", pictures.looked_at, " that were looked at)") : "", "\n"));
+  if (pictures.turned > 0) Print(absl::StrCat("  turned    ", pictures.turned, " as their EXIF data says\n"));
   for (const std::string& sentence : pictures.not_read) Print(absl::StrCat("  not read  ", sentence, "\n"));
   Print(absl::StrCat(
       "Machine  ", Printable(machine.cpu_model), ", ", machine.isa, ", ", machine.cores, machine.cores == 1 ? " core" : " cores",
@@ -114,7 +115,7 @@ ExitCode InitCommand(const InitOptions& options) {
   const absl::StatusOr<FoundData> data = LookAtData(*place);
   if (!data.ok()) return FailData(data.status());
   const FoundMachine machine = LookAtMachine();
-  const absl::StatusOr<DraftJob> draft = ChooseJob(*data, machine);
+  const absl::StatusOr<DraftJob> draft = ChooseJob(*data, machine, options.minutes > 0 ? options.minutes : kUsualMinutes);
   if (!draft.ok()) return FailData(draft.status());
 
   std::vector<std::string> words = {

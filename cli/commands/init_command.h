@@ -11,6 +11,7 @@ namespace hanas::cli {
 struct InitOptions {
   std::string data;  // empty: HANAS_DATA_DIR, else the current directory
   std::string out = "job.yaml";
+  int minutes = 0;     // that the search is to take, about; 0: as ChooseJob has it
   bool force = false;  // writes over a file
 };
 

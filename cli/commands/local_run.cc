@@ -26,6 +26,7 @@
 #include "cli/commands/event_stream.h"
 #include "cli/commands/interrupt.h"
 #include "cli/commands/output.h"
+#include "cli/commands/parties.h"
 #include "cli/commands/results.h"
 #include "cli/commands/screen.h"
 #include "cli/commands/shell_word.h"
@@ -65,12 +66,13 @@ absl::Status Interrupted() { return absl::CancelledError("interrupted"); }
 /// One run, from a locked directory and data that is there. Confined to the main thread.
 class LocalRun {
  public:
-  LocalRun(const RunDirectory& directory, SearchJob job, std::string data_root, int workers, Screen& screen)
+  LocalRun(const RunDirectory& directory, SearchJob job, std::string data_root, int workers, std::string train_on, Screen& screen)
       : directory_(directory),
         job_(std::move(job)),
         agents_(AgentsFor(job_)),
         data_root_(std::move(data_root)),
         workers_(workers),
+        train_on_(std::move(train_on)),
         screen_(screen) {}
 
   /// The reports of all targets, when the search has succeeded and its results are written.
@@ -93,14 +95,15 @@ class LocalRun {
   absl::Status Submit();
   /// Resumes a search that a user paused, and one that failed of something that may have been mended since.
   absl::Status TakeUpAgain(const v1::Search& search);
-  absl::Status Follow();
+  /// To its end, from after the event of that number.
+  absl::Status Follow(int64_t after = 0);
+  /// When the search has succeeded: trains the network on that the user asked for, and follows that.
+  absl::Status TrainOn();
   absl::StatusOr<std::vector<v1::Report>> Conclude();
   /// Keeps the children running; waits for nothing. Returns CANCELLED at an interrupt and ABORTED when a child was given up.
   absl::Status Attend();
   /// Asks the coordinator, now and then, whether the workers and the agent that run have registered. Returns ABORTED when one never does.
   absl::Status AttendRegistrations();
-  /// How long the coordinator has not heard of each worker and device that ever registered, by name.
-  absl::StatusOr<std::map<std::string, double>> SilentSeconds();
   /// Says that a child has not come so far as to `what`, or gives it up, as `verdict` has it.
   absl::Status SayLate(const Supervisor::Child& child, RegistrationWatch::Verdict verdict, absl::string_view what);
   /// Observes the coordinator, which does not serve yet.
@@ -124,6 +127,7 @@ class LocalRun {
   const std::vector<LocalAgent> agents_;
   const std::string data_root_;
   const int workers_;
+  const std::string train_on_;  // a member; empty: none
   Screen& screen_;
 
   std::optional<RuntimeDirectory> runtime_;  // of the coordinator's socket; none: it listens on loopback
@@ -251,8 +255,8 @@ absl::Status LocalRun::TakeUpAgain(const v1::Search& search) {
   return absl::OkStatus();
 }
 
-absl::Status LocalRun::Follow() {
-  EventStream events(client_.get(), search_);
+absl::Status LocalRun::Follow(int64_t after) {
+  EventStream events(client_.get(), search_, {.after_sequence = after});
   last_event_ = blockers_asked_ = rpc::SystemClock().Now();
   while (true) {
     if (const std::optional<v1::SearchEvent> event = events.Next(kTick)) {
@@ -288,21 +292,6 @@ absl::Status LocalRun::AwaitCoordinator() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::map<std::string, double>> LocalRun::SilentSeconds() {
-  std::map<std::string, double> silent_seconds;
-  std::string page_token;
-  do {
-    const absl::StatusOr<v1::ListWorkersResponse> workers = client_->ListWorkers(/*page_size=*/0, page_token);
-    if (!workers.ok()) return workers.status();
-    for (const v1::Worker& worker : workers->workers()) silent_seconds[worker.display_name()] = worker.silent_seconds();
-    page_token = workers->next_page_token();
-  } while (!page_token.empty());
-  const absl::StatusOr<v1::ListDevicesResponse> devices = client_->ListDevices(/*page_size=*/0, "");
-  if (!devices.ok()) return devices.status();
-  for (const v1::Device& device : devices->devices()) silent_seconds[device.display_name()] = device.silent_seconds();
-  return silent_seconds;
-}
-
 absl::Status LocalRun::AttendRegistrations() {
   const absl::Duration now = rpc::SystemClock().Now();
   const auto awaited = [&](const Supervisor::Child& child) {
@@ -312,7 +301,7 @@ absl::Status LocalRun::AttendRegistrations() {
   const auto& children = supervisor_.children();
   if (now - registrations_asked_ < kRegistrationsAsked || std::none_of(children.begin(), children.end(), awaited)) return absl::OkStatus();
   registrations_asked_ = now;
-  const absl::StatusOr<std::map<std::string, double>> silent_seconds = SilentSeconds();
+  const absl::StatusOr<std::map<std::string, double>> silent_seconds = SilentSecondsOf(*client_);
   if (!silent_seconds.ok()) return absl::OkStatus();  // a coordinator that does not answer is attended to elsewhere
   for (const Supervisor::Child& child : children) {
     if (!awaited(child)) continue;
@@ -336,6 +325,26 @@ void LocalRun::SayBlockers() {
   if (blocker.code() == said_blocker_) return;
   said_blocker_ = blocker.code();
   screen_.Say(absl::StrCat("Waiting: ", blocker.text()));
+}
+
+absl::Status LocalRun::TrainOn() {
+  if (train_on_.empty()) return absl::OkStatus();
+  const absl::StatusOr<v1::Search> search = Persist([&] { return client_->GetSearch(search_); });
+  if (!search.ok()) return search.status();
+  if (search->phase() != v1::PHASE_SUCCEEDED) return absl::OkStatus();  // and it is said how it ended
+  v1::TrainMemberRequest request;
+  request.set_name(search_);
+  request.set_member(train_on_);
+  const absl::StatusOr<v1::Search> trained = Persist([&] { return client_->TrainMember(request); });
+  if (absl::IsNotFound(trained.status()) || absl::IsFailedPrecondition(trained.status())) {
+    // What there is, is reported all the same.
+    screen_.Complain(absl::StrCat("--train-on: ", trained.status().message()));
+    return absl::OkStatus();
+  }
+  if (!trained.ok()) return trained.status();
+  // A client that has stopped watching does not watch again.
+  if (absl::Status status = Connect(); !status.ok()) return status;
+  return Follow(search->last_sequence());
 }
 
 absl::StatusOr<std::vector<v1::Report>> LocalRun::Conclude() {
@@ -365,6 +374,7 @@ absl::StatusOr<std::vector<v1::Report>> LocalRun::Run() {
   if (absl::Status status = StartParties(); !status.ok()) return status;
   if (absl::Status status = Submit(); !status.ok()) return status;
   if (absl::Status status = Follow(); !status.ok()) return status;
+  if (absl::Status status = TrainOn(); !status.ok()) return status;
   return Conclude();
 }
 
@@ -485,22 +495,6 @@ ExitCode ReportFailure(const absl::Status& status, const LocalRun& run, const co
   return ExitCodeOf(status);
 }
 
-/// What goes on with the run, from anywhere on this machine where relative paths lead to the same files.
-std::string CommandLine(const RunOptions& options) {
-  std::vector<std::string> words = {program_invocation_name, "run", PathArgument(options.job_path), "--out", PathArgument(options.out)};
-  const auto add = [&](bool wanted, const std::vector<std::string>& more) {
-    if (wanted) words.insert(words.end(), more.begin(), more.end());
-  };
-  const std::string data = DataRoot(options.data);
-  add(!data.empty() && !options.drawn_data, {"--data", PathArgument(data)});
-  add(options.drawn_data, {"--drawn-data"});
-  add(options.workers > 0, {"--workers", absl::StrCat(options.workers)});
-  if (options.references.has_value()) add(true, {"--references", std::string(Name(*options.references))});
-  add(options.plain, {"--plain"});
-  add(options.quiet, {"--quiet"});
-  return ShellCommand(words);
-}
-
 DataSources Sources(const RunOptions& options, const RunDirectory& directory, Screen& screen) {
   return {.drawn = options.drawn_data,
           .root = DataRoot(options.data),
@@ -554,11 +548,12 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
   const std::optional<Survey> survey = LookAtData(*data, job.space, file, screen);
   if (!survey) return ExitCode::kData;
   const TakeInterrupts taken(/*patience=*/2);  // to stop, and to stop at once
-  LocalRun run(directory, job, fs::absolute(data->root).string(), options.workers > 0 ? options.workers : DefaultWorkers(), screen);
+  LocalRun run(directory, job, fs::absolute(data->root).string(), options.workers > 0 ? options.workers : DefaultWorkers(),
+               options.train_on, screen);
   const absl::StatusOr<std::vector<v1::Report>> reports = run.Run();
   if (absl::IsCancelled(reports.status())) screen.Say("Stopping; once more to stop at once");
   run.Shutdown();
-  if (!reports.ok()) return ReportFailure(reports.status(), run, file, directory, screen, CommandLine(options));
+  if (!reports.ok()) return ReportFailure(reports.status(), run, file, directory, screen, RunCommandLine(options));
   screen.ClearLine();
   for (const v1::Report& report : *reports) {
     Print(absl::StrCat("\n", RenderReport(report), "\nFiles: ", DirectoryOf(report, options.out), "/report.json, front.svg, models/\n"));
@@ -569,15 +564,6 @@ ExitCode RunIn(const RunDirectory& directory, const config::JobFile& file, Searc
 }
 
 }  // namespace
-
-// Workers stand still while the agent measures, so that no processor need be kept free for it.
-int DefaultWorkers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
-
-std::string DataRoot(const std::string& given) {
-  if (!given.empty()) return given;
-  const char* environment = std::getenv("HANAS_DATA_DIR");
-  return environment == nullptr ? "" : environment;
-}
 
 ExitCode RunLocally(const RunOptions& options) {
   Screen screen(Screen::ChooseMode(options.plain, options.quiet));

@@ -18,6 +18,7 @@ struct RunOptions {
   bool drawn_data = false;                   // a drawn set instead of the job's
   int workers = 0;                           // 0: one less than there are processors, at least one
   std::optional<ReferencesKind> references;  // in place of the job's
+  std::string train_on;                      // a network of the front that was set aside; empty: none
   bool plain = false;
   bool quiet = false;
 };
@@ -26,6 +27,8 @@ struct RunOptions {
 int DefaultWorkers();
 /// The directory below which data sets are looked for: `given`, else HANAS_DATA_DIR; "" without both.
 std::string DataRoot(const std::string& given);
+/// The command that says the same, for a shell.
+std::string RunCommandLine(const RunOptions& options);
 
 /// `hanas run`: supervises a coordinator, workers and one profiler-agent on this machine until the search is over, shows its progress, and
 /// writes its results. Says on the screen all there is to say. Requires CatchInterrupts. Call it from the main thread: the children die

@@ -201,6 +201,25 @@ ExitCode TransitionCommand(const RemoteOptions& remote, const std::string& name,
   return status.ok() ? ExitCode::kOk : Fail(status);
 }
 
+ExitCode TrainCommand(const RemoteOptions& remote, const TrainOptions& options) {
+  const absl::StatusOr<Subject> subject = Find(remote, options.name);
+  if (!subject.ok()) return Fail(subject.status());
+  const absl::StatusOr<v1::Search> before = subject->client->GetSearch(subject->name);
+  if (!before.ok()) return Fail(before.status(), remote);
+  v1::TrainMemberRequest request;
+  request.set_name(subject->name);
+  request.set_member(options.member);
+  request.set_target(options.target);
+  request.set_steps(options.steps);
+  const absl::StatusOr<v1::Search> search = subject->client->TrainMember(request);
+  if (!search.ok()) return Fail(search.status(), remote);
+  const auto table = [&] { return absl::StrCat(search->name(), " is ", PhaseInWords(*search), ": ", options.member, " is trained on\n"); };
+  if (const absl::Status status = PrintResource(*search, remote.output, table, {search->name()}); !status.ok()) return Fail(status);
+  FlushOutput();
+  if (!options.watch) return ExitCode::kOk;
+  return Follow(*subject->client, remote, {.name = subject->name, .after = before->last_sequence(), .plain = options.plain});
+}
+
 ExitCode DeleteCommand(const RemoteOptions& remote, const DeleteOptions& options) {
   std::vector<std::string> names;
   for (const std::string& text : options.names) {

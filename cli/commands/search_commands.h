@@ -31,6 +31,17 @@ enum class Transition : int { kPause, kResume, kFinish, kCancel };
 /// `hanas pause|resume|finish|cancel`.
 ExitCode TransitionCommand(const RemoteOptions& remote, const std::string& name, Transition transition);
 
+struct TrainOptions {
+  std::string name;
+  std::string member;
+  std::string target;  // empty: the first
+  int64_t steps = 0;   // 0: final.steps of the job
+  bool watch = false;
+  bool plain = false;
+};
+/// `hanas train`: trains on, exports and verifies a member that was set aside.
+ExitCode TrainCommand(const RemoteOptions& remote, const TrainOptions& options);
+
 struct DeleteOptions {
   std::vector<std::string> names;
   bool cancel = false;  // cancels those that go on

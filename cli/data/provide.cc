@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/data/fetch.h"
 #include "dataset/draw.h"
+#include "dataset/image_folder.h"
 
 namespace hanas::cli {
 namespace {
@@ -28,7 +29,7 @@ std::string HowToGet(const SearchJob& job, const std::string& root) {
   if (job.dataset.format == DatasetFormat::kIdx) {
     return "; put the four IDX files there";
   }
-  return "; put train/<class>/*.jpg and test/<class>/*.jpg there, or give another --data";
+  return "; put pictures into train/<class>/ and test/<class>/ there, or give another --data";
 }
 
 /// Whether a drawn set has the shape that the job's space is made for.
@@ -52,7 +53,7 @@ ProvidedData Use(const std::string& root, const DatasetSpec& dataset, absl::stri
 absl::Status FindDataset(const DatasetSpec& dataset, const std::string& root) {
   const std::string folder = absl::StrCat(root, "/", dataset.directory);
   if (dataset.format == DatasetFormat::kImageFolder) {
-    for (const char* name : {"train", "test"}) {
+    for (const std::string& name : {std::string("train"), TestFolder(folder)}) {
       if (!Exists(absl::StrCat(folder, "/", name)))
         return absl::NotFoundError(absl::StrCat("expected the folder ", folder, "/", name, ", found none"));
     }

@@ -26,9 +26,8 @@
 namespace hanas::cli {
 namespace {
 
-// Aims. Times are those of a person who waits for a first result.
-constexpr double kTrainingSeconds = 1800;  // that training and fine-tuning are to take
 constexpr double kProfilingSeconds = 120;  // about what the examples' spaces take
+constexpr double kOverTraining = 1.1;      // verifying runs the exported files over the test pictures, samples are scored: about a tenth
 constexpr int64_t kFewestSteps = 500;      // with fewer, shared weights tell networks apart badly
 constexpr int64_t kGoodSteps = 600;        // a resolution is taken when so many fit in the time
 constexpr int64_t kMostSteps = 20'000;
@@ -178,7 +177,8 @@ double SecondsPerStep(double seconds_per_network_step, int workers) {
 /// Chooses in the order in which values depend on one another; each method fills a part of the draft.
 class Chooser {
  public:
-  Chooser(const FoundData& data, const FoundMachine& machine) : data_(data), machine_(machine) {
+  Chooser(const FoundData& data, const FoundMachine& machine, int minutes)
+      : data_(data), machine_(machine), minutes_(minutes), training_seconds_(TrainingSeconds(minutes)) {
     channels_ = data.place.format == DatasetFormat::kImageFolder && data.pictures.shows_colour ? 3 : 1;
     batch_ = BatchFor(data.pictures.train);
   }
@@ -202,6 +202,12 @@ class Chooser {
 
  private:
   void Because(const std::string& key, std::string reason) { draft_.reasons[key] = std::move(reason); }
+
+  /// What is left for training, of all networks; a short search gives half to it at least.
+  static double TrainingSeconds(int minutes) {
+    const double seconds = 60.0 * minutes;
+    return std::max(seconds / 2, (seconds - kProfilingSeconds) / kOverTraining);
+  }
 
   int64_t NumPictures() const { return data_.pictures.train + data_.pictures.test; }
   int64_t DataBytes() const { return NumPictures() * data_.pictures.first.width * data_.pictures.first.height * channels_; }
@@ -284,7 +290,7 @@ class Chooser {
       const Lowering lowering(*space);
       FitBatch(lowering);
       step_seconds_ = kBackward * batch_ * MeanMacs(lowering) / MacsPerSecond(machine_.isa);
-      steps = kTrainingSeconds / SecondsPerStep(step_seconds_, draft_.workers);
+      steps = training_seconds_ / SecondsPerStep(step_seconds_, draft_.workers);
       if (steps >= kGoodSteps) break;
     }
     const double epochs_allow = static_cast<double>(kMostEpochs * (data_.pictures.train - draft_.job.dataset.validation_images)) / batch_;
@@ -294,9 +300,13 @@ class Chooser {
     const auto parts = [&](double of) { return of * static_cast<double>(draft_.job.training.steps); };
     draft_.job.fine_tune.steps = std::max<int64_t>(1, TwoFigures(parts(kFineTuneParts)));
     draft_.job.final.steps = std::max<int64_t>(1, TwoFigures(std::min(parts(kFinalParts), epochs_allow)));
-    // Verifying runs the exported files over the test pictures, sampling and rounds score networks on some: a tenth on top covers it.
     draft_.run_seconds =
-        kProfilingSeconds + 1.1 * SecondsPerStep(step_seconds_, draft_.workers) * static_cast<double>(draft_.job.training.steps);
+        kProfilingSeconds + kOverTraining * SecondsPerStep(step_seconds_, draft_.workers) * static_cast<double>(draft_.job.training.steps);
+    constexpr double kTooLong = 1.5;
+    if (draft_.run_seconds > kTooLong * 60 * minutes_) {
+      draft_.remarks.push_back(
+          absl::StrCat("It will take longer than ", minutes_, " minutes: fewer steps than these tell networks apart badly."));
+    }
     return absl::OkStatus();
   }
 
@@ -318,16 +328,15 @@ class Chooser {
             : absl::StrCat("The pictures are ", Size(pictures.smallest), " to ", Size(pictures.largest), ", half of them up to ",
                            Size(pictures.median), "; all are decoded to ", Size(pictures.first), ", the size of the first");
     const int side = Sides().front();
-    Because(
-        "space.resolutions",
-        absl::StrCat(sizes, ". ",
-                     largest < RoundDown(side, 4)
-                         ? absl::StrCat("More than ", largest, " would leave this machine too few steps in half an hour. ")
-                     : largest > side ? absl::StrCat("Networks take ", largest, " at least. ")
-                                      : "",
-                     space.resolutions.size() > 1
-                         ? "The search chooses between these: a smaller one is faster to run and to train, a larger one shows more detail."
-                         : "A second, smaller one would let the search choose: it is faster to run, and shows less detail."));
+    Because("space.resolutions",
+            absl::StrCat(
+                sizes, ". ",
+                largest < RoundDown(side, 4) ? absl::StrCat("More than ", largest, " would leave this machine too few steps in that time. ")
+                : largest > side             ? absl::StrCat("Networks take ", largest, " at least. ")
+                                             : "",
+                space.resolutions.size() > 1
+                    ? "The search chooses between these: a smaller one is faster to run and to train, a larger one shows more detail."
+                    : "A second, smaller one would let the search choose: it is faster to run, and shows less detail."));
     const bool grey = channels_ == 1;
     Because("space.input_channels",
             data_.place.format == DatasetFormat::kIdx ? "IDX files hold grey pictures."
@@ -440,6 +449,8 @@ class Chooser {
 
   const FoundData& data_;
   const FoundMachine& machine_;
+  const int minutes_;
+  const double training_seconds_;
   DraftJob draft_;
   int channels_ = 1;
   int batch_ = 128;
@@ -448,7 +459,9 @@ class Chooser {
 
 }  // namespace
 
-absl::StatusOr<DraftJob> ChooseJob(const FoundData& data, const FoundMachine& machine) { return Chooser(data, machine).Choose(); }
+absl::StatusOr<DraftJob> ChooseJob(const FoundData& data, const FoundMachine& machine, int minutes) {
+  return Chooser(data, machine, minutes).Choose();
+}
 
 std::string JobNameOf(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();

@@ -39,10 +39,16 @@ struct DraftJob {
   double run_seconds = 0;                      // rough: what the whole search may take with them
 };
 
-/// Chooses a value for every key from what was found. Pure: the same findings give the same job. The job has no limits: which ones are
+/// What the search is to take unless somebody says so: the time of a person who waits for a first result.
+inline constexpr int kUsualMinutes = 35;
+inline constexpr int kFewestMinutes = 5;
+inline constexpr int kMostMinutes = 7 * 24 * 60;
+
+/// Chooses a value for every key from what was found, so that the search takes about `minutes`, as far as the machine's description tells
+/// (to a factor of two) and the data deserves it. Pure: the same findings give the same job. The job has no limits: which ones are
 /// within reach is known once the operators have been measured. Returns INVALID_ARGUMENT with a line for every reason why no job for this
 /// data can run (see UnusableDataset). Requires at least two classes and data that LookAtPictures accepts. Thread-safe.
-absl::StatusOr<DraftJob> ChooseJob(const FoundData& data, const FoundMachine& machine);
+absl::StatusOr<DraftJob> ChooseJob(const FoundData& data, const FoundMachine& machine, int minutes = kUsualMinutes);
 
 /// The last part of a path as a name of a job: other characters than letters, digits, '-', '_' and '.' become '-'. Thread-safe.
 std::string JobNameOf(const std::string& path);

@@ -23,8 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kLayout[] =
-    "expected a data set in one of two layouts: train/<class>/*.jpg and test/<class>/*.jpg, or the four IDX files "
-    "{train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or .gz";
+    "expected a data set in one of two layouts: pictures in train/<class>/ and test/<class>/ (or val/, valid/, validation/), or the four "
+    "IDX files {train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or .gz";
 constexpr size_t kMostNamed = 8;
 
 absl::Status NoData(absl::string_view found, const fs::path& path) {
@@ -44,9 +44,12 @@ std::vector<fs::path> FoldersIn(const fs::path& directory) {
   return folders;
 }
 
+/// In the directory itself.
 size_t NumPictures(const fs::path& directory) {
   const absl::StatusOr<std::vector<std::string>> pictures = ListPictures(directory.string());
-  return pictures.ok() ? pictures->size() : 0;
+  if (!pictures.ok()) return 0;
+  const auto is_within = [](const std::string& path) { return absl::StrContains(path, '/'); };
+  return pictures->size() - static_cast<size_t>(std::count_if(pictures->begin(), pictures->end(), is_within));
 }
 
 bool HasIdxFile(const fs::path& directory) {
@@ -64,14 +67,14 @@ absl::Status ExplainDirectory(const fs::path& path) {
   const fs::directory_iterator entries(path, error);
   if (error) return NoData(error.message(), path);
   if (entries == fs::directory_iterator()) return NoData("an empty directory", path);
-  for (const char* const part : {"train", "test"}) {
+  for (const std::string& part : {std::string("train"), TestFolder(path.string())}) {
     const size_t pictures = NumPictures(path / part);
     if (pictures == 0) continue;
     return NoData(absl::StrCat(pictures, " pictures in ", part, "/ itself: move each into a folder that is named after its class"), path);
   }
   DatasetSpec spec = {.name = "", .format = DatasetFormat::kImageFolder, .directory = path.filename().string()};
   const std::string root = path.parent_path().string();
-  if (IsFolder(path / "train") || IsFolder(path / "test")) return absl::NotFoundError(FindDataset(spec, root).message());
+  if (IsFolder(path / "train") || IsFolder(path / TestFolder(path.string()))) return absl::NotFoundError(FindDataset(spec, root).message());
   if (HasIdxFile(path)) {
     spec.format = DatasetFormat::kIdx;
     return absl::NotFoundError(FindDataset(spec, root).message());
@@ -125,7 +128,7 @@ std::string DataPlace::Path() const { return (fs::path(root) / directory).lexica
 absl::StatusOr<DataPlace> FindData(const std::string& path, const std::string& data_root) {
   const absl::StatusOr<fs::path> set = FindSet(Normal(path));
   if (!set.ok()) return set.status();
-  const bool folders = IsFolder(*set / "train") && IsFolder(*set / "test");
+  const bool folders = IsFolder(*set / "train") && IsFolder(*set / TestFolder(set->string()));
   if (folders && HasIdxFile(*set)) {
     return absl::InvalidArgumentError(
         absl::StrCat("expected a data set of one layout, found both train/ with test/ and IDX files; move one ",

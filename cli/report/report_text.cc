@@ -127,11 +127,22 @@ std::string RenderHead(const v1::Report& report) {
   return out + "\n";
 }
 
+/// ", trained on for 5000", and who for another number of steps; empty when none was.
+std::string FinalSteps(const v1::Report& report) {
+  const int64_t steps = report.front(0).final_steps();
+  std::vector<std::string> others;
+  for (const v1::Member& member : report.front()) {
+    if (member.final_steps() != steps) others.push_back(absl::StrCat(member.id(), " for ", member.final_steps()));
+  }
+  if (steps == 0 && others.empty()) return "";
+  return absl::StrCat(", trained on for ", steps, others.empty() ? "" : absl::StrCat(" (", absl::StrJoin(others, ", "), ")"));
+}
+
 std::string RenderFront(const v1::Report& report) {
   if (report.front().empty()) return "\nThe front is empty.\n";
   const int64_t steps = report.front(0).training_steps() - report.front(0).final_steps();
   std::string out = absl::StrCat("\nThe front: each network fine-tuned for ", steps, steps == 1 ? " step" : " steps");
-  if (report.front(0).final_steps() > 0) absl::StrAppend(&out, ", trained on for ", report.front(0).final_steps());
+  absl::StrAppend(&out, FinalSteps(report));
   out += ", then measured whole";
   if (report.test_images() > 0)
     absl::StrAppend(&out, "; accuracy on ", report.test_images(), " test images, ± one binomial standard deviation");
@@ -323,7 +334,8 @@ std::string RenderReport(const v1::Report& report) {
   std::string out = RenderHead(report);
   out += RenderFront(report);
   out += RenderLines("Left out", LeftOut(report));
-  out += RenderLines("Not trained on, as others of the front deserved it more", SetAside(report));
+  out += RenderLines("Not trained on, as others of the front deserved it more; `hanas train` and `hanas run --train-on` do it later",
+                     SetAside(report));
   out += RenderLines("Points of accuracy over plain networks at each member's latency", FamilyLines(report));
   out += RenderLines("What the search won", Conclusions(report));
   out += RenderLines("What the networks are made of, and what this device would take with the other choices instead (latency model)",

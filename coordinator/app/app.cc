@@ -11,6 +11,7 @@
 #include "coordinator/driver/search_driver.h"
 #include "coordinator/driver/validate_job.h"
 #include "coordinator/state/sharing.h"
+#include "coordinator/state/train_member.h"
 #include "core/base/error_reason.h"
 #include "core/base/field_violation.h"
 #include "core/family/convnet/convnet_space.h"
@@ -346,6 +347,22 @@ absl::StatusOr<SearchSnapshot> App::FinishSearch(uint64_t id) {
     write = ledger_.Commit(FinishSearchUpdate{id, "asked by a user"});
   }
   return ShowAfter(write, id, /*restart_clock=*/stood);
+}
+
+absl::StatusOr<SearchSnapshot> App::TrainMember(uint64_t id, const std::string& target, const std::string& member, int64_t steps) {
+  PendingWrite write;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status status = ledger_.CheckUsable(); !status.ok()) return status;
+    const SearchState* search = ledger_.decided().FindSearch(id);
+    if (search == nullptr) return NoSearch(id);
+    const bool stood = IsTerminal(search->record.phase);
+    const SearchJob& job = *search->job;
+    if (steps == 0) steps = job.final.steps > 0 ? job.final.steps : job.fine_tune.steps;
+    write = ledger_.Commit(TrainMemberUpdate{id, target, member, steps});
+    if (stood) phase_started_[id] = clock_->Monotonic();
+  }
+  return ShowAfter(write, id);
 }
 
 void App::RestartClock(uint64_t search) {

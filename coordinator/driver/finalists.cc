@@ -16,6 +16,7 @@
 #include "coordinator/judging/standing.h"
 #include "coordinator/search/non_dominated_sort.h"
 #include "coordinator/search/surrogate_search.h"
+#include "coordinator/state/train_member.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -113,12 +114,6 @@ std::vector<size_t> ChooseFinalists(const std::vector<Contender>& contenders, si
       front.begin(), front.end(), [&](int a, int b) { return sums[static_cast<size_t>(a)] < sums[static_cast<size_t>(b)]; }));
   if (knee != chosen.front()) chosen.push_back(knee);
   return SelectSpread(networks, chosen, static_cast<size_t>(count));
-}
-
-void TrainOn(std::vector<MemberRecord>& members, size_t index, int64_t steps) {
-  members[index].set_aside = false;
-  members[index].final_steps = steps;
-  if (members[index].trained_as >= 0) members[static_cast<size_t>(members[index].trained_as)].final_steps = steps;
 }
 
 std::optional<size_t> NextFinalist(const SearchView& view, uint32_t target) {

@@ -37,9 +37,6 @@ std::vector<size_t> ChooseFinalists(const std::vector<Contender>& contenders, si
 /// validation images; nothing before, after, and for a job that has none trained on. Pure.
 absl::StatusOr<std::optional<AdvanceSearchUpdate>> DecideFinalists(const SearchView& view, SearchContext& context);
 
-/// Makes the member at `index` one that is trained on, and so is the one that it is trained as.
-void TrainOn(std::vector<MemberRecord>& members, size_t index, int64_t steps);
-
 /// The member of `target` that is trained on when all who were chosen have failed: the most accurate of those set aside after fine-tuning,
 /// as an index; none when there is none left. Pure.
 std::optional<size_t> NextFinalist(const SearchView& view, uint32_t target);

@@ -14,6 +14,7 @@
 #include "coordinator/judging/search_context.h"
 #include "coordinator/state/search_view.h"
 #include "coordinator/state/task_key.h"
+#include "coordinator/state/train_member.h"
 #include "coordinator/state/updates.h"
 
 namespace hanas::coordinator {
@@ -28,6 +29,13 @@ Work AsDecided(const Work& work, const Work& decided) {
   moved.from_step = now->from_step;
   moved.initial = now->initial;
   return moved;
+}
+
+/// How many members a user asked for after the search had succeeded.
+int32_t LastAsked(const std::vector<MemberRecord>& members) {
+  int32_t last = 0;
+  for (const MemberRecord& member : members) last = std::max(last, member.asked);
+  return last;
 }
 
 class Replayer {
@@ -47,6 +55,8 @@ class Replayer {
   absl::StatusOr<bool> Answer();
   /// Finishing, once every task that was made before it is there.
   void FinishIfDue();
+  /// The next member that a user asked for, once the search has succeeded without it. True when there was one.
+  absl::StatusOr<bool> TrainIfDue();
   bool HasEnded() const {  // by itself
     return recorded_.record.phase == SearchPhase::kSucceeded || recorded_.record.phase == SearchPhase::kFailed;
   }
@@ -176,6 +186,7 @@ void Replayer::CompareRecords() {
 /// between: until then either side may be without it.
 void Replayer::CompareMembers(const std::vector<MemberRecord>& before, const std::vector<MemberRecord>& now) {
   if (now.empty() || before.empty()) return;
+  const bool asked_later = LastAsked(before) > LastAsked(now);
   const size_t common = std::min(now.size(), before.size());
   for (size_t i = 0; i < common; ++i) {
     MemberRecord known = now[i];
@@ -183,8 +194,10 @@ void Replayer::CompareMembers(const std::vector<MemberRecord>& before, const std
       known.steps = before[i].steps;
       known.trained_as = before[i].trained_as;
     }
-    if ((known.final_steps > 0 || known.set_aside) != (before[i].final_steps > 0 || before[i].set_aside)) {
-      known.fine_tuned = before[i].fine_tuned;
+    const bool undecided = (known.final_steps > 0 || known.set_aside) != (before[i].final_steps > 0 || before[i].set_aside);
+    if (undecided) known.fine_tuned = before[i].fine_tuned;
+    if (undecided || asked_later) {
+      known.asked = before[i].asked;
       known.final_steps = before[i].final_steps;
       known.set_aside = before[i].set_aside;
     }
@@ -265,6 +278,22 @@ void Replayer::FinishIfDue() {
   search.record.finish_reason = recorded_.record.finish_reason;
 }
 
+absl::StatusOr<bool> Replayer::TrainIfDue() {
+  const int32_t next = LastAsked(search().record.members) + 1;
+  // Several may have been asked for while the first was trained.
+  const bool verifies_again = search().record.phase == SearchPhase::kVerifying && next > 1;
+  if (search().record.phase != SearchPhase::kSucceeded && !verifies_again) return false;
+  for (const MemberRecord& member : recorded_.record.members) {
+    if (member.asked != next) continue;
+    const TrainMemberUpdate update = {recorded_.record.id, TargetsOf(*recorded_.job)[member.target].name, member.id, member.final_steps};
+    if (absl::Status status = update.Check(now_); !status.ok()) return status;
+    Changes changes;
+    update.Apply(now_, changes);
+    return true;
+  }
+  return false;
+}
+
 void Replayer::CompareEnd() {
   const SearchRecord& before = recorded_.record;
   const SearchRecord& now = search().record;
@@ -294,7 +323,9 @@ absl::StatusOr<ReplayResult> Replayer::Run() {
     if (!answered.ok()) return answered.status();
     const bool finishing = search().record.finishing;
     FinishIfDue();
-    going = *answered || search().record.finishing != finishing;
+    const absl::StatusOr<bool> asked = *answered ? false : TrainIfDue();
+    if (!asked.ok()) return asked.status();
+    going = *answered || *asked || search().record.finishing != finishing;
   }
   if (!ahead_) CompareEnd();
   result_.identical = result_.difference.empty();

@@ -2,6 +2,7 @@
 #include "coordinator/driver/search_driver.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -17,6 +18,7 @@
 #include "coordinator/judging/plain_network.h"
 #include "coordinator/scheduling/target_agent.h"
 #include "coordinator/state/task_text.h"
+#include "coordinator/state/train_member.h"
 #include "core/base/bounds.h"
 #include "core/base/counter_random.h"
 
@@ -24,6 +26,9 @@ namespace hanas::coordinator {
 namespace {
 
 using MaybeStep = std::optional<AdvanceSearchUpdate>;
+
+/// Why plain networks are left out of the report of a search that was finished before they were verified.
+constexpr char kFinishedEarly[] = "FINISHED_EARLY";
 
 /// Binds every target to its device, once all of them are there.
 MaybeStep BindAgents(const SearchView& view) {
@@ -249,7 +254,10 @@ std::string FailureCode(const TaskRecord& task) { return task.error_code.empty()
 /// well.
 MaybeStep LeaveOut(const SearchView& view) {
   AdvanceSearchUpdate step = StepOf(view);
+  // A failure is not why a plain network is left out of a search that was finished early.
   std::vector<LeftOutRecord> left_out;
+  std::copy_if(view.record().left_out.begin(), view.record().left_out.end(), std::back_inserter(left_out),
+               [](const LeftOutRecord& record) { return record.error_code == kFinishedEarly; });
   std::vector<const TaskRecord*> failed(view.num_targets(), nullptr);  // the first, of the target's members
   std::vector<bool> has_member(view.num_targets(), false);
   for (const MemberRecord& member : view.record().members) {
@@ -288,9 +296,6 @@ MaybeStep LeaveOut(const SearchView& view) {
 /// What comes when all networks that there are so far are verified: opponents, else the end. A search that is to finish has no opponents
 /// but those that are verified by then.
 absl::StatusOr<MaybeStep> AfterVerified(const SearchView& view, SearchContext& context, const std::vector<MemberRecord>& verified) {
-  // A job whose every plain network is out of bounds measures none, and its members' events came before too.
-  const bool with_opponents =
-      view.record().compute_seconds.has_value() || !view.NumberedOfAll({.stage = TaskStage::kOpponentMeasure}).empty();
   if (view.job().references == ReferencesKind::kFamily && !view.record().finishing) {
     absl::StatusOr<OpponentsStep> opponents = StepOfOpponents(view, context);
     if (!opponents.ok()) return opponents.status();
@@ -300,12 +305,15 @@ absl::StatusOr<MaybeStep> AfterVerified(const SearchView& view, SearchContext& c
   std::vector<LeftOutRecord> left_out = view.record().left_out;
   for (const MemberRecord& member : view.record().members) {
     if (!IsUnverifiedOpponent(view, member) || view.IsLeftOut(member)) continue;
-    left_out.push_back({member.target, member.id, "FINISHED_EARLY", "the search was finished before it was verified"});
+    left_out.push_back({member.target, member.id, kFinishedEarly, "the search was finished before it was verified"});
   }
   if (left_out.size() != view.record().left_out.size()) step.left_out = std::move(left_out);
+  const std::vector<EventRecord>& events = view.search().events;
   for (const MemberRecord& member : verified) {
-    if (!with_opponents || member.opponent.has_value())
-      step.events.push_back({"member", MemberLine(view, member)});  // members' came before
+    std::string line = MemberLine(view, member);
+    // Members' lines came before plain networks were measured, or before a user asked for another member.
+    const bool said = std::any_of(events.begin(), events.end(), [&](const EventRecord& event) { return event.text == line; });
+    if (!said) step.events.push_back({"member", std::move(line)});
   }
   step.next = SearchPhase::kSucceeded;
   return step;

@@ -111,6 +111,7 @@ v1::Search WithoutSpec(const SearchSnapshot& snapshot) {
   proto.set_error_code(record.error_code);
   proto.set_job_digest(record.job_digest.ToHex());
   proto.set_finishing(record.finishing);
+  proto.set_last_sequence(record.num_events);
   for (const Blocker& blocker : snapshot.blockers) *proto.add_blockers() = ToProto(blocker);
   if (record.create_time_us > 0) *proto.mutable_create_time() = TimeUtil::MicrosecondsToTimestamp(record.create_time_us);
   if (record.update_time_us > 0) *proto.mutable_update_time() = TimeUtil::MicrosecondsToTimestamp(record.update_time_us);

@@ -88,6 +88,18 @@ class SearchServiceImpl final : public v1::SearchService::WithCallbackMethod_Wat
     return OnSearch(*request, &App::FinishSearch, response);
   }
 
+  grpc::Status TrainMember(grpc::ServerContext*, const v1::TrainMemberRequest* request, v1::Search* response) override {
+    const absl::StatusOr<uint64_t> id = IdFromName(request->name(), "searches");
+    if (!id.ok()) return rpc::ToGrpcStatus(id.status());
+    FieldViolations violations;
+    if (request->member().empty()) violations.Add("member", "expected the name of a member, found none");
+    if (request->steps() < 0 || request->steps() > bounds::kMaxSteps) {
+      violations.Add("steps", absl::StrCat("expected 1 to ", bounds::kMaxSteps, ", or 0 for those of the job, found ", request->steps()));
+    }
+    if (absl::Status status = violations.ToStatus(); !status.ok()) return rpc::ToGrpcStatus(status);
+    return Reply(app_->TrainMember(*id, request->target(), request->member(), request->steps()), response);
+  }
+
   grpc::Status DeleteSearch(grpc::ServerContext*, const v1::DeleteSearchRequest* request, v1::DeleteSearchResponse*) override {
     const absl::StatusOr<uint64_t> id = IdFromName(request->name(), "searches");
     if (!id.ok()) return rpc::ToGrpcStatus(id.status());

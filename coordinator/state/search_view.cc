@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "coordinator/state/train_member.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -162,6 +163,8 @@ const TaskRecord* SearchView::FirstFailed() const {
     if (task->state != TaskState::kFailed) continue;
     const std::optional<TaskKey> parsed = ParseTaskKey(key);
     if (parsed.has_value() && (!parsed->member.empty() || parsed->stage == TaskStage::kOpponentMeasure)) continue;
+    // A search that has succeeded has all that it shares; what others fail at since is not its failure.
+    if (HasAsked(record()) && !task->shared_under.empty()) continue;
     if (task->shared_under.empty() || PhaseOfTask(key) <= record().phase) return task;
   }
   return nullptr;

@@ -15,6 +15,8 @@
 #include "coordinator/state/sharing.h"
 #include "coordinator/state/task_key.h"
 #include "coordinator/state/task_text.h"
+#include "coordinator/state/train_member.h"
+#include "coordinator/state/transitions.h"
 #include "core/base/error_reason.h"
 
 namespace hanas::coordinator {
@@ -25,28 +27,6 @@ uint64_t NextNumber(State& state, Changes& changes) {
   return ++state.counter;
 }
 
-void AddEvent(SearchState& search, std::string kind, std::string text, Changes& changes) {
-  const int64_t sequence = ++search.record.num_events;
-  search.events.push_back({search.record.id, sequence, search.record.phase, std::move(kind), std::move(text)});
-  changes.searches.insert(search.record.id);
-  changes.events.insert({search.record.id, sequence});
-}
-
-void EnterPhase(SearchState& search, SearchPhase phase, Changes& changes) {
-  search.record.phase = phase;
-  if (!IsTerminal(phase)) search.record.phases.push_back({.phase = phase});
-  AddEvent(search, IsTerminal(phase) ? "done" : "phase", std::string(Name(phase)), changes);
-}
-
-/// Enters a phase in which nothing happens any more, at `now_us`.
-void End(SearchState& search, SearchPhase phase, int64_t now_us, Changes& changes) {
-  search.record.end_time_us = now_us;
-  search.record.paused = false;
-  EnterPhase(search, phase, changes);
-}
-
-std::string SearchName(uint64_t id) { return absl::StrCat("searches/", id); }
-
 absl::Status CheckGoesOn(const State& state, uint64_t id) {
   const SearchState* found = state.FindSearch(id);
   if (found == nullptr) return NoSearch(id);
@@ -54,16 +34,6 @@ absl::Status CheckGoesOn(const State& state, uint64_t id) {
   return WithReason(absl::FailedPreconditionError(
                         absl::StrCat("expected a search that goes on, found it ", Name(found->record.phase), ": searches/", id)),
                     kSearchOver, SearchName(id));
-}
-
-void CancelOpenTasks(State& state, const SearchState& search, Changes& changes) {
-  for (const auto& [key, id] : search.tasks) {
-    TaskRecord& task = state.tasks.at(id);
-    if (task.state != TaskState::kReady && task.state != TaskState::kLeased) continue;
-    if (!task.shared_under.empty() && IsWantedByOthers(state, task, search.record.id)) continue;
-    task.state = TaskState::kCancelled;
-    changes.tasks.insert(id);
-  }
 }
 
 void CountFailure(TaskRecord& task, std::string code, std::string message) {
@@ -151,6 +121,13 @@ absl::Status CancelSearchUpdate::Check(const State& state) const { return CheckG
 void CancelSearchUpdate::Apply(State& state, Changes& changes) const {
   SearchState& found = state.searches.at(search);
   CancelOpenTasks(state, found, changes);
+  if (HasAsked(found.record)) {
+    const std::string given_up = GiveUpAsked(state, found, changes);
+    if (!given_up.empty())
+      AddEvent(found, "cancel", absl::StrCat("the training of ", given_up, " is given up; the search is as it was before"), changes);
+    End(found, SearchPhase::kSucceeded, now_us, changes);
+    return;
+  }
   End(found, SearchPhase::kCancelled, now_us, changes);
 }
 
@@ -242,7 +219,7 @@ void FinishSearchUpdate::Apply(State& state, Changes& changes) const {
   if (found.record.finishing) return;
   if (found.record.phase == SearchPhase::kVerifying) {
     // All that can be left out of it are the networks that members are compared with once they are verified.
-    if (found.job->references != ReferencesKind::kFamily) return;
+    if (found.job->references != ReferencesKind::kFamily || HasAsked(found.record)) return;
     found.record.finishing = true;
     found.record.finish_reason = reason;
     found.record.paused = false;

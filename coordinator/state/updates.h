@@ -36,7 +36,8 @@ struct CreateSearchUpdate {
   void Apply(State& state, Changes& changes) const;
 };
 
-/// Returns NOT_FOUND, FAILED_PRECONDITION for a search that is over.
+/// A search that had succeeded before (TrainMemberUpdate) is then as it was. Returns NOT_FOUND, FAILED_PRECONDITION for a search that is
+/// over.
 struct CancelSearchUpdate {
   uint64_t search = 0;
   int64_t now_us = 0;

@@ -370,6 +370,7 @@ struct MemberRecord {
   Score fine_tuned;         // all validation images, after `steps`; no images: it is not decided yet
   int64_t final_steps = 0;  // that it is trained on for, for this target or another
   bool set_aside = false;   // others deserve the long training more: it is reported as it is
+  int32_t asked = 0;        // 1, 2, …: trained on after the search had succeeded, as a user asked, in this order
   friend bool operator==(const MemberRecord&, const MemberRecord&) = default;
 };
 

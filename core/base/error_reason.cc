@@ -28,6 +28,8 @@ constexpr ErrorReason kTable[] = {
     {kJobRefused, Code::kFailedPrecondition,
      "An older version accepted the job and this one does not: nothing is computed of it any more. Export what there is with that version, "
      "or delete it."},
+    {kMemberNotFound, Code::kNotFound, "The search's report has no member of that name: `hanas show` lists them."},
+    {kMemberTrained, Code::kFailedPrecondition, "The member was trained to its end already, or could not be trained."},
     {kNameInUse, Code::kAlreadyExists,
      "A worker or device with another key uses the name, or did within the lease ttl: take another name, or wait until it is silent."},
     {kNothingToVerify, Code::kFailedPrecondition, "The search has evaluated no network yet, so it cannot be finished: wait, or cancel it."},
@@ -37,7 +39,8 @@ constexpr ErrorReason kTable[] = {
     {kRequestIdReused, Code::kAlreadyExists, "The request_id made a search of another job: use a new one."},
     {kSearchNotFound, Code::kNotFound, "No search of that name exists: it was never there, or it was deleted."},
     {kSearchNotOver, Code::kFailedPrecondition, "The search goes on, and only what is over can be deleted: cancel it first."},
-    {kSearchNotSucceeded, Code::kFailedPrecondition, "The search has no report before it has SUCCEEDED: wait for it."},
+    {kSearchNotSucceeded, Code::kFailedPrecondition,
+     "The search has no report, and no members to train on, before it has SUCCEEDED: wait for it."},
     {kSearchOver, Code::kFailedPrecondition, "The search is over, so nothing about it can be changed any more."},
     {kStaleLease, Code::kFailedPrecondition, "The lease was replaced, ran out or is over: drop the work."},
     {kStateUnreadable, Code::kUnavailable, "The coordinator could not read its state back after an error: try again later."},

@@ -90,7 +90,10 @@ std::vector<JobField> MakeRows() {
       {.path = "dataset.format",
        .place = At<&Job::dataset, &DatasetSpec::format>,
        .shared = kSupernet,
-       .about = "four IDX files (plain or gzip), or `train/<class>/*.jpg` and `test/<class>/*.jpg`"},
+       .about =
+           "four IDX files (plain or gzip), or pictures (JPEG, PNG or WebP; `.jpg`, `.jpeg`, `.png`, `.webp` in any case) below "
+           "`train/<class>/` and `test/<class>/`, or `val/`, `valid/` or `validation/` where there is no `test/`; EXIF orientations are "
+           "followed"},
       {.path = "dataset.directory",
        .place = At<&Job::dataset, &DatasetSpec::directory>,
        .form = kDirectory,

@@ -127,6 +127,8 @@ const std::vector<LibraryRule>& LibraryRules() {
       {"Eigen", {"Eigen/"}, {"coordinator/surrogate", "coordinator/calibration", "worker/engine"}},
       {"CLI11", {"CLI/"}, {"cli", "config/process"}},
       {"TurboJPEG", {"turbojpeg.h"}, {"dataset"}},
+      {"libpng", {"png.h"}, {"dataset"}},
+      {"libwebp", {"webp/"}, {"dataset"}},
       {"libcurl", {"curl/"}, {"cli"}},
       {"GoogleTest", {"gtest/", "gmock/", "absl/status/status_matchers.h"}, {}},
       {"Google Benchmark", {"benchmark/"}, {}},

@@ -72,7 +72,7 @@ TEST(CommandLineTest, CompletesVerbsFlagsAndValues) {
       {"hanas run job.yaml --out ", "dirs\n"},
       {"hanas init ", "dirs\n"},
       {"hanas init data --out ", "files\n"},
-      {"hanas init data --", "words\n--help\n--out\n--force\n"},
+      {"hanas init data --", "words\n--help\n--out\n--minutes\n--force\n"},
       {"hanas run job.yaml --ou", "words\n--out\n"},
       {"hanas list -o ", "words\ntable\njson\nyaml\nname\n"},
       {"hanas list --output=j", "words\njson\n"},

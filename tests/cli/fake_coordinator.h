@@ -75,6 +75,15 @@ class FakeSearches : public v1::SearchService::Service {
   grpc::Status ResumeSearch(grpc::ServerContext*, const v1::ResumeSearchRequest* request, v1::Search* response) override {
     return Move("ResumeSearch", request->name(), v1::PHASE_TRAINING, response);
   }
+  grpc::Status TrainMember(grpc::ServerContext*, const v1::TrainMemberRequest* request, v1::Search* response) override {
+    {
+      const absl::MutexLock lock(mutex_);
+      const auto found = state_->searches.find(request->name());
+      if (found != state_->searches.end()) found->second.set_phase(v1::PHASE_VERIFYING);
+    }
+    return Reply(absl::StrCat("TrainMember ", request->member(), " of \"", request->target(), "\" for ", request->steps(), ":"),
+                 request->name(), response);
+  }
   grpc::Status FinishSearch(grpc::ServerContext*, const v1::FinishSearchRequest* request, v1::Search* response) override {
     return Move("FinishSearch", request->name(), v1::PHASE_VERIFYING, response);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `hanas init` chooses for data and machines that a test describes.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -130,6 +131,22 @@ TEST(InitTest, ASlowerMachineGetsFewerStepsOrSmallerPictures) {
   ASSERT_THAT(fast, IsOk());
   EXPECT_LT(slow->job.space.resolutions.back(), fast->job.space.resolutions.back());
   EXPECT_THAT(slow->reasons.at("space.resolutions"), HasSubstr("would leave this machine too few steps"));
+}
+
+TEST(InitTest, MoreMinutesAreMoreSteps) {
+  std::vector<int64_t> steps;
+  for (const int minutes : {5, 15, kUsualMinutes, 120}) {
+    const absl::StatusOr<DraftJob> draft = ChooseJob(Folder(10, 50'000, 32), Machine(), minutes);
+    ASSERT_THAT(draft, IsOk());
+    // The fewest steps that are good for anything take longer than five minutes, and it is said.
+    if (draft->remarks.empty()) {
+      EXPECT_LT(draft->run_seconds, 90 * minutes) << minutes;
+    }
+    EXPECT_EQ(draft->remarks.empty(), minutes >= 15) << minutes;
+    steps.push_back(draft->job.training.steps);
+  }
+  EXPECT_TRUE(std::is_sorted(steps.begin(), steps.end()));
+  EXPECT_GT(steps.back(), 3 * steps[1]);
 }
 
 TEST(InitTest, GreyPicturesStoredWithColourAreTakenAsGrey) {

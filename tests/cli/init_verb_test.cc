@@ -135,14 +135,14 @@ TEST_F(InitVerbTest, NeverWritesOverAFileUnlessAskedTo) {
 
 TEST_F(InitVerbTest, SaysWhatIsNotRead) {
   PutFolders("colour", 2, 100, 20, JpegStorage::kColour);
-  std::ofstream(File("colour/train/0/more.png")) << "x";
+  std::ofstream(File("colour/train/0/more.gif")) << "x";
   const Ended ended = InitJob("colour");
   EXPECT_EQ(ended.code, kOk) << ended.err;
-  EXPECT_THAT(ended.out, HasSubstr("not read  1 file(s) *.png in the folders of classes"));
+  EXPECT_THAT(ended.out, HasSubstr("not read  1 file(s) *.gif in the folders of classes"));
 }
 
 TEST_F(InitVerbTest, WhatIsNoDataSetIsRefusedWithTheLayoutThatIsExpected) {
-  const std::string layout = "train/<class>/*.jpg and test/<class>/*.jpg";
+  const std::string layout = "pictures in train/<class>/ and test/<class>/";
   ExpectRefused("absent", {layout, "no such directory"});
   fs::create_directories(File("empty"));
   ExpectRefused("empty", {layout, "an empty directory"});
@@ -172,8 +172,8 @@ TEST_F(InitVerbTest, EverythingThatIsWrongWithASetIsSaidAtOnce) {
   fs::create_directories(File("wrong/train/\xff"));
   fs::create_directories(File("wrong/test/dog"));
   std::ofstream(File("wrong/train/0/broken.jpg")) << "x";
-  ExpectRefused("wrong",
-                {"has a name that is not UTF-8", "class \"dog\" in test/ is not in train/", "expected a JPEG image", "broken.jpg"});
+  ExpectRefused("wrong", {"has a name that is not UTF-8", "class \"dog\" in test/ is not in train/", "expected a JPEG, PNG or WebP picture",
+                          "broken.jpg"});
   PutFolders("scarce", 2, 65, 1, JpegStorage::kColour);
   ExpectRefused("scarce", {"expected at least 132 training pictures", "found 130"});
   PutFolders("na\xffme", 2, 100, 20, JpegStorage::kColour);

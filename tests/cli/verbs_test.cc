@@ -121,6 +121,21 @@ TEST_F(VerbsTest, TransitionsAreSentAndRefusalsHaveACodeOfTheirOwn) {
   EXPECT_EQ(refused.err, "hanas: expected a search that goes on, found searches/1 SUCCEEDED\n");
 }
 
+TEST_F(VerbsTest, TrainAsksForAMemberAndFollowsOnlyWhatComesAfter) {
+  AddDoneSearch();
+  coordinator_.With([](FakeState& state) {
+    state.searches["searches/1"].set_last_sequence(7);
+    state.stream_ends = true;
+  });
+  EXPECT_EQ(Run({"train", "1"}).code, static_cast<int>(ExitCode::kUsage)) << "which one?";
+  EXPECT_EQ(Run({"train", "1", "--member", "member-4", "--steps", "-1"}).code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(Run({"train", "1", "--member", "member-4"}).out, "searches/1 is verifying: member-4 is trained on\n");
+  Run({"train", "1", "--member", "member-2", "--target", "phone", "--steps", "50", "--watch"});
+  coordinator_.With([](FakeState& state) { EXPECT_THAT(state.watched_after, ElementsAre(7)); });
+  EXPECT_THAT(calls(), testing::IsSupersetOf(
+                           {"TrainMember member-4 of \"\" for 0: searches/1", "TrainMember member-2 of \"phone\" for 50: searches/1"}));
+}
+
 TEST_F(VerbsTest, DeletesWhatItCanAndSaysWhatItCannot) {
   AddSearch("searches/1", v1::PHASE_SUCCEEDED);
   AddSearch("searches/2", v1::PHASE_TRAINING);

@@ -79,20 +79,22 @@ TEST_F(PicturesTest, EveryPictureThatCannotBeReadIsNamedAtOnce) {
   PutText("test/a/3.jpg", "");
   EXPECT_THAT(LookAtPictures(DatasetFormat::kImageFolder, directory_.string()).status(),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("train/a/2.jpg"), HasSubstr("test/a/3.jpg"), HasSubstr("expected a JPEG image"))));
+                       AllOf(HasSubstr("train/a/2.jpg"), HasSubstr("test/a/3.jpg"), HasSubstr("expected a JPEG, PNG or WebP picture"))));
 }
 
 TEST_F(PicturesTest, WhatNobodyReadsIsCountedByKind) {
   Put("train/a/1.jpg", 8, 8, {1, 1, 1});
   Put("test/a/1.jpg", 8, 8, {1, 1, 1});
-  for (const char* const path : {"train/a/1.png", "train/a/2.png", "test/a/within/1.jpg", "train/list.txt", "labels.csv"})
+  Put("test/a/within/2.jpg", 8, 8, {1, 1, 1});
+  for (const char* const path : {"train/a/1.gif", "train/a/2.gif", "test/a/within/1.txt", "train/list.txt", "labels.csv"})
     PutText(path, "x");
   const absl::StatusOr<Pictures> pictures = LookAtPictures(DatasetFormat::kImageFolder, directory_.string());
   ASSERT_THAT(pictures, IsOk());
-  EXPECT_THAT(pictures->not_read,
-              ElementsAre("1 \"labels.csv\" beside train/ and test/",
-                          "2 file(s) *.png in the folders of classes (only .jpg, .jpeg and .JPG are read)",
-                          "1 file(s) *.txt beside the folders of classes in train/", "1 folder(s) within the folders of classes"));
+  EXPECT_THAT(pictures->not_read, ElementsAre("1 \"labels.csv\" beside train/ and test/",
+                                              "2 file(s) *.gif in the folders of classes (read: .jpg, .jpeg, .png, .webp)",
+                                              "1 file(s) *.txt beside the folders of classes in train/",
+                                              "1 file(s) *.txt in the folders of classes (read: .jpg, .jpeg, .png, .webp)"));
+  EXPECT_EQ(pictures->test, 2);
 }
 
 TEST_F(PicturesTest, OfALargeSetAPartIsLookedAt) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
@@ -172,6 +173,37 @@ TEST_F(RunTest, TwoTargetsGetAFrontEach) {
     EXPECT_THAT(run.output(), HasSubstr(std::string("For the target ") + target));
   }
   EXPECT_THAT(threads, testing::ElementsAre(1, 2));
+}
+
+TEST_F(RunTest, ANetworkThatWasSetAsideIsTrainedOnLater) {
+  std::ifstream tiny(std::string(HANAS_SOURCE_DIR) + "/examples/tiny.yaml");
+  std::string job((std::istreambuf_iterator<char>(tiny)), std::istreambuf_iterator<char>());
+  const std::string all = "final: {members: 2";
+  ASSERT_NE(job.find(all), std::string::npos);
+  job.replace(job.find(all), all.size(), "references: none\nfinal: {members: 1");
+  std::ofstream(workspace_->File("one.yaml")) << job;
+  std::vector<std::string> arguments = Arguments();
+  arguments[1] = workspace_->File("one.yaml");
+  LocalRun run(arguments);
+  ASSERT_THAT(run.Wait(), IsDone()) << run.output();
+  const absl::StatusOr<v1::Report> before = ReadReport(out_);
+  ASSERT_THAT(before, IsOk());
+  ASSERT_EQ(before->front_size(), 1);
+  if (before->set_aside().empty()) GTEST_SKIP() << "a front of one network";
+
+  arguments.insert(arguments.end(), {"--train-on", before->set_aside(0).id()});
+  LocalRun later(arguments);
+  ASSERT_THAT(later.Wait(), IsDone()) << later.output();
+  EXPECT_THAT(later.output(), HasSubstr(before->set_aside(0).id() + " is trained on for 5 steps, as a user asked"));
+  const absl::StatusOr<v1::Report> after = ReadReport(out_);
+  ASSERT_THAT(after, IsOk());
+  EXPECT_EQ(after->front_size(), 2);
+
+  arguments.back() = "member-77";
+  LocalRun unknown(arguments);
+  EXPECT_THAT(unknown.Wait(), IsDone()) << "what there is, is shown";
+  EXPECT_THAT(unknown.output(), HasSubstr("expected a member that was set aside"));
+  EXPECT_THAT(unknown.output(), HasSubstr("The front:"));
 }
 
 TEST_F(RunTest, LimitsThatNoNetworkKeepsEndBeforeTraining) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Damaged data files: IDX, plain and compressed, and JPEG.
+// Damaged data files: IDX, plain and compressed, and pictures.
 #include <stdlib.h>
 #include <turbojpeg.h>
 #include <zlib.h>
@@ -11,6 +11,7 @@
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
 #include "tests/parsers/damage.h"
+#include "tests/support/pictures.h"
 
 namespace hanas {
 namespace {
@@ -87,8 +88,11 @@ std::string Jpeg(int side) {
 
 TEST_F(DataFilesTest, ImageFolder) {
   fs::create_directory(directory_ / "class");
-  ExpectSurvivesDamage({.name = "JPEG",
-                        .good = {Jpeg(16), Jpeg(33)},
+  const std::vector<uint8_t> pixels(size_t{12} * 9 * 3, 77);
+  const std::string exif = ExifBytes(6);
+  ExpectSurvivesDamage({.name = "pictures",
+                        .good = {Jpeg(16), Jpeg(33), JpegWithExif(Jpeg(16), exif), PngWithExif(PngBytes(12, 9, pixels), exif),
+                                 WebpWithExif(WebpBytes(12, 9, pixels), 12, 9, exif)},
                         .parse =
                             [&](const std::string& bytes) {
                               Write("class/1.jpg", bytes);

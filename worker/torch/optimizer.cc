@@ -16,21 +16,6 @@ bool Decays(SlotKind kind) { return kind == SlotKind::kConvWeight || kind == Slo
 /// [output channels, input channels of a group, k, k]: a depthwise kernel mixes no channels.
 bool MixesChannels(const Slot& slot) { return slot.kind == SlotKind::kConvWeight && slot.shape.size() == 4 && slot.shape[1] > 1; }
 
-/// What the gradients are to be multiplied with, so that together they are no longer than `most`; 0: any.
-/// Those that Muon takes are not counted: it steps equally far however long they are.
-float ClippingFactor(const std::vector<Slot>& slots, std::vector<torch::Tensor>& tensors, bool with_muon, double most) {
-  double squares = 0;
-  for (size_t s = 0; s < slots.size(); ++s) {
-    torch::Tensor& tensor = tensors[s];
-    if (!tensor.grad().defined()) continue;
-    if (with_muon && MixesChannels(slots[s])) continue;
-    const float* const gradient = tensor.grad().const_data_ptr<float>();
-    for (int64_t i = 0; i < tensor.numel(); ++i) squares += static_cast<double>(gradient[i]) * static_cast<double>(gradient[i]);
-  }
-  const double norm = std::sqrt(squares);
-  return static_cast<float>(most > 0 && norm > most ? most / norm : 1.0);
-}
-
 void Descend(torch::Tensor& tensor, float factor, float rate, float decay, std::vector<float>& momentum) {
   const float* const gradient = tensor.grad().const_data_ptr<float>();
   auto* const weights = static_cast<float*>(tensor.data_ptr());
@@ -68,25 +53,37 @@ torch::Tensor Orthogonalised(const torch::Tensor& matrix) {
   return tall ? x.t() : x;
 }
 
-void Optimizer::Step(int64_t step, std::vector<torch::Tensor>& tensors, std::vector<std::vector<float>>& momentum) const {
-  const bool with_muon = training_.muon_learning_rate > 0;
-  for (torch::Tensor& tensor : tensors) {
-    if (tensor.grad().defined()) tensor.mutable_grad() = tensor.grad().contiguous();
-  }
-  const float factor = ClippingFactor(slots_, tensors, with_muon, training_.clip_norm);
-  const double share = RateShare(training_, step);
-  const auto rate = static_cast<float>(training_.learning_rate * share);
-  const auto decay = static_cast<float>(training_.weight_decay);
-  for (size_t s = 0; s < slots_.size(); ++s) {
-    torch::Tensor& tensor = tensors[s];
+bool Optimizer::TakesMuon(size_t slot) const { return training_.muon_learning_rate > 0 && MixesChannels(slots_[slot]); }
+
+Optimizer::Update Optimizer::Begin(int64_t step, std::vector<torch::Tensor>& tensors) const {
+  double squares = 0;
+  for (size_t slot = 0; slot < slots_.size(); ++slot) {
+    torch::Tensor& tensor = tensors[slot];
     if (!tensor.grad().defined()) continue;
-    if (with_muon && MixesChannels(slots_[s])) {
-      DescendOrthogonally(tensor, training_.muon_learning_rate * share, momentum[s]);
-    } else {
-      Descend(tensor, factor, rate, Decays(slots_[s].kind) ? decay : 0.0F, momentum[s]);
-    }
-    tensor.mutable_grad() = torch::Tensor();
+    tensor.mutable_grad() = tensor.grad().contiguous();
+    if (TakesMuon(slot)) continue;  // it steps equally far however long they are
+    const float* const gradient = tensor.grad().const_data_ptr<float>();
+    for (int64_t i = 0; i < tensor.numel(); ++i) squares += static_cast<double>(gradient[i]) * static_cast<double>(gradient[i]);
   }
+  const double norm = std::sqrt(squares);
+  const double most = training_.clip_norm;  // 0: any
+  return {.clipping = static_cast<float>(most > 0 && norm > most ? most / norm : 1.0), .share = RateShare(training_, step)};
+}
+
+void Optimizer::Change(const Update& update, size_t slot, torch::Tensor& tensor, std::vector<float>& momentum) const {
+  if (!tensor.grad().defined()) return;
+  if (TakesMuon(slot)) {
+    DescendOrthogonally(tensor, training_.muon_learning_rate * update.share, momentum);
+  } else {
+    const double decay = Decays(slots_[slot].kind) ? training_.weight_decay : 0.0;
+    Descend(tensor, update.clipping, static_cast<float>(training_.learning_rate * update.share), static_cast<float>(decay), momentum);
+  }
+  tensor.mutable_grad() = torch::Tensor();
+}
+
+void Optimizer::Step(int64_t step, std::vector<torch::Tensor>& tensors, std::vector<std::vector<float>>& momentum) const {
+  const Update update = Begin(step, tensors);
+  for (size_t slot = 0; slot < slots_.size(); ++slot) Change(update, slot, tensors[slot], momentum[slot]);
 }
 
 }  // namespace hanas

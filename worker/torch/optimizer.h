@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -27,12 +28,24 @@ class Optimizer {
   /// Both must outlive the optimizer.
   Optimizer(const TrainingSpec& training, const std::vector<Slot>& slots) : training_(training), slots_(slots) {}
 
-  /// Clips the gradients together, but for Muon's, changes each tensor that has one and takes it away. A tensor without a gradient is
-  /// frozen or no part of this step's networks: it rests, with its momentum. Requires one tensor and one momentum of its size for each
-  /// slot.
+  /// What all slots of a step have in common.
+  struct Update {
+    float clipping = 1;  // what gradients are multiplied with
+    double share = 1;    // of the rates at their peak
+  };
+  /// Clips the gradients together, but for Muon's. Requires one tensor for each slot.
+  Update Begin(int64_t step, std::vector<torch::Tensor>& tensors) const;
+  /// Changes the slot's tensor, if it has a gradient, and takes that away. A tensor without one is frozen or no part of this step's
+  /// networks: it rests, with its momentum. Slots may be changed in any order, each by another thread. Requires a momentum of the tensor's
+  /// size.
+  void Change(const Update& update, size_t slot, torch::Tensor& tensor, std::vector<float>& momentum) const;
+
+  /// Both, for all slots.
   void Step(int64_t step, std::vector<torch::Tensor>& tensors, std::vector<std::vector<float>>& momentum) const;
 
  private:
+  bool TakesMuon(size_t slot) const;
+
   const TrainingSpec& training_;
   const std::vector<Slot>& slots_;
 };

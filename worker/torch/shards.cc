@@ -8,8 +8,16 @@
 namespace hanas {
 namespace {
 
-/// Waking a thread takes longer than shards of equal size usually wait for each other: so long they look instead of sleeping.
-constexpr std::chrono::microseconds kLooking(100);
+/// Waking a thread takes longer than shards of equal size usually wait for each other: so long they look instead of sleeping. It covers
+/// what one thread does alone between two steps, too.
+constexpr std::chrono::milliseconds kLooking(3);
+
+/// Until `counter` is not `last` any more, or for so long.
+void Look(const std::atomic<uint64_t>& counter, uint64_t last) {
+  const auto begin = std::chrono::steady_clock::now();
+  while (counter.load(std::memory_order_acquire) == last && std::chrono::steady_clock::now() - begin < kLooking) {
+  }
+}
 
 }  // namespace
 
@@ -39,11 +47,12 @@ void ShardGroup::Serve(size_t shard) {
   bool ready = false;
   while (true) {
     const std::function<void(size_t)>* body = nullptr;
+    if (has_cores_) Look(runs_, served);
     {
       const absl::MutexLock lock(&mutex_);
-      while (runs_ == served && !stopping_) changed_.Wait(&mutex_);
+      while (runs_.load(std::memory_order_relaxed) == served && !stopping_) changed_.Wait(&mutex_);
       if (stopping_) return;
-      served = runs_;
+      served = runs_.load(std::memory_order_relaxed);
       body = body_;
     }
     const auto initialised = [&](size_t which) {
@@ -82,10 +91,8 @@ void ShardGroup::Meet() {
       return;
     }
   }
-  const auto begin = std::chrono::steady_clock::now();
-  while (has_cores_ && std::chrono::steady_clock::now() - begin < kLooking) {
-    if (meetings_.load(std::memory_order_acquire) != meeting) return;
-  }
+  if (has_cores_) Look(meetings_, meeting);
+  if (meetings_.load(std::memory_order_acquire) != meeting) return;
   const absl::MutexLock lock(&mutex_);
   while (meetings_.load(std::memory_order_relaxed) == meeting && !aborted_) changed_.Wait(&mutex_);
   if (meetings_.load(std::memory_order_relaxed) == meeting) throw ShardAborted();
@@ -96,7 +103,7 @@ void ShardGroup::Run(const std::function<void(size_t shard)>& body) {
     const absl::MutexLock lock(&mutex_);
     body_ = &body;
     running_ = threads_.size();
-    ++runs_;
+    runs_.store(runs_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     changed_.SignalAll();
   }
   Attempt(body, 0);

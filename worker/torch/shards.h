@@ -76,8 +76,8 @@ class ShardGroup {
   size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool aborted_ ABSL_GUARDED_BY(mutex_) = false;
   const std::function<void(size_t shard)>* body_ ABSL_GUARDED_BY(mutex_) = nullptr;  // of the run under way
-  uint64_t runs_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  // threads that have not ended the run
+  std::atomic<uint64_t> runs_ = 0;                                                   // written with the mutex held
+  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;                                       // threads that have not ended the run
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::jthread> threads_;  // last: they end before what they use
 };

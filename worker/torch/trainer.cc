@@ -136,8 +136,19 @@ Trainer::StepResult Trainer::Step(int64_t step) {
   const auto count = static_cast<double>(networks.size());
   const StepResult result = {.loss = std::accumulate(losses.begin(), losses.end(), 0.0) / count,
                              .images = static_cast<int64_t>(networks.size()) * request_.training.batch_size};
-  if (std::isfinite(result.loss)) optimizer_.Step(step, shard_slots_.front().tensors(), state_.momentum);
+  if (std::isfinite(result.loss)) ChangeWeights(step);
   return result;
+}
+
+void Trainer::ChangeWeights(int64_t step) {
+  std::vector<torch::Tensor>& tensors = shard_slots_.front().tensors();
+  const Optimizer::Update update = optimizer_.Begin(step, tensors);
+  // Slots in turn: neighbours are the weights and the normalisation of one layer, which take unlike times.
+  group_.Run([&](size_t shard) {
+    for (size_t slot = shard; slot < tensors.size(); slot += group_.size()) {
+      optimizer_.Change(update, slot, tensors[slot], state_.momentum[slot]);
+    }
+  });
 }
 
 Checkpoint Trainer::Snapshot(int64_t step, bool keep_momentum) {

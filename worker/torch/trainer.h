@@ -51,6 +51,8 @@ class Trainer {
   torch::Tensor TeachersProbabilities(absl::Span<const int64_t> images) const;
   /// Adds the gradients of all shards to those of the first, in their order.
   void GatherGradients();
+  /// One step of the optimizer, a part of the slots in each shard's thread.
+  void ChangeWeights(int64_t step);
 
   const TrainRequest& request_;
   Checkpoint state_;

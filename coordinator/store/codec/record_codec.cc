@@ -162,6 +162,7 @@ void PutResults(const SearchRecord& in, pb::Search& out) {
     *stored.mutable_fine_tuned() = ToProto(member.fine_tuned);
     stored.set_final_steps(member.final_steps);
     stored.set_set_aside(member.set_aside);
+    stored.set_asked(member.asked);
     if (!member.opponent.has_value()) continue;
     pb::Opponent& opponent = *stored.mutable_opponent();
     opponent.set_family(member.opponent->family);
@@ -229,7 +230,8 @@ absl::Status GetResults(const pb::Search& in, SearchRecord& out) {
                            .trained_as = member.trained_as() - 1,
                            .fine_tuned = FromProto(member.fine_tuned()),
                            .final_steps = member.final_steps(),
-                           .set_aside = member.set_aside()});
+                           .set_aside = member.set_aside(),
+                           .asked = member.asked()});
     if (!member.has_opponent()) continue;
     const pb::Opponent& opponent = member.opponent();
     absl::StatusOr<SpaceSpec> space = SpaceFromStored(opponent.space());
