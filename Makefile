@@ -36,12 +36,12 @@ root: ## Makes the Debian 13 build environment (first: 1 to 3 min, then nothing)
 	$(call announce,"Build environment (first time 1 to 3 min; then nothing)")
 	@$(ROOT) ensure
 
-demo: root ## Builds the programs and runs a small search to a measured front (9 to 30 min; the first time 10 min more)
+demo: root ## Builds the programs and runs a small search to a measured front (9 min where processors multiply bf16, else longer; the first time 10 min more)
 	$(call announce,"Configure (seconds)")
 	@$(ROOT) run cmake --preset release --log-level=WARNING
 	$(call announce,"Build the programs (first time 7 min; then seconds)")
 	@$(ROOT) run cmake --build --preset release
-	$(call announce,"Search for 9 to 30 min (Ctrl-C stops it; the same command resumes)")
+	$(call announce,"Search for 9 min, longer where processors do not multiply bf16 (Ctrl-C stops it; the same command resumes)")
 	@trap : INT; $(ROOT) run sh -c '$(DEMO_RUN)' || { status=$$?; \
 	  [ $$status != 130 ] || echo "From outside of the build environment it goes on with: make demo"; exit $$status; }
 

@@ -2,15 +2,13 @@
 #include "dataset/image_folder.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <limits>
-#include <memory>
 #include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/bound/preprocess.h"
 #include "dataset/sha256.h"
 
@@ -22,6 +20,7 @@ namespace fs = std::filesystem;
 // What all pictures together may take.
 constexpr int64_t kMaxFolderBytes = int64_t{1} << 34;
 constexpr size_t kMaxFiles = 10'000'000;
+constexpr size_t kMostNamed = 20;  // damaged files
 
 absl::Status NoDirectory(absl::string_view wanted, const std::error_code& error, const std::string& directory) {
   return absl::NotFoundError(absl::StrCat("expected ", wanted, ", found ", error.message(), ": ", directory));
@@ -65,6 +64,9 @@ ByteImage Resized(ByteImage picture, const Dataset::Dimensions& to) {
 }
 
 using Classes = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+/// All of them at once, or the first of many.
+absl::Status DamagedPictures(const std::vector<std::string>& sentences) { return absl::DataLossError(absl::StrJoin(sentences, "\n")); }
 
 int64_t NumFiles(const Classes& classes) {
   int64_t files = 0;
@@ -141,6 +143,7 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
   const auto classes = ListImageFolder(directory, kMaxFiles);
   if (!classes.ok()) return classes.status();
   FolderImages result;
+  std::vector<std::string> damaged;
   const PictureDecoder decoder;
   for (const auto& [class_name, names] : *classes) {
     const auto label = static_cast<int32_t>(result.class_names.size());
@@ -148,9 +151,12 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
     for (const std::string& name : names) {
       const std::string path = (fs::path(directory) / class_name / name).string();
       const absl::StatusOr<std::string> bytes = ReadPictureFile(path);
-      if (!bytes.ok()) return bytes.status();
-      absl::StatusOr<ByteImage> picture = decoder.Decode(path, *bytes, dimensions);
-      if (!picture.ok()) return picture.status();
+      absl::StatusOr<ByteImage> picture = bytes.ok() ? decoder.Decode(path, *bytes, dimensions) : bytes.status();
+      if (!picture.ok()) {
+        damaged.emplace_back(picture.status().message());
+        if (damaged.size() == kMostNamed) return DamagedPictures(damaged);
+        continue;
+      }
       if (dimensions.height == 0) {
         dimensions.height = picture->height;
         dimensions.width = picture->width;
@@ -164,6 +170,7 @@ absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Datas
       result.files.emplace_back(absl::StrCat(class_name, "/", name), Sha256Hex(*bytes));
     }
   }
+  if (!damaged.empty()) return DamagedPictures(damaged);
   result.dimensions = dimensions;
   return result;
 }

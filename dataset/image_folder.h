@@ -49,8 +49,8 @@ absl::Status CheckFolderBytes(int64_t num_images, const Dataset::Dimensions& dim
 /// Decodes every file to `dimensions`; a height of 0 takes the size of the first file. A larger JPEG picture is reduced while it is decoded
 /// (PictureDecoder), any is halved while it is twice as large all the same, then resized as models resize (ResizedImage of core/bound). One
 /// of the wanted size is what the decoder makes of it, bit for bit. Returns NOT_FOUND when there is no directory, class or image, DATA_LOSS
-/// naming a file that is no picture, is damaged, or claims more than 100 million pixels, INVALID_ARGUMENT when all images together take
-/// more than 16 GiB. Sizes are looked at before anything is decoded. Thread-safe.
+/// with a line for each file that is no picture, is damaged, or claims more than 100 million pixels (the first 20), INVALID_ARGUMENT when
+/// all images together take more than 16 GiB. Sizes are looked at before anything is decoded. Thread-safe.
 absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions);
 
 }  // namespace hanas

@@ -5,7 +5,6 @@
 #include <webp/decode.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
@@ -16,6 +15,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/types/span.h"
 #include "dataset/exif.h"
 #include "dataset/png_file.h"
@@ -98,9 +98,10 @@ void InksToColours(absl::Span<const uint8_t> inks, std::vector<uint8_t>& colours
 }  // namespace
 
 bool HasPictureExtension(absl::string_view file_name) {
-  constexpr std::array<absl::string_view, 4> kExtensions = {".jpg", ".jpeg", ".png", ".webp"};
-  return std::any_of(kExtensions.begin(), kExtensions.end(),
-                     [&](absl::string_view extension) { return absl::EndsWithIgnoreCase(file_name, extension); });
+  for (const absl::string_view extension : absl::StrSplit(kPictureExtensions, ", ")) {
+    if (absl::EndsWithIgnoreCase(file_name, extension)) return true;
+  }
+  return false;
 }
 
 /// The library's handle, and what it does.

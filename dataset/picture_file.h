@@ -21,9 +21,9 @@ namespace hanas {
 // + 0.114 blue. An animated WebP is refused, of an animated PNG its default picture is read. EXIF data of a PNG is looked for before its
 // pixels only.
 
-/// ".jpg, .jpeg, .png and .webp", in any case: what files are taken for pictures by their names.
-bool HasPictureExtension(absl::string_view file_name);
+/// What the names of pictures end with, in any case.
 inline constexpr absl::string_view kPictureExtensions = ".jpg, .jpeg, .png, .webp";
+bool HasPictureExtension(absl::string_view file_name);
 
 enum class PictureKind : uint8_t { kJpeg, kPng, kWebp };
 

@@ -21,6 +21,7 @@
 #include "cli/commands/watch_command.h"
 #include "cli/init/choose_job.h"
 #include "config/spelling.h"
+#include "core/base/bounds.h"
 #include "core/job/search_job.h"
 
 #ifndef HANAS_VERSION
@@ -222,8 +223,9 @@ void CommandLine::State::AddLocal() {
   init_verb->add_option("data", init.data, "Directory of the data set (default: HANAS_DATA_DIR, else the current directory)")
       ->type_name("DIR");
   init_verb->add_option("--out", init.out, "The job to write")->capture_default_str()->type_name("JOB.yaml");
-  init_verb->add_option("--minutes", init.minutes, "About what the search is to take (default: 35)")
+  init_verb->add_option("--minutes", init.minutes, "About what the search is to take")
       ->check(CLI::Range(kFewestMinutes, kMostMinutes).description(""))
+      ->capture_default_str()
       ->type_name("N");
   init_verb->add_flag("--force", init.force, "Write over a file that is there already");
   init_verb->callback([this] { chosen = [this] { return InitCommand(init); }; });
@@ -307,7 +309,7 @@ void CommandLine::State::AddSearches() {
   AddSearch(train_verb, trained.name);
   train_verb->add_option("--member", trained.member, "Which network: its name in the report")->required()->type_name("ID");
   train_verb->add_option("--steps", trained.steps, "Steps of training; 0: `final.steps` of the job")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(CLI::Range(int64_t{0}, int64_t{bounds::kMaxSteps}).description(""))
       ->capture_default_str()
       ->type_name("N");
   train_verb->add_option("--target", trained.target, "Of which target; the first by default")->type_name("NAME");

@@ -115,7 +115,7 @@ ExitCode InitCommand(const InitOptions& options) {
   const absl::StatusOr<FoundData> data = LookAtData(*place);
   if (!data.ok()) return FailData(data.status());
   const FoundMachine machine = LookAtMachine();
-  const absl::StatusOr<DraftJob> draft = ChooseJob(*data, machine, options.minutes > 0 ? options.minutes : kUsualMinutes);
+  const absl::StatusOr<DraftJob> draft = ChooseJob(*data, machine, options.minutes);
   if (!draft.ok()) return FailData(draft.status());
 
   std::vector<std::string> words = {

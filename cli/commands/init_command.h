@@ -5,14 +5,15 @@
 #include <string>
 
 #include "cli/commands/exit_code.h"
+#include "cli/init/choose_job.h"
 
 namespace hanas::cli {
 
 struct InitOptions {
   std::string data;  // empty: HANAS_DATA_DIR, else the current directory
   std::string out = "job.yaml";
-  int minutes = 0;     // that the search is to take, about; 0: as ChooseJob has it
-  bool force = false;  // writes over a file
+  int minutes = kUsualMinutes;  // that the search is to take, about
+  bool force = false;           // writes over a file
 };
 
 /// `hanas init`: looks at the data and at this machine, says what it found, and writes a job with the reasons for its values.

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,7 @@
 #include "config/job_file.h"
 #include "config/process/exit_code.h"
 #include "core/base/error_reason.h"
+#include "dataset/pictures.h"
 #include "dataset/survey.h"
 #include "rpc/clock.h"
 #include "rpc/convert/job.h"
@@ -517,11 +519,20 @@ void Warn(const Warning& warning, Screen& screen) { screen.Warn(absl::StrCat(war
 
 /// What the data set holds. Says it, and all that is wrong with it, before anything is started; nothing when it cannot be used.
 std::optional<Survey> LookAtData(const ProvidedData& data, const SpaceSpec& space, const config::JobFile& file, Screen& screen) {
-  absl::StatusOr<Survey> survey = SurveyDataset(data.dataset.format, absl::StrCat(data.root, "/", data.dataset.directory));
-  if (!survey.ok()) {
-    screen.Complain(survey.status().message());
-    return std::nullopt;
+  const std::string directory = absl::StrCat(data.root, "/", data.dataset.directory);
+  absl::StatusOr<Survey> survey = SurveyDataset(data.dataset.format, directory);
+  if (!survey.ok()) screen.Complain(survey.status().message());
+  if (data.dataset.format == DatasetFormat::kImageFolder) {
+    // Every header: minutes of measuring are not to come before a file that nobody can read.
+    const PicturesOptions all = {.most_headers = std::numeric_limits<int64_t>::max(), .most_decoded = 0};
+    const absl::StatusOr<Pictures> pictures = LookAtPictures(data.dataset.format, directory, all);
+    if (!pictures.ok()) {
+      screen.Complain(pictures.status().message());
+      return std::nullopt;
+    }
+    for (const std::string& sentence : pictures->not_read) screen.Say(absl::StrCat("Not read: ", sentence));
   }
+  if (!survey.ok()) return std::nullopt;
   screen.Say(absl::StrCat("Pictures for training + test: ", PicturesText(survey->classes)));
   for (const Warning& warning : survey->warnings) Warn(warning, screen);
   if (static_cast<int>(survey->classes.size()) == space.num_classes) return *std::move(survey);

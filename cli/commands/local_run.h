@@ -16,7 +16,7 @@ struct RunOptions {
   std::string out;
   std::string data;                          // empty: HANAS_DATA_DIR, else fetched
   bool drawn_data = false;                   // a drawn set instead of the job's
-  int workers = 0;                           // 0: one less than there are processors, at least one
+  int workers = 0;                           // 0: DefaultWorkers()
   std::optional<ReferencesKind> references;  // in place of the job's
   std::string train_on;                      // a network of the front that was set aside; empty: none
   bool plain = false;

@@ -44,12 +44,15 @@ std::vector<fs::path> FoldersIn(const fs::path& directory) {
   return folders;
 }
 
-/// In the directory itself.
+/// In the directory itself: what lies below may be somebody's whole home.
 size_t NumPictures(const fs::path& directory) {
-  const absl::StatusOr<std::vector<std::string>> pictures = ListPictures(directory.string());
-  if (!pictures.ok()) return 0;
-  const auto is_within = [](const std::string& path) { return absl::StrContains(path, '/'); };
-  return pictures->size() - static_cast<size_t>(std::count_if(pictures->begin(), pictures->end(), is_within));
+  size_t count = 0;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (HasPictureExtension(it->path().filename().string()) && it->is_regular_file(ignored)) ++count;
+  }
+  return count;
 }
 
 bool HasIdxFile(const fs::path& directory) {

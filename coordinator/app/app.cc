@@ -359,8 +359,10 @@ absl::StatusOr<SearchSnapshot> App::TrainMember(uint64_t id, const std::string& 
     const bool stood = IsTerminal(search->record.phase);
     const SearchJob& job = *search->job;
     if (steps == 0) steps = job.final.steps > 0 ? job.final.steps : job.fine_tune.steps;
-    write = ledger_.Commit(TrainMemberUpdate{id, target, member, steps});
-    if (stood) phase_started_[id] = clock_->Monotonic();
+    Changes made;
+    write = ledger_.Commit(TrainMemberUpdate{id, target, member, steps}, &made);
+    // Before the loop looks at it, which else would count the time since it succeeded.
+    if (stood && !made.searches.empty()) phase_started_[id] = clock_->Monotonic();
   }
   return ShowAfter(write, id);
 }

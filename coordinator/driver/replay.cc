@@ -31,13 +31,6 @@ Work AsDecided(const Work& work, const Work& decided) {
   return moved;
 }
 
-/// How many members a user asked for after the search had succeeded.
-int32_t LastAsked(const std::vector<MemberRecord>& members) {
-  int32_t last = 0;
-  for (const MemberRecord& member : members) last = std::max(last, member.asked);
-  return last;
-}
-
 class Replayer {
  public:
   Replayer(const State& recording, const SearchState& recorded, PlainNetworks plain)
@@ -186,7 +179,7 @@ void Replayer::CompareRecords() {
 /// between: until then either side may be without it.
 void Replayer::CompareMembers(const std::vector<MemberRecord>& before, const std::vector<MemberRecord>& now) {
   if (now.empty() || before.empty()) return;
-  const bool asked_later = LastAsked(before) > LastAsked(now);
+  const bool asked_later = NumAsked(before) > NumAsked(now);
   const size_t common = std::min(now.size(), before.size());
   for (size_t i = 0; i < common; ++i) {
     MemberRecord known = now[i];
@@ -279,7 +272,7 @@ void Replayer::FinishIfDue() {
 }
 
 absl::StatusOr<bool> Replayer::TrainIfDue() {
-  const int32_t next = LastAsked(search().record.members) + 1;
+  const int32_t next = NumAsked(search().record.members) + 1;
   // Several may have been asked for while the first was trained.
   const bool verifies_again = search().record.phase == SearchPhase::kVerifying && next > 1;
   if (search().record.phase != SearchPhase::kSucceeded && !verifies_again) return false;

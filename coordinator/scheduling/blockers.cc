@@ -147,8 +147,7 @@ std::optional<Blocker> WorkerBlocker(const State& state, const Scheduler& schedu
   if (measured_beside > 0)
     return Blocker{BlockerCode::kHostMeasures, "the workers that are free wait until measuring on their hosts is over", ""};
   return Blocker{BlockerCode::kWorkersBusy,
-                 absl::StrCat("all of the ", capable, " workers that could take it hold tasks of other searches, or their hosts' cores do"),
-                 ""};
+                 absl::StrCat("all of the ", capable, " workers that could take it are at work for others, or their hosts' cores are"), ""};
 }
 
 }  // namespace

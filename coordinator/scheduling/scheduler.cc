@@ -265,6 +265,7 @@ void Scheduler::BeginLease(const TaskRecord& task, absl::Duration now) {
   held_[task.party].insert(task.id);
   Host& host = hosts_[lease.host];
   (lease.measuring ? host.measuring : host.computing).insert(task.id);
+  host.cores_in_use += lease.cores;
   Lane& lane = LaneOf(lease.measuring, lease.device_class);
   Queue& queue = lane.queues[lease.charged_search];
   ++queue.leased;
@@ -284,6 +285,7 @@ void Scheduler::EndLease(uint64_t task, absl::Duration now) {
   Host& host = hosts_[lease.host];
   host.measuring.erase(task);
   host.computing.erase(task);
+  host.cores_in_use -= lease.cores;
   const auto held = held_.find(lease.party);
   held->second.erase(task);
   if (held->second.empty()) held_.erase(held);
@@ -398,22 +400,16 @@ bool Scheduler::IsComputingOn(const std::string& name) const {
   return host != hosts_.end() && !host->second.computing.empty();
 }
 
-int Scheduler::CoresInUse(const std::string& name) const {
+bool Scheduler::HasCoresFor(const TaskRecord& task, const PartyRecord& worker, absl::Duration now) const {
+  const Host& host = hosts_.at(worker.host);
+  if (host.cores_in_use == 0) return true;
+  // Searches that share a task have equal shards.
+  const SearchJob& job = *state_.searches.at(SearchesOf(state_, task).front()).job;
   int cores = 0;
-  for (const auto& [task, lease] : leases_) {
-    if (lease.host == name) cores += lease.cores;
+  for (const uint64_t id : host.workers) {
+    if (SilentFor(id, now) <= kAbsentAfter) cores += ThreadsOf(state_.parties.at(id));
   }
-  return cores;
-}
-
-int Scheduler::CoresOf(const std::string& name, absl::Duration now) const {
-  const auto host = hosts_.find(name);
-  if (host == hosts_.end()) return 0;
-  int cores = 0;
-  for (const uint64_t worker : host->second.workers) {
-    if (SilentFor(worker, now) <= kAbsentAfter) cores += ThreadsOf(state_.parties.at(worker));
-  }
-  return cores;
+  return host.cores_in_use + CoresFor(task, job, worker) <= cores;
 }
 
 bool Scheduler::IsHostReserved(const std::string& name, absl::Duration now) const {
@@ -460,13 +456,7 @@ uint64_t Scheduler::Choose(uint64_t id, absl::Duration now) const {
   if (IsMeasuringOn(party.host)) return 0;
   if (party.agent ? IsComputingOn(party.host) : IsHostReserved(party.host, now)) return 0;
   const uint64_t task = Candidate(party, now);
-  if (task == 0 || party.agent) return task;
-  const int in_use = CoresInUse(party.host);
-  if (in_use == 0) return task;
-  // Searches that share a task have equal shards.
-  const TaskRecord& record = state_.tasks.at(task);
-  const int wanted = CoresFor(record, *state_.searches.at(SearchesOf(state_, record).front()).job, party);
-  return in_use + wanted <= CoresOf(party.host, now) ? task : 0;
+  return task == 0 || party.agent || HasCoresFor(state_.tasks.at(task), party, now) ? task : 0;
 }
 
 double Scheduler::Served(uint64_t search, bool measuring) const {

@@ -27,7 +27,7 @@ namespace hanas::coordinator {
 //   When      Measuring is exclusive per host: it is granted when nothing measures there and every compute lease is paused or over. While
 //             it runs or waits, computing on that host pauses at its next step boundary and none is granted.
 //   Cores     A batch in shards takes a core for each. A host has as many for computing as its workers have threads; a task that needs more
-//             than are free waits for them, and nothing is granted before it, but for one that is alone on its host.
+//             than are free waits for them and holds back what comes after it. Where nothing computes, any task is granted.
 //   Which     Of the searches with work that the party may do, the least served one; of its tasks the oldest. A search is served by lease
 //             time: the seconds that its leases were held, never less than kLeastCharge each, and kAdvanceCharge from the moment of the
 //             grant, so that searches with leases at work stand behind those without. Equals go by number. A search that comes, or comes
@@ -137,10 +137,6 @@ class Scheduler {
   bool IsComputingOn(const std::string& host) const;
   /// Whether something measures there or waits to: nothing new is computed.
   bool IsHostReserved(const std::string& host, absl::Duration now) const;
-  /// Cores of the host that leases compute on, those that are paused too.
-  int CoresInUse(const std::string& host) const;
-  /// Cores that the host has for computing: threads of the workers there that are heard of.
-  int CoresOf(const std::string& host, absl::Duration now) const;
   /// Seconds that the search was served, of computing or of measuring.
   double Served(uint64_t search, bool measuring) const;
 
@@ -163,6 +159,7 @@ class Scheduler {
     std::set<uint64_t> computing;  // leased tasks, those that are not paused
     std::set<uint64_t> agents;     // parties
     std::set<uint64_t> workers;    // parties
+    int cores_in_use = 0;          // that leases compute on, those that are paused too
   };
   struct Placement {
     bool measuring = false;
@@ -200,6 +197,8 @@ class Scheduler {
   void EndLease(uint64_t task, absl::Duration now);
   void Charge(LiveLease& lease, double seconds);
   uint64_t Candidate(const PartyRecord& party, absl::Duration now) const;
+  /// Whether the worker's host has as many cores free as the task takes.
+  bool HasCoresFor(const TaskRecord& task, const PartyRecord& worker, absl::Duration now) const;
   bool HasHealthierTwin(const PartyRecord& party, absl::Duration now) const;
   LeaseInstruction InstructionFor(const TaskRecord& task, const LiveLease& lease, absl::Duration now) const;
 

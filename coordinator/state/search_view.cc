@@ -164,7 +164,7 @@ const TaskRecord* SearchView::FirstFailed() const {
     const std::optional<TaskKey> parsed = ParseTaskKey(key);
     if (parsed.has_value() && (!parsed->member.empty() || parsed->stage == TaskStage::kOpponentMeasure)) continue;
     // A search that has succeeded has all that it shares; what others fail at since is not its failure.
-    if (HasAsked(record()) && !task->shared_under.empty()) continue;
+    if (NumAsked(record().members) > 0 && !task->shared_under.empty()) continue;
     if (task->shared_under.empty() || PhaseOfTask(key) <= record().phase) return task;
   }
   return nullptr;

@@ -86,8 +86,8 @@ void GiveUp(State& state, SearchState& search, const std::vector<size_t>& indice
 
 }  // namespace
 
-bool HasAsked(const SearchRecord& record) {
-  return std::any_of(record.members.begin(), record.members.end(), [](const MemberRecord& member) { return member.asked > 0; });
+int32_t NumAsked(const std::vector<MemberRecord>& members) {
+  return static_cast<int32_t>(std::count_if(members.begin(), members.end(), [](const MemberRecord& member) { return member.asked > 0; }));
 }
 
 std::string GiveUpAsked(State& state, SearchState& search, Changes& changes) {
@@ -118,7 +118,7 @@ absl::Status TrainMemberUpdate::Check(const State& state) const {
   if (!found->refused.ok()) return found->refused;  // it would fail, and its report with it
   const SearchRecord& record = found->record;
   const std::optional<size_t> index = IndexOfMember(*found, target, member);
-  const bool verifies_again = !IsTerminal(record.phase) && HasAsked(record);
+  const bool verifies_again = !IsTerminal(record.phase) && NumAsked(record.members) > 0;
   if (record.phase != SearchPhase::kSucceeded && !verifies_again) {
     return WithReason(absl::FailedPreconditionError(
                           absl::StrCat("expected a search that has SUCCEEDED, found it ", Name(record.phase), ": searches/", search)),
@@ -154,10 +154,8 @@ void TrainMemberUpdate::Apply(State& state, Changes& changes) const {
     if (!view.IsLeftOut(record.members[index]) && view.FailedTaskOf(record.members[index]) == nullptr) return;
     GiveUp(state, found, {index}, changes);  // it failed, and is tried anew
   }
-  int32_t last = 0;
-  for (const MemberRecord& each : record.members) last = std::max(last, each.asked);
   TrainOn(record.members, index, steps);
-  record.members[index].asked = last + 1;
+  record.members[index].asked = NumAsked(record.members) + 1;
   record.end_time_us = 0;
   if (record.phase == SearchPhase::kSucceeded) EnterPhase(found, SearchPhase::kVerifying, changes);
   AddEvent(found, "final",

@@ -34,8 +34,8 @@ struct TrainMemberUpdate {
 /// empty when there is none.
 std::string GiveUpAsked(State& state, SearchState& search, Changes& changes);
 
-/// Whether a user has asked for a member, which only a search that has succeeded has.
-bool HasAsked(const SearchRecord& record);
+/// How many members a user has asked for; only a search that has succeeded has any.
+int32_t NumAsked(const std::vector<MemberRecord>& members);
 
 }  // namespace hanas::coordinator
 

@@ -121,7 +121,7 @@ absl::Status CancelSearchUpdate::Check(const State& state) const { return CheckG
 void CancelSearchUpdate::Apply(State& state, Changes& changes) const {
   SearchState& found = state.searches.at(search);
   CancelOpenTasks(state, found, changes);
-  if (HasAsked(found.record)) {
+  if (NumAsked(found.record.members) > 0) {
     const std::string given_up = GiveUpAsked(state, found, changes);
     if (!given_up.empty())
       AddEvent(found, "cancel", absl::StrCat("the training of ", given_up, " is given up; the search is as it was before"), changes);
@@ -219,7 +219,7 @@ void FinishSearchUpdate::Apply(State& state, Changes& changes) const {
   if (found.record.finishing) return;
   if (found.record.phase == SearchPhase::kVerifying) {
     // All that can be left out of it are the networks that members are compared with once they are verified.
-    if (found.job->references != ReferencesKind::kFamily || HasAsked(found.record)) return;
+    if (found.job->references != ReferencesKind::kFamily || NumAsked(found.record.members) > 0) return;
     found.record.finishing = true;
     found.record.finish_reason = reason;
     found.record.paused = false;

@@ -31,7 +31,7 @@ enum class TrainingKind : uint8_t {
   kFineTune = 1,  // one network from the supernet's weights
   kAlone = 2,     // one network from fresh weights
   kTeacher = 3,   // the same with the supernet's shards: nothing else is trained beside it
-  kFinal = 4,  // one network on from where fine-tuning ended, with the supernet's shards: most of a search's time, whose end none waits for
+  kFinal = 4,     // one network from where its fine-tuning ended, with the supernet's shards: it is long, and often the last to be computed
 };
 
 /// Whether a batch is trained in the job's shards, on a core each; else on one.

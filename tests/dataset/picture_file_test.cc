@@ -174,6 +174,10 @@ TEST_F(PictureFileTest, AClassHasThePicturesOfAllFoldersWithinIts) {
   ASSERT_THAT(read, IsOk());
   EXPECT_EQ(read->images.labels.size(), 2U);
   EXPECT_EQ(read->files[1].first, "cat/b/c/2.png");
+  Write("train/cat/cut.png", png.substr(0, png.size() - 20));
+  Write("train/cat/b/none.webp", "x");
+  const absl::StatusOr<FolderImages> damaged = ReadImageFolder(root + "/train", kAsItIs);
+  EXPECT_THAT(damaged, StatusIs(absl::StatusCode::kDataLoss, testing::AllOf(HasSubstr("cat/cut.png"), HasSubstr("cat/b/none.webp"))));
   Write("test/cat/9.png", png);
   EXPECT_EQ(TestFolder(root), "test") << "which is what it is meant for";
 }

@@ -26,6 +26,11 @@ class OptimizerTest : public ::testing::Test {
     }
   }
 
+  /// The first step, of all slots.
+  static void Step(const Optimizer& optimizer, std::vector<torch::Tensor>& tensors, std::vector<std::vector<float>>& momentum) {
+    const Optimizer::Update update = optimizer.Begin(0, tensors);
+    for (size_t slot = 0; slot < tensors.size(); ++slot) optimizer.Change(update, slot, tensors[slot], momentum[slot]);
+  }
   void SetGradients(float value) {
     for (torch::Tensor& tensor : tensors_) tensor.mutable_grad() = torch::full_like(tensor, value);
   }
@@ -45,7 +50,7 @@ class OptimizerTest : public ::testing::Test {
 TEST_F(OptimizerTest, WeightsDescendWithNesterovMomentumAndDecayAndNormalisationsDoNotDecay) {
   const Optimizer optimizer(training_, slots_);
   SetGradients(0.2F);
-  optimizer.Step(0, tensors_, momentum_);
+  Step(optimizer, tensors_, momentum_);
   // gradient + decay * weight = 0.5 is the first momentum; Nesterov looks ahead by 0.9 of it.
   EXPECT_NEAR(First(0), kWeight - 0.5 * 0.5 * 1.9, 2e-3);
   EXPECT_NEAR(First(2), kWeight - 0.5 * 0.5 * 1.9, 2e-3);
@@ -61,7 +66,7 @@ TEST_F(OptimizerTest, WhatHasNoGradientRestsWithItsMomentum) {
   SetGradients(1);
   tensors_[0].mutable_grad() = torch::Tensor();
   tensors_[2].mutable_grad() = torch::Tensor();
-  optimizer.Step(0, tensors_, momentum_);
+  Step(optimizer, tensors_, momentum_);
   EXPECT_EQ(First(0), kWeight);
   EXPECT_EQ(First(2), kWeight);
   EXPECT_NE(First(1), kWeight);
@@ -75,7 +80,7 @@ TEST_F(OptimizerTest, GradientsAreClippedTogether) {
   SetGradients(5);
   int64_t weights = 0;
   for (const torch::Tensor& tensor : tensors_) weights += tensor.numel();
-  optimizer.Step(0, tensors_, momentum_);
+  Step(optimizer, tensors_, momentum_);
   EXPECT_NEAR(momentum_[3][0], 1 / std::sqrt(static_cast<double>(weights)), 1e-5);
 }
 
@@ -85,9 +90,9 @@ TEST_F(OptimizerTest, MuonTakesConvolutionsThatMixChannelsAndLeavesTheRest) {
   std::vector<std::vector<float>> momentum = momentum_;
   SetGradients(0.3F);
   for (size_t s = 0; s < tensors_.size(); ++s) with_descent[s].mutable_grad() = tensors_[s].grad().clone();
-  Optimizer(training_, slots_).Step(0, with_descent, momentum);
+  Step(Optimizer(training_, slots_), with_descent, momentum);
   training_.muon_learning_rate = 0.1;
-  Optimizer(training_, slots_).Step(0, tensors_, momentum_);
+  Step(Optimizer(training_, slots_), tensors_, momentum_);
   EXPECT_FALSE(torch::equal(tensors_[0], with_descent[0]));
   for (const size_t s : {1, 2, 3}) EXPECT_TRUE(torch::equal(tensors_[s], with_descent[s])) << slots_[s].name;
 }
@@ -102,7 +107,7 @@ TEST_F(OptimizerTest, MuonStepsEquallyFarWhateverTheGradientsAre) {
     tensors[0] = tensors_[0].detach().clone().requires_grad_();
     tensors[0].mutable_grad() = scale * gradient;
     std::vector<std::vector<float>> momentum = momentum_;
-    Optimizer(training_, slots_).Step(0, tensors, momentum);
+    Step(Optimizer(training_, slots_), tensors, momentum);
     ends.push_back(tensors[0].detach());
   }
   EXPECT_TRUE(torch::allclose(ends[0], ends[1], 1e-4, 1e-5));

@@ -81,9 +81,4 @@ void Optimizer::Change(const Update& update, size_t slot, torch::Tensor& tensor,
   tensor.mutable_grad() = torch::Tensor();
 }
 
-void Optimizer::Step(int64_t step, std::vector<torch::Tensor>& tensors, std::vector<std::vector<float>>& momentum) const {
-  const Update update = Begin(step, tensors);
-  for (size_t slot = 0; slot < slots_.size(); ++slot) Change(update, slot, tensors[slot], momentum[slot]);
-}
-
 }  // namespace hanas

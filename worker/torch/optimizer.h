@@ -40,9 +40,6 @@ class Optimizer {
   /// size.
   void Change(const Update& update, size_t slot, torch::Tensor& tensor, std::vector<float>& momentum) const;
 
-  /// Both, for all slots.
-  void Step(int64_t step, std::vector<torch::Tensor>& tensors, std::vector<std::vector<float>>& momentum) const;
-
  private:
   bool TakesMuon(size_t slot) const;
 
