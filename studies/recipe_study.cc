@@ -82,18 +82,18 @@ struct Run {
   }
 };
 
-/// The job of one arm: the study's own, with what the arm says in place of the base's.
+/// The job of one arm: the study's own, with what the arm says in place of the base's, a space of its own among it.
 absl::StatusOr<SearchJob> JobOf(const YAML::Node& study, const YAML::Node& arm) {
   YAML::Node job;
   job["name"] = arm["name"];
   job["dataset"] = study["dataset"];
-  job["space"] = study["space"];
+  job["space"] = arm["space"] ? arm["space"] : study["space"];
   YAML::Node training = YAML::Clone(study["training"]);
   for (const auto& entry : arm) {
     const std::string key = entry.first.Scalar();
     if (key == "teacher") {
       job[key] = entry.second;
-    } else if (key != "name") {
+    } else if (key != "name" && key != "space") {
       training[key] = entry.second;
     }
   }

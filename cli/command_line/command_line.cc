@@ -308,7 +308,7 @@ void CommandLine::State::AddSearches() {
           "search as it was. A member that was asked for before is not trained twice.");
   AddSearch(train_verb, trained.name);
   train_verb->add_option("--member", trained.member, "Which network: its name in the report")->required()->type_name("ID");
-  train_verb->add_option("--steps", trained.steps, "Steps of training; 0: `final.steps` of the job")
+  train_verb->add_option("--steps", trained.steps, "Steps of training; 0: `final.steps` of the job, as it means them")
       ->check(CLI::Range(int64_t{0}, int64_t{bounds::kMaxSteps}).description(""))
       ->capture_default_str()
       ->type_name("N");

@@ -43,6 +43,24 @@ constexpr double kShardEfficiency = 0.9;
 constexpr double kBackward = 3;         // a training step computes three times what a forward pass does
 constexpr int kStepsPerRandomPath = 1;  // networks of one step under random_path
 
+// Of searches that train each network alone, in times of the steps by which networks are told apart. Most of the time goes into the
+// finalists.
+constexpr int kAloneSamples = 24;
+constexpr int kAloneRounds = 2;
+constexpr int kAlonePerRound = 6;
+constexpr int kAloneMembers = 4;
+constexpr double kAloneMemberParts = 4;
+constexpr double kAloneFinalParts = 75;
+constexpr double kFewestAloneFinalParts = 15;
+constexpr int64_t kFewestAloneSteps = 50;  // with fewer, even networks that differ much look alike
+constexpr int64_t kMostAloneSteps = 1000;  // with more, the time is better spent on the finalists, or on more networks
+
+/// TrainingWork a second of one core, from the speeds of plain networks in docs/studies (AVX-512 and AVX2), less for what is slower.
+double WorkPerSecond(const std::string& isa) {
+  if (absl::StrContains(isa, "avx512")) return 4e10;
+  return absl::StrContains(isa, "avx2") ? 2.5e10 : 1e10;
+}
+
 /// Multiply-accumulates a second of one core in training with small channels, as recorded runs had them; good to a factor of two.
 double MacsPerSecond(const std::string& isa) {
   if (absl::StrContains(isa, "avx512")) return 5e9;
@@ -94,7 +112,7 @@ StageSpec DenseStage(std::vector<int> widths, int stride) {
   return {.widths = std::move(widths),
           .depths = {1, 2},
           .stride = stride,
-          .kinds = {BlockKind::kMbconv, BlockKind::kConv, BlockKind::kResidual},
+          .kinds = {BlockKind::kMbconv, BlockKind::kConv},  // residual blocks lost by two points at equal compute (docs/studies)
           .downsamples = {Downsample::kStride, Downsample::kMaxPool},
           .blocks = {block, block}};
 }
@@ -280,8 +298,47 @@ class Chooser {
     return sides;
   }
 
+  bool IsAlone() const { return draft_.job.screening == Screening::kAlone; }
+
+  /// Of small pictures, whose networks are trained fast enough to tell them apart by training each of them.
+  absl::Status ChooseStepsAlone(int side) {
+    SearchJob& job = draft_.job;
+    job.screening = Screening::kAlone;
+    job.space = SpaceFor(job.name, ResolutionsUpTo(side), channels_, static_cast<int>(data_.classes.size()));
+    const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(job.space);
+    if (!space.ok()) return space.status();
+    const Lowering lowering(*space);
+    FitBatch(lowering);
+    job.training.shards = std::clamp(draft_.workers / kFinalists, 1, kMostShards);
+    const Graph middle = lowering.Lower(lowering.space().Middle({8, 8}));
+    step_seconds_ = batch_ * static_cast<double>(TrainingWork(middle)) / WorkPerSecond(machine_.isa);
+    const double cores = std::min(draft_.workers, kFinalists * job.training.shards) * (job.training.shards > 1 ? kShardEfficiency : 1.0);
+    const double seconds_of_finals = step_seconds_ * kFinalists / cores;  // for each step of theirs
+    const double side_by_side = kAloneSamples + kAloneRounds * kAlonePerRound + kAloneMembers * kAloneMemberParts;
+    const double seconds_of_others = step_seconds_ * side_by_side / draft_.workers;  // for each step that tells networks apart
+    const double epochs_allow = static_cast<double>(kMostEpochs * (data_.pictures.train - job.dataset.validation_images)) / batch_;
+    const double steps = training_seconds_ / (seconds_of_others + kAloneFinalParts * seconds_of_finals);
+    job.sampling.steps =
+        TwoFigures(std::clamp<double>(std::min(steps, epochs_allow / kAloneFinalParts), kFewestAloneSteps, kMostAloneSteps));
+    const auto parts = [&](double of) { return of * static_cast<double>(job.sampling.steps); };
+    job.fine_tune.steps = TwoFigures(parts(kAloneMemberParts));
+    const double left = (training_seconds_ - seconds_of_others * parts(1)) / seconds_of_finals;
+    job.final.steps = std::max<int64_t>(1, TwoFigures(std::min(std::max(left, parts(kFewestAloneFinalParts)), epochs_allow)));
+    RememberSeconds(seconds_of_others * parts(1) + seconds_of_finals * static_cast<double>(job.final.steps));
+    return absl::OkStatus();
+  }
+
+  void RememberSeconds(double training_seconds) {
+    constexpr double kTooLong = 1.5;
+    draft_.run_seconds = kProfilingSeconds + kOverTraining * training_seconds;
+    if (draft_.run_seconds <= kTooLong * 60 * minutes_) return;
+    draft_.remarks.push_back(
+        absl::StrCat("It will take longer than ", minutes_, " minutes: fewer steps than these tell networks apart badly."));
+  }
+
   absl::Status ChooseSpaceAndSteps() {
     const std::vector<int> sides = Sides();
+    if (sides.front() <= kLargestDenseSide) return ChooseStepsAlone(sides.front());
     double steps = 0;
     for (const int side : sides) {
       draft_.job.space = SpaceFor(draft_.job.name, ResolutionsUpTo(side), channels_, static_cast<int>(data_.classes.size()));
@@ -300,13 +357,7 @@ class Chooser {
     const auto parts = [&](double of) { return of * static_cast<double>(draft_.job.training.steps); };
     draft_.job.fine_tune.steps = std::max<int64_t>(1, TwoFigures(parts(kFineTuneParts)));
     draft_.job.final.steps = std::max<int64_t>(1, TwoFigures(std::min(parts(kFinalParts), epochs_allow)));
-    draft_.run_seconds =
-        kProfilingSeconds + kOverTraining * SecondsPerStep(step_seconds_, draft_.workers) * static_cast<double>(draft_.job.training.steps);
-    constexpr double kTooLong = 1.5;
-    if (draft_.run_seconds > kTooLong * 60 * minutes_) {
-      draft_.remarks.push_back(
-          absl::StrCat("It will take longer than ", minutes_, " minutes: fewer steps than these tell networks apart badly."));
-    }
+    RememberSeconds(SecondsPerStep(step_seconds_, draft_.workers) * static_cast<double>(draft_.job.training.steps));
     return absl::OkStatus();
   }
 
@@ -374,7 +425,7 @@ class Chooser {
     TrainingSpec& training = draft_.job.training;
     training.learning_rate = 0.3 * batch_ / 128;
     training.label_smoothing = 0.05;
-    training.phases = {{1.0, SamplingKind::kRandomPath}};
+    if (!IsAlone()) training.phases = {{1.0, SamplingKind::kRandomPath}};
     const int64_t left = data_.pictures.train - draft_.job.dataset.validation_images;
     Because("training.steps",
             absl::StrFormat("They go %.0f times over the %s pictures that are left for training and take about %s each on one core of this "
@@ -386,10 +437,11 @@ class Chooser {
                 ? "128 is the usual size; larger ones gain little on one core. Change the learning rates with it, in proportion."
                 : "The usual 128 is too large for so few pictures or so little memory. Change the learning rates with it, in proportion.");
     Because("training.shards",
-            training.shards > 1
-                ? "Each batch of the supernet, and of the networks that are returned, is cut into so many parts, which are trained at the "
-                  "same time on a core each."
-                : "With more cores a batch can be cut into parts that are trained at the same time.");
+            training.shards == 1 ? "With more cores a batch can be cut into parts that are trained at the same time."
+            : IsAlone() ? "Each batch of the networks that are returned is cut into so many parts, which are trained at the same time on a "
+                          "core each."
+                        : "Each batch of the supernet, and of the networks that are returned, is cut into so many parts, which are "
+                          "trained at the same time on a core each.");
     Because("training.learning_rate",
             "It is 0.3 for a batch of 128, in proportion to the batch. A short training wants it high; lower it when the accuracy does not "
             "rise.");
@@ -398,18 +450,26 @@ class Chooser {
     Because("training.phases",
             "Each step trains one random network: in a short time this leaves every network, small ones above all, a better start than "
             "learning from the largest one.");
-    draft_.job.fine_tune.members = kMembers;
-    draft_.job.fine_tune.learning_rate = 0.2 * batch_ / 128;
+    draft_.job.fine_tune.members = IsAlone() ? kAloneMembers : kMembers;
+    if (!IsAlone()) draft_.job.fine_tune.learning_rate = 0.2 * batch_ / 128;
     draft_.job.final.members = kFinalists;
     draft_.job.references = ReferencesKind::kNone;
     Because("fine_tune.members",
             "So many networks of the front are trained for a short time, to see which deserve more. Each more takes the steps below.");
-    Because("fine_tune.steps", "A fifth of the supernet's steps tells networks apart that shared weights do not.");
+    Because("fine_tune.steps", IsAlone() ? "Four times as long a training as all networks get tells the best of them apart."
+                                         : "A fifth of the supernet's steps tells networks apart that shared weights do not.");
+    Because(
+        "screening",
+        "Networks of small pictures are trained fast: each is trained by itself for a short while to tell it apart from others, instead "
+        "of giving all of them shared weights. Steps are meant for the middle network of the space; others take as many as cost the same.");
     Because("fine_tune.learning_rate", "It is in proportion to the batch, and a little lower than that of the supernet.");
     Because(
         "final.members",
-        "So many of them are trained on, exported and verified: the largest of those that are as accurate as the best within chance, the "
-        "knee of the front, then those farthest from them.");
+        IsAlone()
+            ? "So many of them are trained on, exported and verified: the one that promises the most, the knee of the front, then those "
+              "farthest from them."
+            : "So many of them are trained on, exported and verified: the largest of those that are as accurate as the best within "
+              "chance, the knee of the front, then those farthest from them.");
     Because(
         "final.steps",
         "Most of the time goes here, as twice the training is worth more than most choices of a space. Raise it for networks that are to "
@@ -423,11 +483,18 @@ class Chooser {
   void ChooseEvaluation() {
     SearchJob& job = draft_.job;
     const int64_t left = data_.pictures.train - job.dataset.validation_images;
-    job.sampling = {.networks = 100,
-                    .validation_images = std::clamp(job.dataset.validation_images / 2, bounds::kMinValidationImages, 2500),
-                    .calibration_images = static_cast<int>(std::clamp<int64_t>(left, bounds::kMinCalibrationImages, 512))};
+    job.sampling.networks = IsAlone() ? kAloneSamples : 100;
+    job.sampling.validation_images = std::clamp(job.dataset.validation_images / 2, bounds::kMinValidationImages, 2500);
+    job.sampling.calibration_images = static_cast<int>(std::clamp<int64_t>(left, bounds::kMinCalibrationImages, 512));
+    if (IsAlone()) job.evolution = {.rounds = kAloneRounds, .evaluations_per_round = kAlonePerRound};
     Because("sampling.networks",
-            "Accuracy is learnt to be predicted from so many random networks. More predict better; each takes a second or so.");
+            absl::StrCat("Accuracy is learnt to be predicted from so many random networks. More predict better; each takes ",
+                         IsAlone() ? absl::StrFormat("about %.0f s", std::ceil(step_seconds_ * static_cast<double>(job.sampling.steps)))
+                                   : "a second or so",
+                         "."));
+    Because("sampling.steps",
+            "Each network is trained for so many steps to tell it apart. Twice as many tell more and leave less time to the two that are "
+            "returned.");
     Because("sampling.validation_images", "So many pictures score each of them. Fewer are faster and noisier.");
     Because("sampling.calibration_images",
             "Ranges and statistics of each network are taken from so many training pictures. Some hundred are enough.");

@@ -107,8 +107,8 @@ void WriteSpace(const SpaceSpec& space, Writer& writer) {
                                   ", activation: ", Name(space.stem.activation), ", precisions: ", List(space.stem.precisions), "}"));
   writer.Key("stages", "");
   for (const char* const meaning :
-       {"kinds: what a block is made of, a choice of the whole stage: conv is one dense convolution, residual two and a shortcut, mbconv a "
-        "depthwise one between two of 1x1.",
+       {"kinds: what a block is made of, a choice of the whole stage: conv is one dense convolution, mbconv a depthwise one between two of "
+        "1x1.",
         "downsamples: whether a max-pool halves the picture or the stride of a convolution.",
         "widths: channels between the blocks of a stage; more are more accurate, larger and slower.", "depths: blocks of the stage.",
         "stride: 2 halves the picture, 1 keeps its size.",
@@ -164,6 +164,8 @@ std::string WriteJob(const DraftJob& draft, const std::string& command) {
   writer.Key("name", Quoted(job.name));
   writer.Key("seed", job.seed);
   writer.Key("references", Name(job.references));
+  const bool alone = job.screening == Screening::kAlone;
+  if (alone) writer.Key("screening", Name(job.screening));
   writer.Section("dataset");
   writer.Key("name", Quoted(job.dataset.name));
   writer.Key("format", Name(job.dataset.format));
@@ -171,16 +173,19 @@ std::string WriteJob(const DraftJob& draft, const std::string& command) {
   writer.Key("validation_images", job.dataset.validation_images);
   WriteSpace(job.space, writer);
   writer.Section("training");
-  writer.Key("steps", job.training.steps);
+  if (!alone) writer.Key("steps", job.training.steps);
   writer.Key("batch_size", job.training.batch_size);
   writer.Key("shards", job.training.shards);
   writer.Key("learning_rate", job.training.learning_rate);
   writer.Key("label_smoothing", job.training.label_smoothing);
-  writer.Key("phases", List(job.training.phases, [](const TrainingPhase& phase) {
-               return absl::StrCat("{until: ", phase.until, ", sampling: ", Name(phase.sampling), "}");
-             }));
+  if (!alone) {
+    writer.Key("phases", List(job.training.phases, [](const TrainingPhase& phase) {
+                 return absl::StrCat("{until: ", phase.until, ", sampling: ", Name(phase.sampling), "}");
+               }));
+  }
   writer.Section("sampling");
   writer.Key("networks", job.sampling.networks);
+  if (alone) writer.Key("steps", job.sampling.steps);
   writer.Key("validation_images", job.sampling.validation_images);
   writer.Key("calibration_images", job.sampling.calibration_images);
   writer.Section("evolution");
@@ -189,7 +194,7 @@ std::string WriteJob(const DraftJob& draft, const std::string& command) {
   writer.Section("fine_tune");
   writer.Key("members", job.fine_tune.members);
   writer.Key("steps", job.fine_tune.steps);
-  writer.Key("learning_rate", job.fine_tune.learning_rate);
+  if (!alone) writer.Key("learning_rate", job.fine_tune.learning_rate);
   writer.Section("final");
   writer.Key("members", job.final.members);
   writer.Key("steps", job.final.steps);

@@ -144,7 +144,8 @@ class App final : private LedgerFollower {
   /// Of a paused or FAILED search, see ResumeSearchUpdate; nothing changes for one that goes on. Returns NOT_FOUND, FAILED_PRECONDITION
   /// when it succeeded, was cancelled, or failed for a reason that lies in its job.
   absl::StatusOr<SearchSnapshot> ResumeSearch(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
-  /// See TrainMemberUpdate; 0 steps are the job's final.steps, or those of fine-tuning.
+  /// See TrainMemberUpdate; 0 steps are the job's final.steps, or those of fine-tuning, without a
+  /// supernet as many as cost the same.
   absl::StatusOr<SearchSnapshot> TrainMember(uint64_t id, const std::string& target, const std::string& member, int64_t steps)
       ABSL_LOCKS_EXCLUDED(mutex_);
   /// See FinishSearchUpdate. Finishing twice is fine. Returns NOT_FOUND, FAILED_PRECONDITION when it is over or has nothing to verify.

@@ -10,7 +10,8 @@
 namespace hanas::coordinator {
 
 /// What a training task of this key draws its randomness from: the job's seed, or for final training one derived from it, since that begins
-/// anew at step 0 and would see the batches of the fine-tuning before it once more. Pure.
+/// anew at step 0 and would see the batches of the training before it once more. What is trained alone to be told apart has the job's: so
+/// all of these see the same batches. Pure.
 uint64_t TrainingSeed(const SearchJob& job, absl::string_view task_key);
 
 }  // namespace hanas::coordinator

@@ -9,6 +9,7 @@
 #include "coordinator/judging/judgement.h"
 #include "coordinator/search/nsga2.h"
 #include "coordinator/search/surrogate_search.h"
+#include "core/base/bounds.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -25,13 +26,17 @@ std::vector<Architecture> ChooseAmong(const std::vector<Individual>& individuals
   return SelectForEvaluation(candidates, {}, count, 0);
 }
 
+/// `steps` are meant for the middle network.
 MemberRecord Reference(const SearchContext& context, std::string id, bool largest, int64_t steps) {
   const SearchSpace& space = context.space();
   const Precision eight = {8, 8};
   Architecture architecture = largest ? space.Largest(eight) : space.Middle(eight);
   space.Canonicalise(architecture);
-  return {
-      .id = std::move(id), .reference = true, .training = TrainingKind::kAlone, .steps = steps, .architecture = std::move(architecture)};
+  return {.id = std::move(id),
+          .reference = true,
+          .training = TrainingKind::kAlone,
+          .steps = context.StepsAsCostly(architecture, std::min(steps, bounds::kMaxSteps)),
+          .architecture = std::move(architecture)};
 }
 
 absl::StatusOr<std::vector<MemberRecord>> ChooseForTarget(const SearchView& view, SearchContext& context) {
@@ -50,7 +55,10 @@ absl::StatusOr<std::vector<MemberRecord>> ChooseForTarget(const SearchView& view
   for (Architecture& architecture : ChooseAmong(individuals, view.job().fine_tune.members)) {
     const auto evaluated = std::find_if(networks.begin(), networks.end(),
                                         [&](const EvaluatedNetwork& network) { return network.architecture == architecture; });
-    members.push_back({.steps = view.job().fine_tune.steps, .architecture = std::move(architecture), .shared = evaluated->score});
+    members.push_back({.training = view.job().screening == Screening::kSupernet ? TrainingKind::kFineTune : TrainingKind::kAlone,
+                       .steps = context.StepsAsCostly(architecture, view.job().fine_tune.steps),
+                       .architecture = std::move(architecture),
+                       .shared = evaluated->score});
   }
   const auto predict = [&](MemberRecord& member) {
     member.target = static_cast<uint32_t>(view.target_index());
@@ -63,9 +71,12 @@ absl::StatusOr<std::vector<MemberRecord>> ChooseForTarget(const SearchView& view
 
   if (view.job().references == ReferencesKind::kSpace) {
     const int64_t steps = MemberSteps(view.job());
+    const int64_t screening = view.job().screening == Screening::kSupernet
+                                  ? view.job().training.steps
+                                  : static_cast<int64_t>(networks.size()) * view.job().sampling.steps;
     members.push_back(Reference(context, "largest-8bit", true, steps));
     members.push_back(Reference(context, "middle-8bit", false, steps));
-    members.push_back(Reference(context, "middle-8bit-long", false, view.job().training.steps + steps));
+    members.push_back(Reference(context, "middle-8bit-long", false, screening + steps));
     for (size_t i = members.size() - 3; i < members.size(); ++i) predict(members[i]);
   }
   return members;

@@ -86,7 +86,9 @@ absl::StatusOr<std::vector<MemberRecord*>> WinnersOf(const SearchView& view, Sea
     networks.push_back(std::move(network));
   }
   std::vector<Contender> contenders;
-  for (Individual& individual : TrueIndividuals(view, **goals, networks, **scorer, latency->fit.calibration)) {
+  Goals judged = **goals;
+  judged.size = WorthOfSizeAfter(view.job(), view.job().fine_tune.steps, judged.size.middle_weights);
+  for (Individual& individual : TrueIndividuals(view, judged, networks, **scorer, latency->fit.calibration)) {
     const auto macs = static_cast<double>((*scorer)->ScoreOne(individual.architecture).macs);
     contenders.push_back({std::move(individual), macs});
   }
@@ -94,7 +96,8 @@ absl::StatusOr<std::vector<MemberRecord*>> WinnersOf(const SearchView& view, Sea
   const auto accuracy = std::find(objectives.begin(), objectives.end(), Quantity::kAccuracy);
   const bool by_accuracy = accuracy != objectives.end();
   const size_t favourite = by_accuracy ? static_cast<size_t>(accuracy - objectives.begin()) : 0;
-  const double tolerance = by_accuracy ? ToleranceOf(members) : 0;
+  // What is compared knows what size is worth when there is no supernet; else chance speaks for the larger one.
+  const double tolerance = by_accuracy && view.job().screening == Screening::kSupernet ? ToleranceOf(members) : 0;
   std::vector<MemberRecord*> winners;
   for (const size_t i : ChooseFinalists(contenders, favourite, tolerance, view.job().final.members)) winners.push_back(members[i]);
   return winners;
@@ -148,11 +151,12 @@ absl::StatusOr<std::optional<AdvanceSearchUpdate>> DecideFinalists(const SearchV
     if (winners->empty()) return absl::InternalError(absl::StrCat(of_target.TargetPrefix(), "expected a member that is left, found none"));
     std::vector<std::string> texts;
     for (MemberRecord* winner : *winners) {
-      TrainOn(members, static_cast<size_t>(winner - members.data()), view.job().final.steps);
-      texts.push_back(absl::StrFormat("%s (%.1f %%)", winner->id, 100 * winner->fine_tuned.fraction()));
+      const int64_t steps = context.StepsAsCostly(winner->architecture, view.job().final.steps);
+      TrainOn(members, static_cast<size_t>(winner - members.data()), steps);
+      texts.push_back(absl::StrFormat("%s (%.1f %%) for %d steps", winner->id, 100 * winner->fine_tuned.fraction(), winner->final_steps));
     }
-    step.events.push_back({"final", absl::StrFormat("%s%s trained on for %d steps: chosen from %d by %d validation images and by size",
-                                                    of_target.TargetPrefix(), absl::StrJoin(texts, ", "), view.job().final.steps,
+    step.events.push_back({"final", absl::StrFormat("%strained on: %s; chosen from %d by %d validation images and by size",
+                                                    of_target.TargetPrefix(), absl::StrJoin(texts, ", "),
                                                     contenders[of_target.target_index()].size(), winners->front()->fine_tuned.images)});
   }
   step.members = std::move(members);

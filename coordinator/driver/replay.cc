@@ -123,7 +123,7 @@ std::string Replayer::FirstOther(const T& recorded, const T& decided) const {
   }
   if (recorded.architectures.size() != decided.architectures.size())
     return absl::StrCat("recorded ", recorded.architectures.size(), " networks, now ", decided.architectures.size());
-  return "the same networks with other checkpoints or digests";
+  return "the same networks with other checkpoints, digests or steps";
 }
 
 std::string Replayer::DescribeOther(const Work& recorded, const Work& decided) const {

@@ -2,6 +2,7 @@
 #include "coordinator/driver/search_driver.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -79,7 +80,7 @@ MaybeStep Train(const SearchView& view, SearchContext& context) {
   if (TrainTeacher(view, context, step)) return step.tasks.empty() ? MaybeStep() : step;
   const TrainWork first = {.kind = TrainingKind::kSupernet, .total_steps = view.job().training.steps, .teacher = TeacherOf(view, context)};
   const TaskKey chain = {.stage = TaskStage::kTrain};
-  if (view.ChainEnd(chain) != nullptr) {
+  if (view.job().screening == Screening::kAlone || view.ChainEnd(chain) != nullptr) {
     step.next = SearchPhase::kSampling;
     return step;
   }
@@ -91,8 +92,36 @@ MaybeStep Train(const SearchView& view, SearchContext& context) {
   return step;
 }
 
-/// Corners at 8 and 16 bits, then random ones; all distinct. A function of space, seed and sampling alone: searches share them.
-std::vector<Architecture> ChooseSamples(const SearchView& view, SearchContext& context) {
+/// Whether a network keeps the limits of some target, as far as they are known before training.
+absl::StatusOr<std::function<bool(const Architecture&)>> WithinLimits(const SearchView& view, SearchContext& context) {
+  struct OfTarget {
+    const CandidateScorer* scorer;
+    LatencyCalibration calibration;
+    std::vector<CostLimit> limits;
+  };
+  std::vector<OfTarget> targets;
+  for (const SearchView& of_target : view.ForEach()) {
+    const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(of_target);
+    if (!scorer.ok()) return scorer.status();
+    const absl::StatusOr<FittedLatency> latency = context.FitLatency(of_target, 0);
+    if (!latency.ok()) return latency.status();
+    const absl::StatusOr<const Goals*> goals = context.GoalsOfJob(of_target);
+    if (!goals.ok()) return goals.status();
+    const LatencyCalibration& calibration = latency->fit.calibration;
+    targets.push_back({*scorer, calibration, UntrainedLimits(LimitsForPredictions((*goals)->limits, calibration))});
+  }
+  return [targets = std::move(targets)](const Architecture& architecture) {
+    return std::any_of(targets.begin(), targets.end(), [&](const OfTarget& target) {
+      return TotalViolation(CostsOf(target.scorer->ScoreOne(architecture), target.calibration), target.limits) <= 0;
+    });
+  };
+}
+
+/// All distinct. With a supernet, which is the same for all limits, corners at 8 and 16 bits and then random ones: a function of space,
+/// seed and sampling alone. Networks that are trained alone cost more: random ones within the limits, and others only where those are too
+/// few.
+absl::StatusOr<std::vector<Architecture>> ChooseSamples(const SearchView& view, SearchContext& context) {
+  constexpr uint64_t kDrawsForEach = 50;
   const SearchSpace& space = context.space();
   const auto wanted = static_cast<size_t>(std::max(bounds::kFewestForPredictor, view.job().sampling.networks));
   std::vector<Architecture> samples;
@@ -101,15 +130,29 @@ std::vector<Architecture> ChooseSamples(const SearchView& view, SearchContext& c
     space.Canonicalise(architecture);
     if (samples.size() < wanted && seen.insert(architecture).second) samples.push_back(std::move(architecture));
   };
-  for (const Precision precision : {Precision{8, 8}, Precision{16, 16}}) {
-    add(space.Largest(precision));
-    add(space.Middle(precision));
-    add(space.Smallest(precision));
+  std::function<bool(const Architecture&)> is_wanted = [](const Architecture&) { return true; };
+  if (view.job().screening == Screening::kAlone) {
+    absl::StatusOr<std::function<bool(const Architecture&)>> within = WithinLimits(view, context);
+    if (!within.ok()) return within.status();
+    is_wanted = *std::move(within);
+  } else {
+    for (const Precision precision : {Precision{8, 8}, Precision{16, 16}}) {
+      add(space.Largest(precision));
+      add(space.Middle(precision));
+      add(space.Smallest(precision));
+    }
   }
-  for (uint64_t i = 0; samples.size() < wanted && i < 50 * wanted; ++i) {
+  std::vector<Architecture> others;
+  for (uint64_t i = 0; samples.size() < wanted && i < kDrawsForEach * wanted; ++i) {
     CounterRandom random(view.job().seed, "sample", i);
-    add(space.Random(random));
+    Architecture drawn = space.Random(random);
+    if (is_wanted(drawn)) {
+      add(std::move(drawn));
+    } else {
+      others.push_back(std::move(drawn));
+    }
   }
+  for (Architecture& other : others) add(std::move(other));
   return samples;
 }
 
@@ -140,7 +183,9 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
   const TaskKey predictor = {.stage = TaskStage::kSamplePredictor};
   const TaskKey witness = {.stage = TaskStage::kWitness};
   if (!view.Has(samples)) {
-    AddEvaluations(view, context, samples, ChooseSamples(view, context), step);
+    const absl::StatusOr<std::vector<Architecture>> chosen = ChooseSamples(view, context);
+    if (!chosen.ok()) return chosen.status();
+    AddEvaluations(view, context, samples, *chosen, step);
     return step;
   }
   if (!view.AllDone(samples)) return std::nullopt;
@@ -156,6 +201,8 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
     if (!step.tasks.empty()) return step;
   }
   if (!AreDone(witnesses)) return std::nullopt;
+  // The rate of what is trained alone is known by now.
+  if (view.job().screening == Screening::kAlone) step.forecast = ForecastOf(view, context);
   const int64_t fitted = std::get<FitWork>(view.Task(predictor)->work).num_evaluations;
   step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks",
                                                       fit->kind, fit->held_out_tau, 100 * fit->held_out_rmse, fitted)});
@@ -252,7 +299,7 @@ std::string FailureCode(const TaskRecord& task) { return task.error_code.empty()
 
 /// The step that leaves out the networks of which a task has failed; to FAILED when no member remains for some target. None when all are
 /// well.
-MaybeStep LeaveOut(const SearchView& view) {
+MaybeStep LeaveOut(const SearchView& view, const SearchContext& context) {
   AdvanceSearchUpdate step = StepOf(view);
   // A failure is not why a plain network is left out of a search that was finished early.
   std::vector<LeftOutRecord> left_out;
@@ -277,7 +324,7 @@ MaybeStep LeaveOut(const SearchView& view) {
   if (without < has_member.size()) {
     if (const std::optional<size_t> next = NextFinalist(view, static_cast<uint32_t>(without))) {
       std::vector<MemberRecord> members = view.record().members;
-      TrainOn(members, *next, view.job().final.steps);
+      TrainOn(members, *next, context.StepsAsCostly(members[*next].architecture, view.job().final.steps));
       step.events.push_back({"final", absl::StrCat(view.For(without).TargetPrefix(), members[*next].id, " is trained on instead")});
       step.members = std::move(members);
       step.left_out = std::move(left_out);
@@ -328,7 +375,7 @@ absl::StatusOr<MaybeStep> Verify(const SearchView& view, SearchContext& context)
     step.tasks.emplace_back(TaskKey{.stage = TaskStage::kTestImages}.ToString(), PackWork{});
     return step;
   }
-  if (MaybeStep left_out = LeaveOut(view)) return left_out;
+  if (MaybeStep left_out = LeaveOut(view, context)) return left_out;
   absl::StatusOr<MaybeStep> decided = DecideFinalists(view, context);
   if (!decided.ok() || decided->has_value()) return decided;
   std::vector<MemberRecord> remaining = TrainedMembers(view);

@@ -21,13 +21,13 @@ namespace hanas::coordinator {
 ///
 /// Searches and tasks:
 ///   PROFILING  profile/operators/N, profile/networks/N      what the space costs on this device; infeasible limits end here
-///   TRAINING   train/N                                      checkpoint to checkpoint
-///   SAMPLING   sample/N, sample/predictor, witness/N        networks evaluated with shared weights, the first predictor; one within limits
+///   TRAINING   train/N                                      checkpoint to checkpoint; none with Screening::kAlone
+///   SAMPLING   sample/N, sample/predictor, witness/N        networks evaluated, the first predictor; one within limits
 ///   SEARCHING  round/R/evaluate/N, round/R/measure/N, round/R/predictor
 ///   VERIFYING  members/ID/train/N, members/ID/screen, members/ID/final/N, members/ID/bind, verify/images, members/ID/verify
 ///              with opponents, once all members are verified: opponents/measure/N, opponents/ID/probe/0, then the same of them
 ///
-/// Tasks of TRAINING and SAMPLING are shared with other searches (sharing.h), but for the witness.
+/// Tasks of TRAINING and SAMPLING are shared with other searches (sharing.h), but for the witness, and for samples that are trained alone.
 ///
 /// Every round is proposed from the results of all rounds before it and told as a whole in the order asked: the window is the round.
 /// `context` may be null while the search is PENDING: thousands may wait for a device, and none needs its space for that.

@@ -12,12 +12,17 @@ namespace hanas::coordinator {
 namespace {
 
 constexpr size_t kNetworksPerTask = 8;
+/// Training a network first takes many times as long as scoring it: nothing of another one is lost with the task.
+constexpr size_t kTrainedPerTask = 1;
+
+/// InBatches with at most `batch` in each.
+void InBatchesOf(size_t batch, size_t count, absl::FunctionRef<void(size_t begin, size_t end)> make) {
+  for (size_t begin = 0; begin < count; begin += batch) make(begin, std::min(count, begin + batch));
+}
 
 }  // namespace
 
-void InBatches(size_t count, absl::FunctionRef<void(size_t begin, size_t end)> make) {
-  for (size_t begin = 0; begin < count; begin += kNetworksPerTask) make(begin, std::min(count, begin + kNetworksPerTask));
-}
+void InBatches(size_t count, absl::FunctionRef<void(size_t begin, size_t end)> make) { InBatchesOf(kNetworksPerTask, count, make); }
 
 AdvanceSearchUpdate StepOf(const SearchView& view) {
   return {.search = view.record().id, .expected = view.record().phase, .expected_events = view.record().num_events};
@@ -33,13 +38,20 @@ AdvanceSearchUpdate FailStep(const SearchView& view, std::string code, std::stri
 
 void AddEvaluations(const SearchView& view, const SearchContext& context, const TaskKey& series,
                     const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step) {
-  const ArtifactRef checkpoint = view.ChainEnd({.stage = TaskStage::kTrain})->checkpoint;
+  const bool alone = view.job().screening == Screening::kAlone;
+  EvaluateWork common;
+  if (alone) {
+    common.teacher = TeacherOf(view, context);
+  } else {
+    common.checkpoint = view.ChainEnd({.stage = TaskStage::kTrain})->checkpoint;
+  }
   size_t number = 0;
-  InBatches(architectures.size(), [&](size_t begin, size_t end) {
-    EvaluateWork work = {.checkpoint = checkpoint};
+  InBatchesOf(alone ? kTrainedPerTask : kNetworksPerTask, architectures.size(), [&](size_t begin, size_t end) {
+    EvaluateWork work = common;
     for (size_t i = begin; i < end; ++i) {
       work.architectures.push_back(architectures[i]);
       work.graph_digests.push_back(context.GraphDigestOf(architectures[i]));
+      if (alone) work.steps.push_back(context.StepsAsCostly(architectures[i], view.job().sampling.steps));
     }
     step.tasks.emplace_back(view.TextOf(series.At(number++)), std::move(work));
   });

@@ -17,7 +17,7 @@
 
 namespace hanas::coordinator {
 
-/// A network that was truly evaluated with the shared weights, as users see it.
+/// A network that was truly evaluated, with the shared weights or trained alone for a short while, as users see it.
 struct CandidateRow {
   int64_t sequence = 0;  // in the order asked, from 1
   Architecture architecture;

@@ -53,14 +53,15 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
     for (const int64_t extent : slot.shape) count *= extent;
     weights += count;
   }
-  int64_t checkpoints = ChainCheckpoints(job.training.steps, ChunkSteps(job.training.steps));
+  int64_t checkpoints = 0;
+  if (SupernetSteps(job) > 0) checkpoints += ChainCheckpoints(job.training.steps, ChunkSteps(job.training.steps));
   if (job.teacher.steps > 0) checkpoints += ChainCheckpoints(job.teacher.steps, ChunkSteps(job.teacher.steps));
   const bool of_space = job.references == ReferencesKind::kSpace;
   const auto chains = [&](int64_t count, int64_t steps) { return count * ChainCheckpoints(steps, MemberChunkSteps(job, steps)); };
   checkpoints += chains(NumTargets(job) * job.fine_tune.members, job.fine_tune.steps);
   if (job.final.steps > 0) checkpoints += chains(NumTargets(job) * NumReturned(job), job.final.steps);
   if (of_space) checkpoints += chains(2, MemberSteps(job));
-  const int64_t long_steps = job.training.steps + MemberSteps(job);
+  const int64_t long_steps = ScreeningSteps(job) + MemberSteps(job);
   if (of_space) checkpoints += ChainCheckpoints(long_steps, MemberChunkSteps(job, long_steps));
   // How wide the plain networks are is not known yet; few have more weights than a supernet. Their chains are long.
   if (HasFamilies(job)) checkpoints += NumTargets(job) * NumReferences(job) * 3;
@@ -71,9 +72,15 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
 /// Of the networks that are trained to the end.
 int64_t FinalSteps(const SearchJob& job) { return NumTargets(job) * NumReturned(job) * job.final.steps; }
 
-/// Of teacher, supernet and members.
+/// Networks that are evaluated in rounds at most.
+int64_t RoundEvaluations(const SearchJob& job) {
+  const int64_t rounds = NumTargets(job) * job.evolution.rounds * job.evolution.evaluations_per_round;
+  return job.budget.max_evaluations > 0 ? std::min(rounds, job.budget.max_evaluations) : rounds;
+}
+
+/// Of teacher, screening and members.
 int64_t OwnSteps(const SearchJob& job) {
-  return job.teacher.steps + job.training.steps + NumTargets(job) * job.fine_tune.members * job.fine_tune.steps + FinalSteps(job);
+  return job.teacher.steps + ScreeningSteps(job) + NumTargets(job) * job.fine_tune.members * job.fine_tune.steps + FinalSteps(job);
 }
 
 std::string WithNote(std::string basis, const SearchJob& job) {
@@ -89,6 +96,29 @@ double RateOf(const SearchView& view, TaskStage stage) {
     if (outcome != nullptr && outcome->images_per_second > 0) rate = outcome->images_per_second;
   }
   return rate;
+}
+
+/// Of one core, while networks were trained alone to be screened: each of them takes as long as the middle one. 0 when none was.
+double RateOfScreening(const SearchView& view) {
+  double seconds = 0;
+  int64_t networks = 0;
+  for (const TaskRecord* task : view.Numbered({.stage = TaskStage::kSample})) {
+    if (!task->outcome.has_value() || std::get<EvaluateWork>(task->work).steps.empty()) continue;
+    const auto& outcome = std::get<EvaluateOutcome>(*task->outcome);
+    seconds += outcome.seconds;
+    networks += static_cast<int64_t>(outcome.scores.size());
+  }
+  if (!(seconds > 0)) return 0;
+  return static_cast<double>(networks * view.job().sampling.steps) * view.job().training.batch_size / seconds;
+}
+
+/// Cores of the workers that are known and not drained, at least one.
+int NumCores(const State& state) {
+  int cores = 0;
+  for (const auto& [id, party] : state.parties) {
+    if (!party.agent && !party.draining) cores += std::max(1, party.threads);
+  }
+  return std::max(1, cores);
 }
 
 /// Of searches on the same dataset and space, whose supernet trained on as many cores.
@@ -145,10 +175,17 @@ double MeasuringSeconds(const SearchView& view, const SearchContext& context) {
 }  // namespace
 
 int64_t ChunkSteps(int64_t steps) { return std::max<int64_t>(1, (steps + 19) / 20); }
-int64_t MemberChunkSteps(const SearchJob& job, int64_t steps) { return std::max(ChunkSteps(steps), ChunkSteps(job.training.steps)); }
+int64_t MemberChunkSteps(const SearchJob& job, int64_t steps) {
+  const bool alone = job.screening == Screening::kAlone;
+  return std::max(ChunkSteps(steps), alone ? job.sampling.steps : ChunkSteps(job.training.steps));
+}
 
 int NumReturned(const SearchJob& job) {
   return job.final.steps > 0 ? std::min(job.final.members, job.fine_tune.members) : job.fine_tune.members;
+}
+int64_t ScreeningSteps(const SearchJob& job) {
+  if (job.screening == Screening::kSupernet) return job.training.steps;
+  return (job.sampling.networks + RoundEvaluations(job)) * job.sampling.steps;
 }
 int64_t MemberSteps(const SearchJob& job) { return job.fine_tune.steps + job.final.steps; }
 
@@ -157,7 +194,7 @@ int64_t ReferenceSteps(const SearchJob& job) {
     case ReferencesKind::kNone:
       break;
     case ReferencesKind::kSpace:
-      return 3 * MemberSteps(job) + job.training.steps;
+      return 3 * MemberSteps(job) + ScreeningSteps(job);
     case ReferencesKind::kFamily:
       return NumTargets(job) * kFamilyShares * OwnSteps(job);
   }
@@ -172,8 +209,7 @@ std::string FamilyNote(const SearchJob& job) {
 ForecastRecord CountsOf(const SearchJob& job) {
   ForecastRecord forecast = {.basis = WithNote("counts only", job)};
   forecast.training_steps = OwnSteps(job) + ReferenceSteps(job);
-  const int64_t rounds = NumTargets(job) * job.evolution.rounds * job.evolution.evaluations_per_round;
-  forecast.evaluations = job.sampling.networks + (job.budget.max_evaluations > 0 ? std::min(rounds, job.budget.max_evaluations) : rounds);
+  forecast.evaluations = job.sampling.networks + RoundEvaluations(job);
   return forecast;
 }
 
@@ -187,9 +223,12 @@ ForecastRecord ForecastOf(const SearchView& view, SearchContext& context) {
   if (context.searched_whole()) forecast.evaluations = static_cast<int64_t>(context.space().NumNetworks());
   forecast.disk_bytes = DiskBytes(view.job(), context.lowering());
   forecast.measuring_seconds = MeasuringSeconds(view, context);
-  const double own = RateOf(view, TaskStage::kTrain);
-  const double rate = own > 0 ? own : RateOfOthers(view, context);
-  if (rate > 0) {
+  const bool alone = view.job().screening == Screening::kAlone;
+  const double own = alone ? RateOfScreening(view) * NumCores(view.state()) : RateOf(view, TaskStage::kTrain);
+  const double rate = own > 0 || alone ? own : RateOfOthers(view, context);
+  if (rate > 0 && alone) {
+    forecast.training_seconds = view.job().training.batch_size * static_cast<double>(forecast.training_steps) / rate;
+  } else if (rate > 0) {
     // The rate is the supernet's, which has a core for each shard, as the teacher and the last training of members have; every other
     // network is trained on one. A teacher that has not begun is taken to be as fast as the supernet.
     const TrainingSpec& training = view.job().training;

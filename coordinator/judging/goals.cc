@@ -2,6 +2,7 @@
 #include "coordinator/judging/goals.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <string>
 
@@ -40,6 +41,7 @@ BatchCostScorer CostScorer(const CandidateScorer& scorer, const LatencyCalibrati
 Goals GoalsOf(const SearchJob& job, const TargetSpec& target, const SearchSpace& space, const CandidateScorer& scorer,
               const LatencyCalibration& calibration) {
   Goals goals = {.objectives = ObjectivesOf(job), .limits = {}};
+  goals.size = WorthOfSizeAfter(job, job.sampling.steps, static_cast<double>(scorer.ScoreOne(space.Middle({8, 8})).parameters));
   for (const size_t index : LimitsFor(job, target)) {
     const LimitSpec& spec = job.limits[index];
     const Quantity of = *QuantityNamed(spec.of);
@@ -89,9 +91,24 @@ absl::StatusOr<FeasibilityReport> ProbeFeasibility(const SearchSpace& space, con
                          {.seed = seed, .max_evaluations = kProbeEvaluations, .num_starts = 2});
 }
 
+double WorthOfSize::Error(double error, double weights) const {
+  return exponent == 0 ? error : error * std::pow(std::max(weights, 1.0) / middle_weights, -exponent);
+}
+
+WorthOfSize WorthOfSizeAfter(const SearchJob& job, int64_t steps, double middle_weights) {
+  if (job.screening == Screening::kSupernet) return {};
+  const double in_the_end = static_cast<double>(job.fine_tune.steps + job.final.steps);
+  const double doublings = std::max(0.0, std::log2(in_the_end / static_cast<double>(steps)));
+  return {.exponent = WorthOfSize::kErrorPerDoubling * doublings, .middle_weights = std::max(middle_weights, 1.0)};
+}
+
 Evaluation EvaluationOf(const Goals& goals, const CostVector& costs, absl::Span<const CostLimit> limits) {
   Evaluation evaluation = {.objectives = {}, .violation = TotalViolation(costs, limits)};
-  for (const Quantity objective : goals.objectives) evaluation.objectives.push_back(costs[IndexOf(objective)]);
+  for (const Quantity objective : goals.objectives) {
+    const double cost = costs[IndexOf(objective)];
+    const bool is_error = objective == Quantity::kAccuracy;
+    evaluation.objectives.push_back(is_error ? goals.size.Error(cost, costs[IndexOf(Quantity::kParameters)]) : cost);
+  }
   return evaluation;
 }
 

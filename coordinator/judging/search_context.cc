@@ -2,10 +2,12 @@
 #include "coordinator/judging/search_context.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/bounds.h"
+#include "core/cost/cost.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/graph/graph.h"
 #include "core/job/goals.h"
@@ -26,6 +28,7 @@ absl::StatusOr<std::unique_ptr<SearchContext>> SearchContext::Create(const Searc
 SearchContext::SearchContext(ConvnetSpace space, const SearchJob& job, bool searched_whole, std::vector<PlainFamily> families,
                              std::optional<PlainNetwork> teacher)
     : lowering_(std::move(space)),
+      middle_work_(TrainingWork(lowering_.Lower(lowering_.space().Middle({8, 8})))),
       searched_whole_(searched_whole),
       job_(job),
       families_(std::move(families)),
@@ -123,6 +126,13 @@ absl::StatusOr<const Goals*> SearchContext::GoalsOfJob(const SearchView& view) {
   OfTarget& own = targets_[view.target_index()];
   if (!own.goals.has_value()) own.goals.emplace(std::move(goals));
   return &*own.goals;
+}
+
+int64_t SearchContext::StepsAsCostly(const Architecture& architecture, int64_t steps) const {
+  if (job_.screening == Screening::kSupernet) return steps;
+  const double ratio = static_cast<double>(middle_work_) / static_cast<double>(TrainingWork(lowering_.Lower(architecture)));
+  const double most = std::min(static_cast<double>(kMostSteps) * static_cast<double>(steps), static_cast<double>(bounds::kMaxSteps));
+  return static_cast<int64_t>(std::clamp(std::round(ratio * static_cast<double>(steps)), 1.0, most));
 }
 
 std::string SearchContext::GraphDigestOf(const Architecture& architecture) const {

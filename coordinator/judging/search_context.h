@@ -71,6 +71,10 @@ class SearchContext {
   /// Requires a complete table. Returns CandidateScorer::Create's statuses.
   absl::StatusOr<const CandidateScorer*> Scorer(const SearchView& view) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  /// For how many steps a network is trained where `steps` are meant for the middle one at 8 bits: as many as cost the same, at most
+  /// kMostSteps times as many, and at least one. Just `steps` with a supernet.
+  int64_t StepsAsCostly(const Architecture& architecture, int64_t steps) const;
+
   std::string GraphDigestOf(const Architecture& architecture) const;
   std::string PlanDigestOf(const Architecture& architecture, const BackendCaps& caps) const;
 
@@ -99,7 +103,10 @@ class SearchContext {
   /// `stop` says so.
   absl::StatusOr<std::optional<FeasibilityReport>> ProbeComputed(const TargetSpec& target, const BackendCaps& caps, StopCheck stop) const;
 
+  static constexpr int64_t kMostSteps = 4;
+
   const Lowering lowering_;
+  const int64_t middle_work_;  // TrainingWork of the middle network at 8 bits
   const bool searched_whole_;
   const SearchJob job_;
   const std::vector<PlainFamily> families_;

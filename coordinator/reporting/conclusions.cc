@@ -119,7 +119,7 @@ std::vector<Warning> DominatedMembers(const ReportData& data) {
     for (size_t j = 0; j < front.size(); ++j) {
       if (i == j || !Dominates(data, front[j], member, j < i)) continue;
       warnings.push_back({std::string(kDominatedMember),
-                          absl::StrCat("After fine-tuning ", member.record.id, " is dominated by ", front[j].record.id, ", which is ",
+                          absl::StrCat("As trained, ", member.record.id, " is dominated by ", front[j].record.id, ", which is ",
                                        AgainstText(data, front[j], member), "."),
                           {member.record.id}});
       break;
@@ -170,7 +170,8 @@ void AddReferences(const ReportData& data, std::vector<std::string>& sentences) 
   if (const ReportMember* middle = Find(data.references, "middle-8bit-long")) {
     sentences.push_back(AgainstReference(
         data, *middle,
-        absl::StrCat("the middle network at 8 bits, ", StepsText(*middle), " (as many as the supernet and a member together)")));
+        absl::StrCat("the middle network at 8 bits, ", StepsText(*middle), " (as many as ",
+                     data.job.screening == Screening::kSupernet ? "the supernet" : "screening", " and a member together)")));
   }
 }
 
@@ -229,9 +230,9 @@ std::vector<std::string> NextSteps(const ReportData& data) {
   }
   std::vector<std::string> steps;
   if (data.predictor_networks > 0 && data.predictor.held_out_tau < 0.5) {
-    steps.push_back(absl::StrFormat(
-        "The accuracy predictor ranks unseen networks with tau %.2f: raise sampling.networks or sampling.validation_images.",
-        data.predictor.held_out_tau));
+    steps.push_back(absl::StrFormat("The accuracy predictor ranks unseen networks with tau %.2f: raise sampling.networks or %s.",
+                                    data.predictor.held_out_tau,
+                                    data.job.screening == Screening::kAlone ? "sampling.steps" : "sampling.validation_images"));
   }
   if (data.latency.held_out.mape > 0.05) {
     steps.push_back(
@@ -240,8 +241,11 @@ std::vector<std::string> NextSteps(const ReportData& data) {
   }
   if (const ReportMember* middle = Find(data.references, "middle-8bit-long"); middle != nullptr && !data.front.empty()) {
     if (!Wins(data, BestAgainst(data, *middle), *middle)) {
-      steps.push_back(absl::StrCat("A network trained alone for the whole budget is not beaten: raise training.steps and ",
-                                   data.job.final.steps > 0 ? "final" : "fine_tune", ".steps, weight sharing pays off late."));
+      const absl::string_view last = data.job.final.steps > 0 ? "final.steps" : "fine_tune.steps";
+      steps.push_back(data.job.screening == Screening::kSupernet
+                          ? absl::StrCat("A network trained alone for the whole budget is not beaten: raise training.steps and ", last,
+                                         ", weight sharing pays off late.")
+                          : absl::StrCat("A network trained alone for the whole budget is not beaten: raise ", last, "."));
     }
   }
   const bool tight = data.target().profile.has_value() && data.target().profile->share_within_limits < 0.01;

@@ -18,12 +18,12 @@ namespace {
 const char* Role(const MemberRecord& member) { return member.reference ? "reference" : "member"; }
 
 std::string TrainingNote(const ReportMember& member) {
+  const std::string then = member.record.final_steps > 0 ? absl::StrCat(", then trained on for ", member.record.final_steps) : "";
   switch (member.record.training) {
     case TrainingKind::kFineTune:
-      return absl::StrCat("from the supernet, fine-tuned for ", member.record.steps, " steps",
-                          member.record.final_steps > 0 ? absl::StrCat(", then trained on for ", member.record.final_steps) : "");
+      return absl::StrCat("from the supernet, fine-tuned for ", member.record.steps, " steps", then);
     case TrainingKind::kAlone:
-      return absl::StrCat("trained alone for ", member.record.steps, " steps",
+      return absl::StrCat("trained alone for ", member.record.steps, " steps", then,
                           member.record.opponent.has_value()
                               ? absl::StrCat(": ", member.record.opponent->preset, " x", member.record.opponent->factor)
                               : "");
@@ -208,6 +208,7 @@ v1::Report MakeReport(const ReportData& data) {
   out.set_dataset(data.job.dataset.name);
   out.set_dataset_digest(data.record.dataset_digest);
   out.set_space(data.job.space.name);
+  out.set_screening(data.job.screening == Screening::kAlone ? v1::SCREENING_ALONE : v1::SCREENING_SUPERNET);
   out.set_log10_networks(data.log10_networks);
   *out.mutable_device() = ToProto(data.target().device);
   for (const Quantity objective : data.goals.objectives) out.add_objectives()->set_of(std::string(RowOf(objective).name));

@@ -37,20 +37,20 @@ constexpr int kTeachersCalibrationImages = 512;
 
 bool GoesOnFromTrained(TrainingKind kind) { return kind == TrainingKind::kFineTune || kind == TrainingKind::kFinal; }
 
-/// The schedule of a training task: the supernet's is the job's. One network has no sampling, and short trainings are done beside one
-/// another, in one shard each. The teacher learns the labels as they are: what it says of wrong classes is worth less when it was told to
-/// be unsure (Müller et al. 2019). What goes on from trained weights has the learning rates of fine-tuning.
-TrainingSpec TrainingOf(const SearchJob& job, const TrainWork& work) {
+/// The schedule of a training of so many steps: the supernet's is the job's. One network has no sampling, and short trainings are done
+/// beside one another, in one shard each. The teacher learns the labels as they are: what it says of wrong classes is worth less when it
+/// was told to be unsure (Müller et al. 2019). What goes on from the supernet's weights has the learning rates of fine-tuning.
+TrainingSpec TrainingOf(const SearchJob& job, TrainingKind kind, int64_t steps) {
   TrainingSpec training = job.training;
-  training.steps = work.total_steps;
-  if (work.kind == TrainingKind::kSupernet) return training;
+  training.steps = steps;
+  if (kind == TrainingKind::kSupernet) return training;
   training.phases = {{1.0, SamplingKind::kLargest}};
-  if (work.kind == TrainingKind::kTeacher) {
+  if (kind == TrainingKind::kTeacher) {
     training.label_smoothing = 0;
     return training;
   }
-  if (!TrainsInShards(work.kind)) training.shards = 1;
-  if (GoesOnFromTrained(work.kind)) {
+  if (!TrainsInShards(kind)) training.shards = 1;
+  if (GoesOnFromTrained(kind) && job.screening == Screening::kSupernet) {
     training.learning_rate = job.fine_tune.learning_rate;
     const double scaled = job.training.muon_learning_rate * job.fine_tune.learning_rate / job.training.learning_rate;
     training.muon_learning_rate = std::min(scaled, bounds::kMaxLearningRate);
@@ -75,31 +75,31 @@ struct WorkWriter {
     *train.mutable_space() = rpc::ToProto(SpaceOf(work));
     if (!work.slice.genes.empty()) *train.mutable_slice() = rpc::ToProto(work.slice);
     *train.mutable_dataset() = rpc::ToProto(job().dataset);
-    *train.mutable_training() = rpc::ToProto(TrainingOf(job(), work));
+    *train.mutable_training() = rpc::ToProto(TrainingOf(job(), work.kind, work.total_steps));
     train.set_seed(TrainingSeed(job(), granted.task.key));
     if (!work.initial.empty()) *train.mutable_initial() = ToProto(work.initial);
     train.set_reset_schedule(GoesOnFromTrained(work.kind) && work.from_step == 0);
     train.set_from_step(work.from_step);
     train.set_to_step(work.to_step);
     train.set_teaches(work.kind == TrainingKind::kTeacher);
-    if (!work.teacher.has_value()) return;
-    v1::Teacher& teacher = *train.mutable_teacher();
-    *teacher.mutable_space() = rpc::ToProto(work.teacher->space);
-    *teacher.mutable_architecture() = rpc::ToProto(work.teacher->architecture);
-    *teacher.mutable_checkpoint() = ToProto(work.teacher->checkpoint);
-    teacher.set_weight(job().teacher.weight);
-    teacher.set_temperature(job().teacher.temperature);
-    teacher.set_calibration_images(kTeachersCalibrationImages);
+    if (work.teacher.has_value()) FillTeacher(*work.teacher, *train.mutable_teacher());
   }
   void operator()(const EvaluateWork& work) const {
     v1::EvaluateTask& evaluate = *out.mutable_evaluate();
     *evaluate.mutable_space() = rpc::ToProto(job().space);
     *evaluate.mutable_dataset() = rpc::ToProto(job().dataset);
-    *evaluate.mutable_checkpoint() = ToProto(work.checkpoint);
+    if (!work.checkpoint.empty()) *evaluate.mutable_checkpoint() = ToProto(work.checkpoint);
     for (const Architecture& architecture : work.architectures) *evaluate.add_architectures() = rpc::ToProto(architecture);
     for (const std::string& digest : work.graph_digests) evaluate.add_graph_digests(digest);
     evaluate.set_validation_images(work.all_validation_images ? job().dataset.validation_images : job().sampling.validation_images);
     evaluate.set_calibration_images(job().sampling.calibration_images);
+    if (work.steps.empty()) return;
+    v1::TrainAlone& train = *evaluate.mutable_train();
+    *train.mutable_training() =
+        rpc::ToProto(TrainingOf(job(), TrainingKind::kAlone, *std::max_element(work.steps.begin(), work.steps.end())));
+    train.mutable_steps()->Assign(work.steps.begin(), work.steps.end());
+    train.set_seed(TrainingSeed(job(), granted.task.key));
+    if (work.teacher.has_value()) FillTeacher(*work.teacher, *train.mutable_teacher());
   }
   void operator()(const FitWork&) const {
     v1::FitPredictorTask& fit = *out.mutable_fit_predictor();
@@ -152,6 +152,14 @@ struct WorkWriter {
     FillMeasuring(verify);
   }
 
+  void FillTeacher(const TeacherRef& from, v1::Teacher& teacher) const {
+    *teacher.mutable_space() = rpc::ToProto(from.space);
+    *teacher.mutable_architecture() = rpc::ToProto(from.architecture);
+    *teacher.mutable_checkpoint() = ToProto(from.checkpoint);
+    teacher.set_weight(job().teacher.weight);
+    teacher.set_temperature(job().teacher.temperature);
+    teacher.set_calibration_images(kTeachersCalibrationImages);
+  }
   template <typename Measure>
   void FillMeasuring(Measure& measure) const {
     measure.set_rounds(job().measure.rounds);

@@ -91,13 +91,9 @@ struct Checker {
     return std::get<T>(outcome);
   }
 
-  absl::Status operator()(const TrainWork& work) const {
-    const auto& o = Of<TrainOutcome>();
-    if (o.step < work.from_step || o.step > work.to_step || o.reached_end != (o.step == work.to_step)) {
-      return Expected(task, absl::StrCat("a step from ", work.from_step, " to ", work.to_step, ", the last one when the end was reached"),
-                      absl::StrCat(o.step, o.reached_end ? " at the end" : " before the end"));
-    }
-    if (!IsFromZero(o.images_per_second)) return Expected(task, "a finite rate of 0 or more", absl::StrCat(o.images_per_second));
+  /// Of an outcome that says on which data set it was made: the one that the search began with.
+  template <typename T>
+  absl::Status CheckDataset(const T& o) const {
     if (std::max(o.dataset_digest.size(), o.dataset_files.size()) > kMaxDigestBytes) {
       return Expected(task, absl::StrCat("digests of at most ", kMaxDigestBytes, " bytes"),
                       absl::StrCat(o.dataset_digest.size(), " and ", o.dataset_files.size()));
@@ -105,8 +101,18 @@ struct Checker {
     const SearchState* search = state.FindSearch(task.search);
     const std::string began_with = search == nullptr ? "" : search->record.dataset_digest;
     if (!began_with.empty() && !o.dataset_digest.empty() && o.dataset_digest != began_with)
-      return Expected(task, absl::StrCat("training on the data set ", began_with), o.dataset_digest);
+      return Expected(task, absl::StrCat("work on the data set ", began_with), o.dataset_digest);
     return absl::OkStatus();
+  }
+
+  absl::Status operator()(const TrainWork& work) const {
+    const auto& o = Of<TrainOutcome>();
+    if (o.step < work.from_step || o.step > work.to_step || o.reached_end != (o.step == work.to_step)) {
+      return Expected(task, absl::StrCat("a step from ", work.from_step, " to ", work.to_step, ", the last one when the end was reached"),
+                      absl::StrCat(o.step, o.reached_end ? " at the end" : " before the end"));
+    }
+    if (!IsFromZero(o.images_per_second)) return Expected(task, "a finite rate of 0 or more", absl::StrCat(o.images_per_second));
+    return CheckDataset(o);
   }
   absl::Status operator()(const EvaluateWork& work) const {
     const auto& o = Of<EvaluateOutcome>();
@@ -115,7 +121,7 @@ struct Checker {
     for (const Score& score : o.scores) {
       if (absl::Status status = CheckScore(task, score); !status.ok()) return status;
     }
-    return absl::OkStatus();
+    return CheckDataset(o);
   }
   absl::Status operator()(const FitWork&) const {
     const absl::StatusOr<PredictorWeights> weights = ParsePredictor(Of<FitOutcome>().predictor);

@@ -291,7 +291,7 @@ PhaseRecord ProgressOf(const SearchView& view, const std::map<uint64_t, int64_t>
       break;
     case SearchPhase::kTraining:
       progress = {.done = StepsOf(view, {.stage = TaskStage::kTeacher}, live_done) + StepsOf(view, {.stage = TaskStage::kTrain}, live_done),
-                  .total = view.job().teacher.steps + view.job().training.steps,
+                  .total = view.job().teacher.steps + SupernetSteps(view.job()),
                   .unit = "steps"};
       break;
     case SearchPhase::kSampling:

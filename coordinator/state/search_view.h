@@ -86,8 +86,8 @@ class SearchView {
 
   /// Rounds that were concluded; once verification has begun also the one that finishing cut short, if any.
   int NumRounds() const;
-  /// Networks evaluated with shared weights for any target, in the order in which they were asked: samples, the witnesses of the limits,
-  /// then `num_rounds` rounds; what was measured is of the view's target. Those whose task is not done are left out.
+  /// Networks evaluated for any target before members are chosen, in the order in which they were asked: samples, the witnesses of the
+  /// limits, then `num_rounds` rounds; what was measured is of the view's target. Those whose task is not done are left out.
   std::vector<EvaluatedNetwork> Evaluations(int num_rounds) const;
   /// Whether any network was evaluated. O(tasks).
   bool HasEvaluations() const;

@@ -18,16 +18,23 @@ void Attach(SearchState& search, const TaskRecord& task) {
   search.tasks_in_order.push_back(task.id);
   if (!task.outcome.has_value()) return;
   search.AddResult(task);
-  const auto* trained = std::get_if<TrainOutcome>(&*task.outcome);
-  if (trained == nullptr || !search.record.dataset_digest.empty()) return;
-  search.record.dataset_digest = trained->dataset_digest;
-  search.record.dataset_files = trained->dataset_files;
+  NoteDataset(*task.outcome, search.record);
 }
 
 /// All that a search shares tasks under.
 std::array<std::string, 3> DigestsOf(const SearchRecord& search) { return {search.teacher, search.supernet, search.sample_set}; }
 
 }  // namespace
+
+bool NoteDataset(const Outcome& outcome, SearchRecord& record) {
+  const auto note = [&record](const auto* made) {
+    if (made == nullptr || made->dataset_digest.empty() || !record.dataset_digest.empty()) return false;
+    record.dataset_digest = made->dataset_digest;
+    record.dataset_files = made->dataset_files;
+    return true;
+  };
+  return note(std::get_if<TrainOutcome>(&outcome)) || note(std::get_if<EvaluateOutcome>(&outcome));
+}
 
 const std::string& SharedUnder(const SearchRecord& search, absl::string_view key) {
   static const std::string* const kOwn = new std::string;

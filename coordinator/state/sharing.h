@@ -46,6 +46,9 @@ bool IsWantedByOthers(const State& state, const TaskRecord& task, uint64_t excep
 /// their rows will come into the same table. Paused searches are left out: nobody works for them.
 absl::flat_hash_set<std::string> ComingOperators(const State& state, const SearchState& search, size_t target);
 
+/// Notes the data set that an outcome was made on, if it says so and the search has noted none yet. True when it did.
+bool NoteDataset(const Outcome& outcome, SearchRecord& record);
+
 /// Makes a search that is new in the state see the tasks that it shares.
 void JoinShared(State& state, SearchState& search);
 /// Makes every search that shares it see a task that is new in the state.

@@ -18,6 +18,8 @@ std::string ActivityOf(const TaskRecord& task) {
     if (train->kind == TrainingKind::kTeacher) return "training the teacher";
     if (train->kind == TrainingKind::kFineTune) activity = "fine-tuning";
   }
+  if (const auto* evaluate = std::get_if<EvaluateWork>(&task.work); evaluate != nullptr && !evaluate->steps.empty())
+    activity = "training and evaluating networks";
   const std::optional<TaskKey> key = ParseTaskKey(task.key);
   if (key.has_value() && key->stage == TaskStage::kMemberFinal) activity = "training on";
   if (key.has_value() && key->stage == TaskStage::kMemberScreen) return absl::StrCat(activity, " ", key->member);

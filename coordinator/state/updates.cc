@@ -111,7 +111,8 @@ void CreateSearchUpdate::Apply(State& state, Changes& changes) const {
   if (!request_id.empty()) state.requests[request_id] = id;
   if (job->teacher.steps > 0) search.record.teacher = digests.teacher.ToHex();
   search.record.supernet = digests.supernet.ToHex();
-  search.record.sample_set = digests.samples.ToHex();
+  // What is trained alone is drawn from within the limits as this search knows them, by what it measured: it is the search's own.
+  if (job->screening == Screening::kSupernet) search.record.sample_set = digests.samples.ToHex();
   JoinShared(state, search);
   EnterPhase(search, SearchPhase::kPending, changes);
 }
@@ -393,14 +394,10 @@ absl::Status CompleteTaskUpdate::Check(const State& state) const {
 void CompleteTaskUpdate::Apply(State& state, Changes& changes) const {
   TaskRecord& task = state.tasks.at(holder.task);
   changes.tasks.insert(task.id);
+  for (const uint64_t id : SearchesOf(state, task)) {
+    if (NoteDataset(outcome, state.searches.at(id).record)) changes.searches.insert(id);
+  }
   if (const auto* trained = std::get_if<TrainOutcome>(&outcome); trained != nullptr) {
-    for (const uint64_t id : SearchesOf(state, task)) {
-      SearchState& search = state.searches.at(id);
-      if (!search.record.dataset_digest.empty() || trained->dataset_digest.empty()) continue;
-      search.record.dataset_digest = trained->dataset_digest;
-      search.record.dataset_files = trained->dataset_files;
-      changes.searches.insert(id);
-    }
     if (auto& work = std::get<TrainWork>(task.work); trained->step < work.to_step) {
       work.initial = trained->checkpoint;
       work.from_step = trained->step;

@@ -31,7 +31,7 @@ enum class TrainingKind : uint8_t {
   kFineTune = 1,  // one network from the supernet's weights
   kAlone = 2,     // one network from fresh weights
   kTeacher = 3,   // the same with the supernet's shards: nothing else is trained beside it
-  kFinal = 4,     // one network from where its fine-tuning ended, with the supernet's shards: it is long, and often the last to be computed
+  kFinal = 4,  // one network from where its short training ended, with the supernet's shards: it is long, and often the last to be computed
 };
 
 /// Whether a batch is trained in the job's shards, on a core each; else on one.
@@ -59,10 +59,12 @@ struct TrainWork {
 };
 
 struct EvaluateWork {
-  ArtifactRef checkpoint;
+  ArtifactRef checkpoint;  // whose weights they have; empty where each is trained first
   std::vector<Architecture> architectures;
   std::vector<std::string> graph_digests;
   bool all_validation_images = false;  // else as many as the job gives sampling
+  std::vector<int64_t> steps;          // that each is trained for by itself, from fresh weights; none: they have the checkpoint's
+  std::optional<TeacherRef> teacher;   // of that training
   friend bool operator==(const EvaluateWork&, const EvaluateWork&) = default;
 };
 
@@ -135,6 +137,8 @@ struct TrainOutcome {
 struct EvaluateOutcome {
   std::vector<Score> scores;
   double seconds = 0;
+  std::string dataset_digest;  // as of TrainOutcome; empty from older workers
+  std::string dataset_files;
   friend bool operator==(const EvaluateOutcome&, const EvaluateOutcome&) = default;
 };
 
@@ -361,7 +365,7 @@ struct MemberRecord {
   TrainingKind training = TrainingKind::kFineTune;
   int64_t steps = 0;  // 0: of an opponent whose rate of training is not known yet
   Architecture architecture;
-  Score shared;             // validation, with shared weights; of members
+  Score shared;             // validation, as evaluated before it was chosen; of members
   double predicted_us = 0;  // with the calibration of that moment; 0 of opponents, whose operators no table has
   /// The index in SearchRecord::members of the same network for an earlier target, which is trained and bound once for both; none: -1.
   int32_t trained_as = -1;
@@ -420,7 +424,8 @@ struct SearchRecord {
   // Of the data set that it began with, once something was trained: of files and split, and of the files alone.
   std::string dataset_digest;
   std::string dataset_files;
-  // What its teacher, its training and its sampling are shared under: JobDigests of core/job. Empty in stores from before sharing.
+  // What its teacher, its training and its sampling are shared under: JobDigests of core/job. Empty in stores from before sharing,
+  // and what a search shares with nobody.
   std::string teacher;
   std::string supernet;
   std::string sample_set;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kBiasBytes = 4;
 constexpr int64_t kScaleBytes = 4;
+constexpr int64_t kMacsPerElement = 320;
 
 int64_t PackedBytes(int64_t count, ElementType type) { return (count * BitWidth(type) + 7) / 8; }
 
@@ -29,6 +30,12 @@ Cost GraphCost(const Graph& graph) {
     if (BitWidth(op.weight_type) <= 8) cost.size_bytes += channels * kScaleBytes;
   }
   return cost;
+}
+
+int64_t TrainingWork(const Graph& graph) {
+  int64_t work = GraphCost(graph).macs;
+  for (const Operator& op : graph.operators) work += kMacsPerElement * NumElements(graph.value(op.output).shape);
+  return work;
 }
 
 int64_t ExecutedWeightBytes(const ExecPlan& plan) {

@@ -21,6 +21,11 @@ struct Cost {
 /// MACs, parameters and size of a graph or fragment (peak memory needs a plan and stays 0). Additive over fragments.
 Cost GraphCost(const Graph& graph);
 
+/// What one image costs in training, in multiply-accumulates: MACs, and for every element that an operator writes as much as it takes to
+/// write, normalise and read it again. Fitted to the training speeds of eleven networks (docs/studies/README.md); it only compares networks
+/// with one another. Of whole networks, for the same graph the same everywhere.
+int64_t TrainingWork(const Graph& graph);
+
 /// Bytes of all weights as the plan executes them: 4-bit weights unpacked where there is no kernel for them. Additive over fragments.
 int64_t ExecutedWeightBytes(const ExecPlan& plan);
 /// Largest sum of activation bytes alive at one step, in plan order, operands and result of the step included. The peak over a network is

@@ -206,10 +206,24 @@ std::vector<JobField> MakeRows() {
        .came_later = true,
        .about = "that its answers, and those of who learns, are softened with"},
 
+      {.path = "screening",
+       .place = At<&Job::screening>,
+       .shared = kSupernet,
+       .came_later = true,
+       .about =
+           "how networks are told apart before any is trained to the end: `supernet`, with weights that all of them share and that are "
+           "trained first, or `alone`, each trained for `sampling.steps` from fresh weights"},
+
       {.path = "sampling.networks",
        .place = At<&Job::sampling, &SamplingSpec::networks>,
        .range = FieldRange{bounds::kMinSampledNetworks, bounds::kMaxSampledNetworks},
        .shared = kSamples},
+      {.path = "sampling.steps",
+       .place = At<&Job::sampling, &SamplingSpec::steps>,
+       .range = kSteps,
+       .shared = kSamples,
+       .came_later = true,
+       .about = "with `screening: alone`: that every network which is evaluated is trained for, in the rounds too"},
       {.path = "sampling.validation_images",
        .place = At<&Job::sampling, &SamplingSpec::validation_images>,
        .range = FieldRange{.low = bounds::kMinValidationImages, .high_field = "dataset.validation_images"},
@@ -255,7 +269,9 @@ std::vector<JobField> MakeRows() {
       {.path = "final.steps",
        .place = At<&Job::final, &FinalSpec::steps>,
        .range = FieldRange{0, bounds::kMaxSteps},
-       .about = "that each of them is trained on for, with the learning rate of fine-tuning; 0: none is, and all of the front is returned"},
+       .about =
+           "that each of them is trained on for, with the learning rate of fine-tuning, or of the training where nothing is fine-tuned; "
+           "0: none is, and all of the front is returned"},
 
       {.path = "measure.rounds",
        .place = At<&Job::measure, &MeasureSpec::rounds>,

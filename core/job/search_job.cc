@@ -21,6 +21,7 @@ constexpr std::array<absl::string_view, 2> kSchedules = {"cosine", "linear"};
 constexpr std::array<absl::string_view, 3> kNumerics = {"auto", "f32", "bf16"};
 constexpr std::array<absl::string_view, 3> kStatistics = {"p50", "p90", "p99"};
 constexpr std::array<absl::string_view, 3> kReferences = {"none", "space", "family"};
+constexpr std::array<absl::string_view, 2> kScreenings = {"supernet", "alone"};
 constexpr std::array<absl::string_view, 2> kAlgorithms = {"nsga2", "random"};
 
 /// What images a data set of this format can hold.
@@ -54,6 +55,11 @@ absl::string_view Name(LatencyStatistic statistic) { return kStatistics.at(stati
 absl::Span<const absl::string_view> NamesOf(ReferencesKind) { return kReferences; }
 absl::string_view Name(ReferencesKind kind) { return kReferences.at(static_cast<size_t>(kind)); }
 
+absl::Span<const absl::string_view> NamesOf(Screening) { return kScreenings; }
+absl::string_view Name(Screening screening) { return kScreenings.at(static_cast<size_t>(screening)); }
+
+int64_t SupernetSteps(const SearchJob& job) { return job.screening == Screening::kSupernet ? job.training.steps : 0; }
+
 absl::Span<const absl::string_view> AlgorithmNames() { return kAlgorithms; }
 
 absl::Span<const TargetSpec> TargetsOf(const SearchJob& job) {
@@ -68,6 +74,11 @@ void ValidateSearchJob(const SearchJob& job, FieldViolations& violations) {
   CheckImages(job, violations);
   const bool with_latency =
       std::any_of(job.objectives.begin(), job.objectives.end(), [](const ObjectiveSpec& o) { return o.of == "latency"; });
+  if (job.screening == Screening::kSupernet && job.sampling.steps != SamplingSpec().steps) {
+    violations.Add("sampling.steps", absl::StrCat("expected screening: alone, as networks with the weights of a supernet are not trained "
+                                                  "before they are scored, found screening: ",
+                                                  Name(job.screening), " and ", job.sampling.steps, " steps"));
+  }
   if (job.references == ReferencesKind::kFamily && !with_latency)
     violations.Add("references", "expected latency among the objectives, as plain networks are compared at equal latency, found none");
 }

@@ -91,9 +91,20 @@ struct TeacherSpec {
   friend bool operator==(const TeacherSpec&, const TeacherSpec&) = default;
 };
 
-/// Networks evaluated with shared weights to fit the first predictor.
+/// How networks are told apart before any of them is trained to the end.
+enum class Screening : uint8_t {
+  kSupernet = 0,  // all have their weights from one supernet, which is trained first
+  kAlone = 1,     // each is trained by itself, from fresh weights and for a short while
+};
+absl::Span<const absl::string_view> NamesOf(Screening);  // "supernet", "alone"
+absl::string_view Name(Screening screening);
+
+/// Networks evaluated to fit the first predictor. With Screening::kAlone every network that is evaluated, here and in the rounds, is
+/// trained for `steps`; so are those of SamplingSpec, FineTuneSpec and FinalSpec then meant for the middle network of the space at 8 bits:
+/// others take as many as cost the same (TrainingWork of core/cost), cheap ones more and dear ones less.
 struct SamplingSpec {
   int networks = 64;
+  int64_t steps = 100;
   int validation_images = 1000;
   int calibration_images = 500;  // statistics and activation ranges of each network
 };
@@ -109,7 +120,8 @@ struct EvolutionSpec {
   int surrogate_evaluations = 5000;  // of the algorithm on surrogates, each round
 };
 
-/// Applies to every network of the front and, with equal steps, to the references.
+/// Applies to every network of the front and, for as long, to the references. With Screening::kAlone networks begin with fresh weights and
+/// have the learning rates of TrainingSpec.
 struct FineTuneSpec {
   int members = 6;  // size of the front at most
   int64_t steps = 200;
@@ -196,6 +208,7 @@ struct SearchJob {
   SpaceSpec space;
   TrainingSpec training;
   TeacherSpec teacher;
+  Screening screening = Screening::kSupernet;
   SamplingSpec sampling;
   EvolutionSpec evolution;
   FineTuneSpec fine_tune;
@@ -208,6 +221,9 @@ struct SearchJob {
   ReferencesKind references = ReferencesKind::kSpace;                   // what the report compares with
   BudgetSpec budget;
 };
+
+/// Of training that all networks of the job have their weights from; 0 without a supernet.
+int64_t SupernetSteps(const SearchJob& job);
 
 /// What the job searches for: `targets`, or `target` alone. Never empty; a target is named by its index in here.
 absl::Span<const TargetSpec> TargetsOf(const SearchJob& job);

@@ -75,7 +75,7 @@ TEST(WarningsTest, DominatedMembersAreNamed) {
       Warnings(Data({Network("member-1", 0.91, 300), Network("member-2", 0.90, 600)}, Network("largest-8bit", 0.9, 900)));
   ASSERT_THAT(warnings, SizeIs(1));
   EXPECT_EQ(warnings[0].code, kDominatedMember);
-  EXPECT_THAT(warnings[0].text, HasSubstr("After fine-tuning member-2 is dominated by member-1, which is 2.0x faster at +1.0 points"));
+  EXPECT_THAT(warnings[0].text, HasSubstr("As trained, member-2 is dominated by member-1, which is 2.0x faster at +1.0 points"));
   EXPECT_THAT(warnings[0].members, ElementsAre("member-2"));
 }
 

@@ -138,7 +138,9 @@ TEST(FinalTest, TheBestOfTheFrontAreTrainedOnAndTheOthersReportedAsTheyAre) {
                           [&](const ReportMember& member) { return member.record.fine_tuned.fraction() >= best - tolerance; }));
   EXPECT_FALSE(report->set_aside[0].text.empty());
   ASSERT_THAT(run.Events("final"), SizeIs(1));
-  EXPECT_THAT(run.Events("final")[0].text, testing::HasSubstr("trained on for 6 steps: chosen from 4 by 1000 validation images"));
+  EXPECT_THAT(run.Events("final")[0].text,
+              testing::ContainsRegex(
+                  "trained on: member-[1-4] .* for 6 steps, member-[1-4] .* for 6 steps; chosen from 4 by 1000 validation images"));
   EXPECT_EQ(record.phases.back().done, record.phases.back().total);
 }
 

@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "absl/strings/match.h"
 #include "coordinator/reporting/conclusions.h"
@@ -33,10 +34,12 @@ SearchJob JobOf(std::vector<int> resolutions, std::vector<int> kernels) {
   return job;
 }
 
-class SmallSpaceSearchTest : public testing::TestWithParam<int> {};
+class SmallSpaceSearchTest : public testing::TestWithParam<std::tuple<int, Screening>> {};
 
 TEST_P(SmallSpaceSearchTest, EveryNetworkIsEvaluatedAndMeasuredOnce) {
-  const SearchJob job = GetParam() == 1 ? JobOf({16}, {3}) : GetParam() == 4 ? JobOf({16, 24}, {3, 5}) : JobOf({16, 20, 24}, {1, 3, 5, 7});
+  const auto [networks, screening] = GetParam();
+  SearchJob job = networks == 1 ? JobOf({16}, {3}) : networks == 4 ? JobOf({16, 24}, {3, 5}) : JobOf({16, 20, 24}, {1, 3, 5, 7});
+  job.screening = screening;
   SearchRun run(job);
   const SearchRecord record = run.Finish();
   ASSERT_EQ(record.phase, SearchPhase::kSucceeded) << record.error;
@@ -45,13 +48,13 @@ TEST_P(SmallSpaceSearchTest, EveryNetworkIsEvaluatedAndMeasuredOnce) {
   ASSERT_THAT(page, IsOk());
   std::set<Architecture> evaluated;
   for (const CandidateRow& candidate : page->candidates) evaluated.insert(candidate.architecture);
-  EXPECT_EQ(evaluated.size(), static_cast<size_t>(GetParam()));
-  EXPECT_THAT(page->candidates, SizeIs(GetParam()));
+  EXPECT_EQ(evaluated.size(), static_cast<size_t>(networks));
+  EXPECT_THAT(page->candidates, SizeIs(networks));
   EXPECT_EQ(run.Task("sample/0"), std::nullopt);
   EXPECT_EQ(run.Task("round/0/predictor"), std::nullopt);
   EXPECT_THAT(run.Events("round"), SizeIs(1));
   EXPECT_THAT(run.Events("round")[0].text,
-              HasSubstr(absl::StrCat("every network that the space has was evaluated and measured, ", GetParam())));
+              HasSubstr(absl::StrCat("every network that the space has was evaluated and measured, ", networks)));
 
   const absl::StatusOr<ReportData> report = run.app().GetReport(run.id());
   ASSERT_THAT(report, IsOk());
@@ -60,7 +63,8 @@ TEST_P(SmallSpaceSearchTest, EveryNetworkIsEvaluatedAndMeasuredOnce) {
   EXPECT_THAT(Conclusions(*report), testing::Contains(HasSubstr("no predictor was needed")));
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, SmallSpaceSearchTest, testing::Values(1, 4, 12));
+INSTANTIATE_TEST_SUITE_P(Networks, SmallSpaceSearchTest,
+                         testing::Combine(testing::Values(1, 4, 12), testing::Values(Screening::kSupernet, Screening::kAlone)));
 
 TEST(SmallSpaceSearchTest, EachTargetMeasuresAllNetworksAndTheyAreEvaluatedOnce) {
   SearchJob job = JobOf({16, 20}, {1, 3});

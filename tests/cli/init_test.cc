@@ -21,6 +21,7 @@ namespace {
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Gt;
 using ::testing::HasSubstr;
@@ -143,10 +144,31 @@ TEST(InitTest, MoreMinutesAreMoreSteps) {
       EXPECT_LT(draft->run_seconds, 90 * minutes) << minutes;
     }
     EXPECT_EQ(draft->remarks.empty(), minutes >= 15) << minutes;
-    steps.push_back(draft->job.training.steps);
+    steps.push_back(draft->job.final.steps);
   }
   EXPECT_TRUE(std::is_sorted(steps.begin(), steps.end()));
   EXPECT_GT(steps.back(), 3 * steps[1]);
+}
+
+TEST(InitTest, ThatTheTimeIsTooShortForThisMachineIsSaid) {
+  for (const int side : {32, 224}) {
+    const absl::StatusOr<DraftJob> draft = ChooseJob(Folder(10, 50'000, side), {.cpu_model = "x", .isa = "generic", .cores = 1}, 5);
+    ASSERT_THAT(draft, IsOk());
+    EXPECT_THAT(draft->remarks, Contains(HasSubstr("It will take longer than 5 minutes"))) << side;
+  }
+}
+
+TEST(InitTest, SmallPicturesAreSearchedWithoutASupernet) {
+  const absl::StatusOr<DraftJob> small = ChooseJob(Folder(10, 50'000, 32), Machine());
+  ASSERT_THAT(small, IsOk());
+  EXPECT_EQ(small->job.screening, Screening::kAlone);
+  EXPECT_GT(small->job.final.steps, 40 * small->job.sampling.steps) << "most of the time goes into what is returned";
+  const std::string text = WriteJob(*small, "hanas run job.yaml");
+  EXPECT_THAT(text, HasSubstr("screening: alone"));
+  EXPECT_THAT(text, Not(HasSubstr("supernet")));
+  const absl::StatusOr<DraftJob> large = ChooseJob(Folder(10, 5000, 224), Machine());
+  ASSERT_THAT(large, IsOk());
+  EXPECT_EQ(large->job.screening, Screening::kSupernet);
 }
 
 TEST(InitTest, GreyPicturesStoredWithColourAreTakenAsGrey) {

@@ -171,6 +171,15 @@ TEST(ReportTest, SaysWhoWasTrainedOnAndWhoWasNot) {
   EXPECT_THAT(text, HasSubstr("member-3: 87.1 % on validation images after 150 steps, 81.0 µs by the latency model (r16 conv)"));
 }
 
+TEST(ReportTest, WithoutASupernetEachNetworkHasItsSteps) {
+  v1::Report report = MakeReport();
+  report.set_screening(v1::SCREENING_ALONE);
+  report.mutable_front(0)->set_training_steps(900);
+  const std::string text = RenderReport(report);
+  EXPECT_THAT(text, HasSubstr("each network trained alone, at about the same cost (member-1 for 900 steps, member-2 for "));
+  EXPECT_THAT(text, Not(HasSubstr("fine-tuned")));
+}
+
 TEST(ReportTest, WhatIsNotKnownIsLeftOut) {
   v1::Report report;
   report.set_space("small");

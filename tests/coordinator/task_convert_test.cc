@@ -103,6 +103,7 @@ TEST(TaskConvertTest, FinalTrainingDrawsAnew) {
 TEST(TaskConvertTest, ScreeningTakesAllValidationImages) {
   const SearchJob job;
   EXPECT_EQ(AsMessage(EvaluateWork{}).evaluate().validation_images(), job.sampling.validation_images);
+  EXPECT_FALSE(AsMessage(EvaluateWork{}).evaluate().has_train());
   EXPECT_EQ(AsMessage(EvaluateWork{.all_validation_images = true}).evaluate().validation_images(), job.dataset.validation_images);
 }
 

@@ -69,6 +69,11 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Rejection{
             "Name", [](SearchJob& j) { j.name = "a/b"; }, {"name", "expected 1 to 63 letters, digits, '-', '_' or '.', found \"a/b\""}},
+        Rejection{"StepsOfSamplesWithASupernet",
+                  [](SearchJob& j) { j.sampling.steps = 50; },
+                  {"sampling.steps",
+                   "expected screening: alone, as networks with the weights of a supernet are not trained before they are scored, found "
+                   "screening: supernet and 50 steps"}},
         Rejection{"NegativeWallBudget",
                   [](SearchJob& j) { j.budget.max_wall_seconds = -1; },
                   {"budget.max_wall_seconds", "expected 0 (no bound) to 10 years, found -1 s"}},

@@ -362,6 +362,20 @@ TEST(LoweringTest, BitsChangeTheSizeAndTheDigestButNotTheTopology) {
   EXPECT_NE(GraphDigest(a), GraphDigest(b));
 }
 
+TEST(LoweringTest, TrainingCostsMoreThanMultiplying) {
+  const Lowering lowering(SmallConvnet());
+  const Graph small = lowering.Lower(lowering.space().Smallest({8, 8}));
+  const Graph large = lowering.Lower(lowering.space().Largest({8, 8}));
+  EXPECT_GT(TrainingWork(small), GraphCost(small).macs);
+  EXPECT_GT(TrainingWork(large), TrainingWork(small));
+  EXPECT_EQ(TrainingWork(large), TrainingWork(lowering.Lower(lowering.space().Largest({8, 8}))));
+  // The same convolutions on so much fewer pixels cost so much less.
+  Architecture halved = lowering.space().Largest({8, 8});
+  halved.genes[GeneNamed(lowering.space(), "resolution")] = 0;
+  const double ratio = static_cast<double>(TrainingWork(lowering.Lower(halved))) / static_cast<double>(TrainingWork(large));
+  EXPECT_NEAR(ratio, 16.0 * 16 / (24 * 24), 0.05);
+}
+
 TEST(OpKeyTest, TextRoundTripsAndRejectsNonsense) {
   const Lowering lowering(SmallConvnet());
   for (const OpKey& key : EnumerateOpKeys(lowering, WithoutInt8HardSwish())) {

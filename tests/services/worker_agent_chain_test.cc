@@ -220,6 +220,41 @@ TEST_F(ChainTest, EvaluatesAndRefusesAnotherLowering) {
   EXPECT_EQ(ReasonOf(refused), "LOWERING_DISAGREES");
 }
 
+TEST_F(ChainTest, TrainsNetworksAloneBeforeItScoresThem) {
+  v1::Task task = EvaluateTask({});
+  v1::TrainAlone& train = *task.mutable_evaluate()->mutable_train();
+  *train.mutable_training() = Training(6);
+  train.add_steps(3);
+  train.add_steps(6);
+  train.set_seed(5);
+  const auto evaluated = worker_.Execute(task, context_);
+  ASSERT_THAT(evaluated, IsOk());
+  ASSERT_EQ(evaluated->evaluate().accuracies_size(), 2);
+  EXPECT_EQ(evaluated->evaluate().accuracies(0).images(), 100);
+  EXPECT_THAT(context_.reports, SizeIs(3 + 1 + 6 + 1)) << "every step, and every network";
+  EXPECT_EQ(context_.reports.back(), std::pair(int64_t{2}, int64_t{2}));
+  EXPECT_THAT(artifacts_.stored, IsEmpty()) << "what they learned is not kept";
+
+  // A network's score does not depend on what else the task is about.
+  v1::Task second = task;
+  v1::EvaluateTask& one = *second.mutable_evaluate();
+  one.mutable_architectures()->DeleteSubrange(0, 1);
+  one.mutable_graph_digests()->DeleteSubrange(0, 1);
+  one.mutable_train()->mutable_steps()->Set(0, 6);
+  one.mutable_train()->mutable_steps()->RemoveLast();
+  const auto alone = worker_.Execute(second, context_);
+  ASSERT_THAT(alone, IsOk());
+  EXPECT_EQ(alone->evaluate().accuracies(0).loss(), evaluated->evaluate().accuracies(1).loss());
+
+  train.mutable_steps()->Set(1, 0);
+  EXPECT_THAT(worker_.Execute(task, context_),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("evaluate.train.steps: expected at least 1, found 0")));
+  train.mutable_steps()->RemoveLast();
+  EXPECT_THAT(
+      worker_.Execute(task, context_),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("evaluate.train.steps: expected one for each of 2 architectures, found 1")));
+}
+
 /// Runs out of memory at the second network that it is to evaluate.
 class SmallMemoryEngine : public TrainingEngine {
  public:
@@ -239,6 +274,40 @@ class SmallMemoryEngine : public TrainingEngine {
  private:
   static absl::Status None() { return absl::UnimplementedError("not asked for here"); }
 };
+
+/// Nothing that it trains learns.
+class DivergingEngine : public SmallMemoryEngine {
+ public:
+  absl::StatusOr<TrainResult> Train(const TrainRequest&, const std::function<Continue(const TrainProgress&)>&) override {
+    return absl::OutOfRangeError("the loss is not finite");
+  }
+};
+
+TEST_F(ChainTest, ANetworkWhoseTrainingDivergesIsAsGoodAsOneThatGuesses) {
+  v1::Task task = EvaluateTask({});
+  v1::TrainAlone& train = *task.mutable_evaluate()->mutable_train();
+  *train.mutable_training() = Training(4);
+  train.add_steps(4);
+  train.add_steps(4);
+  DivergingEngine engine;
+  WorkerExecutor worker(&engine, &artifacts_, &datasets_);
+  const auto evaluated = worker.Execute(task, context_);
+  ASSERT_THAT(evaluated, IsOk());
+  EXPECT_EQ(evaluated->evaluate().accuracies(1).correct(), 10);
+  EXPECT_EQ(evaluated->evaluate().accuracies(1).images(), 100);
+  EXPECT_NEAR(evaluated->evaluate().accuracies(1).loss(), std::log(10), 1e-9);
+}
+
+TEST_F(ChainTest, TrainingAloneStopsAtAStepWhenItIsToldTo) {
+  v1::Task task = EvaluateTask({});
+  v1::TrainAlone& train = *task.mutable_evaluate()->mutable_train();
+  *train.mutable_training() = Training(4);
+  train.add_steps(4);
+  train.add_steps(4);
+  context_.stop_after = 5;
+  EXPECT_THAT(worker_.Execute(task, context_), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(context_.reports, SizeIs(6));
+}
 
 TEST_F(ChainTest, AnEvaluationThatFailsNamesTheNetwork) {
   SmallMemoryEngine engine;

@@ -88,6 +88,12 @@ absl::Status CheckSteps(const v1::TrainTask& task) {
                                                  task.from_step(), " and ", task.to_step()));
 }
 
+/// Images that an evaluation scores.
+int64_t NumScored(const EvaluateRequest& request) {
+  const int64_t all = request.dataset->size(request.split);
+  return request.max_images > 0 ? std::min(all, request.max_images) : all;
+}
+
 /// At least `low`; the first thing wrong is named.
 absl::Status CheckAtLeast(absl::string_view field, int64_t value, int64_t low) {
   if (value >= low) return absl::OkStatus();
@@ -103,6 +109,15 @@ absl::Status CheckNumAnswers(const Dataset& dataset) {
       absl::FailedPreconditionError(absl::StrCat("teacher: expected at most ", kMostAnswers,
                                                  " answers, training images times classes, found ", count, "; set teacher.steps to 0")),
       "TEACHER_TOO_LARGE");
+}
+
+/// Others of the task may be fine: which one it was is what helps.
+absl::Status NamingNetwork(const absl::Status& status, const SearchSpace& space, absl::Span<const Architecture> architectures,
+                           int64_t index) {
+  absl::Status named(status.code(), absl::StrCat(status.message(), "; at network ", index + 1, " of ", architectures.size(), ", ",
+                                                 space.ToReadable(architectures[static_cast<size_t>(index)])));
+  status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) { named.SetPayload(type, payload); });
+  return named;
 }
 
 template <typename Result, typename Set>
@@ -170,6 +185,12 @@ absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v
   return dataset;
 }
 
+void WorkerExecutor::Show(const TrainProgress& progress, int64_t steps) {
+  metrics_->Add(Metric::kTrainingSteps, {}, static_cast<double>(steps));
+  metrics_->Set(Metric::kTrainingLoss, {}, progress.loss);
+  metrics_->Set(Metric::kTrainingImagesPerSecond, {}, progress.images_per_second);
+}
+
 absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task, absl::string_view digest, rpc::TaskContext& context) {
   const Stopwatch watch;
   TrainRequest request;
@@ -204,12 +225,12 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
   request.training = *training;
   request.seed = task.seed();
 
-  if (task.teaches() || task.has_teacher()) {
+  if (task.teaches()) {
     if (absl::Status status = CheckNumAnswers(**dataset); !status.ok()) return status;
   }
   if (task.has_teacher()) {
-    if (absl::Status status = CheckTeaching(task.teacher().weight(), task.teacher().temperature()); !status.ok()) return status;
-    absl::StatusOr<TeacherAnswers> answers = AnswersOf(task, **dataset, training->numerics, context);
+    absl::StatusOr<TeacherAnswers> answers =
+        AnswersOf(task.teacher(), **dataset, training->numerics, {task.from_step(), task.to_step()}, context);
     if (!answers.ok()) return answers.status();
     request.teacher = *std::move(answers);
   }
@@ -217,10 +238,8 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
   rpc::Directive last = rpc::Directive::kContinue;
   int64_t counted = task.from_step();
   const absl::StatusOr<TrainResult> trained = engine_->Train(request, [&](const TrainProgress& progress) {
-    metrics_->Add(Metric::kTrainingSteps, {}, static_cast<double>(progress.step - counted));
+    Show(progress, progress.step - counted);
     counted = progress.step;
-    metrics_->Set(Metric::kTrainingLoss, {}, progress.loss);
-    metrics_->Set(Metric::kTrainingImagesPerSecond, {}, progress.images_per_second);
     last = context.ReportProgress(progress.step, task.to_step(),
                                   absl::StrFormat("loss %.3f, %.0f images/s", progress.loss, progress.images_per_second));
     return Answer(last);
@@ -241,9 +260,10 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
   return result;
 }
 
-absl::StatusOr<TeacherAnswers> WorkerExecutor::AnswersOf(const v1::TrainTask& task, const Dataset& dataset, Numerics numerics,
-                                                         rpc::TaskContext& context) {
-  const v1::Teacher& teacher = task.teacher();
+absl::StatusOr<TeacherAnswers> WorkerExecutor::AnswersOf(const v1::Teacher& teacher, const Dataset& dataset, Numerics numerics,
+                                                         Progress progress, rpc::TaskContext& context) {
+  if (absl::Status status = CheckNumAnswers(dataset); !status.ok()) return status;
+  if (absl::Status status = CheckTeaching(teacher.weight(), teacher.temperature()); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("teacher.calibration_images", teacher.calibration_images(), 1); !status.ok()) return status;
   // What the logits are a function of.
   const std::string digest = DigestBuilder()
@@ -258,16 +278,15 @@ absl::StatusOr<TeacherAnswers> WorkerExecutor::AnswersOf(const v1::TrainTask& ta
   auto known = std::find_if(answered_.begin(), answered_.end(), [&](const Answered& answered) { return answered.digest == digest; });
   if (known == answered_.end()) {
     if (answered_.size() == kKeptAnswers) answered_.pop_front();  // before there are more
-    absl::StatusOr<std::vector<float>> logits = ComputeAnswers(task, dataset, numerics, context);
+    absl::StatusOr<std::vector<float>> logits = ComputeAnswers(teacher, dataset, numerics, progress, context);
     if (!logits.ok()) return logits.status();
     known = answered_.insert(answered_.end(), {digest, *std::move(logits)});
   }
   return TeacherAnswers{known->logits, known->digest, teacher.weight(), teacher.temperature()};
 }
 
-absl::StatusOr<std::vector<float>> WorkerExecutor::ComputeAnswers(const v1::TrainTask& task, const Dataset& dataset, Numerics numerics,
-                                                                  rpc::TaskContext& context) {
-  const v1::Teacher& teacher = task.teacher();
+absl::StatusOr<std::vector<float>> WorkerExecutor::ComputeAnswers(const v1::Teacher& teacher, const Dataset& dataset, Numerics numerics,
+                                                                  Progress progress, rpc::TaskContext& context) {
   absl::StatusOr<SpaceSpec> spec = rpc::SpaceSpecFromProto(teacher.space());
   if (!spec.ok()) return spec.status();
   absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(*std::move(spec));
@@ -285,7 +304,7 @@ absl::StatusOr<std::vector<float>> WorkerExecutor::ComputeAnswers(const v1::Trai
                                   .numerics = numerics,
                                   .calibration = {.images = teacher.calibration_images()}};
   return engine_->Answers(request, [&](int64_t done) {
-    return Answer(context.ReportProgress(task.from_step(), task.to_step(), absl::StrFormat("the teacher has answered to %d images", done)));
+    return Answer(context.ReportProgress(progress.done, progress.total, absl::StrFormat("the teacher has answered to %d images", done)));
   });
 }
 
@@ -311,37 +330,93 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
   const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
       DatasetOf(task.dataset(), digest, static_cast<int>((*lowering)->family().input_channels()), *lowering);
   if (!dataset.ok()) return dataset.status();
-  const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
-  if (!checkpoint.ok()) return checkpoint.status();
 
   EvaluateRequest request;
   request.lowering = *lowering;
   request.dataset = dataset->get();
-  request.checkpoint = *checkpoint;
   request.split = Split::kValidation;
   request.max_images = task.validation_images();
   request.calibration.images = task.calibration_images();
+  const absl::StatusOr<std::vector<ClassificationScore>> evaluations =
+      task.has_train() ? TrainAndEvaluate(task.train(), request, architectures, context)
+                       : EvaluateShared(task.checkpoint(), request, architectures, context);
+  if (!evaluations.ok()) return evaluations.status();
+  v1::EvaluateResult result;
+  for (const ClassificationScore& evaluation : *evaluations) *result.add_accuracies() = ToProto(evaluation);
+  result.set_seconds(watch.Seconds());
+  result.set_dataset_digest((*dataset)->digest());
+  result.set_dataset_files((*dataset)->files_digest());
+  return result;
+}
+
+absl::StatusOr<std::vector<ClassificationScore>> WorkerExecutor::EvaluateShared(const v1::ArtifactRef& artifact, EvaluateRequest request,
+                                                                                absl::Span<const Architecture> architectures,
+                                                                                rpc::TaskContext& context) {
+  const absl::StatusOr<std::string> checkpoint = artifacts_->Download(artifact);
+  if (!checkpoint.ok()) return checkpoint.status();
+  request.checkpoint = *checkpoint;
   const auto total = static_cast<int64_t>(architectures.size());
   int64_t done = 0;
-  const absl::StatusOr<std::vector<ClassificationScore>> evaluations =
+  absl::StatusOr<std::vector<ClassificationScore>> evaluations =
       engine_->Evaluate(request, architectures, [&](size_t index, const ClassificationScore& evaluation) {
         done = static_cast<int64_t>(index) + 1;
         const rpc::Directive directive = context.ReportProgress(done, total, absl::StrFormat("%.1f %%", 100 * evaluation.accuracy()));
         return done == total && directive != rpc::Directive::kAbandon ? Continue::kYes : Answer(directive);
       });
-  if (!evaluations.ok()) {
-    const absl::Status& status = evaluations.status();
-    if (absl::IsCancelled(status) || done == total) return status;
-    // Others of the task may be fine: which one it was is what helps.
-    absl::Status named(status.code(), absl::StrCat(status.message(), "; at network ", done + 1, " of ", total, ", ",
-                                                   (*lowering)->space().ToReadable(architectures[static_cast<size_t>(done)])));
-    status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) { named.SetPayload(type, payload); });
-    return named;
+  if (evaluations.ok() || absl::IsCancelled(evaluations.status()) || done == total) return evaluations;
+  return NamingNetwork(evaluations.status(), request.lowering->space(), architectures, done);
+}
+
+absl::StatusOr<std::vector<ClassificationScore>> WorkerExecutor::TrainAndEvaluate(const v1::TrainAlone& proto, EvaluateRequest request,
+                                                                                  absl::Span<const Architecture> architectures,
+                                                                                  rpc::TaskContext& context) {
+  const absl::StatusOr<TrainingSpec> training = rpc::TrainingSpecFromProto(proto.training());
+  if (!training.ok()) return training.status();
+  if (proto.steps_size() != static_cast<int>(architectures.size())) {
+    return absl::InvalidArgumentError(absl::StrCat("evaluate.train.steps: expected one for each of ", architectures.size(),
+                                                   " architectures, found ", proto.steps_size()));
   }
-  v1::EvaluateResult result;
-  for (const ClassificationScore& evaluation : *evaluations) *result.add_accuracies() = ToProto(evaluation);
-  result.set_seconds(watch.Seconds());
-  return result;
+  for (const int64_t steps : proto.steps()) {
+    if (absl::Status status = CheckAtLeast("evaluate.train.steps", steps, 1); !status.ok()) return status;
+  }
+  const auto total = static_cast<int64_t>(architectures.size());
+  TrainRequest train = {.lowering = request.lowering, .dataset = request.dataset, .training = *training, .seed = proto.seed()};
+  if (proto.has_teacher()) {
+    absl::StatusOr<TeacherAnswers> answers = AnswersOf(proto.teacher(), *request.dataset, training->numerics, {0, total}, context);
+    if (!answers.ok()) return answers.status();
+    train.teacher = *std::move(answers);
+  }
+  std::vector<ClassificationScore> scores;
+  for (const Architecture& architecture : architectures) {
+    const auto done = static_cast<int64_t>(scores.size());
+    train.architecture = architecture;
+    train.training.steps = train.to_step = proto.steps(static_cast<int>(done));
+    const absl::StatusOr<TrainResult> trained = engine_->Train(train, [&](const TrainProgress& progress) {
+      Show(progress, 1);
+      const std::string note = absl::StrFormat("step %d of %d, loss %.3f, %.0f images/s", progress.step, train.to_step, progress.loss,
+                                               progress.images_per_second);
+      const rpc::Directive directive = context.ReportProgress(done, total, note);
+      // What is trained is scored rather than thrown away.
+      return progress.step == train.to_step && directive != rpc::Directive::kAbandon ? Continue::kYes : Answer(directive);
+    });
+    if (absl::IsOutOfRange(trained.status())) {
+      // It is no fault of the search that this network cannot learn at this rate: it is as good as one that guesses.
+      const int64_t images = NumScored(request);
+      const int64_t classes = request.dataset->num_classes();
+      scores.push_back({.correct = images / classes, .total = images, .loss = std::log(static_cast<double>(classes))});
+    } else {
+      if (!trained.ok()) return NamingNetwork(trained.status(), train.lowering->space(), architectures, done);
+      if (trained->stopped) return absl::CancelledError("training networks alone was stopped");
+      request.checkpoint = trained->checkpoint;
+      const absl::StatusOr<std::vector<ClassificationScore>> score = engine_->Evaluate(request, {architecture}, nullptr);
+      if (!score.ok()) return NamingNetwork(score.status(), train.lowering->space(), architectures, done);
+      scores.push_back(score->front());
+    }
+    const rpc::Directive directive = context.ReportProgress(done + 1, total, absl::StrFormat("%.1f %%", 100 * scores.back().accuracy()));
+    const bool all = done + 1 == total && directive != rpc::Directive::kAbandon;
+    if (!all && Answer(directive) == Continue::kNo) return absl::CancelledError("training networks alone was stopped");
+  }
+  return scores;
 }
 
 absl::StatusOr<v1::FitPredictorResult> WorkerExecutor::FitPredictor(const v1::FitPredictorTask& task, rpc::TaskContext& context) {

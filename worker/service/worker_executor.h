@@ -38,11 +38,28 @@ class WorkerExecutor : public rpc::TaskExecutor {
   absl::StatusOr<v1::BindResult> Bind(const v1::BindTask& task, absl::string_view digest, rpc::TaskContext& context);
   absl::StatusOr<v1::PackImagesResult> PackImages(const v1::PackImagesTask& task, absl::string_view digest, rpc::TaskContext& context);
 
+  /// As metrics, with so many steps more.
+  void Show(const TrainProgress& progress, int64_t steps);
+
+  /// Of a task, in its units: what it reports while it works on something that has none of its own.
+  struct Progress {
+    int64_t done = 0;
+    int64_t total = 0;
+  };
+
   /// What a task's teacher says to the training images of `dataset`: of the last ones it is remembered. The answer lives until others are
   /// asked for.
-  absl::StatusOr<TeacherAnswers> AnswersOf(const v1::TrainTask& task, const Dataset& dataset, Numerics numerics, rpc::TaskContext& context);
-  absl::StatusOr<std::vector<float>> ComputeAnswers(const v1::TrainTask& task, const Dataset& dataset, Numerics numerics,
-                                                    rpc::TaskContext& context);
+  absl::StatusOr<TeacherAnswers> AnswersOf(const v1::Teacher& teacher, const Dataset& dataset, Numerics numerics, Progress progress,
+                                           rpc::TaskContext& context);
+  absl::StatusOr<std::vector<float>> ComputeAnswers(const v1::Teacher& teacher, const Dataset& dataset, Numerics numerics,
+                                                    Progress progress, rpc::TaskContext& context);
+  /// Scores networks with the weights of a checkpoint.
+  absl::StatusOr<std::vector<ClassificationScore>> EvaluateShared(const v1::ArtifactRef& artifact, EvaluateRequest request,
+                                                                  absl::Span<const Architecture> architectures, rpc::TaskContext& context);
+  /// Trains each network by itself and scores it.
+  absl::StatusOr<std::vector<ClassificationScore>> TrainAndEvaluate(const v1::TrainAlone& proto, EvaluateRequest request,
+                                                                    absl::Span<const Architecture> architectures,
+                                                                    rpc::TaskContext& context);
   absl::StatusOr<const Lowering*> LoweringOf(const v1::SpaceSpec& proto);
   /// The data set of a task, image folders decoded to `channels`. It must have `digest`, when that is not empty, and, with a `lowering`,
   /// the channels and classes of its space (reason DATA_DISAGREES).

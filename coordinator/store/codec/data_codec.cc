@@ -157,10 +157,12 @@ v1::EvaluateResult ToProto(const EvaluateOutcome& outcome) {
   v1::EvaluateResult proto;
   for (const Score& score : outcome.scores) *proto.add_accuracies() = ToProto(score);
   proto.set_seconds(outcome.seconds);
+  proto.set_dataset_digest(outcome.dataset_digest);
+  proto.set_dataset_files(outcome.dataset_files);
   return proto;
 }
 EvaluateOutcome FromProto(const v1::EvaluateResult& proto) {
-  EvaluateOutcome outcome = {.seconds = proto.seconds()};
+  EvaluateOutcome outcome = {.seconds = proto.seconds(), .dataset_digest = proto.dataset_digest(), .dataset_files = proto.dataset_files()};
   for (const v1::Accuracy& accuracy : proto.accuracies()) outcome.scores.push_back(FromProto(accuracy));
   return outcome;
 }

@@ -13,7 +13,7 @@
 namespace hanas::coordinator {
 
 /// The newest version of a record that this build reads, and the one it writes.
-inline constexpr int kRecordVersion = 3;
+inline constexpr int kRecordVersion = 4;
 
 struct CounterRecord {
   uint64_t last = 0;

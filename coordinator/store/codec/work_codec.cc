@@ -30,6 +30,20 @@ absl::StatusOr<std::optional<SpaceSpec>> OwnSpaceOf(const Message& in) {
   return std::optional(*std::move(space));
 }
 
+void Put(const TeacherRef& in, pb::Teacher& out) {
+  *out.mutable_checkpoint() = ToProto(in.checkpoint);
+  *out.mutable_space() = rpc::ToProto(in.space);
+  out.set_architecture(GenesToStored(in.architecture));
+}
+/// Of what is trained in a work, if it has one.
+template <typename Message>
+absl::StatusOr<std::optional<TeacherRef>> TeacherOf(const Message& in) {
+  if (!in.has_teacher()) return std::nullopt;
+  absl::StatusOr<SpaceSpec> space = SpaceFromStored(in.teacher().space());
+  if (!space.ok()) return space.status();
+  return TeacherRef{FromProto(in.teacher().checkpoint()), *std::move(space), GenesFromStored(in.teacher().architecture())};
+}
+
 void Put(const TrainWork& in, pb::TrainWork& out) {
   out.set_kind(static_cast<int>(in.kind));
   out.set_slice(GenesToStored(in.slice));
@@ -38,16 +52,7 @@ void Put(const TrainWork& in, pb::TrainWork& out) {
   out.set_to_step(in.to_step);
   out.set_total_steps(in.total_steps);
   if (in.space.has_value()) *out.mutable_space() = rpc::ToProto(*in.space);
-  if (!in.teacher.has_value()) return;
-  *out.mutable_teacher()->mutable_checkpoint() = ToProto(in.teacher->checkpoint);
-  *out.mutable_teacher()->mutable_space() = rpc::ToProto(in.teacher->space);
-  out.mutable_teacher()->set_architecture(GenesToStored(in.teacher->architecture));
-}
-absl::StatusOr<std::optional<TeacherRef>> TeacherOf(const pb::TrainWork& in) {
-  if (!in.has_teacher()) return std::nullopt;
-  absl::StatusOr<SpaceSpec> space = SpaceFromStored(in.teacher().space());
-  if (!space.ok()) return space.status();
-  return TeacherRef{FromProto(in.teacher().checkpoint()), *std::move(space), GenesFromStored(in.teacher().architecture())};
+  if (in.teacher.has_value()) Put(*in.teacher, *out.mutable_teacher());
 }
 absl::StatusOr<Work> Get(const pb::TrainWork& in) {
   const absl::StatusOr<TrainingKind> kind = TrainingKindFromStored(in.kind());
@@ -71,12 +76,22 @@ void Put(const EvaluateWork& in, pb::EvaluateWork& out) {
   for (const Architecture& architecture : in.architectures) out.add_architectures(GenesToStored(architecture));
   for (const std::string& digest : in.graph_digests) out.add_graph_digests(digest);
   out.set_all_validation_images(in.all_validation_images);
+  out.mutable_steps()->Assign(in.steps.begin(), in.steps.end());
+  if (in.teacher.has_value()) Put(*in.teacher, *out.mutable_teacher());
 }
-EvaluateWork Get(const pb::EvaluateWork& in) {
+absl::StatusOr<Work> Get(const pb::EvaluateWork& in) {
+  absl::StatusOr<std::optional<TeacherRef>> teacher = TeacherOf(in);
+  if (!teacher.ok()) return teacher.status();
+  if (in.steps_size() != 0 && in.steps_size() != in.architectures_size()) {
+    return absl::DataLossError(
+        absl::StrCat("expected steps for each of ", in.architectures_size(), " networks or none, found ", in.steps_size()));
+  }
   EvaluateWork out = {.checkpoint = FromProto(in.checkpoint())};
   for (const std::string& genes : in.architectures()) out.architectures.push_back(GenesFromStored(genes));
   out.graph_digests.assign(in.graph_digests().begin(), in.graph_digests().end());
   out.all_validation_images = in.all_validation_images();
+  out.steps.assign(in.steps().begin(), in.steps().end());
+  out.teacher = *std::move(teacher);
   return out;
 }
 
