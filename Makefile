@@ -41,7 +41,7 @@ demo: root ## Builds the programs and runs a small search to a measured front (9
 	@$(ROOT) run cmake --preset release --log-level=WARNING
 	$(call announce,"Build the programs (first time 7 min; then seconds)")
 	@$(ROOT) run cmake --build --preset release
-	$(call announce,"Search for 9 min, longer where processors do not multiply bf16 (Ctrl-C stops it; the same command resumes)")
+	$(call announce,"Search for 9 min where processors multiply bf16 (Ctrl-C stops it; the same command resumes)")
 	@trap : INT; $(ROOT) run sh -c '$(DEMO_RUN)' || { status=$$?; \
 	  [ $$status != 130 ] || echo "From outside of the build environment it goes on with: make demo"; exit $$status; }
 

@@ -25,6 +25,7 @@
 #include "absl/strings/str_split.h"
 #include "config/job_file.h"
 #include "config/presets.h"
+#include "core/cost/cost.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/family/convnet/scaled.h"
 #include "core/job/fields.h"
@@ -233,7 +234,7 @@ std::string Comparison(const std::vector<double>& differences) {
 }
 
 void PrintTable(const std::vector<Run>& runs, const Rows& rows) {
-  std::cout << absl::StrFormat("%-28s %6s  %-24s  %s\n", "arm", "mean", "against the base", "seeds");
+  std::cout << absl::StrFormat("%-28s %8s %9s %6s  %-24s  %s\n", "arm", "weights", "work", "mean", "against the base", "seeds");
   std::set<std::string> seen;
   for (const Run& arm : runs) {
     if (!seen.insert(arm.arm).second) continue;
@@ -249,8 +250,12 @@ void PrintTable(const std::vector<Run>& runs, const Rows& rows) {
       if (base != rows.end()) differences.push_back(row->second - base->second);
     }
     if (each.empty()) continue;
-    std::cout << absl::StrFormat("%-28s %6.2f  %-24s  %s\n", arm.arm, sum / static_cast<double>(each.size()),
-                                 arm.arm == runs.front().arm ? "" : Comparison(differences), absl::StrJoin(each, " "));
+    const Lowering lowering(*ConvnetSpace::Define(arm.job.space));
+    const Graph graph = lowering.Lower(lowering.space().Largest(kPrecision));
+    std::cout << absl::StrFormat("%-28s %6.1f k %7.2f M %6.2f  %-24s  %s\n", arm.arm,
+                                 static_cast<double>(GraphCost(graph).parameters) / 1e3, static_cast<double>(TrainingWork(graph)) / 1e6,
+                                 sum / static_cast<double>(each.size()), arm.arm == runs.front().arm ? "" : Comparison(differences),
+                                 absl::StrJoin(each, " "));
   }
 }
 

@@ -298,7 +298,7 @@ class Chooser {
     return sides;
   }
 
-  bool IsAlone() const { return draft_.job.screening == Screening::kAlone; }
+  bool IsAlone() const { return !HasSupernet(draft_.job); }
 
   /// Of small pictures, whose networks are trained fast enough to tell them apart by training each of them.
   absl::Status ChooseStepsAlone(int side) {
@@ -338,9 +338,9 @@ class Chooser {
 
   absl::Status ChooseSpaceAndSteps() {
     const std::vector<int> sides = Sides();
-    if (sides.front() <= kLargestDenseSide) return ChooseStepsAlone(sides.front());
     double steps = 0;
     for (const int side : sides) {
+      if (side <= kLargestDenseSide) return ChooseStepsAlone(side);
       draft_.job.space = SpaceFor(draft_.job.name, ResolutionsUpTo(side), channels_, static_cast<int>(data_.classes.size()));
       const absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(draft_.job.space);
       if (!space.ok()) return space.status();

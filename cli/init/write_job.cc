@@ -164,7 +164,7 @@ std::string WriteJob(const DraftJob& draft, const std::string& command) {
   writer.Key("name", Quoted(job.name));
   writer.Key("seed", job.seed);
   writer.Key("references", Name(job.references));
-  const bool alone = job.screening == Screening::kAlone;
+  const bool alone = !HasSupernet(job);
   if (alone) writer.Key("screening", Name(job.screening));
   writer.Section("dataset");
   writer.Key("name", Quoted(job.dataset.name));

@@ -141,14 +141,16 @@ std::string FinalSteps(const v1::Report& report) {
 std::string RenderFront(const v1::Report& report) {
   if (report.front().empty()) return "\nThe front is empty.\n";
   const int64_t steps = report.front(0).training_steps() - report.front(0).final_steps();
-  std::string out = absl::StrCat("\nThe front: each network fine-tuned for ", steps, steps == 1 ? " step" : " steps", FinalSteps(report));
+  std::string out = "\nThe front: each network ";
   if (report.screening() == v1::SCREENING_ALONE) {
-    out = absl::StrCat("\nThe front: each network trained alone, at about the same cost (",
-                       absl::StrJoin(report.front(), ", ",
-                                     [](std::string* text, const v1::Member& member) {
-                                       absl::StrAppend(text, member.id(), " for ", member.training_steps(), " steps");
-                                     }),
-                       ")");
+    absl::StrAppend(&out, "trained alone (",
+                    absl::StrJoin(report.front(), ", ",
+                                  [](std::string* text, const v1::Member& member) {
+                                    absl::StrAppend(text, member.id(), " for ", member.training_steps(), " steps");
+                                  }),
+                    ")");
+  } else {
+    absl::StrAppend(&out, "fine-tuned for ", steps, steps == 1 ? " step" : " steps", FinalSteps(report));
   }
   out += ", then measured whole";
   if (report.test_images() > 0)

@@ -360,13 +360,12 @@ absl::StatusOr<SearchSnapshot> App::TrainMember(uint64_t id, const std::string& 
     const SearchJob& job = *search->job;
     if (steps == 0) {
       steps = job.final.steps > 0 ? job.final.steps : job.fine_tune.steps;
-      const absl::StatusOr<std::shared_ptr<SearchContext>> context = ContextOf(*search);
-      if (!context.ok()) return context.status();
-      const auto named = std::find_if(search->record.members.begin(), search->record.members.end(), [&](const MemberRecord& other) {
-        const bool of_target = target.empty() ? other.target == 0 : TargetsOf(job)[other.target].name == target;
-        return of_target && other.id == member && !other.reference;
-      });
-      if (named != search->record.members.end()) steps = (*context)->StepsAsCostly(named->architecture, steps);
+      const std::optional<size_t> index = IndexOfMember(*search, target, member);
+      if (index.has_value() && !HasSupernet(job)) {
+        const absl::StatusOr<std::shared_ptr<SearchContext>> context = ContextOf(*search);
+        if (!context.ok()) return context.status();
+        steps = (*context)->StepsAsCostly(search->record.members[*index].architecture, steps);
+      }
     }
     Changes made;
     write = ledger_.Commit(TrainMemberUpdate{id, target, member, steps}, &made);

@@ -40,29 +40,25 @@ MemberRecord Reference(const SearchContext& context, std::string id, bool larges
 }
 
 absl::StatusOr<std::vector<MemberRecord>> ChooseForTarget(const SearchView& view, SearchContext& context) {
-  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
-  if (!scorer.ok()) return scorer.status();
   const int rounds = view.NumRounds();
-  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, rounds);
-  if (!latency.ok()) return latency.status();
-  const absl::StatusOr<const Goals*> goals = context.GoalsOfJob(view);
-  if (!goals.ok()) return goals.status();
-  const LatencyCalibration& calibration = latency->fit.calibration;
+  const absl::StatusOr<Judging> judging = context.JudgingAfter(view, rounds);
+  if (!judging.ok()) return judging.status();
+  const auto& [scorer, goals, calibration] = *judging;
   const std::vector<EvaluatedNetwork> networks = view.Evaluations(rounds);
 
   std::vector<MemberRecord> members;
-  const std::vector<Individual> individuals = TrueIndividuals(view, **goals, networks, **scorer, calibration);
+  const std::vector<Individual> individuals = TrueIndividuals(view, *goals, networks, *scorer, calibration);
   for (Architecture& architecture : ChooseAmong(individuals, view.job().fine_tune.members)) {
     const auto evaluated = std::find_if(networks.begin(), networks.end(),
                                         [&](const EvaluatedNetwork& network) { return network.architecture == architecture; });
-    members.push_back({.training = view.job().screening == Screening::kSupernet ? TrainingKind::kFineTune : TrainingKind::kAlone,
+    members.push_back({.training = HasSupernet(view.job()) ? TrainingKind::kFineTune : TrainingKind::kAlone,
                        .steps = context.StepsAsCostly(architecture, view.job().fine_tune.steps),
                        .architecture = std::move(architecture),
                        .shared = evaluated->score});
   }
   const auto predict = [&](MemberRecord& member) {
     member.target = static_cast<uint32_t>(view.target_index());
-    member.predicted_us = ApplyCalibration((*scorer)->ScoreOne(member.architecture).sum_us, calibration);
+    member.predicted_us = ApplyCalibration(scorer->ScoreOne(member.architecture).sum_us, calibration);
   };
   for (MemberRecord& member : members) predict(member);
   std::stable_sort(members.begin(), members.end(),
@@ -71,9 +67,7 @@ absl::StatusOr<std::vector<MemberRecord>> ChooseForTarget(const SearchView& view
 
   if (view.job().references == ReferencesKind::kSpace) {
     const int64_t steps = MemberSteps(view.job());
-    const int64_t screening = view.job().screening == Screening::kSupernet
-                                  ? view.job().training.steps
-                                  : static_cast<int64_t>(networks.size()) * view.job().sampling.steps;
+    const int64_t screening = ScreeningSteps(view.job(), static_cast<int64_t>(networks.size()));
     members.push_back(Reference(context, "largest-8bit", true, steps));
     members.push_back(Reference(context, "middle-8bit", false, steps));
     members.push_back(Reference(context, "middle-8bit-long", false, screening + steps));

@@ -17,6 +17,7 @@
 #include "coordinator/search/non_dominated_sort.h"
 #include "coordinator/search/surrogate_search.h"
 #include "coordinator/state/train_member.h"
+#include "core/cost/cost.h"
 
 namespace hanas::coordinator {
 namespace {
@@ -69,12 +70,8 @@ double ToleranceOf(const std::vector<MemberRecord*>& members) {
 /// Of the view's target, which have been fine-tuned.
 absl::StatusOr<std::vector<MemberRecord*>> WinnersOf(const SearchView& view, SearchContext& context,
                                                      const std::vector<MemberRecord*>& members) {
-  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
-  if (!scorer.ok()) return scorer.status();
-  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, view.NumRounds());
-  if (!latency.ok()) return latency.status();
-  const absl::StatusOr<const Goals*> goals = context.GoalsOfJob(view);
-  if (!goals.ok()) return goals.status();
+  const absl::StatusOr<Judging> judging = context.JudgingAfter(view, view.NumRounds());
+  if (!judging.ok()) return judging.status();
   // They are judged as when they were chosen, by what was measured of them where it was, but for the accuracy.
   std::vector<EvaluatedNetwork> evaluated = view.Evaluations(view.NumRounds());
   std::vector<EvaluatedNetwork> networks;
@@ -86,18 +83,18 @@ absl::StatusOr<std::vector<MemberRecord*>> WinnersOf(const SearchView& view, Sea
     networks.push_back(std::move(network));
   }
   std::vector<Contender> contenders;
-  Goals judged = **goals;
+  Goals judged = *judging->goals;
   judged.size = WorthOfSizeAfter(view.job(), view.job().fine_tune.steps, judged.size.middle_weights);
-  for (Individual& individual : TrueIndividuals(view, judged, networks, **scorer, latency->fit.calibration)) {
-    const auto macs = static_cast<double>((*scorer)->ScoreOne(individual.architecture).macs);
+  for (Individual& individual : TrueIndividuals(view, judged, networks, *judging->scorer, judging->calibration)) {
+    const auto macs = static_cast<double>(judging->scorer->ScoreOne(individual.architecture).macs);
     contenders.push_back({std::move(individual), macs});
   }
-  const std::vector<Quantity>& objectives = (*goals)->objectives;
+  const std::vector<Quantity>& objectives = judged.objectives;
   const auto accuracy = std::find(objectives.begin(), objectives.end(), Quantity::kAccuracy);
   const bool by_accuracy = accuracy != objectives.end();
   const size_t favourite = by_accuracy ? static_cast<size_t>(accuracy - objectives.begin()) : 0;
   // What is compared knows what size is worth when there is no supernet; else chance speaks for the larger one.
-  const double tolerance = by_accuracy && view.job().screening == Screening::kSupernet ? ToleranceOf(members) : 0;
+  const double tolerance = by_accuracy && HasSupernet(view.job()) ? ToleranceOf(members) : 0;
   std::vector<MemberRecord*> winners;
   for (const size_t i : ChooseFinalists(contenders, favourite, tolerance, view.job().final.members)) winners.push_back(members[i]);
   return winners;
@@ -119,13 +116,20 @@ std::vector<size_t> ChooseFinalists(const std::vector<Contender>& contenders, si
   return SelectSpread(networks, chosen, static_cast<size_t>(count));
 }
 
-std::optional<size_t> NextFinalist(const SearchView& view, uint32_t target) {
+std::optional<size_t> NextFinalist(const SearchView& view, const SearchContext& context, uint32_t target) {
   const std::vector<MemberRecord>& members = view.record().members;
+  const WorthOfSize size = WorthOfSizeAfter(view.job(), view.job().fine_tune.steps, /*middle_weights=*/1);
   std::optional<size_t> best;
+  double least_error = 0;
   for (size_t i = 0; i < members.size(); ++i) {
     const MemberRecord& member = members[i];
     const bool waits = member.target == target && member.set_aside && member.fine_tuned.images > 0 && view.FailedTaskOf(member) == nullptr;
-    if (waits && (!best.has_value() || member.fine_tuned.fraction() > members[*best].fine_tuned.fraction())) best = i;
+    if (!waits) continue;
+    const int64_t weights = GraphCost(context.lowering().Lower(member.architecture)).parameters;
+    const double error = size.Error(1 - member.fine_tuned.fraction(), static_cast<double>(weights));
+    if (best.has_value() && error >= least_error) continue;
+    best = i;
+    least_error = error;
   }
   return best;
 }

@@ -37,9 +37,9 @@ std::vector<size_t> ChooseFinalists(const std::vector<Contender>& contenders, si
 /// validation images; nothing before, after, and for a job that has none trained on. Pure.
 absl::StatusOr<std::optional<AdvanceSearchUpdate>> DecideFinalists(const SearchView& view, SearchContext& context);
 
-/// The member of `target` that is trained on when all who were chosen have failed: the most accurate of those set aside after fine-tuning,
-/// as an index; none when there is none left. Pure.
-std::optional<size_t> NextFinalist(const SearchView& view, uint32_t target);
+/// The member of `target` that is trained on when all who were chosen have failed: the one of those set aside after fine-tuning that
+/// promises the least error, as an index; none when there is none left. Pure.
+std::optional<size_t> NextFinalist(const SearchView& view, const SearchContext& context, uint32_t target);
 
 }  // namespace hanas::coordinator
 

@@ -127,7 +127,7 @@ std::string RangesLine(const ProfileRecord& profile) {
 
 /// "1200 training steps of the supernet, 56 networks evaluated", or what stands in its place.
 std::string ScreeningText(const SearchJob& job, const ForecastRecord& forecast) {
-  if (job.screening == Screening::kSupernet)
+  if (HasSupernet(job))
     return absl::StrFormat("%d training steps of the supernet, %d networks evaluated", job.training.steps, forecast.evaluations);
   return absl::StrFormat("%d networks trained for the cost of %d steps of the middle one, to be told apart", forecast.evaluations,
                          job.sampling.steps);
@@ -141,8 +141,8 @@ std::string ForecastLine(const SearchJob& job, const ForecastRecord& forecast) {
       "all%s, "
       "%.0f MB of disk%s",
       job.teacher.steps > 0 ? absl::StrFormat("%d steps of the teacher, ", job.teacher.steps) : "", ScreeningText(job, forecast),
-      job.fine_tune.members * static_cast<int>(TargetsOf(job).size()),
-      job.screening == Screening::kSupernet ? "fine-tuned" : "of them trained", job.fine_tune.steps,
+      job.fine_tune.members * static_cast<int>(TargetsOf(job).size()), HasSupernet(job) ? "fine-tuned" : "of them trained",
+      job.fine_tune.steps,
       job.final.steps > 0
           ? absl::StrFormat(", %d of them trained on for %d", NumReturned(job) * static_cast<int>(TargetsOf(job).size()), job.final.steps)
           : "",

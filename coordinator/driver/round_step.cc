@@ -26,23 +26,16 @@ using MaybeStep = std::optional<AdvanceSearchUpdate>;
 constexpr double kExplore = 0.25;  // share of a round that goes to the networks the predictor is least sure of
 
 /// What proposing a round needs. All of it follows from the rounds before.
-struct Surrogates {
-  const CandidateScorer* scorer = nullptr;
-  const Goals* goals = nullptr;
-  LatencyCalibration calibration;
+struct Surrogates : Judging {
   AccuracyPredictor predictor;
 };
 
 absl::StatusOr<Surrogates> SurrogatesOf(const SearchView& view, SearchContext& context, int round) {
-  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
-  if (!scorer.ok()) return scorer.status();
-  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, round);
-  if (!latency.ok()) return latency.status();
-  const absl::StatusOr<const Goals*> goals = context.GoalsOfJob(view);
-  if (!goals.ok()) return goals.status();
+  const absl::StatusOr<Judging> judging = context.JudgingAfter(view, round);
+  if (!judging.ok()) return judging.status();
   absl::StatusOr<AccuracyPredictor> predictor = context.Predictor(view, PredictorKey(round));
   if (!predictor.ok()) return predictor.status();
-  return Surrogates{*scorer, *goals, latency->fit.calibration, *std::move(predictor)};
+  return Surrogates{*judging, *std::move(predictor)};
 }
 
 BatchScorer SurrogateScorer(const Surrogates& surrogates) {
@@ -152,17 +145,12 @@ void AddFront(const SearchView& view, const Goals& goals, const std::vector<Eval
 
 /// The one round of a space that is searched whole: nothing was predicted of accuracy.
 absl::StatusOr<RoundRecord> LogWhole(const SearchView& view, SearchContext& context) {
-  const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(view);
-  if (!scorer.ok()) return scorer.status();
-  const absl::StatusOr<FittedLatency> latency = context.FitLatency(view, 0);
-  if (!latency.ok()) return latency.status();
-  const absl::StatusOr<const Goals*> goals = context.GoalsOfJob(view);
-  if (!goals.ok()) return goals.status();
-  const LatencyCalibration& calibration = latency->fit.calibration;
+  const absl::StatusOr<Judging> judging = context.JudgingAfter(view, 0);
+  if (!judging.ok()) return judging.status();
   const std::vector<EvaluatedNetwork> all = view.Evaluations(1);
   RoundRecord log = {.round = 1, .evaluations = static_cast<int64_t>(all.size())};
-  log.latency_mape = LatencyError(view, all, 0, **scorer, calibration);
-  AddFront(view, **goals, all, **scorer, calibration, log);
+  log.latency_mape = LatencyError(view, all, 0, *judging->scorer, judging->calibration);
+  AddFront(view, *judging->goals, all, *judging->scorer, judging->calibration, log);
   return log;
 }
 

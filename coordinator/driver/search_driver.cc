@@ -80,7 +80,7 @@ MaybeStep Train(const SearchView& view, SearchContext& context) {
   if (TrainTeacher(view, context, step)) return step.tasks.empty() ? MaybeStep() : step;
   const TrainWork first = {.kind = TrainingKind::kSupernet, .total_steps = view.job().training.steps, .teacher = TeacherOf(view, context)};
   const TaskKey chain = {.stage = TaskStage::kTrain};
-  if (view.job().screening == Screening::kAlone || view.ChainEnd(chain) != nullptr) {
+  if (!HasSupernet(view.job()) || view.ChainEnd(chain) != nullptr) {
     step.next = SearchPhase::kSampling;
     return step;
   }
@@ -94,25 +94,16 @@ MaybeStep Train(const SearchView& view, SearchContext& context) {
 
 /// Whether a network keeps the limits of some target, as far as they are known before training.
 absl::StatusOr<std::function<bool(const Architecture&)>> WithinLimits(const SearchView& view, SearchContext& context) {
-  struct OfTarget {
-    const CandidateScorer* scorer;
-    LatencyCalibration calibration;
-    std::vector<CostLimit> limits;
-  };
-  std::vector<OfTarget> targets;
+  std::vector<std::pair<Judging, std::vector<CostLimit>>> targets;
   for (const SearchView& of_target : view.ForEach()) {
-    const absl::StatusOr<const CandidateScorer*> scorer = context.Scorer(of_target);
-    if (!scorer.ok()) return scorer.status();
-    const absl::StatusOr<FittedLatency> latency = context.FitLatency(of_target, 0);
-    if (!latency.ok()) return latency.status();
-    const absl::StatusOr<const Goals*> goals = context.GoalsOfJob(of_target);
-    if (!goals.ok()) return goals.status();
-    const LatencyCalibration& calibration = latency->fit.calibration;
-    targets.push_back({*scorer, calibration, UntrainedLimits(LimitsForPredictions((*goals)->limits, calibration))});
+    const absl::StatusOr<Judging> judging = context.JudgingAfter(of_target, 0);
+    if (!judging.ok()) return judging.status();
+    targets.emplace_back(*judging, UntrainedLimits(LimitsForPredictions(judging->goals->limits, judging->calibration)));
   }
   return [targets = std::move(targets)](const Architecture& architecture) {
-    return std::any_of(targets.begin(), targets.end(), [&](const OfTarget& target) {
-      return TotalViolation(CostsOf(target.scorer->ScoreOne(architecture), target.calibration), target.limits) <= 0;
+    return std::any_of(targets.begin(), targets.end(), [&](const auto& target) {
+      const auto& [judging, limits] = target;
+      return TotalViolation(CostsOf(judging.scorer->ScoreOne(architecture), judging.calibration), limits) <= 0;
     });
   };
 }
@@ -131,7 +122,7 @@ absl::StatusOr<std::vector<Architecture>> ChooseSamples(const SearchView& view, 
     if (samples.size() < wanted && seen.insert(architecture).second) samples.push_back(std::move(architecture));
   };
   std::function<bool(const Architecture&)> is_wanted = [](const Architecture&) { return true; };
-  if (view.job().screening == Screening::kAlone) {
+  if (!HasSupernet(view.job())) {
     absl::StatusOr<std::function<bool(const Architecture&)>> within = WithinLimits(view, context);
     if (!within.ok()) return within.status();
     is_wanted = *std::move(within);
@@ -148,7 +139,7 @@ absl::StatusOr<std::vector<Architecture>> ChooseSamples(const SearchView& view, 
     Architecture drawn = space.Random(random);
     if (is_wanted(drawn)) {
       add(std::move(drawn));
-    } else {
+    } else if (others.size() < wanted) {
       others.push_back(std::move(drawn));
     }
   }
@@ -202,7 +193,7 @@ absl::StatusOr<MaybeStep> Sample(const SearchView& view, SearchContext& context)
   }
   if (!AreDone(witnesses)) return std::nullopt;
   // The rate of what is trained alone is known by now.
-  if (view.job().screening == Screening::kAlone) step.forecast = ForecastOf(view, context);
+  if (!HasSupernet(view.job())) step.forecast = ForecastOf(view, context);
   const int64_t fitted = std::get<FitWork>(view.Task(predictor)->work).num_evaluations;
   step.events.push_back({"predictor", absl::StrFormat("accuracy predictor (%s): held-out tau %.2f, error %.2f points, from %d networks",
                                                       fit->kind, fit->held_out_tau, 100 * fit->held_out_rmse, fitted)});
@@ -322,7 +313,7 @@ MaybeStep LeaveOut(const SearchView& view, const SearchContext& context) {
   if (step.events.empty()) return std::nullopt;
   const auto without = static_cast<size_t>(std::find(has_member.begin(), has_member.end(), false) - has_member.begin());
   if (without < has_member.size()) {
-    if (const std::optional<size_t> next = NextFinalist(view, static_cast<uint32_t>(without))) {
+    if (const std::optional<size_t> next = NextFinalist(view, context, static_cast<uint32_t>(without))) {
       std::vector<MemberRecord> members = view.record().members;
       TrainOn(members, *next, context.StepsAsCostly(members[*next].architecture, view.job().final.steps));
       step.events.push_back({"final", absl::StrCat(view.For(without).TargetPrefix(), members[*next].id, " is trained on instead")});

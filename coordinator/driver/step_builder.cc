@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_format.h"
 #include "core/base/quantity.h"
 
@@ -15,14 +16,12 @@ constexpr size_t kNetworksPerTask = 8;
 /// Training a network first takes many times as long as scoring it: nothing of another one is lost with the task.
 constexpr size_t kTrainedPerTask = 1;
 
-/// InBatches with at most `batch` in each.
-void InBatchesOf(size_t batch, size_t count, absl::FunctionRef<void(size_t begin, size_t end)> make) {
+/// Calls `make(begin, end)` for consecutive pieces of `count` networks, at most `batch` each.
+void InBatches(size_t count, size_t batch, absl::FunctionRef<void(size_t begin, size_t end)> make) {
   for (size_t begin = 0; begin < count; begin += batch) make(begin, std::min(count, begin + batch));
 }
 
 }  // namespace
-
-void InBatches(size_t count, absl::FunctionRef<void(size_t begin, size_t end)> make) { InBatchesOf(kNetworksPerTask, count, make); }
 
 AdvanceSearchUpdate StepOf(const SearchView& view) {
   return {.search = view.record().id, .expected = view.record().phase, .expected_events = view.record().num_events};
@@ -38,7 +37,7 @@ AdvanceSearchUpdate FailStep(const SearchView& view, std::string code, std::stri
 
 void AddEvaluations(const SearchView& view, const SearchContext& context, const TaskKey& series,
                     const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step) {
-  const bool alone = view.job().screening == Screening::kAlone;
+  const bool alone = !HasSupernet(view.job());
   EvaluateWork common;
   if (alone) {
     common.teacher = TeacherOf(view, context);
@@ -46,7 +45,7 @@ void AddEvaluations(const SearchView& view, const SearchContext& context, const 
     common.checkpoint = view.ChainEnd({.stage = TaskStage::kTrain})->checkpoint;
   }
   size_t number = 0;
-  InBatchesOf(alone ? kTrainedPerTask : kNetworksPerTask, architectures.size(), [&](size_t begin, size_t end) {
+  InBatches(architectures.size(), alone ? kTrainedPerTask : kNetworksPerTask, [&](size_t begin, size_t end) {
     EvaluateWork work = common;
     for (size_t i = begin; i < end; ++i) {
       work.architectures.push_back(architectures[i]);
@@ -60,7 +59,7 @@ void AddEvaluations(const SearchView& view, const SearchContext& context, const 
 void AddMeasurements(const SearchView& view, const SearchContext& context, const TaskKey& series,
                      const std::vector<Architecture>& architectures, AdvanceSearchUpdate& step) {
   size_t number = 0;
-  InBatches(architectures.size(), [&](size_t begin, size_t end) {
+  InBatches(architectures.size(), kNetworksPerTask, [&](size_t begin, size_t end) {
     MeasureNetworksWork work;
     for (size_t i = begin; i < end; ++i) {
       work.architectures.push_back(architectures[i]);

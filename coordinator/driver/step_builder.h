@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "coordinator/judging/search_context.h"
 #include "coordinator/state/search_view.h"
@@ -20,9 +19,6 @@ namespace hanas::coordinator {
 AdvanceSearchUpdate StepOf(const SearchView& view);
 /// The step to FAILED.
 AdvanceSearchUpdate FailStep(const SearchView& view, std::string code, std::string message);
-
-/// Calls `make(begin, end)` for consecutive pieces of `count` networks, each as many as a task has.
-void InBatches(size_t count, absl::FunctionRef<void(size_t begin, size_t end)> make);
 
 /// Evaluation tasks of the series from index 0 on, in batches, with the digests of the graphs.
 void AddEvaluations(const SearchView& view, const SearchContext& context, const TaskKey& series,

@@ -43,6 +43,14 @@ int64_t NumFinalists(const SearchJob& job) {
   return NumTargets(job) * NumReturned(job) + (HasFamilies(job) ? NumTargets(job) : 1) * NumReferences(job);
 }
 
+/// Networks that are evaluated in rounds at most.
+int64_t RoundEvaluations(const SearchJob& job) {
+  const int64_t rounds = NumTargets(job) * job.evolution.rounds * job.evolution.evaluations_per_round;
+  return job.budget.max_evaluations > 0 ? std::min(rounds, job.budget.max_evaluations) : rounds;
+}
+
+int64_t PlannedEvaluations(const SearchJob& job) { return job.sampling.networks + RoundEvaluations(job); }
+
 /// The checkpoints that are left of a chain: the last one, and, when it took several tasks, the one before, which carries momentum too.
 int64_t ChainCheckpoints(int64_t steps, int64_t chunk_steps) { return steps > chunk_steps ? 3 : 1; }
 
@@ -61,7 +69,7 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
   checkpoints += chains(NumTargets(job) * job.fine_tune.members, job.fine_tune.steps);
   if (job.final.steps > 0) checkpoints += chains(NumTargets(job) * NumReturned(job), job.final.steps);
   if (of_space) checkpoints += chains(2, MemberSteps(job));
-  const int64_t long_steps = ScreeningSteps(job) + MemberSteps(job);
+  const int64_t long_steps = ScreeningSteps(job, PlannedEvaluations(job)) + MemberSteps(job);
   if (of_space) checkpoints += ChainCheckpoints(long_steps, MemberChunkSteps(job, long_steps));
   // How wide the plain networks are is not known yet; few have more weights than a supernet. Their chains are long.
   if (HasFamilies(job)) checkpoints += NumTargets(job) * NumReferences(job) * 3;
@@ -72,15 +80,10 @@ int64_t DiskBytes(const SearchJob& job, const Lowering& lowering) {
 /// Of the networks that are trained to the end.
 int64_t FinalSteps(const SearchJob& job) { return NumTargets(job) * NumReturned(job) * job.final.steps; }
 
-/// Networks that are evaluated in rounds at most.
-int64_t RoundEvaluations(const SearchJob& job) {
-  const int64_t rounds = NumTargets(job) * job.evolution.rounds * job.evolution.evaluations_per_round;
-  return job.budget.max_evaluations > 0 ? std::min(rounds, job.budget.max_evaluations) : rounds;
-}
-
 /// Of teacher, screening and members.
 int64_t OwnSteps(const SearchJob& job) {
-  return job.teacher.steps + ScreeningSteps(job) + NumTargets(job) * job.fine_tune.members * job.fine_tune.steps + FinalSteps(job);
+  return job.teacher.steps + ScreeningSteps(job, PlannedEvaluations(job)) + NumTargets(job) * job.fine_tune.members * job.fine_tune.steps +
+         FinalSteps(job);
 }
 
 std::string WithNote(std::string basis, const SearchJob& job) {
@@ -113,12 +116,29 @@ double RateOfScreening(const SearchView& view) {
 }
 
 /// Cores of the workers that are known and not drained, at least one.
-int NumCores(const State& state) {
-  int cores = 0;
+int64_t NumCores(const State& state) {
+  int64_t cores = 0;
   for (const auto& [id, party] : state.parties) {
-    if (!party.agent && !party.draining) cores += std::max(1, party.threads);
+    if (!party.agent && !party.draining) cores += party.cores();
   }
-  return std::max(1, cores);
+  return std::max<int64_t>(1, cores);
+}
+
+/// Of a search whose networks are trained alone, with `rate` images a second of one core: what is trained at the same time takes as many
+/// cores as there are, and a chain as many as it has shards. A teacher that has not begun is taken to be as fast as the middle network.
+double SecondsAlone(const SearchView& view, int64_t screening_steps, double rate) {
+  const SearchJob& job = view.job();
+  const int64_t shards = job.training.shards;
+  const auto seconds = [&](int64_t steps, int64_t most_cores) {
+    const int64_t cores = std::min(NumCores(view.state()), most_cores);
+    return static_cast<double>(steps * job.training.batch_size) / (rate * static_cast<double>(std::max<int64_t>(1, cores)));
+  };
+  const int64_t members = NumTargets(job) * job.fine_tune.members;
+  const double teachers_rate = RateOf(view, TaskStage::kTeacher);  // on its shards
+  const double teacher = teachers_rate > 0 ? static_cast<double>(job.teacher.steps * job.training.batch_size) / teachers_rate
+                                           : seconds(job.teacher.steps, shards);
+  return teacher + seconds(screening_steps, NumCores(view.state())) + seconds(members * job.fine_tune.steps, members) +
+         seconds(FinalSteps(job), NumTargets(job) * NumReturned(job) * shards) + seconds(ReferenceSteps(job), NumReferences(job));
 }
 
 /// Of searches on the same dataset and space, whose supernet trained on as many cores.
@@ -176,16 +196,15 @@ double MeasuringSeconds(const SearchView& view, const SearchContext& context) {
 
 int64_t ChunkSteps(int64_t steps) { return std::max<int64_t>(1, (steps + 19) / 20); }
 int64_t MemberChunkSteps(const SearchJob& job, int64_t steps) {
-  const bool alone = job.screening == Screening::kAlone;
+  const bool alone = !HasSupernet(job);
   return std::max(ChunkSteps(steps), alone ? job.sampling.steps : ChunkSteps(job.training.steps));
 }
 
 int NumReturned(const SearchJob& job) {
   return job.final.steps > 0 ? std::min(job.final.members, job.fine_tune.members) : job.fine_tune.members;
 }
-int64_t ScreeningSteps(const SearchJob& job) {
-  if (job.screening == Screening::kSupernet) return job.training.steps;
-  return (job.sampling.networks + RoundEvaluations(job)) * job.sampling.steps;
+int64_t ScreeningSteps(const SearchJob& job, int64_t networks) {
+  return HasSupernet(job) ? job.training.steps : networks * job.sampling.steps;
 }
 int64_t MemberSteps(const SearchJob& job) { return job.fine_tune.steps + job.final.steps; }
 
@@ -194,7 +213,7 @@ int64_t ReferenceSteps(const SearchJob& job) {
     case ReferencesKind::kNone:
       break;
     case ReferencesKind::kSpace:
-      return 3 * MemberSteps(job) + ScreeningSteps(job);
+      return 3 * MemberSteps(job) + ScreeningSteps(job, PlannedEvaluations(job));
     case ReferencesKind::kFamily:
       return NumTargets(job) * kFamilyShares * OwnSteps(job);
   }
@@ -209,7 +228,7 @@ std::string FamilyNote(const SearchJob& job) {
 ForecastRecord CountsOf(const SearchJob& job) {
   ForecastRecord forecast = {.basis = WithNote("counts only", job)};
   forecast.training_steps = OwnSteps(job) + ReferenceSteps(job);
-  forecast.evaluations = job.sampling.networks + RoundEvaluations(job);
+  forecast.evaluations = PlannedEvaluations(job);
   return forecast;
 }
 
@@ -220,14 +239,18 @@ ForecastRecord ForecastOf(const SearchView& view, SearchContext& context) {
     const absl::StatusOr<const std::vector<OpKey>*> keys = context.Keys(of_target);
     if (keys.ok()) forecast.operator_keys += static_cast<int64_t>((*keys)->size());
   }
-  if (context.searched_whole()) forecast.evaluations = static_cast<int64_t>(context.space().NumNetworks());
+  if (context.searched_whole()) {
+    forecast.training_steps -= ScreeningSteps(view.job(), forecast.evaluations);
+    forecast.evaluations = static_cast<int64_t>(context.space().NumNetworks());
+    forecast.training_steps += ScreeningSteps(view.job(), forecast.evaluations);
+  }
   forecast.disk_bytes = DiskBytes(view.job(), context.lowering());
   forecast.measuring_seconds = MeasuringSeconds(view, context);
-  const bool alone = view.job().screening == Screening::kAlone;
-  const double own = alone ? RateOfScreening(view) * NumCores(view.state()) : RateOf(view, TaskStage::kTrain);
+  const bool alone = !HasSupernet(view.job());
+  const double own = alone ? RateOfScreening(view) : RateOf(view, TaskStage::kTrain);
   const double rate = own > 0 || alone ? own : RateOfOthers(view, context);
   if (rate > 0 && alone) {
-    forecast.training_seconds = view.job().training.batch_size * static_cast<double>(forecast.training_steps) / rate;
+    forecast.training_seconds = SecondsAlone(view, ScreeningSteps(view.job(), forecast.evaluations), rate);
   } else if (rate > 0) {
     // The rate is the supernet's, which has a core for each shard, as the teacher and the last training of members have; every other
     // network is trained on one. A teacher that has not begun is taken to be as fast as the supernet.

@@ -17,15 +17,15 @@ namespace hanas::coordinator {
 /// exists.
 inline constexpr int kPlainFamilies = 2;
 
-/// Steps of a task of training: one in twenty of its chain, members' not smaller than the supernet's, or than what a
-/// network is trained for to be told apart, since a task has a fixed cost.
+/// Steps of a task of training: one in twenty of its chain. Members' are not smaller than the supernet's, or than what a network is trained
+/// for to be told apart, since a task has a fixed cost.
 int64_t ChunkSteps(int64_t steps);
 int64_t MemberChunkSteps(const SearchJob& job, int64_t steps);
 
-/// Members of each target's report at most, and the steps that each of them is trained for after the supernet, in all.
+/// Members of each target's report at most, and the steps that each of them is trained for by itself, in all.
 int NumReturned(const SearchJob& job);
-/// That are trained before the members are chosen.
-int64_t ScreeningSteps(const SearchJob& job);
+/// That are trained to evaluate so many networks.
+int64_t ScreeningSteps(const SearchJob& job, int64_t networks);
 int64_t MemberSteps(const SearchJob& job);
 
 /// Steps of training of what the report compares with. How many steps plain networks get is known only when the search has spent what it

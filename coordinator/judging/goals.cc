@@ -96,7 +96,7 @@ double WorthOfSize::Error(double error, double weights) const {
 }
 
 WorthOfSize WorthOfSizeAfter(const SearchJob& job, int64_t steps, double middle_weights) {
-  if (job.screening == Screening::kSupernet) return {};
+  if (HasSupernet(job)) return {};
   const double in_the_end = static_cast<double>(job.fine_tune.steps + job.final.steps);
   const double doublings = std::max(0.0, std::log2(in_the_end / static_cast<double>(steps)));
   return {.exponent = WorthOfSize::kErrorPerDoubling * doublings, .middle_weights = std::max(middle_weights, 1.0)};

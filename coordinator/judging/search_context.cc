@@ -128,8 +128,18 @@ absl::StatusOr<const Goals*> SearchContext::GoalsOfJob(const SearchView& view) {
   return &*own.goals;
 }
 
+absl::StatusOr<Judging> SearchContext::JudgingAfter(const SearchView& view, int num_rounds) {
+  const absl::StatusOr<const CandidateScorer*> scorer = Scorer(view);
+  if (!scorer.ok()) return scorer.status();
+  const absl::StatusOr<FittedLatency> latency = FitLatency(view, num_rounds);
+  if (!latency.ok()) return latency.status();
+  const absl::StatusOr<const Goals*> goals = GoalsOfJob(view);
+  if (!goals.ok()) return goals.status();
+  return Judging{*scorer, *goals, latency->fit.calibration};
+}
+
 int64_t SearchContext::StepsAsCostly(const Architecture& architecture, int64_t steps) const {
-  if (job_.screening == Screening::kSupernet) return steps;
+  if (HasSupernet(job_)) return steps;
   const double ratio = static_cast<double>(middle_work_) / static_cast<double>(TrainingWork(lowering_.Lower(architecture)));
   const double most = std::min(static_cast<double>(kMostSteps) * static_cast<double>(steps), static_cast<double>(bounds::kMaxSteps));
   return static_cast<int64_t>(std::clamp(std::round(ratio * static_cast<double>(steps)), 1.0, most));

@@ -33,6 +33,13 @@ struct FittedLatency {
   int num_fitted = 0;
 };
 
+/// By what the networks of a target are judged, with what is known after some rounds.
+struct Judging {
+  const CandidateScorer* scorer = nullptr;  // of the context
+  const Goals* goals = nullptr;             // of the context
+  LatencyCalibration calibration;
+};
+
 /// What is expensive to derive from a search's state, kept while the process lives. Holds nothing that is not recomputed from the state, so
 /// losing it costs time only.
 ///
@@ -81,6 +88,9 @@ class SearchContext {
   /// What the job wants. A limit that is relative to the latency of a network takes it from the calibration of PROFILING, and stays what it
   /// was when that is refined. Returns the statuses of Scorer and FitLatency.
   absl::StatusOr<const Goals*> GoalsOfJob(const SearchView& view) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  /// Returns the statuses of Scorer, FitLatency and GoalsOfJob.
+  absl::StatusOr<Judging> JudgingAfter(const SearchView& view, int num_rounds);
 
   /// Fitted on the calibration networks and the first `num_rounds` rounds.
   absl::StatusOr<FittedLatency> FitLatency(const SearchView& view, int num_rounds);

@@ -168,10 +168,9 @@ void AddReferences(const ReportData& data, std::vector<std::string>& sentences) 
     sentences.push_back(AgainstReference(data, *middle, absl::StrCat("the middle network at 8 bits, ", StepsText(*middle))));
   }
   if (const ReportMember* middle = Find(data.references, "middle-8bit-long")) {
-    sentences.push_back(AgainstReference(
-        data, *middle,
-        absl::StrCat("the middle network at 8 bits, ", StepsText(*middle), " (as many as ",
-                     data.job.screening == Screening::kSupernet ? "the supernet" : "screening", " and a member together)")));
+    sentences.push_back(AgainstReference(data, *middle,
+                                         absl::StrCat("the middle network at 8 bits, ", StepsText(*middle), " (as many as ",
+                                                      HasSupernet(data.job) ? "the supernet" : "screening", " and a member together)")));
   }
 }
 
@@ -231,8 +230,7 @@ std::vector<std::string> NextSteps(const ReportData& data) {
   std::vector<std::string> steps;
   if (data.predictor_networks > 0 && data.predictor.held_out_tau < 0.5) {
     steps.push_back(absl::StrFormat("The accuracy predictor ranks unseen networks with tau %.2f: raise sampling.networks or %s.",
-                                    data.predictor.held_out_tau,
-                                    data.job.screening == Screening::kAlone ? "sampling.steps" : "sampling.validation_images"));
+                                    data.predictor.held_out_tau, HasSupernet(data.job) ? "sampling.validation_images" : "sampling.steps"));
   }
   if (data.latency.held_out.mape > 0.05) {
     steps.push_back(
@@ -242,7 +240,7 @@ std::vector<std::string> NextSteps(const ReportData& data) {
   if (const ReportMember* middle = Find(data.references, "middle-8bit-long"); middle != nullptr && !data.front.empty()) {
     if (!Wins(data, BestAgainst(data, *middle), *middle)) {
       const absl::string_view last = data.job.final.steps > 0 ? "final.steps" : "fine_tune.steps";
-      steps.push_back(data.job.screening == Screening::kSupernet
+      steps.push_back(HasSupernet(data.job)
                           ? absl::StrCat("A network trained alone for the whole budget is not beaten: raise training.steps and ", last,
                                          ", weight sharing pays off late.")
                           : absl::StrCat("A network trained alone for the whole budget is not beaten: raise ", last, "."));

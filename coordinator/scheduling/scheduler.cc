@@ -23,12 +23,10 @@ bool IsServed(const SearchState& search, const TaskRecord& task) { return !searc
 
 constexpr char kWithData[] = "data";
 
-int ThreadsOf(const PartyRecord& worker) { return std::max(1, worker.threads); }
-
 /// Cores that a worker computes the task on.
 int CoresFor(const TaskRecord& task, const SearchJob& job, const PartyRecord& worker) {
   const auto* train = std::get_if<TrainWork>(&task.work);
-  return std::max(ThreadsOf(worker), train != nullptr && TrainsInShards(train->kind) ? job.training.shards : 1);
+  return std::max(worker.cores(), train != nullptr && TrainsInShards(train->kind) ? job.training.shards : 1);
 }
 
 /// Which queue of a lane a task waits in: empty for what every party there may do.
@@ -407,7 +405,7 @@ bool Scheduler::HasCoresFor(const TaskRecord& task, const PartyRecord& worker, a
   const SearchJob& job = *state_.searches.at(SearchesOf(state_, task).front()).job;
   int cores = 0;
   for (const uint64_t id : host.workers) {
-    if (SilentFor(id, now) <= kAbsentAfter) cores += ThreadsOf(state_.parties.at(id));
+    if (SilentFor(id, now) <= kAbsentAfter) cores += state_.parties.at(id).cores();
   }
   return host.cores_in_use + CoresFor(task, job, worker) <= cores;
 }

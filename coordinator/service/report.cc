@@ -208,7 +208,7 @@ v1::Report MakeReport(const ReportData& data) {
   out.set_dataset(data.job.dataset.name);
   out.set_dataset_digest(data.record.dataset_digest);
   out.set_space(data.job.space.name);
-  out.set_screening(data.job.screening == Screening::kAlone ? v1::SCREENING_ALONE : v1::SCREENING_SUPERNET);
+  out.set_screening(HasSupernet(data.job) ? v1::SCREENING_SUPERNET : v1::SCREENING_ALONE);
   out.set_log10_networks(data.log10_networks);
   *out.mutable_device() = ToProto(data.target().device);
   for (const Quantity objective : data.goals.objectives) out.add_objectives()->set_of(std::string(RowOf(objective).name));

@@ -50,7 +50,7 @@ TrainingSpec TrainingOf(const SearchJob& job, TrainingKind kind, int64_t steps) 
     return training;
   }
   if (!TrainsInShards(kind)) training.shards = 1;
-  if (GoesOnFromTrained(kind) && job.screening == Screening::kSupernet) {
+  if (GoesOnFromTrained(kind) && HasSupernet(job)) {
     training.learning_rate = job.fine_tune.learning_rate;
     const double scaled = job.training.muon_learning_rate * job.fine_tune.learning_rate / job.training.learning_rate;
     training.muon_learning_rate = std::min(scaled, bounds::kMaxLearningRate);

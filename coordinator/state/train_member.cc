@@ -21,15 +21,6 @@ bool IsOfTarget(const SearchState& search, const MemberRecord& member, absl::str
   return target.empty() ? member.target == 0 : TargetsOf(*search.job)[member.target].name == target;
 }
 
-/// The index of a member, not a reference, of the target of that name, the first if it is empty.
-std::optional<size_t> IndexOfMember(const SearchState& search, absl::string_view target, absl::string_view id) {
-  const std::vector<MemberRecord>& members = search.record.members;
-  for (size_t i = 0; i < members.size(); ++i) {
-    if (IsOfTarget(search, members[i], target) && !members[i].reference && members[i].id == id) return i;
-  }
-  return std::nullopt;
-}
-
 /// Closes the gaps that were left in the order in which members were asked for.
 void Renumber(std::vector<MemberRecord>& members) {
   std::vector<MemberRecord*> asked;
@@ -102,6 +93,14 @@ std::string GiveUpAsked(State& state, SearchState& search, Changes& changes) {
   }
   if (!given_up.empty()) GiveUp(state, search, given_up, changes);
   return absl::StrJoin(names, ", ");
+}
+
+std::optional<size_t> IndexOfMember(const SearchState& search, absl::string_view target, absl::string_view id) {
+  const std::vector<MemberRecord>& members = search.record.members;
+  for (size_t i = 0; i < members.size(); ++i) {
+    if (IsOfTarget(search, members[i], target) && !members[i].reference && members[i].id == id) return i;
+  }
+  return std::nullopt;
 }
 
 void TrainOn(std::vector<MemberRecord>& members, size_t index, int64_t steps) {

@@ -4,13 +4,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "coordinator/state/state.h"
 
 namespace hanas::coordinator {
+
+/// The index of a member, not a reference, of the target of that name, the first if it is empty; none when there is no such member.
+std::optional<size_t> IndexOfMember(const SearchState& search, absl::string_view target, absl::string_view id);
 
 /// Makes the member at `index` one that is trained on for `steps`, and so is the one that it is trained as, unless it was begun for another
 /// target already: then it goes on for as many steps.

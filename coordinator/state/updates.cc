@@ -112,7 +112,7 @@ void CreateSearchUpdate::Apply(State& state, Changes& changes) const {
   if (job->teacher.steps > 0) search.record.teacher = digests.teacher.ToHex();
   search.record.supernet = digests.supernet.ToHex();
   // What is trained alone is drawn from within the limits as this search knows them, by what it measured: it is the search's own.
-  if (job->screening == Screening::kSupernet) search.record.sample_set = digests.samples.ToHex();
+  if (HasSupernet(*job)) search.record.sample_set = digests.samples.ToHex();
   JoinShared(state, search);
   EnterPhase(search, SearchPhase::kPending, changes);
 }

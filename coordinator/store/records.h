@@ -2,6 +2,7 @@
 #ifndef HANAS_COORDINATOR_STORE_RECORDS_H_
 #define HANAS_COORDINATOR_STORE_RECORDS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -137,7 +138,7 @@ struct TrainOutcome {
 struct EvaluateOutcome {
   std::vector<Score> scores;
   double seconds = 0;
-  std::string dataset_digest;  // as of TrainOutcome; empty from older workers
+  std::string dataset_digest;  // as of TrainOutcome; empty in older records
   std::string dataset_files;
   friend bool operator==(const EvaluateOutcome&, const EvaluateOutcome&) = default;
 };
@@ -390,7 +391,7 @@ struct LeftOutRecord {
 /// What a search takes in all. 0: not known (yet).
 struct ForecastRecord {
   int64_t operator_keys = 0;
-  int64_t training_steps = 0;  // supernet, members and references; plain networks as the search's own steps (forecast.h)
+  int64_t training_steps = 0;  // supernet or screening, members and references; plain networks as the search's own steps (forecast.h)
   int64_t evaluations = 0;
   double measuring_seconds = 0;
   double training_seconds = 0;
@@ -490,6 +491,8 @@ struct PartyRecord {
   // Wall clock, Unix microseconds: data, never logic. 0: an older version did not record it.
   int64_t create_time_us = 0;  // when the name was registered first
   int64_t update_time_us = 0;  // of the last change
+
+  int cores() const { return std::max(1, threads); }  // that a worker computes on
   friend bool operator==(const PartyRecord&, const PartyRecord&) = default;
 };
 

@@ -22,7 +22,7 @@ struct Cost {
 Cost GraphCost(const Graph& graph);
 
 /// What one image costs in training, in multiply-accumulates: MACs, and for every element that an operator writes as much as it takes to
-/// write, normalise and read it again. Fitted to the training speeds of eleven networks (docs/studies/README.md); it only compares networks
+/// write, normalise and read it again. Fitted to the training speeds of plain networks (docs/studies/README.md); it only compares networks
 /// with one another. Of whole networks, for the same graph the same everywhere.
 int64_t TrainingWork(const Graph& graph);
 

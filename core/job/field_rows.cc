@@ -108,7 +108,11 @@ std::vector<JobField> MakeRows() {
        .shared = kSupernet,
        .about = "taken from the training files; the search sees these and never the test files"},
 
-      {.path = "training.steps", .place = At<&Job::training, &TrainingSpec::steps>, .range = kSteps, .shared = kSupernet},
+      {.path = "training.steps",
+       .place = At<&Job::training, &TrainingSpec::steps>,
+       .range = kSteps,
+       .shared = kSupernet,
+       .only_with = Screening::kSupernet},
       {.path = "training.batch_size",
        .place = At<&Job::training, &TrainingSpec::batch_size>,
        .range = FieldRange{bounds::kMinBatch, bounds::kMaxBatch},
@@ -170,6 +174,7 @@ std::vector<JobField> MakeRows() {
        .place = At<&Job::training, &TrainingSpec::phases>,
        .range = FieldRange{1, bounds::kTrainingPhases},
        .shared = kSupernet,
+       .only_with = Screening::kSupernet,
        .about = "which networks each step trains"},
 
       {.path = "training.numerics",
@@ -222,6 +227,7 @@ std::vector<JobField> MakeRows() {
        .place = At<&Job::sampling, &SamplingSpec::steps>,
        .range = kSteps,
        .shared = kSamples,
+       .only_with = Screening::kAlone,
        .came_later = true,
        .about = "with `screening: alone`: that every network which is evaluated is trained for, in the rounds too"},
       {.path = "sampling.validation_images",
@@ -259,13 +265,17 @@ std::vector<JobField> MakeRows() {
        .range = FieldRange{1, bounds::kMaxMembers},
        .about = "size of the front at most: all of it is returned, unless `final` says otherwise"},
       {.path = "fine_tune.steps", .place = At<&Job::fine_tune, &FineTuneSpec::steps>, .range = kSteps},
-      {.path = "fine_tune.learning_rate", .place = At<&Job::fine_tune, &FineTuneSpec::learning_rate>, .range = kLearningRates},
+      {.path = "fine_tune.learning_rate",
+       .place = At<&Job::fine_tune, &FineTuneSpec::learning_rate>,
+       .range = kLearningRates,
+       .only_with = Screening::kSupernet},
 
       {.path = "final.members",
        .place = At<&Job::final, &FinalSpec::members>,
        .range = FieldRange{1, bounds::kMaxMembers},
        .about = "networks of the front that are trained on: the largest, in MACs, of those that are as accurate after fine-tuning as the "
-                "best one within chance (two standard deviations), then the knee of the front, then those farthest from them"},
+                "best one within chance (two standard deviations), or with `screening: alone` the one that promises the least error; then "
+                "the knee of the front, then those farthest from them"},
       {.path = "final.steps",
        .place = At<&Job::final, &FinalSpec::steps>,
        .range = FieldRange{0, bounds::kMaxSteps},

@@ -236,6 +236,15 @@ struct ElementsInMarkdown {
   void operator()(const Value&) const {}
 };
 
+bool AreEqualIn(const JobField& field, const SearchJob& a, const SearchJob& b) {
+  const auto digest_of = [&field](const SearchJob& job) {
+    DigestBuilder builder;
+    std::visit(FieldDigester{builder}, ValueOf(field, job));
+    return builder.Build();
+  };
+  return digest_of(a) == digest_of(b);
+}
+
 }  // namespace
 
 FieldValue ValueOf(const JobField& field, const SearchJob& job) { return ValueIn(field, job); }
@@ -262,16 +271,21 @@ void CheckFields(const SearchJob& job, absl::string_view prefix, FieldViolations
   }
 }
 
+std::vector<absl::string_view> FieldsOfOtherScreening(const SearchJob& job) {
+  const SearchJob defaults;
+  std::vector<absl::string_view> paths;
+  for (const JobField& field : JobFields()) {
+    const bool has_a_part = !field.only_with.has_value() || *field.only_with == job.screening;
+    if (!has_a_part && !AreEqualIn(field, job, defaults)) paths.push_back(field.file_path());
+  }
+  return paths;
+}
+
 void AddFields(const SearchJob& job, absl::string_view prefix, SharedBy least, DigestBuilder& digest) {
-  const auto digest_of = [](const JobField& field, const SearchJob& of_job) {
-    DigestBuilder builder;
-    std::visit(FieldDigester{builder}, ValueOf(field, of_job));
-    return builder.Build();
-  };
   const SearchJob defaults;
   for (const JobField& field : JobFields()) {
     if (field.shared < least || !absl::StartsWith(field.path, prefix)) continue;
-    if (field.came_later && digest_of(field, job) == digest_of(field, defaults)) continue;
+    if (field.came_later && AreEqualIn(field, job, defaults)) continue;
     digest.Add(field.path);
     std::visit(FieldDigester{digest}, ValueOf(field, job));
   }

@@ -74,15 +74,16 @@ struct FieldOf {
   std::optional<FieldRange> range = std::nullopt;
   absl::Span<const absl::string_view> words = {};  // of a text: what it may be; empty: anything
   SharedBy shared = SharedBy::kNobody;
-  bool required = false;                  // has no default
-  bool none_at_zero = false;              // 0 switches off what the field asks for
-  bool came_later = false;                // jobs were told apart before it came: at its default it is in no digest
-  absl::string_view key = "";             // in files, where it differs: "budget.device_hours"
-  void (*when_absent)(Owner&) = nullptr;  // derives the default from other fields, once they are read
-  absl::string_view derived_from = "";    // the path of the field to change, where that default is wrong
-  absl::string_view derived = "";         // what the default then is, in the documentation, after the value
-  absl::string_view unit = "";            // "images"
-  absl::string_view about = "";           // in the documentation; Markdown
+  bool required = false;                              // has no default
+  bool none_at_zero = false;                          // 0 switches off what the field asks for
+  std::optional<Screening> only_with = std::nullopt;  // a job with another one leaves the field at its default
+  bool came_later = false;                            // jobs were told apart before it came: at its default it is in no digest
+  absl::string_view key = "";                         // in files, where it differs: "budget.device_hours"
+  void (*when_absent)(Owner&) = nullptr;              // derives the default from other fields, once they are read
+  absl::string_view derived_from = "";                // the path of the field to change, where that default is wrong
+  absl::string_view derived = "";                     // what the default then is, in the documentation, after the value
+  absl::string_view unit = "";                        // "images"
+  absl::string_view about = "";                       // in the documentation; Markdown
 
   absl::string_view file_path() const { return key.empty() ? path : key; }
 };
@@ -107,6 +108,9 @@ absl::Status SetWord(absl::string_view name, const WordPlace& place);
 
 /// Adds a violation for every field whose path begins with `prefix` and whose value is outside its row.
 void CheckFields(const SearchJob& job, absl::string_view prefix, FieldViolations& violations);
+
+/// The paths, as files have them, of fields that are set and have no part in a job with this screening.
+std::vector<absl::string_view> FieldsOfOtherScreening(const SearchJob& job);
 
 /// Adds path and value of every field below `prefix` that `least` or more searches share by.
 void AddFields(const SearchJob& job, absl::string_view prefix, SharedBy least, DigestBuilder& digest);

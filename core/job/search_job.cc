@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/bounds.h"
 #include "core/family/convnet/convnet_space.h"
 #include "core/job/fields.h"
@@ -58,8 +59,6 @@ absl::string_view Name(ReferencesKind kind) { return kReferences.at(static_cast<
 absl::Span<const absl::string_view> NamesOf(Screening) { return kScreenings; }
 absl::string_view Name(Screening screening) { return kScreenings.at(static_cast<size_t>(screening)); }
 
-int64_t SupernetSteps(const SearchJob& job) { return job.screening == Screening::kSupernet ? job.training.steps : 0; }
-
 absl::Span<const absl::string_view> AlgorithmNames() { return kAlgorithms; }
 
 absl::Span<const TargetSpec> TargetsOf(const SearchJob& job) {
@@ -74,10 +73,9 @@ void ValidateSearchJob(const SearchJob& job, FieldViolations& violations) {
   CheckImages(job, violations);
   const bool with_latency =
       std::any_of(job.objectives.begin(), job.objectives.end(), [](const ObjectiveSpec& o) { return o.of == "latency"; });
-  if (job.screening == Screening::kSupernet && job.sampling.steps != SamplingSpec().steps) {
-    violations.Add("sampling.steps", absl::StrCat("expected screening: alone, as networks with the weights of a supernet are not trained "
-                                                  "before they are scored, found screening: ",
-                                                  Name(job.screening), " and ", job.sampling.steps, " steps"));
+  if (const std::vector<absl::string_view> idle = FieldsOfOtherScreening(job); !idle.empty()) {
+    violations.Add("screening", absl::StrCat("expected ", Name(job.screening), " without what has no part in it, found ",
+                                             absl::StrJoin(idle, ", "), ": leave that out, or choose another screening"));
   }
   if (job.references == ReferencesKind::kFamily && !with_latency)
     violations.Add("references", "expected latency among the objectives, as plain networks are compared at equal latency, found none");

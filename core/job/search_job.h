@@ -222,8 +222,9 @@ struct SearchJob {
   BudgetSpec budget;
 };
 
+inline bool HasSupernet(const SearchJob& job) { return job.screening == Screening::kSupernet; }
 /// Of training that all networks of the job have their weights from; 0 without a supernet.
-int64_t SupernetSteps(const SearchJob& job);
+inline int64_t SupernetSteps(const SearchJob& job) { return HasSupernet(job) ? job.training.steps : 0; }
 
 /// What the job searches for: `targets`, or `target` alone. Never empty; a target is named by its index in here.
 absl::Span<const TargetSpec> TargetsOf(const SearchJob& job);

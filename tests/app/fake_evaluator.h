@@ -117,7 +117,7 @@ class FakeEvaluator {
                         .dataset_files = "files"};
   }
   Outcome Do(const EvaluateWork& work, const GrantedTask& granted) const {
-    EvaluateOutcome outcome = {.seconds = 1};
+    EvaluateOutcome outcome = {.seconds = 1, .dataset_digest = "data", .dataset_files = "files"};
     const int images = work.all_validation_images ? granted.job->dataset.validation_images : granted.job->sampling.validation_images;
     for (const Architecture& architecture : work.architectures) outcome.scores.push_back(Scored(architecture, images));
     return outcome;

@@ -139,7 +139,7 @@ TEST(OutcomeCheckTest, TrainingIsOnTheDataThatTheSearchBeganWith) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected work on the data set flowers, found drawn")));
   const TaskRecord evaluation = {.id = 8, .search = 1, .key = "sample/0", .work = EvaluateWork{}};
   EXPECT_THAT(CheckOutcome(state, evaluation, EvaluateOutcome{.dataset_digest = "flowers"}), IsOk());
-  EXPECT_THAT(CheckOutcome(state, evaluation, EvaluateOutcome{}), IsOk()) << "from an older worker";
+  EXPECT_THAT(CheckOutcome(state, evaluation, EvaluateOutcome{}), IsOk()) << "as older records have it";
   EXPECT_THAT(CheckOutcome(state, evaluation, EvaluateOutcome{.dataset_digest = "drawn"}), StatusIs(absl::StatusCode::kInvalidArgument));
   for (std::string TrainOutcome::* digest : {&TrainOutcome::dataset_digest, &TrainOutcome::dataset_files}) {
     TrainOutcome large = outcome;

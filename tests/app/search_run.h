@@ -89,6 +89,14 @@ class SearchRun {
   uint64_t agent() const { return agents_.front(); }
   SearchSnapshot Snapshot() { return app().GetSearch(search_).value(); }
   SearchRecord Record() { return Snapshot().record; }
+  /// All tasks of the search, in the order in which they were made.
+  std::vector<TaskRecord> Tasks() {
+    const absl::StatusOr<TaskPage> page = app().ListTasks(search_, 0, 100000);
+    EXPECT_THAT(page, absl_testing::IsOk());
+    std::vector<TaskRecord> tasks;
+    for (const TaskSnapshot& task : page->tasks) tasks.push_back(task.task);
+    return tasks;
+  }
   /// The task with this key; nothing when there is none.
   std::optional<TaskSnapshot> Task(const std::string& key) {
     const absl::StatusOr<TaskPage> page = app().ListTasks(search_, 0, 100000);

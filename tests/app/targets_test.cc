@@ -33,9 +33,7 @@ SearchJob TwoTargets() {
 
 std::vector<std::string> KeysOf(SearchRun& run) {
   std::vector<std::string> keys;
-  const absl::StatusOr<TaskPage> page = run.app().ListTasks(run.id(), 0, 100000);
-  EXPECT_THAT(page, IsOk());
-  for (const TaskSnapshot& task : page->tasks) keys.push_back(task.task.key);
+  for (const TaskRecord& task : run.Tasks()) keys.push_back(task.key);
   return keys;
 }
 int CountWith(const std::vector<std::string>& keys, const std::string& part) {

@@ -29,16 +29,6 @@ SearchJob JobWithTeacher() {
   return job;
 }
 
-std::vector<TaskRecord> TrainingTasks(SearchRun& run) {
-  std::vector<TaskRecord> found;
-  const absl::StatusOr<TaskPage> page = run.app().ListTasks(run.id(), 0, 100000);
-  EXPECT_THAT(page, absl_testing::IsOk());
-  for (const TaskSnapshot& task : page->tasks) {
-    if (std::holds_alternative<TrainWork>(task.task.work)) found.push_back(task.task);
-  }
-  return found;
-}
-
 TEST(TeacherTest, IsTrainedFirstAndAllOthersLearnFromIt) {
   for (const ReferencesKind references : {ReferencesKind::kSpace, ReferencesKind::kFamily}) {
     SearchJob job = JobWithTeacher();
@@ -50,8 +40,10 @@ TEST(TeacherTest, IsTrainedFirstAndAllOthersLearnFromIt) {
     ASSERT_EQ(record.phase, SearchPhase::kSucceeded) << record.error;
     std::set<std::string> teachers;  // whose answers were learnt from
     int64_t steps = 0;
-    for (const TaskRecord& task : TrainingTasks(run)) {
-      const TrainWork& work = std::get<TrainWork>(task.work);
+    for (const TaskRecord& task : run.Tasks()) {
+      const auto* const trained = std::get_if<TrainWork>(&task.work);
+      if (trained == nullptr) continue;
+      const TrainWork& work = *trained;
       if (absl::StartsWith(task.key, "teacher/")) {
         EXPECT_EQ(work.kind, TrainingKind::kTeacher);
         EXPECT_FALSE(work.teacher.has_value());

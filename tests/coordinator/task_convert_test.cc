@@ -100,6 +100,30 @@ TEST(TaskConvertTest, FinalTrainingDrawsAnew) {
   EXPECT_EQ(seed_of("members/member-1/final/1"), seed_of("members/member-1/final/0")) << "one chain";
 }
 
+TEST(TaskConvertTest, NetworksThatAreTrainedAloneHaveTheRatesOfTheTraining) {
+  auto job = std::make_shared<SearchJob>();
+  job->space = SmallSpaceSpec();
+  job->screening = Screening::kAlone;
+  job->seed = 11;
+  job->training.shards = 2;
+  const auto converted = [&](Work work) {
+    return ToProto(GrantedTask{.task = {.id = 1, .search = 2, .key = "sample/0", .work = std::move(work)}, .job = job});
+  };
+  const v1::EvaluateTask evaluate =
+      converted(EvaluateWork{.architectures = {{{1}}, {{2}}}, .steps = {40, 90}, .teacher = TeacherRef{{"a", 1}, PlainSpace(), {{1}}}})
+          .evaluate();
+  EXPECT_FALSE(evaluate.has_checkpoint());
+  ASSERT_TRUE(evaluate.has_train());
+  EXPECT_THAT(evaluate.train().steps(), ElementsAre(40, 90));
+  EXPECT_EQ(evaluate.train().seed(), 11u);
+  EXPECT_EQ(evaluate.train().teacher().checkpoint().sha256(), "a");
+  EXPECT_EQ(evaluate.train().training().steps(), 90);
+  EXPECT_EQ(evaluate.train().training().shards(), 1) << "others are trained beside it";
+  const v1::TrainTask last = converted(TrainWork{.kind = TrainingKind::kFinal, .total_steps = 7}).train();
+  EXPECT_EQ(last.training().learning_rate(), job->training.learning_rate) << "nothing was fine-tuned";
+  EXPECT_EQ(last.training().shards(), 2);
+}
+
 TEST(TaskConvertTest, ScreeningTakesAllValidationImages) {
   const SearchJob job;
   EXPECT_EQ(AsMessage(EvaluateWork{}).evaluate().validation_images(), job.sampling.validation_images);

@@ -71,9 +71,18 @@ INSTANTIATE_TEST_SUITE_P(
             "Name", [](SearchJob& j) { j.name = "a/b"; }, {"name", "expected 1 to 63 letters, digits, '-', '_' or '.', found \"a/b\""}},
         Rejection{"StepsOfSamplesWithASupernet",
                   [](SearchJob& j) { j.sampling.steps = 50; },
-                  {"sampling.steps",
-                   "expected screening: alone, as networks with the weights of a supernet are not trained before they are scored, found "
-                   "screening: supernet and 50 steps"}},
+                  {"screening",
+                   "expected supernet without what has no part in it, found sampling.steps: leave that out, or choose another screening"}},
+        Rejection{"ScheduleOfASupernetWithoutOne",
+                  [](SearchJob& j) {
+                    j.screening = Screening::kAlone;
+                    j.training.steps = 50;
+                    j.training.phases = {{1, SamplingKind::kSandwich}};
+                    j.fine_tune.learning_rate = 0.5;
+                  },
+                  {"screening",
+                   "expected alone without what has no part in it, found training.steps, training.phases, fine_tune.learning_rate: leave "
+                   "that out, or choose another screening"}},
         Rejection{"NegativeWallBudget",
                   [](SearchJob& j) { j.budget.max_wall_seconds = -1; },
                   {"budget.max_wall_seconds", "expected 0 (no bound) to 10 years, found -1 s"}},

@@ -185,8 +185,8 @@ absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v
   return dataset;
 }
 
-void WorkerExecutor::Show(const TrainProgress& progress, int64_t steps) {
-  metrics_->Add(Metric::kTrainingSteps, {}, static_cast<double>(steps));
+void WorkerExecutor::Show(const TrainProgress& progress) {
+  metrics_->Add(Metric::kTrainingSteps, {}, 1);
   metrics_->Set(Metric::kTrainingLoss, {}, progress.loss);
   metrics_->Set(Metric::kTrainingImagesPerSecond, {}, progress.images_per_second);
 }
@@ -236,10 +236,8 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
   }
 
   rpc::Directive last = rpc::Directive::kContinue;
-  int64_t counted = task.from_step();
   const absl::StatusOr<TrainResult> trained = engine_->Train(request, [&](const TrainProgress& progress) {
-    Show(progress, progress.step - counted);
-    counted = progress.step;
+    Show(progress);
     last = context.ReportProgress(progress.step, task.to_step(),
                                   absl::StrFormat("loss %.3f, %.0f images/s", progress.loss, progress.images_per_second));
     return Answer(last);
@@ -367,7 +365,32 @@ absl::StatusOr<std::vector<ClassificationScore>> WorkerExecutor::EvaluateShared(
   return NamingNetwork(evaluations.status(), request.lowering->space(), architectures, done);
 }
 
-absl::StatusOr<std::vector<ClassificationScore>> WorkerExecutor::TrainAndEvaluate(const v1::TrainAlone& proto, EvaluateRequest request,
+absl::StatusOr<ClassificationScore> WorkerExecutor::TrainAndScore(const TrainRequest& train, EvaluateRequest request, Progress progress,
+                                                                  rpc::TaskContext& context) {
+  const absl::StatusOr<TrainResult> trained = engine_->Train(train, [&](const TrainProgress& training) {
+    Show(training);
+    const rpc::Directive directive = context.ReportProgress(progress.done, progress.total,
+                                                            absl::StrFormat("step %d of %d, loss %.3f, %.0f images/s", training.step,
+                                                                            train.to_step, training.loss, training.images_per_second));
+    // What is trained is scored rather than thrown away.
+    return training.step == train.to_step && directive != rpc::Directive::kAbandon ? Continue::kYes : Answer(directive);
+  });
+  if (absl::IsOutOfRange(trained.status())) {
+    // It is no fault of the search that this network cannot learn at this rate: it is as good as one that guesses.
+    const int64_t images = NumScored(request);
+    const int64_t classes = request.dataset->num_classes();
+    return ClassificationScore{.correct = images / classes, .total = images, .loss = std::log(static_cast<double>(classes))};
+  }
+  if (!trained.ok()) return trained.status();
+  if (trained->stopped) return absl::CancelledError("training networks alone was stopped");
+  request.checkpoint = trained->checkpoint;
+  const absl::StatusOr<std::vector<ClassificationScore>> scores = engine_->Evaluate(request, {*train.architecture}, nullptr);
+  if (!scores.ok()) return scores.status();
+  return scores->front();
+}
+
+absl::StatusOr<std::vector<ClassificationScore>> WorkerExecutor::TrainAndEvaluate(const v1::TrainAlone& proto,
+                                                                                  const EvaluateRequest& request,
                                                                                   absl::Span<const Architecture> architectures,
                                                                                   rpc::TaskContext& context) {
   const absl::StatusOr<TrainingSpec> training = rpc::TrainingSpecFromProto(proto.training());
@@ -387,32 +410,15 @@ absl::StatusOr<std::vector<ClassificationScore>> WorkerExecutor::TrainAndEvaluat
     train.teacher = *std::move(answers);
   }
   std::vector<ClassificationScore> scores;
-  for (const Architecture& architecture : architectures) {
+  while (scores.size() < architectures.size()) {
     const auto done = static_cast<int64_t>(scores.size());
-    train.architecture = architecture;
+    train.architecture = architectures[scores.size()];
     train.training.steps = train.to_step = proto.steps(static_cast<int>(done));
-    const absl::StatusOr<TrainResult> trained = engine_->Train(train, [&](const TrainProgress& progress) {
-      Show(progress, 1);
-      const std::string note = absl::StrFormat("step %d of %d, loss %.3f, %.0f images/s", progress.step, train.to_step, progress.loss,
-                                               progress.images_per_second);
-      const rpc::Directive directive = context.ReportProgress(done, total, note);
-      // What is trained is scored rather than thrown away.
-      return progress.step == train.to_step && directive != rpc::Directive::kAbandon ? Continue::kYes : Answer(directive);
-    });
-    if (absl::IsOutOfRange(trained.status())) {
-      // It is no fault of the search that this network cannot learn at this rate: it is as good as one that guesses.
-      const int64_t images = NumScored(request);
-      const int64_t classes = request.dataset->num_classes();
-      scores.push_back({.correct = images / classes, .total = images, .loss = std::log(static_cast<double>(classes))});
-    } else {
-      if (!trained.ok()) return NamingNetwork(trained.status(), train.lowering->space(), architectures, done);
-      if (trained->stopped) return absl::CancelledError("training networks alone was stopped");
-      request.checkpoint = trained->checkpoint;
-      const absl::StatusOr<std::vector<ClassificationScore>> score = engine_->Evaluate(request, {architecture}, nullptr);
-      if (!score.ok()) return NamingNetwork(score.status(), train.lowering->space(), architectures, done);
-      scores.push_back(score->front());
-    }
-    const rpc::Directive directive = context.ReportProgress(done + 1, total, absl::StrFormat("%.1f %%", 100 * scores.back().accuracy()));
+    const absl::StatusOr<ClassificationScore> score = TrainAndScore(train, request, {done, total}, context);
+    if (absl::IsCancelled(score.status())) return score.status();
+    if (!score.ok()) return NamingNetwork(score.status(), train.lowering->space(), architectures, done);
+    scores.push_back(*score);
+    const rpc::Directive directive = context.ReportProgress(done + 1, total, absl::StrFormat("%.1f %%", 100 * score->accuracy()));
     const bool all = done + 1 == total && directive != rpc::Directive::kAbandon;
     if (!all && Answer(directive) == Continue::kNo) return absl::CancelledError("training networks alone was stopped");
   }

@@ -38,8 +38,8 @@ class WorkerExecutor : public rpc::TaskExecutor {
   absl::StatusOr<v1::BindResult> Bind(const v1::BindTask& task, absl::string_view digest, rpc::TaskContext& context);
   absl::StatusOr<v1::PackImagesResult> PackImages(const v1::PackImagesTask& task, absl::string_view digest, rpc::TaskContext& context);
 
-  /// As metrics, with so many steps more.
-  void Show(const TrainProgress& progress, int64_t steps);
+  /// As metrics. Called after every step.
+  void Show(const TrainProgress& progress);
 
   /// Of a task, in its units: what it reports while it works on something that has none of its own.
   struct Progress {
@@ -57,9 +57,11 @@ class WorkerExecutor : public rpc::TaskExecutor {
   absl::StatusOr<std::vector<ClassificationScore>> EvaluateShared(const v1::ArtifactRef& artifact, EvaluateRequest request,
                                                                   absl::Span<const Architecture> architectures, rpc::TaskContext& context);
   /// Trains each network by itself and scores it.
-  absl::StatusOr<std::vector<ClassificationScore>> TrainAndEvaluate(const v1::TrainAlone& proto, EvaluateRequest request,
+  absl::StatusOr<std::vector<ClassificationScore>> TrainAndEvaluate(const v1::TrainAlone& proto, const EvaluateRequest& request,
                                                                     absl::Span<const Architecture> architectures,
                                                                     rpc::TaskContext& context);
+  absl::StatusOr<ClassificationScore> TrainAndScore(const TrainRequest& train, EvaluateRequest request, Progress progress,
+                                                    rpc::TaskContext& context);
   absl::StatusOr<const Lowering*> LoweringOf(const v1::SpaceSpec& proto);
   /// The data set of a task, image folders decoded to `channels`. It must have `digest`, when that is not empty, and, with a `lowering`,
   /// the channels and classes of its space (reason DATA_DISAGREES).
