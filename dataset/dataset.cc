@@ -8,6 +8,7 @@
 #include <numeric>
 #include <system_error>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/counter_random.h"
 #include "dataset/idx.h"
@@ -102,6 +103,30 @@ absl::StatusOr<fs::path> DirectoryBelow(const std::string& root, const std::stri
   return path;
 }
 
+/// `total` shared out by `counts`, largest remainders first; of no class everything where that can be avoided. Requires 0 <= total <= the
+/// sum.
+std::vector<int64_t> SharesOf(const std::vector<int64_t>& counts, int64_t total) {
+  const int64_t all = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+  std::vector<int64_t> shares;
+  std::vector<size_t> order(counts.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  for (const int64_t count : counts) shares.push_back(count * total / all);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return counts[a] * total % all > counts[b] * total % all; });
+  int64_t missing = total - std::accumulate(shares.begin(), shares.end(), int64_t{0});
+  for (const int64_t kept : {1, 0}) {  // for training
+    for (bool given = true; missing > 0 && given;) {
+      given = false;
+      for (const size_t i : order) {
+        if (missing == 0 || shares[i] + kept >= counts[i]) continue;
+        ++shares[i];
+        --missing;
+        given = true;
+      }
+    }
+  }
+  return shares;
+}
+
 }  // namespace
 
 absl::string_view Name(Split split) {
@@ -119,11 +144,11 @@ absl::string_view Name(Split split) {
 absl::StatusOr<Dataset> Dataset::Load(const DatasetSpec& spec, const std::string& root, const LoadOptions& options) {
   const absl::StatusOr<fs::path> directory = DirectoryBelow(root, spec.directory);
   if (!directory.ok()) return directory.status();
-  std::vector<std::pair<std::string, std::string>> files;
+  Origin origin;
   if (spec.format == DatasetFormat::kIdx) {
-    absl::StatusOr<IdxPart> train = ReadIdxPart(*directory, "train", files);
+    absl::StatusOr<IdxPart> train = ReadIdxPart(*directory, "train", origin.files);
     if (!train.ok()) return train.status();
-    absl::StatusOr<IdxPart> test = ReadIdxPart(*directory, "t10k", files);
+    absl::StatusOr<IdxPart> test = ReadIdxPart(*directory, "t10k", origin.files);
     if (!test.ok()) return test.status();
     const auto shape = [](const IdxPart& part) {
       return IdxImages{.height = part.dimensions.height, .width = part.dimensions.width, .pixels = {}};
@@ -131,25 +156,36 @@ absl::StatusOr<Dataset> Dataset::Load(const DatasetSpec& spec, const std::string
     if (absl::Status sizes = CheckIdxSizes(shape(*train), shape(*test), directory->string()); !sizes.ok()) return sizes;
     std::vector<std::string> class_names = IdxClassNames(*train, *test);
     return Create(spec, options.split_seed, train->dimensions, std::move(class_names), std::move(train->images), std::move(test->images),
-                  std::move(files));
+                  std::move(origin));
   }
   // All that is wrong with the folders at once, before decoding takes its time.
   if (const absl::StatusOr<Survey> survey = SurveyDataset(spec.format, directory->string()); !survey.ok()) return survey.status();
-  const Dimensions wanted = {options.image_height, options.image_width, options.image_channels};
-  absl::StatusOr<FolderImages> train = ReadImageFolder((*directory / "train").string(), wanted);
+  const PictureForm form = {.side = options.image_side, .fit = spec.fit};
+  const Dimensions dimensions = {form.side, form.side, options.image_channels};
+  const FolderParts parts = PartsOf(directory->string());
+  const auto read = [&](const std::string& part) -> absl::StatusOr<FolderImages> {
+    absl::StatusOr<FolderImages> images = ReadImageFolder((*directory / part).string(), form, options.image_channels, options.threads);
+    if (!images.ok()) return images;
+    for (auto& [file, sha256] : images->files) origin.files.emplace_back((fs::path(part) / file).string(), sha256);
+    for (const DamagedFile& file : images->damaged) origin.damaged.push_back((fs::path(part) / file.name).string());
+    return images;
+  };
+  absl::StatusOr<FolderImages> train = read(parts.train);
   if (!train.ok()) return train.status();
-  const std::string test_folder = TestFolder(directory->string());
-  absl::StatusOr<FolderImages> test = ReadImageFolder((*directory / test_folder).string(), train->dimensions);
-  if (!test.ok()) return test.status();
-  for (auto& [file, sha256] : train->files) files.emplace_back("train/" + file, sha256);
-  for (auto& [file, sha256] : test->files) files.emplace_back(absl::StrCat(test_folder, "/", file), sha256);
-  return Create(spec, options.split_seed, train->dimensions, train->class_names, std::move(train->images), std::move(test->images),
-                std::move(files));
+  Images test;
+  if (parts.test.has_value()) {
+    absl::StatusOr<FolderImages> of_test = read(*parts.test);
+    if (!of_test.ok()) return of_test.status();
+    test = std::move(of_test->images);
+  } else {
+    test = SetAsideTest(*train);
+  }
+  origin.picture_form = form;
+  return Create(spec, options.split_seed, dimensions, train->class_names, std::move(train->images), std::move(test), std::move(origin));
 }
 
 absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_seed, Dimensions dimensions,
-                                        std::vector<std::string> class_names, Images train, Images test,
-                                        std::vector<std::pair<std::string, std::string>> files) {
+                                        std::vector<std::string> class_names, Images train, Images test, Origin origin) {
   const auto available = static_cast<int64_t>(train.labels.size());
   if (spec.validation_images < 1 || spec.validation_images >= available) {
     return absl::InvalidArgumentError(absl::StrCat("dataset.validation_images: expected 1 to ", available - 1, " of ", available,
@@ -162,9 +198,15 @@ absl::StatusOr<Dataset> Dataset::Create(const DatasetSpec& spec, uint64_t split_
   dataset.train_ = std::move(train);
   dataset.test_ = std::move(test);
   if (absl::Status status = dataset.Check(); !status.ok()) return status;
-  const std::string manifest = Manifest(std::move(files));
+  dataset.picture_form_ = origin.picture_form;
+  dataset.damaged_ = std::move(origin.damaged);
+  const std::string manifest = Manifest(std::move(origin.files));
   dataset.files_digest_ = Sha256Hex(manifest);
-  dataset.digest_ = Sha256Hex(absl::StrCat("split ", split_seed, " ", spec.validation_images, "\n", manifest));
+  std::string form;
+  if (dataset.picture_form_.has_value())
+    form = absl::StrCat(Name(dataset.picture_form_->fit), " ", dimensions.height, "x", dimensions.width, "x", dimensions.channels, "\n");
+  for (const std::string& file : dataset.damaged_) absl::StrAppend(&form, "without ", file, "\n");
+  dataset.digest_ = Sha256Hex(absl::StrCat("split by class ", split_seed, " ", spec.validation_images, "\n", form, manifest));
   dataset.SplitTraining(spec.validation_images, split_seed);
   dataset.ComputeMoments();
   return dataset;
@@ -191,12 +233,31 @@ absl::Status Dataset::Check() const {
 }
 
 void Dataset::SplitTraining(int64_t validation_images, uint64_t split_seed) {
+  std::vector<int64_t> left(class_names_.size(), 0);
+  for (const int32_t label : train_.labels) ++left[static_cast<size_t>(label)];
+  left = SharesOf(left, validation_images);
   std::vector<int64_t> order(train_.labels.size());
   std::iota(order.begin(), order.end(), 0);
   CounterRandom random(split_seed, "dataset/split");
   random.Shuffle(absl::MakeSpan(order));
-  validation_order_.assign(order.begin(), order.begin() + validation_images);
-  train_order_.assign(order.begin() + validation_images, order.end());
+  for (const int64_t image : order) {
+    int64_t& of_class = left[static_cast<size_t>(train_.labels[static_cast<size_t>(image)])];
+    (of_class > 0 ? validation_order_ : train_order_).push_back(image);
+    --of_class;
+  }
+}
+
+int64_t Dataset::CountLeaked() const {
+  const auto text = [](absl::Span<const uint8_t> bytes) {
+    return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  absl::flat_hash_set<absl::string_view> seen;
+  for (const Split split : {Split::kTrain, Split::kValidation}) {
+    for (int64_t i = 0; i < size(split); ++i) seen.insert(text(image(split, i)));
+  }
+  int64_t leaked = 0;
+  for (int64_t i = 0; i < size(Split::kTest); ++i) leaked += seen.contains(text(image(Split::kTest, i))) ? 1 : 0;
+  return leaked;
 }
 
 void Dataset::ComputeMoments() {

@@ -2,14 +2,20 @@
 #include "dataset/image_folder.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
 #include <filesystem>
 #include <limits>
 #include <system_error>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/bound/preprocess.h"
+#include "core/base/bounds.h"
+#include "core/base/text.h"
+#include "core/bound/fit_picture.h"
 #include "dataset/sha256.h"
 
 namespace hanas {
@@ -52,21 +58,7 @@ absl::StatusOr<std::vector<std::string>> SortedPictures(const std::string& direc
   return names;
 }
 
-/// Of the wanted size. What is twice as large after decoding is halved first, as often as that is so, because resizing reads two neighbours
-/// and would skip pixels; halfway between two, which halving an even extent is, it skips none.
-ByteImage Resized(ByteImage picture, const Dataset::Dimensions& to) {
-  while (picture.height >= 2 * to.height && picture.width >= 2 * to.width) {
-    const int64_t height = picture.height / 2;
-    const int64_t width = picture.width / 2;
-    picture = ResizedImage(std::move(picture), height, width);
-  }
-  return ResizedImage(std::move(picture), to.height, to.width);
-}
-
 using Classes = std::vector<std::pair<std::string, std::vector<std::string>>>;
-
-/// All of them at once, or the first of many.
-absl::Status DamagedPictures(const std::vector<std::string>& sentences) { return absl::DataLossError(absl::StrJoin(sentences, "\n")); }
 
 int64_t NumFiles(const Classes& classes) {
   int64_t files = 0;
@@ -74,15 +66,87 @@ int64_t NumFiles(const Classes& classes) {
   return files;
 }
 
+bool HasFolder(const fs::path& directory, const char* name) {
+  std::error_code ignored;
+  return fs::is_directory(directory / name, ignored);
+}
+
+constexpr std::array<const char*, 4> kTestFolders = {"test", "val", "valid", "validation"};
+
+/// In the directory itself, not deeper: what lies below may be somebody's whole home.
+bool HoldsPictures(const fs::path& directory) {
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (!IsHidden(it->path()) && HasPictureExtension(it->path().filename().string()) && it->is_regular_file(ignored)) return true;
+  }
+  return false;
+}
+
+/// Whether at least two folders in `directory` have pictures in them. A directory with IDX files, or with a set in it, has no classes.
+bool HoldsClasses(const std::string& directory) {
+  int folders = 0;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (IsHidden(it->path())) continue;
+    if (!it->is_directory(ignored)) {
+      if (absl::StrContains(it->path().filename().string(), "-ubyte")) return false;
+      continue;
+    }
+    const bool is_set = HasFolder(it->path(), "train") || std::any_of(kTestFolders.begin(), kTestFolders.end(),
+                                                                      [&](const char* name) { return HasFolder(it->path(), name); });
+    if (is_set) return false;
+    folders += HoldsPictures(it->path()) ? 1 : 0;
+  }
+  return folders >= 2;
+}
+
+/// One file, before and after it is read.
+struct Decoded {
+  std::string name;  // class/file
+  int32_t label = 0;
+  std::string sha256 = {};  // empty: it cannot be read
+  absl::Status status = {};
+};
+
 }  // namespace
 
-std::string TestFolder(const std::string& directory) {
-  std::error_code ignored;
-  for (const char* const name : {"test", "val", "valid", "validation"}) {
-    if (fs::is_directory(fs::path(directory) / name, ignored)) return name;
+void ForEachInParallel(size_t count, int threads, const std::function<void(const PictureDecoder&, size_t)>& handle) {
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    const PictureDecoder decoder;
+    for (size_t i = next++; i < count; i = next++) handle(decoder, i);
+  };
+  std::vector<std::jthread> others;
+  try {
+    for (size_t i = 1; i < std::min(count, static_cast<size_t>(std::max(threads, 1))); ++i) others.emplace_back(work);
+  } catch (const std::system_error&) {
+    // The system has no thread to give; those that there are do it all.
   }
-  return "test";
+  work();
 }
+
+bool IsImageFolder(const std::string& directory) {
+  const FolderParts parts = PartsOf(directory);
+  std::error_code ignored;
+  return fs::is_directory(fs::path(directory) / parts.train, ignored) &&
+         (parts.train.empty() || !parts.test.has_value() || fs::is_directory(fs::path(directory) / *parts.test, ignored));
+}
+
+FolderParts PartsOf(const std::string& directory) {
+  FolderParts parts;
+  const auto* const test =
+      std::find_if(kTestFolders.begin(), kTestFolders.end(), [&](const char* name) { return HasFolder(directory, name); });
+  if (HasFolder(directory, "train") || test != kTestFolders.end()) {
+    parts.test = test == kTestFolders.end() ? std::nullopt : std::optional<std::string>(*test);
+    return parts;
+  }
+  if (HoldsClasses(directory)) return {.train = "", .test = std::nullopt};
+  return FolderParts();
+}
+
+int64_t TestShare(int64_t pictures) { return pictures < 2 ? 0 : std::max<int64_t>(1, pictures / 6); }
 
 absl::StatusOr<std::vector<std::string>> ListClassFolders(const std::string& directory) {
   constexpr absl::string_view kWanted = "one folder for each class";
@@ -139,40 +203,99 @@ absl::Status CheckFolderBytes(int64_t num_images, const Dataset::Dimensions& dim
                                                  "; search with smaller images, or fewer: ", directory));
 }
 
-absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, Dataset::Dimensions dimensions) {
+absl::Status CheckDamaged(const std::vector<std::string>& sentences, int64_t files, const std::string& directory) {
+  if (static_cast<double>(sentences.size()) <= kMostDamaged * static_cast<double>(files)) return absl::OkStatus();
+  const size_t named = std::min(sentences.size(), kMostNamed);
+  return absl::DataLossError(absl::StrCat("expected at most ", 100 * kMostDamaged, " % of ", files, " pictures to be damaged, found ",
+                                          sentences.size(), " in ", directory, named < sentences.size() ? ", among them:\n  " : ":\n  ",
+                                          absl::StrJoin(sentences.begin(), sentences.begin() + static_cast<ptrdiff_t>(named), "\n  ")));
+}
+
+absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, const PictureForm& form, int64_t channels, int threads) {
+  if (form.side < 1 || form.side > bounds::kMaxExtent)
+    return absl::InvalidArgumentError(absl::StrCat("expected squares of 1 to ", bounds::kMaxExtent, " pixels a side, found ", form.side));
   const auto classes = ListImageFolder(directory, kMaxFiles);
   if (!classes.ok()) return classes.status();
+  const int64_t files = NumFiles(*classes);
+  const Dataset::Dimensions stored = {form.side, form.side, channels};
+  if (absl::Status status = CheckFolderBytes(files, stored, directory); !status.ok()) return status;
+  // Resizing averages what is left; reduced further, the decoder's own averages would show.
+  const Dataset::Dimensions decoded = {kLeastReduced * form.side, kLeastReduced * form.side, channels};
+  std::vector<Decoded> pictures;
   FolderImages result;
-  std::vector<std::string> damaged;
-  const PictureDecoder decoder;
   for (const auto& [class_name, names] : *classes) {
     const auto label = static_cast<int32_t>(result.class_names.size());
     result.class_names.push_back(class_name);
-    for (const std::string& name : names) {
-      const std::string path = (fs::path(directory) / class_name / name).string();
-      const absl::StatusOr<std::string> bytes = ReadPictureFile(path);
-      absl::StatusOr<ByteImage> picture = bytes.ok() ? decoder.Decode(path, *bytes, dimensions) : bytes.status();
-      if (!picture.ok()) {
-        damaged.emplace_back(picture.status().message());
-        if (damaged.size() == kMostNamed) return DamagedPictures(damaged);
-        continue;
-      }
-      if (dimensions.height == 0) {
-        dimensions.height = picture->height;
-        dimensions.width = picture->width;
-      }
-      if (result.files.empty()) {
-        if (absl::Status status = CheckFolderBytes(NumFiles(*classes), dimensions, directory); !status.ok()) return status;
-      }
-      const ByteImage resized = Resized(*std::move(picture), dimensions);
-      result.images.pixels.insert(result.images.pixels.end(), resized.bytes.begin(), resized.bytes.end());
-      result.images.labels.push_back(label);
-      result.files.emplace_back(absl::StrCat(class_name, "/", name), Sha256Hex(*bytes));
-    }
+    for (const std::string& name : names) pictures.push_back({.name = absl::StrCat(class_name, "/", name), .label = label});
   }
-  if (!damaged.empty()) return DamagedPictures(damaged);
-  result.dimensions = dimensions;
+  const auto size = static_cast<size_t>(form.side * form.side * channels);
+  std::vector<uint8_t>& pixels = result.images.pixels;
+  pixels.resize(pictures.size() * size);
+  ForEachInParallel(pictures.size(), threads, [&](const PictureDecoder& decoder, size_t i) {
+    Decoded& picture = pictures[i];
+    // Sentences are read elsewhere too, where no path of this machine means anything.
+    const std::string shown = Printable(picture.name);
+    const absl::StatusOr<std::string> bytes = ReadPictureFile((fs::path(directory) / picture.name).string());
+    if (bytes.ok()) picture.sha256 = Sha256Hex(*bytes);
+    absl::StatusOr<ByteImage> image = bytes.ok() ? decoder.Decode(shown, *bytes, decoded)
+                                                 : absl::DataLossError(absl::StrCat("expected a file that can be read: ", shown));
+    picture.status = image.status();
+    if (!image.ok()) return;
+    const ByteImage fitted = FittedPicture(*std::move(image), form);
+    std::copy(fitted.bytes.begin(), fitted.bytes.end(), pixels.begin() + static_cast<ptrdiff_t>(i * size));
+  });
+  size_t kept = 0;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    if (!pictures[i].sha256.empty()) result.files.emplace_back(pictures[i].name, pictures[i].sha256);
+    if (!pictures[i].status.ok()) {
+      result.damaged.push_back({pictures[i].name, std::string(pictures[i].status.message())});
+      continue;
+    }
+    result.images.labels.push_back(pictures[i].label);
+    result.file_of.push_back(result.files.size() - 1);
+    if (kept < i)
+      std::copy_n(pixels.begin() + static_cast<ptrdiff_t>(i * size), size, pixels.begin() + static_cast<ptrdiff_t>(kept * size));
+    ++kept;
+  }
+  pixels.resize(kept * size);
+  std::vector<std::string> sentences;
+  for (const DamagedFile& file : result.damaged) sentences.push_back(file.sentence);
+  if (absl::Status status = CheckDamaged(sentences, files, directory); !status.ok()) return status;
   return result;
+}
+
+Dataset::Images SetAsideTest(FolderImages& all) {
+  const size_t images = all.images.labels.size();
+  const size_t size = images == 0 ? 0 : all.images.pixels.size() / images;
+  std::vector<std::vector<size_t>> of_class(all.class_names.size());
+  for (size_t i = 0; i < images; ++i) of_class[static_cast<size_t>(all.images.labels[i])].push_back(i);
+  std::vector<bool> is_aside(images, false);
+  const auto sha256 = [&](size_t image) -> const std::string& { return all.files[all.file_of[image]].second; };
+  for (std::vector<size_t>& indices : of_class) {
+    std::stable_sort(indices.begin(), indices.end(), [&](size_t a, size_t b) { return sha256(a) < sha256(b); });
+    indices.resize(static_cast<size_t>(TestShare(static_cast<int64_t>(indices.size()))));
+    for (const size_t i : indices) is_aside[i] = true;
+  }
+  Dataset::Images test;
+  const auto aside = static_cast<size_t>(std::count(is_aside.begin(), is_aside.end(), true));
+  test.pixels.reserve(aside * size);
+  test.labels.reserve(aside);
+  const auto pixel = [&](size_t image) { return all.images.pixels.begin() + static_cast<ptrdiff_t>(image * size); };
+  size_t kept = 0;
+  for (size_t i = 0; i < images; ++i) {
+    if (is_aside[i]) {
+      test.pixels.insert(test.pixels.end(), pixel(i), pixel(i + 1));
+      test.labels.push_back(all.images.labels[i]);
+      continue;
+    }
+    if (kept < i) std::copy(pixel(i), pixel(i + 1), pixel(kept));
+    all.images.labels[kept] = all.images.labels[i];
+    all.file_of[kept++] = all.file_of[i];
+  }
+  all.images.pixels.resize(kept * size);
+  all.images.labels.resize(kept);
+  all.file_of.resize(kept);
+  return test;
 }
 
 }  // namespace hanas

@@ -26,11 +26,6 @@ std::vector<std::string> IdxFilesOf(const std::string& directory) {
   return files;
 }
 
-bool IsImageFolder(const std::string& directory) {
-  std::error_code ignored;
-  return fs::is_directory(fs::path(directory) / "train", ignored) && fs::is_directory(fs::path(directory) / TestFolder(directory), ignored);
-}
-
 /// Names of the files of the data set in `directory`, relative to it; none when it is not one, or could be of both formats, or has more
 /// than `most`.
 std::vector<std::string> FilesOf(const std::string& directory, size_t most) {
@@ -38,11 +33,14 @@ std::vector<std::string> FilesOf(const std::string& directory, size_t most) {
   if (!IsImageFolder(directory)) return idx.size() == 4 && most >= 4 ? idx : std::vector<std::string>();
   std::vector<std::string> files;
   if (!idx.empty()) return files;
-  for (const std::string& part : {std::string("train"), TestFolder(directory)}) {
+  const FolderParts parts = PartsOf(directory);
+  std::vector<std::string> names = {parts.train};
+  if (parts.test.has_value()) names.push_back(*parts.test);
+  for (const std::string& part : names) {
     const auto classes = ListImageFolder((fs::path(directory) / part).string(), most - files.size());
     if (!classes.ok()) return {};
     for (const auto& [name, images] : *classes) {
-      for (const std::string& image : images) files.push_back(absl::StrCat(part, "/", name, "/", image));
+      for (const std::string& image : images) files.push_back((fs::path(part) / name / image).string());
     }
   }
   return files;

@@ -19,7 +19,7 @@ std::string Manifest(std::vector<std::pair<std::string, std::string>> files);
 /// `directory`/`stem` with or without .gz, whichever is there; without when neither is, so that the error names it.
 std::string IdxPath(const std::string& directory, const std::string& stem);
 
-/// Whether `directory` is laid out as a data set: the four IDX files, or the folders train/ and test/. What is in them is not looked at.
+/// Whether `directory` is laid out as a data set: the four IDX files, or an image folder (IsImageFolder of image_folder.h).
 /// Thread-safe.
 bool IsDataset(const std::string& directory);
 

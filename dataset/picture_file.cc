@@ -153,18 +153,16 @@ class PictureDecoder::Jpeg {
     return !only_extraneous || !HasEndOfScans(bytes);
   }
 
-  /// The size to decode a picture at: that of the decoder's reductions which is the smallest that covers `to` in both directions, so that
-  /// no pixel is skipped and no more is decoded than is looked at. The picture's own where it is too small to be reduced, or `to` is 0.
+  /// The size to decode a picture at: the smallest of 1/2, 1/4 and 1/8 that covers `to` in both directions, rounded up, so that no pixel is
+  /// skipped and no more is decoded than is looked at. The picture's own where it is too small to be reduced, or `to` is 0. Pillow's
+  /// `Image.draft` chooses the same one.
   static std::pair<int, int> DecodedSize(const PictureHeader& header, const Dataset::Dimensions& to) {
-    std::pair<int, int> best = {header.width, header.height};
-    if (to.height == 0) return best;
-    int num_factors = 0;
-    const tjscalingfactor* const factors = tjGetScalingFactors(&num_factors);
-    for (int i = 0; i < num_factors; ++i) {
-      const std::pair<int, int> scaled = {TJSCALED(header.width, factors[i]), TJSCALED(header.height, factors[i])};
-      if (scaled.first >= to.width && scaled.second >= to.height && scaled < best) best = scaled;
+    if (to.height == 0) return {header.width, header.height};
+    for (const int by : {8, 4, 2}) {
+      if (header.width < by * to.width || header.height < by * to.height) continue;
+      return {(header.width + by - 1) / by, (header.height + by - 1) / by};
     }
-    return best;
+    return {header.width, header.height};
   }
 
   const tjhandle handle_;

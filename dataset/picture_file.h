@@ -49,8 +49,8 @@ class PictureDecoder {
   PictureDecoder(const PictureDecoder&) = delete;
   PictureDecoder& operator=(const PictureDecoder&) = delete;
 
-  /// The picture in `bytes`, turned upright, of `to.channels`: 1 or 3. A JPEG picture that is larger than `to` is reduced to n/8 while it
-  /// is decoded, n the smallest that leaves it at least as large in both directions; `to.height` 0: it is not. `path` is for messages.
+  /// The picture in `bytes`, turned upright, of `to.channels`: 1 or 3. A JPEG picture is reduced to the smallest of 1/2,
+  /// 1/4 and 1/8 that leaves it at least as large as `to` in both directions; `to.height` 0: it is not. `path` is for messages.
   /// Returns DATA_LOSS as ReadPictureHeader does, and for a picture that ends early.
   absl::StatusOr<ByteImage> Decode(const std::string& path, absl::string_view bytes, const Dataset::Dimensions& to) const;
   /// Of a file's bytes, or of its beginning if that goes so far. Returns DATA_LOSS.

@@ -2,7 +2,9 @@
 #include "dataset/pictures.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <system_error>
 #include <tuple>
@@ -11,10 +13,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 #include "core/base/text.h"
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
 #include "dataset/manifest.h"
+#include "dataset/picture_file.h"
 #include "dataset/survey.h"
 
 namespace hanas {
@@ -74,12 +78,14 @@ void CountOthers(const fs::path& folder, const std::vector<std::string>& picture
   }
 }
 
-/// The paths of the pictures below train/ or test/, in the order in which they are read.
-std::vector<std::string> PathsOf(const fs::path& part, NotRead& not_read) {
+/// The paths of the pictures below train/ or test/, in the order in which they are read. Counts those that are set aside where there is no
+/// test.
+std::vector<std::string> PathsOf(const fs::path& part, NotRead& not_read, int64_t& set_aside) {
   std::vector<std::string> paths;
   for (const fs::directory_entry& entry : EntriesOf(part)) {
     if (!IsFolder(entry))
-      not_read.Add(absl::StrCat("file(s) ", Extension(entry), " beside the folders of classes in ", part.filename().string(), "/"));
+      not_read.Add(absl::StrCat("file(s) ", Extension(entry), " beside the folders of classes",
+                                part.has_filename() ? absl::StrCat(" in ", part.filename().string(), "/") : ""));
   }
   const absl::StatusOr<std::vector<std::string>> classes = ListClassFolders(part.string());
   if (!classes.ok()) return paths;  // which the survey says
@@ -87,6 +93,7 @@ std::vector<std::string> PathsOf(const fs::path& part, NotRead& not_read) {
     const absl::StatusOr<std::vector<std::string>> pictures = ListPictures((part / name).string());
     if (!pictures.ok()) continue;
     CountOthers(part / name, *pictures, not_read);
+    set_aside += TestShare(static_cast<int64_t>(pictures->size()));
     for (const std::string& picture : *pictures) paths.push_back((part / name / picture).string());
   }
   return paths;
@@ -108,44 +115,87 @@ void SortSizes(std::vector<PictureSize> sizes, Pictures& pictures) {
   pictures.largest = sizes.back();
 }
 
+/// The pictures that cannot be decoded, a sentence for each.
+std::vector<std::string> DamagedAmong(absl::Span<const std::string> paths, int threads) {
+  std::vector<std::string> sentences(paths.size());
+  ForEachInParallel(paths.size(), threads, [&](const PictureDecoder& decoder, size_t i) {
+    const absl::StatusOr<std::string> bytes = ReadPictureFile(paths[i]);
+    // Of one pixel: a JPEG picture is reduced as far as can be, and all of it is read.
+    const absl::Status status =
+        bytes.ok() ? decoder.Decode(paths[i], *bytes, {.height = 1, .width = 1, .channels = 1}).status() : bytes.status();
+    if (!status.ok()) sentences[i] = std::string(status.message());
+  });
+  std::erase(sentences, "");
+  return sentences;
+}
+
+int64_t BytesOfFiles(absl::Span<const std::string> paths) {
+  int64_t bytes = 0;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    const uintmax_t size = fs::file_size(path, error);
+    bytes += error ? 0 : static_cast<int64_t>(size);
+  }
+  return bytes;
+}
+
 absl::StatusOr<Pictures> LookAtFolders(const std::string& directory, const PicturesOptions& options) {
   NotRead not_read;
-  const std::string test_folder = TestFolder(directory);
+  const FolderParts parts = PartsOf(directory);
   for (const fs::directory_entry& entry : EntriesOf(directory)) {
     const std::string name = entry.path().filename().string();
-    if (name != "train" && name != test_folder && name != kDrawnMarker)
-      not_read.Add(absl::StrCat("\"", name, "\" beside train/ and ", test_folder, "/"));
+    const bool is_class = parts.train.empty() && IsFolder(entry);
+    if (is_class || name == kDrawnMarker || (!parts.train.empty() && name == parts.train) || name == parts.test) continue;
+    if (parts.train.empty()) continue;  // which PathsOf counts
+    not_read.Add(absl::StrCat("\"", name, "\" beside train/", parts.test.has_value() ? absl::StrCat(" and ", *parts.test, "/") : ""));
   }
-  std::vector<std::string> paths = PathsOf(fs::path(directory) / "train", not_read);
+  int64_t set_aside = 0;
+  std::vector<std::string> paths = PathsOf(fs::path(directory) / parts.train, not_read, set_aside);
   Pictures pictures;
   pictures.train = static_cast<int64_t>(paths.size());
-  std::vector<std::string> test = PathsOf(fs::path(directory) / test_folder, not_read);
-  pictures.test = static_cast<int64_t>(test.size());
-  paths.insert(paths.end(), std::make_move_iterator(test.begin()), std::make_move_iterator(test.end()));
+  const auto of_train = paths.size();
+  if (parts.test.has_value()) {
+    int64_t none = 0;
+    std::vector<std::string> test = PathsOf(fs::path(directory) / *parts.test, not_read, none);
+    pictures.test = static_cast<int64_t>(test.size());
+    paths.insert(paths.end(), std::make_move_iterator(test.begin()), std::make_move_iterator(test.end()));
+  } else {
+    pictures.train -= set_aside;
+    pictures.test = set_aside;
+  }
   pictures.not_read = not_read.Sentences();
-  std::vector<std::string> mistakes;
   std::vector<PictureSize> sizes;
-  std::vector<std::string> coloured;
+  std::vector<size_t> coloured;
+  std::array<std::vector<std::string>, 2> damaged;  // of training and of test
+  const auto of_part = [&](size_t i) -> std::vector<std::string>& { return damaged.at(i < of_train ? 0 : 1); };
   for (const size_t i : Spread(paths.size(), options.most_headers)) {
     const absl::StatusOr<PictureHeader> header = ReadPictureHeader(paths[i]);
+    ++pictures.looked_at;
     if (!header.ok()) {
-      mistakes.emplace_back(header.status().message());
+      of_part(i).emplace_back(header.status().message());
       continue;
     }
-    if (i == 0) pictures.first = {header->width, header->height};
     sizes.push_back({header->width, header->height});
     if (header->orientation != 1) ++pictures.turned;
-    if (!header->grey) coloured.push_back(paths[i]);
+    if (!header->grey) coloured.push_back(i);
   }
-  pictures.looked_at = static_cast<int64_t>(sizes.size() + mistakes.size());
   pictures.stored_with_colour = !coloured.empty();
-  for (const size_t i : Spread(coloured.size(), options.most_decoded)) {
-    const absl::StatusOr<bool> shows = ShowsColour(coloured[i]);
-    if (!shows.ok()) mistakes.emplace_back(shows.status().message());
+  for (const size_t at : Spread(coloured.size(), options.most_decoded)) {
+    const absl::StatusOr<bool> shows = ShowsColour(paths[coloured[at]]);
+    if (!shows.ok()) of_part(coloured[at]).emplace_back(shows.status().message());
     pictures.shows_colour = pictures.shows_colour || shows.value_or(false);
   }
-  if (mistakes.empty() && sizes.empty()) mistakes.push_back(absl::StrCat("no pictures (", kPictureExtensions, ") in folders of classes"));
-  if (!mistakes.empty()) return UnusableDataset(directory, mistakes);
+  const auto all = absl::MakeConstSpan(paths);
+  const std::array<absl::Span<const std::string>, 2> parts_of_all = {all.first(of_train), all.subspan(of_train)};
+  const bool decodes_all = options.most_bytes > 0 && BytesOfFiles(paths) <= options.most_bytes;
+  for (size_t part = 0; part < damaged.size(); ++part) {
+    std::vector<std::string>& of_this = damaged.at(part);
+    if (decodes_all) of_this = DamagedAmong(parts_of_all.at(part), options.threads);
+    if (absl::Status status = CheckDamaged(of_this, static_cast<int64_t>(parts_of_all.at(part).size()), directory); !status.ok())
+      return status;
+    pictures.damaged.insert(pictures.damaged.end(), of_this.begin(), of_this.end());
+  }
+  if (sizes.empty()) return UnusableDataset(directory, {absl::StrCat("no pictures (", kPictureExtensions, ") in folders of classes")});
   SortSizes(std::move(sizes), pictures);
   return pictures;
 }
@@ -172,11 +222,15 @@ absl::StatusOr<Pictures> LookAtIdx(const std::string& directory) {
   pictures.test = headers[1].count;
   pictures.looked_at = pictures.train + pictures.test;
   SortSizes({{static_cast<int>(headers[0].width), static_cast<int>(headers[0].height)}}, pictures);
-  pictures.first = pictures.median;
   return pictures;
 }
 
 }  // namespace
+
+PicturesOptions Thoroughly(int threads) {
+  constexpr int64_t kSoonDecoded = int64_t{256} << 20;
+  return {.most_headers = std::numeric_limits<int64_t>::max(), .most_decoded = 0, .most_bytes = kSoonDecoded, .threads = threads};
+}
 
 absl::StatusOr<Pictures> LookAtPictures(DatasetFormat format, const std::string& directory, const PicturesOptions& options) {
   return format == DatasetFormat::kIdx ? LookAtIdx(directory) : LookAtFolders(directory, options);

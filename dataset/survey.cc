@@ -14,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "core/base/bounds.h"
 #include "core/base/plain_name.h"
+#include "core/base/text.h"
 #include "core/base/utf8.h"
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
@@ -24,9 +25,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kFew = 10;        // pictures: with fewer, neither learning nor an accuracy means much
-constexpr size_t kMostListed = 20;  // mistakes
-constexpr size_t kMostNamed = 8;    // classes in a sentence
+constexpr int64_t kFew = 10;          // pictures: with fewer, neither learning nor an accuracy means much
+constexpr size_t kMostListed = 20;    // mistakes
+constexpr size_t kMostNamed = 8;      // classes or files in a sentence
+constexpr double kLeakShare = 0.005;  // of the test pictures: with fewer, an accuracy means what it means without them
 
 /// "h", or with its bytes when a name may look like another: "é" is one character, or two.
 std::string Quoted(absl::string_view name) {
@@ -55,11 +57,14 @@ absl::StatusOr<std::map<std::string, int64_t>> CountFolders(const fs::path& part
   return counts;
 }
 
+std::string PlaceOf(const std::string& part) { return part.empty() ? "the directory" : part + "/"; }
+
 absl::StatusOr<std::vector<ClassPictures>> SurveyFolders(const std::string& directory) {
-  const absl::StatusOr<std::map<std::string, int64_t>> train = CountFolders(fs::path(directory) / "train");
+  const FolderParts parts = PartsOf(directory);
+  const absl::StatusOr<std::map<std::string, int64_t>> train = CountFolders(fs::path(directory) / parts.train);
   if (!train.ok()) return train.status();
-  const std::string test_folder = TestFolder(directory);
-  const absl::StatusOr<std::map<std::string, int64_t>> test = CountFolders(fs::path(directory) / test_folder);
+  const absl::StatusOr<std::map<std::string, int64_t>> test =
+      parts.test.has_value() ? CountFolders(fs::path(directory) / *parts.test) : *train;
   if (!test.ok()) return test.status();
   std::vector<std::string> mistakes;
   const auto check = [&](const std::string& part, const std::map<std::string, int64_t>& here, const std::string& other_part,
@@ -76,12 +81,18 @@ absl::StatusOr<std::vector<ClassPictures>> SurveyFolders(const std::string& dire
     }
   };
   if (std::string mistake = MistakeInClasses(static_cast<int64_t>(train->size())); !mistake.empty())
-    mistakes.push_back(absl::StrCat(mistake, " in train/"));
-  check("train/", *train, test_folder + "/", *test);
-  check(test_folder + "/", *test, "train/", *train);
+    mistakes.push_back(absl::StrCat(mistake, " in ", PlaceOf(parts.train)));
+  const std::string of_train = PlaceOf(parts.train);
+  const std::string of_test = PlaceOf(parts.test.value_or(parts.train));
+  check(of_train, *train, of_test, *test);
+  if (parts.test.has_value()) check(of_test, *test, of_train, *train);
   if (!mistakes.empty()) return UnusableDataset(directory, mistakes);
   std::vector<ClassPictures> classes;
-  for (const auto& [name, pictures] : *train) classes.push_back({name, pictures, test->at(name)});
+  for (const auto& [name, pictures] : *train) {
+    const int64_t aside = TestShare(pictures);
+    classes.push_back(parts.test.has_value() ? ClassPictures{name, pictures, test->at(name)}
+                                             : ClassPictures{name, pictures - aside, aside});
+  }
   return classes;
 }
 
@@ -126,12 +137,18 @@ absl::StatusOr<std::vector<ClassPictures>> SurveyIdx(const std::string& director
 }
 
 /// What is worth saying of a set with so many pictures in `directory`.
-std::vector<Warning> WarningsOf(absl::Span<const ClassPictures> classes, const std::string& directory) {
+std::vector<Warning> WarningsOf(absl::Span<const ClassPictures> classes, const std::string& directory, DatasetFormat format) {
   std::vector<Warning> warnings;
   std::error_code ignored;
   if (fs::exists(fs::path(directory) / kDrawnMarker, ignored)) {
     warnings.push_back(
         {std::string(kDrawnData), "The data set was drawn by hanas, a stand-in: its accuracies say nothing about real images."});
+  }
+  if (format == DatasetFormat::kImageFolder && !PartsOf(directory).test.has_value()) {
+    warnings.push_back(
+        {std::string(kSplitMade),
+         "The set has no test pictures of its own: of each class a sixth, the files with the lowest SHA-256, was set aside for "
+         "testing. Pictures of one thing, or of one moment, may be on both sides."});
   }
   std::vector<std::string> none;
   std::vector<std::string> few;
@@ -176,7 +193,7 @@ std::string MistakeInClasses(int64_t num_classes) {
 absl::StatusOr<Survey> SurveyDataset(DatasetFormat format, const std::string& directory) {
   absl::StatusOr<std::vector<ClassPictures>> classes = format == DatasetFormat::kIdx ? SurveyIdx(directory) : SurveyFolders(directory);
   if (!classes.ok()) return classes.status();
-  std::vector<Warning> warnings = WarningsOf(*classes, directory);
+  std::vector<Warning> warnings = WarningsOf(*classes, directory, format);
   return Survey{*std::move(classes), std::move(warnings)};
 }
 
@@ -189,7 +206,23 @@ Survey SurveyOf(const Dataset& dataset, const std::string& directory) {
       ++(split == Split::kTest ? pictures.test : pictures.train);
     }
   }
-  survey.warnings = WarningsOf(survey.classes, directory);
+  survey.warnings =
+      WarningsOf(survey.classes, directory, dataset.picture_form().has_value() ? DatasetFormat::kImageFolder : DatasetFormat::kIdx);
+  if (const std::vector<std::string>& damaged = dataset.damaged(); !damaged.empty()) {
+    constexpr size_t kLongestName = 200;
+    std::vector<std::string> names;
+    for (const std::string& file : damaged) names.push_back(Quoted(Shorten(file, kLongestName)));
+    survey.warnings.push_back(
+        {std::string(kDamagedPictures), absl::StrCat(damaged.size(), damaged.size() == 1 ? " picture is" : " pictures are",
+                                                     " damaged and left out: ", Named(std::move(names)), ".")});
+  }
+  const int64_t leaked = dataset.CountLeaked();
+  if (static_cast<double>(leaked) >= kLeakShare * static_cast<double>(dataset.size(Split::kTest))) {
+    survey.warnings.push_back({std::string(kLeakedPictures),
+                               absl::StrCat(leaked, " of ", dataset.size(Split::kTest),
+                                            " test pictures are among the training pictures too: that a network knows them says nothing "
+                                            "about pictures that it has not seen.")});
+  }
   if (AreNumbers(survey.classes)) {
     survey.warnings.push_back({std::string(kLabelsAreNumbers),
                                absl::StrCat("Nothing says what the classes of ", dataset.name(),

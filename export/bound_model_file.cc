@@ -10,6 +10,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
 #include "core/graph/op_schema.h"
 #include "export/bound_model_generated.h"
 #include "export/graph_codec.h"
@@ -218,6 +219,12 @@ absl::Status ReadPreprocessing(const file::Preprocessing& table, BoundModel& mod
       return Bad(absl::StrCat("expected positive standard deviations in the preprocessing, found ", stddev));
     }
   }
+  if (table.picture_side() == 0) return absl::OkStatus();
+  if (table.picture_side() > bounds::kMaxExtent || table.picture_fit() >= NamesOf(PictureFit{}).size()) {
+    return Bad(absl::StrCat("expected pictures of at most ", bounds::kMaxExtent, " pixels a side that are fitted in one of ",
+                            NamesOf(PictureFit{}).size(), " ways, found ", table.picture_side(), " and ", table.picture_fit()));
+  }
+  out.picture = PictureForm{.side = table.picture_side(), .fit = static_cast<PictureFit>(table.picture_fit())};
   return absl::OkStatus();
 }
 
@@ -247,6 +254,10 @@ file::BoundModelT HeaderOf(const BoundModel& model) {
   header.preprocessing->input_width = static_cast<uint32_t>(model.preprocessing.input_width);
   header.preprocessing->mean = model.preprocessing.mean;
   header.preprocessing->stddev = model.preprocessing.stddev;
+  if (const std::optional<PictureForm>& picture = model.preprocessing.picture; picture.has_value()) {
+    header.preprocessing->picture_side = static_cast<uint32_t>(picture->side);
+    header.preprocessing->picture_fit = static_cast<uint8_t>(picture->fit);
+  }
   header.labels = model.labels;
   header.space_name = model.space_name;
   header.architecture_json = model.architecture_json;

@@ -16,6 +16,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/bound/fit_picture.h"
 #include "export/onnx_model.h"
 #include "export/onnx_operators.h"
 
@@ -62,12 +63,15 @@ absl::StatusOr<std::vector<Metadata>> MetadataOf(const BoundModel& model, const 
   for (const float number : preprocessing.stddev) {
     if (!std::isfinite(number)) return absl::InvalidArgumentError("model: expected finite standard deviations in the preprocessing");
   }
-  const Json input = {{"height", preprocessing.input_height},
-                      {"width", preprocessing.input_width},
-                      {"mean", NumbersOf(preprocessing.mean)},
-                      {"stddev", NumbersOf(preprocessing.stddev)},
-                      {"resize", "bilinear, half-pixel centres, no antialiasing"},
-                      {"scale", "byte/255"}};
+  Json input = {{"height", preprocessing.input_height},
+                {"width", preprocessing.input_width},
+                {"mean", NumbersOf(preprocessing.mean)},
+                {"stddev", NumbersOf(preprocessing.stddev)},
+                {"resize", "bilinear, half-pixel centres, no antialiasing"},
+                {"scale", "byte/255"}};
+  if (const std::optional<PictureForm>& picture = preprocessing.picture; picture.has_value())
+    input["picture"] = {{"side", picture->side}, {"fit", Name(picture->fit)}, {"padding", kPadding}};
+  input["steps"] = PreparationSteps(preprocessing, model.graph.value(model.graph.input).shape.back());
   const absl::StatusOr<std::string> input_text = TextOf(input, "preprocessing");
   if (!input_text.ok()) return input_text.status();
   const absl::StatusOr<std::string> labels = TextOf(Json(model.labels), "labels");

@@ -178,12 +178,13 @@ absl::StatusOr<std::vector<float>> AnswersOfTeacher(const Run& run, const Datase
 }
 
 absl::Status TrainArm(const Run& run, const Options& options) {
-  const absl::StatusOr<Dataset> dataset = Dataset::Load(run.job.dataset, options.data, {.image_channels = run.job.space.input_channels});
-  if (!dataset.ok()) return dataset.status();
   absl::StatusOr<ConvnetSpace> space = ConvnetSpace::Define(run.job.space);
   if (!space.ok()) return space.status();
   const Lowering lowering(*std::move(space));
   const Architecture network = lowering.space().Largest(kPrecision);
+  const absl::StatusOr<Dataset> dataset =
+      Dataset::Load(run.job.dataset, options.data, {.image_side = LargestSide(lowering), .image_channels = run.job.space.input_channels});
+  if (!dataset.ok()) return dataset.status();
   const std::unique_ptr<TrainingEngine> engine = CreateTorchEngine({.num_threads = 1});
   const std::clock_t start = std::clock();
   const absl::StatusOr<std::vector<float>> answers = AnswersOfTeacher(run, *dataset, *engine);

@@ -93,7 +93,7 @@ int Run(const Flags& flags) {
   auto cache = ArtifactCache::Create(&client, flags.cache, kCacheBytes);
   if (!cache.ok())
     return daemon::Fail(ProcessExit::kUsage, absl::Status(cache.status().code(), absl::StrCat("--cache: ", cache.status().message())));
-  DatasetStore datasets(flags.data);
+  DatasetStore datasets(flags.data, flags.threads);
   const auto engine = CreateTorchEngine({.num_threads = flags.threads});
   WorkerExecutor executor(engine.get(), &*cache, &datasets, metrics.get());
 

@@ -211,15 +211,16 @@ void CommandLine::State::AddLocal() {
     chosen = [this] { return RunLocally(run); };
   });
 
-  CLI::App* init_verb = Add(
-      app, kLocal, "init", "Look at a data set and at this machine, and write a job that runs",
-      "hanas init data/flowers --out flowers.yaml",
-      "DIR holds pictures (JPEG, PNG, WebP) in train/<class>/ and test/<class>/ (or val/), however deep, or the four IDX files\n"
-      "{train,t10k}-{images-idx3,labels-idx1}-ubyte, or one folder that does. Labels and the headers of pictures are read; all that is\n"
-      "wrong with them is said at once. The job has a comment above each key: why it has this value here, and what changing it does.\n"
-      "Resolutions follow from the sizes of the pictures, steps and batch from what this machine trains in the time. Limits are\n"
-      "left to you: what is within reach is known once the operators are measured, and `hanas run` says it. A file that is there\n"
-      "already is kept (exit code 11) unless --force is given.");
+  CLI::App* init_verb =
+      Add(app, kLocal, "init", "Look at a data set and at this machine, and write a job that runs",
+          "hanas init data/flowers --out flowers.yaml",
+          "DIR holds pictures (JPEG, PNG, WebP) in train/<class>/ and test/<class>/ (or val/), however deep, or in <class>/ alone, of\n"
+          "which a sixth is set aside for testing, or the four IDX files {train,t10k}-{images-idx3,labels-idx1}-ubyte, or one folder that\n"
+          "does. Labels and the headers of pictures are read; all that is\n"
+          "wrong with them is said at once. The job has a comment above each key: why it has this value here, and what changing it does.\n"
+          "Resolutions follow from the sizes of the pictures, steps and batch from what this machine trains in the time. Limits are\n"
+          "left to you: what is within reach is known once the operators are measured, and `hanas run` says it. A file that is there\n"
+          "already is kept (exit code 11) unless --force is given.");
   init_verb->add_option("data", init.data, "Directory of the data set (default: HANAS_DATA_DIR, else the current directory)")
       ->type_name("DIR");
   init_verb->add_option("--out", init.out, "The job to write")->capture_default_str()->type_name("JOB.yaml");

@@ -57,6 +57,7 @@ absl::StatusOr<FoundData> LookAtData(const DataPlace& place) {
   absl::StatusOr<Pictures> pictures = LookAtPictures(place.format, place.Path());
   if (survey.ok() && pictures.ok()) {
     for (const Warning& warning : survey->warnings) Complain(absl::StrCat("warning: ", warning.text, " (", warning.code, ")"));
+    for (const std::string& sentence : pictures->damaged) Complain(absl::StrCat("warning: damaged, and left out: ", sentence));
     data.classes = std::move(survey->classes);
     data.pictures = *std::move(pictures);
     return data;

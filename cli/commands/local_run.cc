@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -523,14 +522,14 @@ std::optional<Survey> LookAtData(const ProvidedData& data, const SpaceSpec& spac
   absl::StatusOr<Survey> survey = SurveyDataset(data.dataset.format, directory);
   if (!survey.ok()) screen.Complain(survey.status().message());
   if (data.dataset.format == DatasetFormat::kImageFolder) {
-    // Every header: minutes of measuring are not to come before a file that nobody can read.
-    const PicturesOptions all = {.most_headers = std::numeric_limits<int64_t>::max(), .most_decoded = 0};
-    const absl::StatusOr<Pictures> pictures = LookAtPictures(data.dataset.format, directory, all);
+    // Minutes of measuring are not to come before a file that nobody can read.
+    const absl::StatusOr<Pictures> pictures = LookAtPictures(data.dataset.format, directory, Thoroughly(DefaultWorkers()));
     if (!pictures.ok()) {
       screen.Complain(pictures.status().message());
       return std::nullopt;
     }
     for (const std::string& sentence : pictures->not_read) screen.Say(absl::StrCat("Not read: ", sentence));
+    for (const std::string& sentence : pictures->damaged) screen.Say(absl::StrCat("Damaged, and left out: ", sentence));
   }
   if (!survey.ok()) return std::nullopt;
   screen.Say(absl::StrCat("Pictures for training + test: ", PicturesText(survey->classes)));

@@ -29,7 +29,7 @@ std::string HowToGet(const SearchJob& job, const std::string& root) {
   if (job.dataset.format == DatasetFormat::kIdx) {
     return "; put the four IDX files there";
   }
-  return "; put pictures into train/<class>/ and test/<class>/ there, or give another --data";
+  return "; put pictures into train/<class>/ and test/<class>/ there, or into <class>/ alone, or give another --data";
 }
 
 /// Whether a drawn set has the shape that the job's space is made for.
@@ -53,11 +53,9 @@ ProvidedData Use(const std::string& root, const DatasetSpec& dataset, absl::stri
 absl::Status FindDataset(const DatasetSpec& dataset, const std::string& root) {
   const std::string folder = absl::StrCat(root, "/", dataset.directory);
   if (dataset.format == DatasetFormat::kImageFolder) {
-    for (const std::string& name : {std::string("train"), TestFolder(folder)}) {
-      if (!Exists(absl::StrCat(folder, "/", name)))
-        return absl::NotFoundError(absl::StrCat("expected the folder ", folder, "/", name, ", found none"));
-    }
-    return absl::OkStatus();
+    if (IsImageFolder(folder)) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat("expected the folder ", folder, "/train, or nothing but folders of pictures in ", folder,
+                                            ", one for each class, found another layout"));
   }
   for (const char* name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
     const std::string path = absl::StrCat(folder, "/", name);

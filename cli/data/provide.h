@@ -12,8 +12,8 @@
 
 namespace hanas::cli {
 
-/// Whether the files of `dataset` are below `root`: the four IDX files (plain or .gz), or train/ and test/. Returns NOT_FOUND naming the
-/// first one that is missing. Their content is checked by the worker that reads them. Thread-safe.
+/// Whether the files of `dataset` are below `root`: the four IDX files (plain or .gz), or an image folder. Returns NOT_FOUND naming
+/// what is missing. Their content is checked by the worker that reads them. Thread-safe.
 absl::Status FindDataset(const DatasetSpec& dataset, const std::string& root);
 
 /// Where data may come from.

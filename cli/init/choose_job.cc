@@ -228,7 +228,23 @@ class Chooser {
   }
 
   int64_t NumPictures() const { return data_.pictures.train + data_.pictures.test; }
-  int64_t DataBytes() const { return NumPictures() * data_.pictures.first.width * data_.pictures.first.height * channels_; }
+  /// What the pictures become, when they are decoded for networks of up to this side.
+  Dataset::Dimensions StoredFor(int side) const {
+    const PictureSize& size = data_.pictures.median;
+    if (data_.place.format == DatasetFormat::kIdx) return {size.height, size.width, channels_};
+    const int64_t largest = ResolutionsUpTo(side).back();
+    return {largest, largest, channels_};
+  }
+  /// Pictures of one part, which are read together: all of a set that nobody has split.
+  int64_t ReadTogether() const {
+    const bool split = data_.place.format == DatasetFormat::kIdx || PartsOf(data_.place.Path()).test.has_value();
+    return split ? std::max(data_.pictures.train, data_.pictures.test) : NumPictures();
+  }
+  /// At most.
+  int64_t DataBytes() const {
+    const Dataset::Dimensions stored = StoredFor(Sides().front());
+    return NumPictures() * stored.height * stored.width * stored.channels;
+  }
 
   /// A quarter of a small set, so that an epoch has a few steps.
   static int BatchFor(int64_t train) {
@@ -241,11 +257,8 @@ class Chooser {
       mistakes.push_back(absl::StrCat("expected at least ", needed, " training pictures (", bounds::kMinValidationImages,
                                       " of them are set aside to compare networks), found ", data_.pictures.train, ": add some"));
     }
-    const Dataset::Dimensions size = {data_.pictures.first.height, data_.pictures.first.width, channels_};
-    for (const int64_t images : {data_.pictures.train, data_.pictures.test}) {
-      if (const absl::Status status = CheckFolderBytes(images, size, data_.place.Path()); !status.ok())
-        mistakes.emplace_back(status.message());
-    }
+    if (const absl::Status status = CheckFolderBytes(ReadTogether(), StoredFor(Sides().back()), data_.place.Path()); !status.ok())
+      mistakes.emplace_back(status.message());
     return mistakes.empty() ? absl::OkStatus() : UnusableDataset(data_.place.Path(), mistakes);
   }
 
@@ -257,10 +270,12 @@ class Chooser {
     const int64_t most = std::min<int64_t>({train / 2, 10'000, train - kFewestTrained});
     dataset.validation_images = static_cast<int>(std::max<int64_t>(bounds::kMinValidationImages, std::min(wanted, most)));
     Because("dataset.name", "The directory has this name. It names the set in the report.");
-    Because("dataset.format", data_.place.format == DatasetFormat::kIdx
-                                  ? "The data lies in IDX files."
-                                  : "The data lies in train/ and test/, with a folder for each class.");
+    Because("dataset.format",
+            data_.place.format == DatasetFormat::kIdx ? "The data lies in IDX files." : "The data lies in folders, one for each class.");
     Because("dataset.directory", "The set is here, below the directory that --data gives. Change it when you move the set.");
+    Because("dataset.fit",
+            "Pictures that are not square are squeezed to one (stretch). crop keeps shapes as they are and loses what is at the edges; pad "
+            "keeps both, and computes grey beside them.");
     Because("dataset.validation_images",
             absl::StrFormat(
                 "These are taken from the %s training pictures to compare networks; the test pictures stay unseen until the report. More "
@@ -275,12 +290,10 @@ class Chooser {
     // Each worker holds the whole set; half of the memory is left to training and to everything else.
     const int64_t by_memory = machine_.memory_bytes / 2 / std::max<int64_t>(1, DataBytes());
     draft_.workers = static_cast<int>(std::clamp<int64_t>(by_memory, 1, by_cores));
-    const std::string takes = absl::StrCat("Decoded, the pictures take ", FormatBytes(static_cast<double>(DataBytes())),
+    const std::string takes = absl::StrCat("Decoded, the pictures take up to ", FormatBytes(static_cast<double>(DataBytes())),
                                            " in each worker, of ", FormatBytes(static_cast<double>(machine_.memory_bytes)), " of memory");
     if (DataBytes() > machine_.memory_bytes / 2) {
-      draft_.remarks.push_back(absl::StrCat(takes,
-                                            ": they do not fit well. Smaller pictures, or fewer, would; every picture of a folder is ",
-                                            "decoded to the size of the first one."));
+      draft_.remarks.push_back(absl::StrCat(takes, ": they do not fit well. A lower space.resolutions, or fewer pictures, would."));
     } else if (draft_.workers < by_cores) {
       draft_.remarks.push_back(absl::StrCat(takes, ": so ", draft_.workers, " of ", by_cores, " possible workers."));
     }
@@ -288,12 +301,12 @@ class Chooser {
 
   /// Sides of the largest picture to try, the best first.
   std::vector<int> Sides() const {
-    const auto shorter = [](const PictureSize& size) { return std::min(size.width, size.height); };
-    const int side = std::min(shorter(data_.pictures.first), shorter(data_.pictures.median));
+    const int side = std::min(data_.pictures.median.width, data_.pictures.median.height);
     if (side <= 64) return {side};
     std::vector<int> sides;
     for (const int each : {224, 192, 160, 128, 96, 64}) {
-      if (each <= side) sides.push_back(each);
+      const bool fits = CheckFolderBytes(ReadTogether(), StoredFor(each), "").ok();
+      if (each <= side && (fits || each == 64)) sides.push_back(each);
     }
     return sides;
   }
@@ -377,7 +390,7 @@ class Chooser {
         pictures.smallest == pictures.largest
             ? absl::StrCat("The pictures are ", Size(pictures.median))
             : absl::StrCat("The pictures are ", Size(pictures.smallest), " to ", Size(pictures.largest), ", half of them up to ",
-                           Size(pictures.median), "; all are decoded to ", Size(pictures.first), ", the size of the first");
+                           Size(pictures.median), "; all become squares of the largest number here");
     const int side = Sides().front();
     Because("space.resolutions",
             absl::StrCat(

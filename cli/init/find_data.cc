@@ -23,8 +23,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kLayout[] =
-    "expected a data set in one of two layouts: pictures in train/<class>/ and test/<class>/ (or val/, valid/, validation/), or the four "
-    "IDX files {train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or .gz";
+    "expected a data set in one of two layouts: pictures in train/<class>/ and test/<class>/ (or val/, valid/, validation/; without these "
+    "a "
+    "sixth is set aside, and without train/ the folders of classes lie here), or the four IDX files "
+    "{train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or .gz";
 constexpr size_t kMostNamed = 8;
 
 absl::Status NoData(absl::string_view found, const fs::path& path) {
@@ -70,30 +72,25 @@ absl::Status ExplainDirectory(const fs::path& path) {
   const fs::directory_iterator entries(path, error);
   if (error) return NoData(error.message(), path);
   if (entries == fs::directory_iterator()) return NoData("an empty directory", path);
-  for (const std::string& part : {std::string("train"), TestFolder(path.string())}) {
+  const std::string test = PartsOf(path.string()).test.value_or("test");
+  for (const std::string& part : {std::string("train"), test}) {
     const size_t pictures = NumPictures(path / part);
     if (pictures == 0) continue;
     return NoData(absl::StrCat(pictures, " pictures in ", part, "/ itself: move each into a folder that is named after its class"), path);
   }
   DatasetSpec spec = {.name = "", .format = DatasetFormat::kImageFolder, .directory = path.filename().string()};
   const std::string root = path.parent_path().string();
-  if (IsFolder(path / "train") || IsFolder(path / TestFolder(path.string()))) return absl::NotFoundError(FindDataset(spec, root).message());
+  if (IsFolder(path / "train") || IsFolder(path / test)) return absl::NotFoundError(FindDataset(spec, root).message());
   if (HasIdxFile(path)) {
     spec.format = DatasetFormat::kIdx;
     return absl::NotFoundError(FindDataset(spec, root).message());
   }
   if (const size_t pictures = NumPictures(path); pictures > 0) {
-    return NoData(absl::StrCat(pictures, " pictures without classes: put each into train/<class>/, and some of every class into ",
-                               "test/<class>/, where <class> is what it shows"),
-                  path);
+    return NoData(absl::StrCat(pictures, " pictures without classes: put each into a folder that is named after what it shows"), path);
   }
   const std::vector<fs::path> folders = FoldersIn(path);
-  const auto with_pictures = std::count_if(folders.begin(), folders.end(), [](const fs::path& folder) { return NumPictures(folder) > 0; });
-  if (with_pictures > 0) {
-    return NoData(absl::StrCat(with_pictures, " folders of pictures that are not split: move them into train/, and some pictures of every ",
-                               "class, say one of six, into folders of the same names in test/"),
-                  path);
-  }
+  if (std::any_of(folders.begin(), folders.end(), [](const fs::path& folder) { return NumPictures(folder) > 0; }))
+    return NoData("one folder of pictures: each class has one, and there must be two at least", path);
   return NoData("neither train/ and test/ nor IDX files, also not in a folder below", path);
 }
 
@@ -131,7 +128,7 @@ std::string DataPlace::Path() const { return (fs::path(root) / directory).lexica
 absl::StatusOr<DataPlace> FindData(const std::string& path, const std::string& data_root) {
   const absl::StatusOr<fs::path> set = FindSet(Normal(path));
   if (!set.ok()) return set.status();
-  const bool folders = IsFolder(*set / "train") && IsFolder(*set / TestFolder(set->string()));
+  const bool folders = IsImageFolder(set->string());
   if (folders && HasIdxFile(*set)) {
     return absl::InvalidArgumentError(
         absl::StrCat("expected a data set of one layout, found both train/ with test/ and IDX files; move one ",

@@ -171,6 +171,7 @@ std::string WriteJob(const DraftJob& draft, const std::string& command) {
   writer.Key("format", Name(job.dataset.format));
   writer.Key("directory", Quoted(job.dataset.directory));
   writer.Key("validation_images", job.dataset.validation_images);
+  if (job.dataset.format == DatasetFormat::kImageFolder) writer.Key("fit", Name(job.dataset.fit));
   WriteSpace(job.space, writer);
   writer.Section("training");
   if (!alone) writer.Key("steps", job.training.steps);

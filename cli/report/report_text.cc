@@ -6,6 +6,7 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -101,6 +102,7 @@ std::string RenderHead(const v1::Report& report) {
   }
   std::string out = absl::StrFormat("Searched %s on %s: 10^%.1f networks\n", report.space(), report.dataset(), report.log10_networks());
   if (!report.target().empty()) absl::StrAppend(&out, "For the target ", report.target(), "\n");
+  if (!report.preparation().empty()) absl::StrAppend(&out, "Pictures: ", absl::StrJoin(report.preparation(), "; "), "\n");
   absl::StrAppend(&out, "Measured on ", absl::StrJoin(where, ", "), "\n");
   std::vector<std::string> objectives;
   for (const v1::Objective& objective : report.objectives()) {
@@ -160,6 +162,35 @@ std::string RenderFront(const v1::Report& report) {
     absl::StrAppend(&out, "\nReferences, measured the same way\n", RenderMembers(report, report.references(), true));
   }
   return out + RenderMarks(report);
+}
+
+/// Of each network the classes that it recognises least, and what only sets of uneven or of many classes need.
+std::vector<std::string> ClassLines(const v1::Report& report) {
+  constexpr size_t kShown = 3;
+  constexpr int kMany = 10;
+  const auto& classes = report.classes();
+  const bool uneven = std::any_of(classes.begin(), classes.end(), [&](const auto& each) { return each.test() != classes[0].test(); });
+  std::vector<std::string> lines;
+  for (const v1::Member& member : report.front()) {
+    if (member.class_correct().empty() || member.class_correct_size() != classes.size()) continue;
+    std::vector<std::pair<double, std::string>> shares;
+    for (int i = 0; i < classes.size(); ++i) {
+      if (classes[i].test() == 0) continue;
+      shares.emplace_back(static_cast<double>(member.class_correct(i)) / static_cast<double>(classes[i].test()), classes[i].name());
+    }
+    std::sort(shares.begin(), shares.end());
+    shares.resize(std::min(kShown, shares.size()));
+    std::string line = absl::StrCat(member.id(), "  ", absl::StrJoin(shares, ", ", [](std::string* text, const auto& share) {
+                                      absl::StrAppend(text, share.second, " ", FormatPercent(share.first));
+                                    }));
+    if (uneven) absl::StrAppend(&line, "; mean of all classes ", FormatPercent(member.balanced_accuracy()));
+    if (classes.size() > kMany && member.test_images() > 0) {
+      absl::StrAppend(&line, "; among the first five ",
+                      FormatPercent(static_cast<double>(member.test_among_five()) / static_cast<double>(member.test_images())));
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
 }
 
 /// The members against plain networks, one line for each family.
@@ -342,6 +373,7 @@ std::string RenderReport(const v1::Report& report) {
   for (const v1::OperatorFinding& finding : report.findings()) findings.push_back(finding.sentence());
   std::string out = RenderHead(report);
   out += RenderFront(report);
+  out += RenderLines("Recognised least", ClassLines(report));
   out += RenderLines("Left out", LeftOut(report));
   out += RenderLines("Not trained on, as others of the front deserved it more; `hanas train` and `hanas run --train-on` do it later",
                      SetAside(report));

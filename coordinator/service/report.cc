@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/service/report.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "coordinator/reporting/conclusions.h"
 #include "coordinator/service/search_convert.h"
 #include "coordinator/service/task_convert.h"
 #include "coordinator/store/codec/data_codec.h"
+#include "core/bound/fit_picture.h"
 #include "core/job/goals.h"
 #include "rpc/convert/findings.h"
 #include "rpc/convert/job.h"
@@ -59,7 +62,7 @@ void FillMeasured(const ReportMember& member, v1::Member& out) {
   }
 }
 
-v1::Member ToProto(const ReportMember& member) {
+v1::Member ToProto(const ReportMember& member, absl::Span<const ClassPictures> classes) {
   v1::Member out;
   out.set_id(member.record.id);
   out.set_role(Role(member.record));
@@ -85,6 +88,9 @@ v1::Member ToProto(const ReportMember& member) {
   out.set_test_accuracy_stddev(member.accuracy_stddev());
   out.set_validation_accuracy_shared(member.record.shared.fraction());
   out.set_validation_accuracy_fine_tuned(member.record.fine_tuned.fraction());
+  out.mutable_class_correct()->Assign(member.verified.class_correct.begin(), member.verified.class_correct.end());
+  out.set_test_among_five(member.verified.among_five);
+  out.set_balanced_accuracy(BalancedAccuracy(member.verified.class_correct, classes));
   FillMeasured(member, out);
   out.set_size_bytes(member.cost.size_bytes);
   out.set_peak_memory_bytes(member.cost.peak_memory_bytes);
@@ -210,6 +216,13 @@ v1::Report MakeReport(const ReportData& data) {
   out.set_space(data.job.space.name);
   out.set_screening(HasSupernet(data.job) ? v1::SCREENING_SUPERNET : v1::SCREENING_ALONE);
   out.set_log10_networks(data.log10_networks);
+  // Searches of earlier builds, which do not know their classes, took the size of the first picture.
+  const bool fitted = std::any_of(data.front.begin(), data.front.end(), [](const auto& m) { return !m.verified.class_correct.empty(); });
+  if (fitted && data.job.dataset.format == DatasetFormat::kImageFolder) {
+    const PictureForm form = {.side = *std::max_element(data.job.space.resolutions.begin(), data.job.space.resolutions.end()),
+                              .fit = data.job.dataset.fit};
+    for (std::string& step : PictureSteps(form, data.job.space.input_channels)) out.add_preparation(std::move(step));
+  }
   *out.mutable_device() = ToProto(data.target().device);
   for (const Quantity objective : data.goals.objectives) out.add_objectives()->set_of(std::string(RowOf(objective).name));
   const std::vector<size_t> own_limits = LimitsFor(data.job, data.target_spec());
@@ -224,8 +237,8 @@ v1::Report MakeReport(const ReportData& data) {
   out.set_statistic(rpc::ToProto(data.target_spec().statistic));
   out.set_target(data.target_spec().name);
   for (const TargetSpec& target : data.job.targets) out.add_targets(target.name);
-  for (const ReportMember& member : data.front) *out.add_front() = ToProto(member);
-  for (const ReportMember& member : data.references) *out.add_references() = ToProto(member);
+  for (const ReportMember& member : data.front) *out.add_front() = ToProto(member, data.survey.classes);
+  for (const ReportMember& member : data.references) *out.add_references() = ToProto(member, data.survey.classes);
   for (const ReportLeftOut& left_out : data.left_out) {
     v1::LeftOut& row = *out.add_left_out();
     row.set_id(left_out.member.id);

@@ -124,6 +124,7 @@ struct WorkWriter {
   void operator()(const PackWork&) const {
     *out.mutable_pack_images()->mutable_dataset() = rpc::ToProto(job().dataset);
     out.mutable_pack_images()->set_channels(job().space.input_channels);
+    out.mutable_pack_images()->set_side(*std::max_element(job().space.resolutions.begin(), job().space.resolutions.end()));
   }
   void operator()(const MeasureOperatorsWork& work) const {
     v1::MeasureOperatorsTask& measure = *out.mutable_measure_operators();

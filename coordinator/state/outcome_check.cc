@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
 #include <string>
 #include <variant>
 
@@ -34,6 +35,24 @@ absl::Status CheckScore(const TaskRecord& task, const Score& score) {
   if (score.images > 0 && score.correct >= 0 && score.correct <= score.images && std::isfinite(score.loss)) return absl::OkStatus();
   return Expected(task, "a finite loss and correct images among some",
                   absl::StrCat(score.correct, " of ", score.images, ", loss ", score.loss));
+}
+
+/// What is said of classes, if anything is, makes up the whole.
+absl::Status CheckClasses(const State& state, const TaskRecord& task, const VerifyOutcome& outcome) {
+  const std::vector<int64_t>& parts = outcome.class_correct;
+  const Score& whole = outcome.exported;
+  if (parts.empty() && outcome.among_five == 0) return absl::OkStatus();
+  const int num_classes = state.searches.at(task.search).job->space.num_classes;
+  if (parts.size() != static_cast<size_t>(num_classes))
+    return Expected(task, absl::StrCat("correct images of ", num_classes, " classes"), absl::StrCat("those of ", parts.size()));
+  // None exceeds the whole, so that their sum cannot overflow.
+  const bool within = std::all_of(parts.begin(), parts.end(), [&](int64_t part) { return part >= 0 && part <= whole.correct; });
+  if (within && std::accumulate(parts.begin(), parts.end(), int64_t{0}) == whole.correct && outcome.among_five >= whole.correct &&
+      outcome.among_five <= whole.images) {
+    return absl::OkStatus();
+  }
+  return Expected(task, absl::StrCat(whole.correct, " correct images shared out to classes, and as many or more among the first five"),
+                  absl::StrCat("other ones, and ", outcome.among_five));
 }
 
 absl::Status CheckNetwork(const TaskRecord& task, const NetworkMeasurement& row) {
@@ -163,6 +182,7 @@ struct Checker {
     if (o.agreeing < 0 || o.agreeing > o.compared)
       return Expected(task, "agreeing images among those compared", absl::StrCat(o.agreeing, " of ", o.compared));
     if (absl::Status status = CheckScore(task, o.exported); !status.ok()) return status;
+    if (absl::Status status = CheckClasses(state, task, o); !status.ok()) return status;
     if (absl::Status status = CheckReading(task, o.exported, o.reopened); !status.ok()) return status;
     return CheckReading(task, o.exported, o.device_accuracy);
   }

@@ -231,8 +231,10 @@ struct VerifyOutcome {
   double max_logit_difference = 0;
   HostObservation host;
   double seconds = 0;
-  SecondReading reopened;         // the file opened by its path with default options
-  SecondReading device_accuracy;  // the device's runtime
+  SecondReading reopened;                   // the file opened by its path with default options
+  SecondReading device_accuracy;            // the device's runtime
+  std::vector<int64_t> class_correct = {};  // of exported.correct those of each class; empty in older records
+  int64_t among_five = 0;                   // images whose class is among the five of the highest logits; 0 in older records
   friend bool operator==(const VerifyOutcome&, const VerifyOutcome&) = default;
 };
 

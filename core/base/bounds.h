@@ -69,7 +69,7 @@ inline constexpr int64_t kMaxSupernetWeights = int64_t{1} << 27;  // a checkpoin
 inline constexpr int64_t kMaxTrainingBytes = int64_t{1} << 37;    // 128 GiB: activations and gradients of one batch
 
 // ---- images ----
-inline constexpr int kMinValidationImages = 100;
+inline constexpr int kMinValidationImages = 10;
 inline constexpr int kMaxValidationImages = 1'000'000;
 inline constexpr int kMinCalibrationImages = 32;
 inline constexpr int kMaxCalibrationImages = 100'000;

@@ -3,10 +3,12 @@
 #define HANAS_CORE_BOUND_BOUND_MODEL_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/base/picture_form.h"
 #include "core/graph/graph.h"
 
 namespace hanas {
@@ -42,6 +44,8 @@ struct Preprocessing {
   int64_t input_width = 0;
   std::vector<float> mean;
   std::vector<float> stddev;
+  /// What pictures in files become when they are stored (see fit_picture.h); none where files hold images of one size, as IDX files do.
+  std::optional<PictureForm> picture = std::nullopt;
 };
 
 /// A network ready to run: graph, folded tensors, integer weights, quantisers, preprocessing and labels. Made by a worker; the exporter,

@@ -7,13 +7,12 @@
 #include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/bounds.h"
 
 namespace hanas {
 namespace {
 
-constexpr int64_t kMaxExtent = int64_t{1} << 20;  // products of three fit an int64_t
-
-bool IsExtent(int64_t extent) { return extent >= 1 && extent <= kMaxExtent; }
+bool IsExtent(int64_t extent) { return extent >= 1 && extent <= bounds::kMaxExtent; }
 
 /// Hands each sample to take(channel, value), row by row and pixel by pixel. The order of the sums is part of what models mean.
 template <typename Take>
@@ -50,21 +49,11 @@ std::vector<BilinearTap> BilinearTaps(int64_t output_extent, int64_t stored_exte
   return taps;
 }
 
-ByteImage ResizedImage(ByteImage image, int64_t height, int64_t width) {
-  CHECK_EQ(static_cast<int64_t>(image.bytes.size()), image.height * image.width * image.channels);
-  if (image.height == height && image.width == width) return image;
-  ByteImage resized = {.height = height, .width = width, .channels = image.channels, .bytes = {}};
-  resized.bytes.resize(static_cast<size_t>(height * width * image.channels));
-  uint8_t* out = resized.bytes.data();
-  Sample(image.bytes.data(), image.width, image.channels, BilinearTaps(height, image.height), BilinearTaps(width, image.width),
-         [&](int64_t /*channel*/, float value) { *out++ = static_cast<uint8_t>(std::lrint(value)); });
-  return resized;
-}
-
 absl::StatusOr<ImagePreprocessor> ImagePreprocessor::Create(int64_t height, int64_t width, int64_t channels, const Preprocessing& pre) {
   if (!IsExtent(height) || !IsExtent(width) || !IsExtent(channels) || !IsExtent(pre.input_height) || !IsExtent(pre.input_width)) {
-    return absl::InvalidArgumentError(absl::StrCat("image: expected extents from 1 to ", kMaxExtent, ", found stored ones of ", height, "x",
-                                                   width, "x", channels, " and an input of ", pre.input_height, "x", pre.input_width));
+    return absl::InvalidArgumentError(absl::StrCat("image: expected extents from 1 to ", bounds::kMaxExtent, ", found stored ones of ",
+                                                   height, "x", width, "x", channels, " and an input of ", pre.input_height, "x",
+                                                   pre.input_width));
   }
   const auto count = static_cast<size_t>(channels);
   if (pre.mean.size() != count || pre.stddev.size() != count) {

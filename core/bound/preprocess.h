@@ -19,7 +19,7 @@ struct BilinearTap {
   float weight = 0;  // of high
 };
 /// The samples of an axis that is resized, bilinear with half-pixel centres and no antialiasing; the same bits on every processor. Every
-/// resizing of images outside the training step is made of these. Requires positive extents of at most 2^20.
+/// resizing of stored images outside the training step is made of these. Requires extents of 1 to bounds::kMaxExtent.
 std::vector<BilinearTap> BilinearTaps(int64_t output_extent, int64_t stored_extent);
 
 /// An image of unsigned bytes, [height, width, channels].
@@ -29,9 +29,6 @@ struct ByteImage {
   int64_t channels = 0;
   std::vector<uint8_t> bytes;
 };
-/// Resized by BilinearTaps, each byte rounded half to even; the image itself when it has the size. Requires extents as BilinearTaps, and as
-/// many bytes as the extents say.
-ByteImage ResizedImage(ByteImage image, int64_t height, int64_t width);
 
 /// Stored images of one size (unsigned bytes, [height, width, channels]) as a network's input, channel-last: what Preprocessing defines,
 /// bit for bit the same wherever it runs. Workers score and calibrate with it, agents score exported files with it.

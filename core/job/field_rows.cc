@@ -90,10 +90,11 @@ std::vector<JobField> MakeRows() {
       {.path = "dataset.format",
        .place = At<&Job::dataset, &DatasetSpec::format>,
        .shared = kSupernet,
-       .about =
-           "four IDX files (plain or gzip), or pictures (JPEG, PNG or WebP; `.jpg`, `.jpeg`, `.png`, `.webp` in any case) below "
-           "`train/<class>/` and `test/<class>/`, or `val/`, `valid/` or `validation/` where there is no `test/`; EXIF orientations are "
-           "followed"},
+       .about = "four IDX files (plain or gzip), or pictures (JPEG, PNG or WebP; `.jpg`, `.jpeg`, `.png`, `.webp` in any case) below "
+                "`train/<class>/` and `test/<class>/`, or `val/`, `valid/` or `validation/` where there is no `test/`; without any of "
+                "these a sixth of "
+                "each class is set aside, and without `train/` the folders of classes lie in the directory itself; EXIF orientations are "
+                "followed"},
       {.path = "dataset.directory",
        .place = At<&Job::dataset, &DatasetSpec::directory>,
        .form = kDirectory,
@@ -106,7 +107,13 @@ std::vector<JobField> MakeRows() {
        .place = At<&Job::dataset, &DatasetSpec::validation_images>,
        .range = FieldRange{bounds::kMinValidationImages, bounds::kMaxValidationImages},
        .shared = kSupernet,
-       .about = "taken from the training files; the search sees these and never the test files"},
+       .about = "taken from the training files, of each class its share; the search sees these and never the test files"},
+      {.path = "dataset.fit",
+       .place = At<&Job::dataset, &DatasetSpec::fit>,
+       .shared = kSupernet,
+       .about =
+           "how a picture of an image folder becomes a square of the largest of `space.resolutions`: squeezed to it, cut to the square in "
+           "its middle, or with grey beside it"},
 
       {.path = "training.steps",
        .place = At<&Job::training, &TrainingSpec::steps>,
@@ -234,6 +241,10 @@ std::vector<JobField> MakeRows() {
        .place = At<&Job::sampling, &SamplingSpec::validation_images>,
        .range = FieldRange{.low = bounds::kMinValidationImages, .high_field = "dataset.validation_images"},
        .shared = kSamples,
+       .when_absent =
+           [](Job& job) { job.sampling.validation_images = std::min(SamplingSpec().validation_images, job.dataset.validation_images); },
+       .derived_from = "dataset.validation_images",
+       .derived = "or all of them",
        .about = "scored by each"},
       {.path = "sampling.calibration_images",
        .place = At<&Job::sampling, &SamplingSpec::calibration_images>,

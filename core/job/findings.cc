@@ -15,4 +15,16 @@ double LargestTestShare(absl::Span<const ClassPictures> classes) {
   return all > 0 ? static_cast<double>(largest) / static_cast<double>(all) : 1;
 }
 
+double BalancedAccuracy(absl::Span<const int64_t> class_correct, absl::Span<const ClassPictures> classes) {
+  if (class_correct.size() != classes.size()) return 0;
+  double sum = 0;
+  int64_t counted = 0;
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i].test == 0) continue;
+    sum += static_cast<double>(class_correct[i]) / static_cast<double>(classes[i].test);
+    ++counted;
+  }
+  return counted == 0 ? 0 : sum / static_cast<double>(counted);
+}
+
 }  // namespace hanas

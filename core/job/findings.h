@@ -40,11 +40,18 @@ struct Survey {
 /// The share of the most frequent class among the test pictures: what always naming it is right for. 1 without pictures. Thread-safe.
 double LargestTestShare(absl::Span<const ClassPictures> classes);
 
+/// The mean, over classes with test pictures, of the share that is right of each; 0 when there is not one count for each class.
+/// Thread-safe.
+double BalancedAccuracy(absl::Span<const int64_t> class_correct, absl::Span<const ClassPictures> classes);
+
 // The codes, all of them.
 inline constexpr absl::string_view kDrawnData = "DRAWN_DATA";                          // the set is a stand-in that hanas drew
 inline constexpr absl::string_view kLabelsAreNumbers = "LABELS_ARE_NUMBERS";           // nothing says what the classes are
 inline constexpr absl::string_view kClassWithoutPictures = "CLASS_WITHOUT_PICTURES";   // in training or test
 inline constexpr absl::string_view kFewPictures = "FEW_PICTURES";                      // of a class
+inline constexpr absl::string_view kSplitMade = "SPLIT_MADE";                          // test pictures were set aside by hanas
+inline constexpr absl::string_view kDamagedPictures = "DAMAGED_PICTURES";              // that were left out
+inline constexpr absl::string_view kLeakedPictures = "LEAKED_PICTURES";                // of the test, which are among the training pictures
 inline constexpr absl::string_view kNoBetterThanGuessing = "NO_BETTER_THAN_GUESSING";  // a network
 inline constexpr absl::string_view kDominatedMember = "DOMINATED_MEMBER";              // another member is as good in everything
 inline constexpr absl::string_view kLimitBroken = "LIMIT_BROKEN";                      // by a member, as measured

@@ -130,7 +130,15 @@ std::vector<Quantity> ObjectivesOf(const SearchJob& job) {
 }
 
 void CheckTargets(const SearchJob& job, FieldViolations& violations) {
+  const auto limits_of = [&](const TargetSpec& target) {
+    std::vector<LimitSpec> limits;
+    for (const size_t i : LimitsFor(job, target)) limits.push_back(job.limits[i]);
+    for (LimitSpec& limit : limits) limit.target.clear();
+    std::sort(limits.begin(), limits.end(), [](const LimitSpec& a, const LimitSpec& b) { return a.of < b.of; });
+    return limits;
+  };
   const absl::Span<const TargetSpec> targets = job.targets;
+  if (job.limits.size() > kNumQuantities * bounds::kMaxTargets) return;  // CheckLimits says so
   if (targets.size() > bounds::kMaxTargets)
     return violations.Add("targets", absl::StrCat("expected at most ", bounds::kMaxTargets, ", found ", targets.size()));
   for (size_t i = 0; i < targets.size(); ++i) {
@@ -143,10 +151,10 @@ void CheckTargets(const SearchJob& job, FieldViolations& violations) {
         break;
       }
       renamed.name = target.name;
-      if (renamed != target) continue;
-      violations.Add(
-          absl::StrCat("targets[", i, "]"),
-          absl::StrCat("expected another device, backend, number of threads or statistic than ", targets[j].name, " has, found the same"));
+      if (renamed != target || limits_of(targets[j]) != limits_of(target)) continue;
+      violations.Add(absl::StrCat("targets[", i, "]"),
+                     absl::StrCat("expected another device, backend, number of threads, statistic or limits than ", targets[j].name,
+                                  " has, found the same"));
       break;
     }
   }

@@ -36,6 +36,9 @@ void CheckImages(const SearchJob& job, FieldViolations& violations) {
       violations.Add("space.num_classes", absl::StrCat("expected at most ", bounds::kMaxIdxClasses,
                                                        ", as labels of IDX files are bytes, found ", job.space.num_classes));
     }
+    if (job.dataset.fit != PictureFit::kStretch) {
+      violations.Add("dataset.fit", absl::StrCat("expected stretch, as images in IDX files have one size, found ", Name(job.dataset.fit)));
+    }
   } else if (channels == 2) {
     violations.Add("space.input_channels", "expected 1 (grey) or 3 (colour) for image folders, found 2");
   }

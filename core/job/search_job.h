@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "core/base/digest.h"
 #include "core/base/field_violation.h"
+#include "core/base/picture_form.h"
 #include "core/family/convnet/space_spec.h"
 
 namespace hanas {
@@ -29,6 +30,7 @@ struct DatasetSpec {
   DatasetFormat format = DatasetFormat::kIdx;
   std::string directory;
   int validation_images = 5000;
+  PictureFit fit = PictureFit::kStretch;  // of pictures in files; images in IDX files have one size
 };
 
 /// Which networks of the supernet one training step updates. kLargestAndRandom and kSandwich distil from the largest (in place).

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/lowering/lowering.h"
 
+#include <algorithm>
+
 #include "core/lowering/unit_walk.h"
 
 namespace hanas {
@@ -28,6 +30,11 @@ void Join(Graph fragment, Graph& graph) {
 }
 
 }  // namespace
+
+int64_t LargestSide(const Lowering& lowering) {
+  const LoweringContext input = lowering.InputContext(lowering.space().Largest({8, 8}));
+  return std::max(input.height, input.width);
+}
 
 absl::InlinedVector<uint8_t, 16> ChoicesOf(const Unit& unit, const Architecture& architecture) {
   absl::InlinedVector<uint8_t, 16> choices;

@@ -46,6 +46,9 @@ class Lowering {
   std::shared_ptr<const SlotTable> slots_;
 };
 
+/// The side of the largest square that a network of the space takes, pixels: what pictures are stored as. Thread-safe.
+int64_t LargestSide(const Lowering& lowering);
+
 /// The choices that `architecture` makes for the genes of `unit`, in their order.
 absl::InlinedVector<uint8_t, 16> ChoicesOf(const Unit& unit, const Architecture& architecture);
 

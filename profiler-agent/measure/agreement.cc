@@ -63,12 +63,28 @@ class Inputs {
   std::vector<float> values_;
 };
 
+/// How many classes come before `label`.
+int64_t RankOf(absl::Span<const float> logits, size_t label) {
+  int64_t before = 0;
+  for (size_t i = 0; i < logits.size(); ++i) before += logits[i] > logits[label] || (logits[i] == logits[label] && i < label) ? 1 : 0;
+  return before;
+}
+
 /// Takes the logits of some images into the score.
 void AddLogits(absl::Span<const float> logits, size_t classes, const ImageSet& images, Score& score) {
+  constexpr int64_t kFirst = 5;
   for (size_t begin = 0; begin < logits.size(); begin += classes) {
     const size_t image = score.top1.size();
-    score.top1.push_back(ArgMax(logits.subspan(begin, classes)));
-    if (!images.labels.empty() && images.labels[image] == score.top1.back()) ++score.correct;
+    const absl::Span<const float> of_image = logits.subspan(begin, classes);
+    score.top1.push_back(ArgMax(of_image));
+    if (images.labels.empty()) continue;
+    const int label = images.labels[image];
+    if (label < 0 || static_cast<size_t>(label) >= classes) continue;  // of no class that the network knows
+    score.class_correct.resize(classes);
+    if (RankOf(of_image, static_cast<size_t>(label)) < kFirst) ++score.among_five;
+    if (label != score.top1.back()) continue;
+    ++score.correct;
+    ++score.class_correct[static_cast<size_t>(label)];
   }
 }
 

@@ -32,6 +32,8 @@ struct Score {
   std::vector<int> top1;  // of each image; the lowest class among equals
   int64_t correct = 0;    // 0 without labels
   int64_t images = 0;
+  std::vector<int64_t> class_correct;  // of the images of each class; empty without labels
+  int64_t among_five = 0;              // images whose class is among the five of the highest logits, the lowest classes among equals
 };
 /// Asks `progress` after each image; false ends with CANCELLED. Statuses of Infer; INVALID_ARGUMENT for images that do not fit.
 absl::StatusOr<Score> ScoreImages(NetworkInstance& network, const Preprocessing& preprocessing, const ImageSet& images,

@@ -361,6 +361,8 @@ absl::Status Job::VerifyAccuracy(const BoundModel& model, absl::string_view onnx
   if (!reported.ok()) return reported.status();
   out.mutable_exported()->set_correct(reported->correct);
   out.mutable_exported()->set_images(reported->images);
+  out.mutable_class_correct()->Assign(reported->class_correct.begin(), reported->class_correct.end());
+  out.set_among_five(reported->among_five);
 
   const MemoryFile file(onnx);
   if (!file.complete()) return absl::ResourceExhaustedError(absl::StrCat("no memory for a model file of ", onnx.size(), " bytes"));

@@ -62,6 +62,8 @@ TEST_F(AgreementTest, ScoresTop1) {
   EXPECT_THAT(score->top1, ElementsAre(0, 0, 1, 1));
   EXPECT_EQ(score->correct, 3);
   EXPECT_EQ(score->images, 4);
+  EXPECT_THAT(score->class_correct, ElementsAre(2, 1));
+  EXPECT_EQ(score->among_five, 4) << "of two classes each is among the first five";
   EXPECT_THAT(ScoreImages(network, Plain(1, 1), images_, [](int64_t done) { return done < 2; }), StatusIs(absl::StatusCode::kCancelled));
 }
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -44,6 +45,34 @@ TEST(OutcomeCheckTest, ReadingsOfAnExportedFileMustFitTogether) {
   const std::vector<Row> rows = {
       {"none correct of none", [](VerifyOutcome& o) { o.exported = {}; }, "correct images among some"},
       {"more correct than images", [](VerifyOutcome& o) { o.exported.correct = 101; }, "correct images among some"},
+      {"classes of another space",
+       [](VerifyOutcome& o) {
+         o.class_correct = {o.exported.correct};
+         o.among_five = o.exported.images;
+       },
+       "those of 1"},
+      {"classes that make up less",
+       [](VerifyOutcome& o) {
+         o.class_correct.assign(10, 0);
+         o.among_five = o.exported.images;
+       },
+       "shared out to classes"},
+      {"fewer among the first five than first",
+       [](VerifyOutcome& o) {
+         o.class_correct.assign(10, 0);
+         o.class_correct[3] = o.exported.correct;
+         o.among_five = o.exported.correct - 1;
+       },
+       "shared out to classes"},
+      {"a class of less than none",
+       [](VerifyOutcome& o) {
+         o.class_correct.assign(10, 0);
+         o.class_correct[3] = o.exported.correct;
+         o.class_correct[4] = 1;
+         o.class_correct[5] = -1;
+         o.among_five = o.exported.images;
+       },
+       "shared out to classes"},
       {"not read again", [](VerifyOutcome& o) { o.reopened = {}; }, "correct images among some"},
       {"other images", [](VerifyOutcome& o) { o.reopened.score.images = 99; }, "a second reading of 100 images"},
       {"another score, no image seen differently", [](VerifyOutcome& o) { o.reopened.score.correct = 89; },
@@ -52,11 +81,19 @@ TEST(OutcomeCheckTest, ReadingsOfAnExportedFileMustFitTogether) {
       {"fewer seen differently than scored so", [](VerifyOutcome& o) { o.device_accuracy.differing = 1; }, "88 of 100 correct"},
       {"agreement beyond the images", [](VerifyOutcome& o) { o.agreeing = 101; }, "agreeing images among those compared"},
   };
+  SearchJob job;
+  job.space.num_classes = 10;
+  State state;
+  state.searches[task.search].job = std::make_shared<const SearchJob>(job);
+  VerifyOutcome with_classes = Verified();
+  with_classes.class_correct = {9, 9, 9, 9, 9, 9, 9, 9, 9, 9};
+  with_classes.among_five = 99;
+  EXPECT_THAT(CheckOutcome(state, task, with_classes), IsOk());
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
     VerifyOutcome outcome = Verified();
     row.change(outcome);
-    EXPECT_THAT(CheckOutcome(State(), task, outcome),
+    EXPECT_THAT(CheckOutcome(state, task, outcome),
                 StatusIs(absl::StatusCode::kInvalidArgument, testing::AllOf(HasSubstr(row.message), HasSubstr("tasks/7"))));
   }
 }

@@ -39,7 +39,6 @@ FoundData Data(DatasetFormat format, int num_classes, int64_t train, int width, 
   data.pictures = {.train = train,
                    .test = 10 * num_classes,
                    .looked_at = train,
-                   .first = size,
                    .smallest = size,
                    .median = size,
                    .largest = size,
@@ -61,7 +60,7 @@ std::vector<std::pair<FoundData, FoundMachine>> ManyFindings() {
   std::vector<std::pair<FoundData, FoundMachine>> findings;
   for (const FoundMachine& machine : {Machine(1, kGiB), Machine(64, 512 * kGiB), Machine(2, 0)}) {
     for (const int side : {1, 8, 9, 11, 16, 28, 32, 63, 64, 65, 96, 224, 500}) {
-      for (const auto& [classes, train] : {std::pair<int, int64_t>{2, 132}, {10, 5000}, {10'000, 30'000}}) {
+      for (const auto& [classes, train] : {std::pair<int, int64_t>{2, 42}, {10, 5000}, {10'000, 30'000}}) {
         if (train * side * side > int64_t{2'000'000'000}) continue;
         findings.emplace_back(Folder(classes, train, side), machine);
       }
@@ -74,7 +73,7 @@ std::vector<std::pair<FoundData, FoundMachine>> ManyFindings() {
 
 TEST(InitTest, WhatIsWrittenIsReadBackAsTheJobThatWasChosen) {
   for (const auto& [data, machine] : ManyFindings()) {
-    SCOPED_TRACE(absl::StrCat(data.classes.size(), " classes of ", data.pictures.first.width, " pixels, cores: ", machine.cores));
+    SCOPED_TRACE(absl::StrCat(data.classes.size(), " classes of ", data.pictures.median.width, " pixels, cores: ", machine.cores));
     const absl::StatusOr<DraftJob> draft = ChooseJob(data, machine);
     ASSERT_THAT(draft, IsOk());
     const absl::StatusOr<config::JobFile> file = config::JobFile::Parse(WriteJob(*draft, "hanas run job.yaml"), "job.yaml");
@@ -194,13 +193,17 @@ TEST(InitTest, WorkersAreThoseWhoseDataFits) {
 }
 
 TEST(InitTest, DataThatNoJobCanRunOnIsRefusedWithAllReasons) {
-  EXPECT_THAT(ChooseJob(Folder(2, 131, 32), Machine()).status(),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected at least 132 training pictures")));
-  FoundData huge = Folder(2, 131, 32);
-  huge.pictures.first = {15'000, 15'000};
-  EXPECT_THAT(ChooseJob(huge, Machine()).status(),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("expected at least 132"), HasSubstr("expected images of at most 17179869184 bytes together"))));
+  EXPECT_THAT(ChooseJob(Folder(2, 41, 32), Machine()).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected at least 42 training pictures")));
+  EXPECT_THAT(ChooseJob(Folder(2, 1'500'000, 64), Machine()).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected images of at most 17179869184 bytes together")));
+}
+
+TEST(InitTest, PicturesBecomeSquaresThatFitIntoMemory) {
+  const absl::StatusOr<DraftJob> many = ChooseJob(Folder(1000, 1'000'000, 500), Machine());
+  ASSERT_THAT(many, IsOk());
+  EXPECT_EQ(many->job.space.resolutions.back(), 64) << "16 GiB hold a million pictures of 64 pixels a side, and none that are larger";
+  EXPECT_THAT(WriteJob(*many, ""), HasSubstr("fit: stretch"));
 }
 
 TEST(InitTest, LimitsAreLeftToTheUser) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "absl/strings/str_cat.h"
 #include "cli/report/report_text.h"
 #include "core/base/quantity.h"
 
@@ -152,6 +153,38 @@ Time
 What to try next
   more fine-tuning steps: every network was still improving
 )");
+}
+
+TEST(ReportTest, SaysWhichClassesAreRecognisedLeast) {
+  v1::Report report = MakeReport();
+  for (const auto& [name, test] : {std::pair<const char*, int>{"bag", 6000}, {"coat", 3000}, {"dress", 900}, {"shirt", 100}, {"hat", 0}}) {
+    v1::ClassPictures& pictures = *report.add_classes();
+    pictures.set_name(name);
+    pictures.set_test(test);
+  }
+  v1::Member& member = *report.mutable_front(0);
+  for (const int correct : {5400, 2400, 450, 20, 0}) member.add_class_correct(correct);
+  member.set_balanced_accuracy(0.6);
+  EXPECT_THAT(RenderReport(report),
+              HasSubstr("Recognised least\n  member-1  shirt 20.0 %, dress 50.0 %, coat 80.0 %; mean of all classes 60.0 %\n"));
+
+  // As many pictures of each class: the mean is the accuracy. Of many classes the first five tell more.
+  report.clear_classes();
+  member.clear_class_correct();
+  for (int i = 0; i < 20; ++i) {
+    v1::ClassPictures& pictures = *report.add_classes();
+    pictures.set_name(absl::StrCat("c", i));
+    pictures.set_test(500);
+    member.add_class_correct(400 + i);
+  }
+  member.set_test_among_five(9700);
+  EXPECT_THAT(RenderReport(report), HasSubstr("  member-1  c0 80.0 %, c1 80.2 %, c2 80.4 %; among the first five 97.0 %\n"));
+}
+
+TEST(ReportTest, SaysWhatPicturesBecome) {
+  v1::Report report = MakeReport();
+  for (const char* const step : {"decode", "resize to 32x32"}) report.add_preparation(step);
+  EXPECT_THAT(RenderReport(report), HasSubstr("networks\nPictures: decode; resize to 32x32\nMeasured on"));
 }
 
 TEST(ReportTest, SaysWhoWasTrainedOnAndWhoWasNot) {

@@ -178,7 +178,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"DirectoryLeaves", "directory: d", "directory: ../d",
          "job.yaml:3:36: dataset.directory: expected a path below the data directory, without \"..\", found \"../d\""},
         {"MoreImagesThanThereAre", "validation_images: 200", "validation_images: 600",
-         "job.yaml:20:31: sampling.validation_images: expected a number from 100 to 500, found 600"},
+         "job.yaml:20:31: sampling.validation_images: expected a number from 10 to 500, found 600"},
         {"NoPhases", "{steps: 10}", "{steps: 10, phases: []}", "job.yaml:19:31: training.phases: expected at least one phase, found none"},
         {"PhaseWithoutSampling", "{steps: 10}", "{steps: 10, phases: [{until: 1}]}",
          "job.yaml:19:32: training.phases[0].sampling: expected this key, which has no default, found none"},
@@ -425,6 +425,13 @@ limits: [{of: size, at_most: 80 kB}, {of: macs, target: watch, at_most: 1 M}]
                                             LimitSpec{.of = "macs", .target = "watch", .at_most = 1e6}));
 }
 
+TEST(TargetsInJobFileTest, OneDeviceMayBeSearchedForWithSeveralLimits) {
+  EXPECT_THAT(WithTargets("targets: [{name: small, limits: {size: 80 kB}}, {name: large, limits: {size: 250 kB}}]\n"), IsOk());
+  EXPECT_THAT(WithTargets("targets: [{name: any}, {name: large, limits: {size: 250 kB}}]\n"), IsOk());
+  EXPECT_THAT(WithTargets("targets: [{name: one, limits: {size: 80 kB}}, {name: other, limits: {size: 80000 B}}]\n"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("targets[1]: expected another device")));
+}
+
 TEST(TargetsInJobFileTest, EveryMistakeIsToldWithItsPlace) {
   const absl::StatusOr<JobFile> file = WithTargets(R"(targets:
   - {name: phone, device: pixel-8}
@@ -432,16 +439,18 @@ TEST(TargetsInJobFileTest, EveryMistakeIsToldWithItsPlace) {
   - {name: tv, device: pixel-8}
   - {device: board, limits: {latency: 2 ms}}
   - {name: far, threads: 1000, backend: tvm, limits: {latency: 2 bananas}}
+  - {name: tv2, device: pixel-8}
 limits: [{of: size, at_most: 1 MB}, {of: size, target: phone, at_most: 1 MB}, {of: macs, target: laptop, at_most: 1 M}]
 )");
   ASSERT_THAT(file, StatusIs(absl::StatusCode::kInvalidArgument));
   const std::string message(file.status().message());
-  for (const char* mistake : {"targets[1].name: expected each name once, found phone again",
-                              "targets[2]: expected another device, backend, number of threads or statistic than phone has, found the same",
-                              "targets[3].name: ", "targets[4].threads: expected a number from 0 to 256, found 1000",
-                              "targets[4].backend: expected xnnpack, found \"tvm\"",
-                              "targets[4].limits.latency: ", "limits[1].of: expected each quantity once, found size again",
-                              "limits[2].target: expected the name of one of `targets`, found \"laptop\""}) {
+  for (const char* mistake :
+       {"targets[1].name: expected each name once, found phone again",
+        "targets[5]: expected another device, backend, number of threads, statistic or limits than tv has, found the same",
+        "targets[3].name: ", "targets[4].threads: expected a number from 0 to 256, found 1000",
+        "targets[4].backend: expected xnnpack, found \"tvm\"",
+        "targets[4].limits.latency: ", "limits[1].of: expected each quantity once, found size again",
+        "limits[2].target: expected the name of one of `targets`, found \"laptop\""}) {
     EXPECT_THAT(message, HasSubstr(mistake));
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/job/findings.h"
 #include "core/job/search_job.h"
 
 #include <algorithm>
@@ -359,6 +360,12 @@ TEST(GoalsTest, LimitsThatCannotBeMeantAreRefusedAllAtOnce) {
   job.limits = {{.of = "accuracy", .at_least = 0.8, .than = "middle-8bit"}, {.of = "size", .at_most = 60, .than = "middle-8bit"}};
   EXPECT_THAT(Mistakes(job), ElementsAre(HasSubstr("limits[0].than: expected an absolute limit, as the accuracy of a network is not known"),
                                          "limits[1].at_most: expected more than 0 and at most 1000 %, found 6000 %"));
+}
+
+TEST(FindingsTest, BalancedAccuracyCountsEachClassAlike) {
+  const std::vector<ClassPictures> classes = {{"common", 0, 90}, {"rare", 0, 10}, {"none", 0, 0}};
+  EXPECT_DOUBLE_EQ(BalancedAccuracy(std::vector<int64_t>{90, 5, 0}, classes), 0.75);
+  EXPECT_DOUBLE_EQ(BalancedAccuracy(std::vector<int64_t>{90, 5}, classes), 0) << "of other classes";
 }
 
 }  // namespace

@@ -17,7 +17,9 @@
 #include "dataset/idx.h"
 #include "dataset/image_folder.h"
 #include "dataset/manifest.h"
+#include "dataset/pictures.h"
 #include "dataset/sha256.h"
+#include "dataset/survey.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/jpeg.h"
@@ -98,6 +100,39 @@ TEST_F(IdxDatasetTest, SameSeedSameSplitOtherSeedOtherDigest) {
   int same = 0;
   for (int64_t i = 0; i < 50; ++i) same += one->image(Split::kValidation, i) == other->image(Split::kValidation, i) ? 1 : 0;
   EXPECT_LT(same, 10);
+}
+
+/// Few pictures of a class, and none of them to tell networks apart by, is what chance gives now and then.
+TEST(DatasetTest, EachClassGivesItsShareToValidation) {
+  const auto split = [](const std::vector<int>& counts, int validation_images) {
+    Dataset::Images images;
+    std::vector<std::string> names;
+    for (size_t c = 0; c < counts.size(); ++c) {
+      names.push_back(absl::StrCat(c));
+      for (int i = 0; i < counts[c]; ++i) {
+        images.pixels.push_back(static_cast<uint8_t>(images.labels.size()));
+        images.labels.push_back(static_cast<int32_t>(c));
+      }
+    }
+    const Dataset dataset =
+        Dataset::Create({.name = "x", .directory = "x", .validation_images = validation_images}, 3, {1, 1, 1}, names, images, images, {})
+            .value();
+    std::vector<int> of_class(counts.size(), 0);
+    for (int64_t i = 0; i < dataset.size(Split::kValidation); ++i) ++of_class[static_cast<size_t>(dataset.label(Split::kValidation, i))];
+    return of_class;
+  };
+  EXPECT_THAT(split({100, 50, 50}, 20), ::testing::ElementsAre(10, 5, 5));
+  EXPECT_THAT(split({9, 9, 1}, 3), ::testing::ElementsAre(2, 1, 0)) << "what is left over goes to the first of equals";
+  EXPECT_THAT(split({12, 1, 1}, 4), ::testing::ElementsAre(4, 0, 0)) << "a class of one picture is trained on";
+  EXPECT_THAT(split({4, 2, 2}, 7), ::testing::ElementsAre(3, 2, 2)) << "seven of eight cannot leave one of each";
+}
+
+TEST(DatasetTest, CountsTestImagesThatAreTrainedOn) {
+  const Dataset::Images train = {.pixels = {1, 2, 3, 4, 5}, .labels = {0, 1, 0, 1, 0}};
+  const Dataset::Images test = {.pixels = {5, 6, 1, 1}, .labels = {0, 0, 1, 0}};
+  const Dataset dataset =
+      Dataset::Create({.name = "x", .directory = "x", .validation_images = 2}, 0, {1, 1, 1}, {"a", "b"}, train, test, {}).value();
+  EXPECT_EQ(dataset.CountLeaked(), 3);
 }
 
 TEST_F(IdxDatasetTest, GzipIsRecognisedByContent) {
@@ -253,27 +288,91 @@ TEST(ImageFolderTest, ClassesAreFoldersInOrderAndImagesHaveOneSize) {
     }
   }
   const DatasetSpec spec = {.name = "", .format = DatasetFormat::kImageFolder, .directory = "set", .validation_images = 2};
-  absl::StatusOr<Dataset> dataset = Dataset::Load(spec, directory.path().string());
+  absl::StatusOr<Dataset> dataset = Dataset::Load(spec, directory.path().string(), {.image_side = 16});
   ASSERT_THAT(dataset, IsOk());
   EXPECT_THAT(dataset->class_names(), ::testing::ElementsAre("ankle", "bag"));
-  EXPECT_EQ(dataset->height(), 12);
+  EXPECT_EQ(dataset->height(), 16);
   EXPECT_EQ(dataset->width(), 16);
+  EXPECT_EQ(dataset->picture_form(), (PictureForm{.side = 16}));
   EXPECT_EQ(dataset->channels(), 3);
   for (int64_t i = 0; i < dataset->size(Split::kTest); ++i) {
     EXPECT_NEAR(dataset->image(Split::kTest, i)[0], dataset->label(Split::kTest, i) == 0 ? 100 : 200, 4);
     EXPECT_NEAR(dataset->image(Split::kTest, i)[1], 20, 4);
   }
-  const absl::StatusOr<Dataset> grey = Dataset::Load(spec, directory.path().string(), {.image_channels = 1});
+  const absl::StatusOr<Dataset> grey = Dataset::Load(spec, directory.path().string(), {.image_side = 16, .image_channels = 1});
   ASSERT_THAT(grey, IsOk());
   EXPECT_EQ(grey->channels(), 1);
   EXPECT_NEAR(grey->image(Split::kTest, 0)[0], 0.299 * (grey->label(Split::kTest, 0) == 0 ? 100 : 200) + 0.701 * 20, 4);
+  // What pictures become is part of what networks see, and no part of the files.
+  DatasetSpec cropped = spec;
+  cropped.fit = PictureFit::kCrop;
+  for (const absl::StatusOr<Dataset>& other : {Dataset::Load(spec, directory.path().string(), {.image_side = 12}),
+                                               Dataset::Load(cropped, directory.path().string(), {.image_side = 16})}) {
+    ASSERT_THAT(other, IsOk());
+    EXPECT_NE(other->digest(), dataset->digest());
+    EXPECT_EQ(other->files_digest(), dataset->files_digest());
+  }
   ReadingBudget budget = {.bytes = 1 << 20, .files = 12};
   EXPECT_EQ(FilesDigest((directory.path() / "set").string(), budget), dataset->files_digest());
   budget.files = 11;
   EXPECT_EQ(FilesDigest((directory.path() / "set").string(), budget), "") << "one file too many";
   const fs::path broken = directory.path() / "set/test/bag/1.jpg";
   WriteAll(broken, ReadAll(broken).substr(0, 40));
-  EXPECT_THAT(Dataset::Load(spec, directory.path().string()).status(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("test/bag/1.jpg")));
+  EXPECT_THAT(Dataset::Load(spec, directory.path().string(), {.image_side = 16}).status(),
+              StatusIs(absl::StatusCode::kDataLoss, AllOf(HasSubstr("found 1 in " + (directory.path() / "set/test").string()),
+                                                          HasSubstr("remove the file: bag/1.jpg"))));
+}
+
+/// Pictures that nobody has split: beside one another in train/, or in the set's own directory.
+TEST(ImageFolderTest, ASixthOfEachClassIsSetAsideWhereThereIsNoTest) {
+  std::vector<std::string> digests;
+  for (const char* const part : {"train/", ""}) {
+    const TemporaryDirectory directory;
+    const fs::path set = directory.path() / "set";
+    for (const auto& [name, pictures] : {std::pair<const char*, int>{"ankle", 20}, {"bag", 13}}) {
+      fs::create_directories(set / part / name);
+      for (int i = 0; i < pictures; ++i)
+        WriteJpeg(set / part / name / absl::StrCat(i, ".jpg"), 8, 8, static_cast<uint8_t>(12 * i + (pictures == 13 ? 6 : 0)));
+    }
+    const DatasetSpec spec = {.name = "set", .format = DatasetFormat::kImageFolder, .directory = "set", .validation_images = 2};
+    const absl::StatusOr<Dataset> dataset = Dataset::Load(spec, directory.path().string(), {.image_side = 8});
+    ASSERT_THAT(dataset, IsOk());
+    const std::vector<ClassPictures> expected = {{"ankle", 17, 3}, {"bag", 11, 2}};
+    const Survey loaded = SurveyOf(*dataset, set.string());
+    EXPECT_EQ(loaded.classes, expected);
+    EXPECT_EQ(dataset->CountLeaked(), 0) << "each picture is on one side";
+    const absl::StatusOr<Survey> survey = SurveyDataset(DatasetFormat::kImageFolder, set.string());
+    ASSERT_THAT(survey, IsOk());
+    EXPECT_EQ(survey->classes, expected) << "which is known before anything is decoded";
+    EXPECT_EQ(survey->warnings.front().code, kSplitMade);
+    EXPECT_EQ(loaded.warnings.front(), survey->warnings.front());
+    const absl::StatusOr<Pictures> pictures = LookAtPictures(DatasetFormat::kImageFolder, set.string());
+    ASSERT_THAT(pictures, IsOk());
+    EXPECT_EQ(pictures->train, 28);
+    EXPECT_EQ(pictures->test, 5);
+    EXPECT_THAT(pictures->not_read, ::testing::IsEmpty());
+    ReadingBudget budget = {.bytes = 1 << 20, .files = 33};
+    EXPECT_EQ(FilesDigest(set.string(), budget), dataset->files_digest());
+    std::string test;
+    for (int64_t i = 0; i < dataset->size(Split::kTest); ++i) absl::StrAppend(&test, dataset->image(Split::kTest, i)[0], " ");
+    digests.push_back(test);
+  }
+  EXPECT_EQ(digests[0], digests[1]) << "which ones depends on the files alone";
+}
+
+TEST(ImageFolderTest, ASetOfOneClassOrWithoutTrainingPicturesIsNone) {
+  const TemporaryDirectory directory;
+  EXPECT_FALSE(IsImageFolder(directory.path().string()));
+  fs::create_directories(directory.path() / "one");
+  WriteJpeg(directory.path() / "one/1.jpg", 8, 8, 1);
+  EXPECT_FALSE(IsImageFolder(directory.path().string()));
+  fs::create_directories(directory.path() / "two/deeper");
+  WriteJpeg(directory.path() / "two/deeper/1.jpg", 8, 8, 1);
+  EXPECT_FALSE(IsImageFolder(directory.path().string())) << "what lies deeper may be anything";
+  WriteJpeg(directory.path() / "two/1.jpg", 8, 8, 1);
+  EXPECT_TRUE(IsImageFolder(directory.path().string()));
+  fs::create_directories(directory.path() / "val");
+  EXPECT_FALSE(IsImageFolder(directory.path().string())) << "a test without pictures to train on";
 }
 
 /// The size stands in a JPEG file's header, and is believed by whoever allocates first.
@@ -291,7 +390,7 @@ TEST(ImageFolderTest, PicturesThatClaimToBeHugeAreRefusedByTheirHeader) {
       bytes[at + 1] = static_cast<char>(extent);
     }
     WriteAll(path, bytes);
-    EXPECT_THAT(ReadImageFolder(directory.path().string(), {}).status(),
+    EXPECT_THAT(ReadImageFolder(directory.path().string(), {.side = 8}, 3).status(),
                 StatusIs(absl::StatusCode::kDataLoss, AllOf(HasSubstr(absl::StrCat(width, "x", height)), HasSubstr("1.jpg"))));
   }
 }
@@ -300,7 +399,7 @@ TEST(ImageFolderTest, ImagesThatDoNotFitTogetherAreRefusedAtTheFirst) {
   const TemporaryDirectory directory;
   fs::create_directories(directory.path() / "class");
   for (int i = 0; i < 6; ++i) WriteJpeg(directory.path() / "class" / absl::StrCat(i, ".jpg"), 16, 12, 100);
-  EXPECT_THAT(ReadImageFolder(directory.path().string(), {.height = 32768, .width = 32768, .channels = 3}).status(),
+  EXPECT_THAT(ReadImageFolder(directory.path().string(), {.side = 32768}, 3).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found 6 of 32768x32768x3")));
 }
 

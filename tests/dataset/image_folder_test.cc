@@ -8,7 +8,8 @@
 #include <functional>
 
 #include "absl/status/status_matchers.h"
-#include "core/bound/preprocess.h"
+#include "absl/strings/str_cat.h"
+#include "core/bound/fit_picture.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/jpeg.h"
@@ -19,7 +20,12 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// One picture in a folder of its own.
 class ImageFolderTest : public testing::Test {
@@ -36,8 +42,8 @@ class ImageFolderTest : public testing::Test {
     WriteJpegPixels(path_, width, height, pixels);
   }
 
-  std::vector<uint8_t> Read(const Dataset::Dimensions& dimensions) const {
-    const absl::StatusOr<FolderImages> read = ReadImageFolder(scratch_.path().string(), dimensions);
+  std::vector<uint8_t> Read(int64_t side, PictureFit fit = PictureFit::kStretch) const {
+    const absl::StatusOr<FolderImages> read = ReadImageFolder(scratch_.path().string(), {.side = side, .fit = fit}, 3);
     EXPECT_THAT(read, IsOk());
     return read.ok() ? read->images.pixels : std::vector<uint8_t>();
   }
@@ -62,48 +68,78 @@ class ImageFolderTest : public testing::Test {
 int Pattern(int x, int y, int c) { return (x * x + 3 * y + 50 * c) % 256; }
 
 TEST_F(ImageFolderTest, APictureOfTheWantedSizeIsWhatTheDecoderMakesOfIt) {
-  Write(33, 17, Pattern);
-  EXPECT_EQ(Read({.height = 17, .width = 33, .channels = 3}), Decoded(33, 17));
-  EXPECT_EQ(Read({.height = 0, .width = 0, .channels = 3}), Decoded(33, 17));
+  Write(33, 33, Pattern);
+  EXPECT_EQ(Read(33), Decoded(33, 33));
 }
 
-TEST_F(ImageFolderTest, ASmallerPictureIsDecodedWholeAndResized) {
-  Write(20, 12, Pattern);
-  const ByteImage decoded = {.height = 12, .width = 20, .channels = 3, .bytes = Decoded(20, 12)};
-  EXPECT_EQ(Read({.height = 30, .width = 40, .channels = 3}), ResizedImage(decoded, 30, 40).bytes);
-  EXPECT_EQ(Read({.height = 13, .width = 10, .channels = 3}), ResizedImage(decoded, 13, 10).bytes) << "too low to be reduced";
+TEST_F(ImageFolderTest, APictureOfLessThanTwiceTheSizeIsDecodedWholeAndFitted) {
+  Write(39, 25, Pattern);
+  const ByteImage decoded = {.height = 25, .width = 39, .channels = 3, .bytes = Decoded(39, 25)};
+  for (const PictureFit fit : {PictureFit::kStretch, PictureFit::kCrop, PictureFit::kPad}) {
+    for (const int64_t side : {20, 60}) EXPECT_EQ(Read(side, fit), FittedPicture(decoded, {side, fit}).bytes) << Name(fit) << " " << side;
+  }
 }
 
-TEST_F(ImageFolderTest, ALargerPictureIsReducedWhileItIsDecoded) {
+TEST_F(ImageFolderTest, ALargerPictureIsReducedWhileItIsDecodedToNoLessThanTwiceTheSide) {
   Write(64, 48, Pattern);
-  for (const int n : {1, 2, 3, 4, 5, 6, 7}) {
-    const int width = 64 * n / 8;
-    const int height = 48 * n / 8;
-    EXPECT_EQ(Read({.height = height, .width = width, .channels = 3}), Decoded(width, height)) << n << "/8";
-  }
-  const ByteImage reduced = {.height = 24, .width = 32, .channels = 3, .bytes = Decoded(32, 24)};
-  EXPECT_EQ(Read({.height = 19, .width = 28, .channels = 3}), ResizedImage(reduced, 19, 28).bytes)
-      << "3/8 would be too small, 4/8 is the least that covers it";
-}
-
-/// Squares are reduced as averages of what they were: in places as large as the decoder's blocks, nearly the means of the pixels.
-TEST_F(ImageFolderTest, ReducingAverages) {
-  Write(64, 64, [](int x, int y, int c) { return 20 + 2 * x + y + 10 * c; });
-  const std::vector<uint8_t> pixels = Read({.height = 8, .width = 8, .channels = 3});
-  for (int y = 0; y < 8; ++y) {
-    for (int x = 0; x < 8; ++x) {
-      for (int c = 0; c < 3; ++c) {
-        const double mean = 20 + 2 * (8 * x + 3.5) + (8 * y + 3.5) + 10 * c;
-        EXPECT_NEAR(pixels[static_cast<size_t>((y * 8 + x) * 3 + c)], mean, 3) << x << ", " << y << ", " << c;
-      }
-    }
-  }
+  const ByteImage half = {.height = 24, .width = 32, .channels = 3, .bytes = Decoded(32, 24)};
+  EXPECT_EQ(Read(12), FittedPicture(half, {.side = 12}).bytes);
+  EXPECT_EQ(Read(10, PictureFit::kCrop), FittedPicture(half, {.side = 10, .fit = PictureFit::kCrop}).bytes)
+      << "a quarter would leave 16 by 12, of 20";
 }
 
 /// Stripes of 8 pixels survive the decoder's largest reduction as stripes of one: what is left must not pick them out.
 TEST_F(ImageFolderTest, NoPixelIsSkippedHoweverLargeThePictureIs) {
   Write(512, 512, [](int x, int /*y*/, int /*c*/) { return x / 8 % 2 == 0 ? 28 : 228; });
-  EXPECT_THAT(Read({.height = 8, .width = 8, .channels = 3}), Each(::testing::AllOf(::testing::Ge(120), ::testing::Le(136))));
+  EXPECT_THAT(Read(8), Each(::testing::AllOf(::testing::Ge(120), ::testing::Le(136))));
+}
+
+TEST_F(ImageFolderTest, AFewDamagedPicturesAreLeftOutAndNamed) {
+  Write(8, 8, Pattern);
+  const fs::path folder = path_.parent_path();
+  for (int i = 2; i <= 999; ++i) fs::copy_file(path_, folder / absl::StrCat(i, ".jpg"));
+  fs::copy_file(path_, folder / "cut.jpg");
+  fs::resize_file(folder / "cut.jpg", fs::file_size(path_) / 2);
+  const absl::StatusOr<FolderImages> read = ReadImageFolder(scratch_.path().string(), {.side = 8}, 3);
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->images.labels.size(), 999U);
+  EXPECT_EQ(read->files.size(), 1000U) << "the set is the same one, wherever it is read";
+  ASSERT_EQ(read->damaged.size(), 1U);
+  EXPECT_EQ(read->damaged[0].name, "class/cut.jpg");
+  EXPECT_THAT(read->damaged[0].sentence, AllOf(HasSubstr(": class/cut.jpg"), Not(HasSubstr(scratch_.path().string()))));
+
+  fs::copy_file(folder / "cut.jpg", folder / "cut2.jpg");
+  EXPECT_THAT(ReadImageFolder(scratch_.path().string(), {.side = 8}, 3).status(),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       AllOf(HasSubstr("expected at most 0.1 % of 1001 pictures to be damaged, found 2"), HasSubstr("cut2.jpg"))));
+}
+
+TEST_F(ImageFolderTest, AnyNumberOfThreadsReadsTheSame) {
+  Write(24, 16, Pattern);
+  const fs::path folder = path_.parent_path();
+  for (int i = 2; i <= 1500; ++i) {
+    if (i % 3 == 0) Write(20 + i % 7, 30, [&](int x, int y, int c) { return (x * i + 3 * y + 50 * c) % 256; });
+    fs::copy_file(path_, folder / absl::StrCat(i, ".jpg"));
+  }
+  fs::resize_file(folder / "700.jpg", 100);
+  const absl::StatusOr<FolderImages> one = ReadImageFolder(scratch_.path().string(), {.side = 8}, 3, /*threads=*/1);
+  const absl::StatusOr<FolderImages> four = ReadImageFolder(scratch_.path().string(), {.side = 8}, 3, /*threads=*/4);
+  ASSERT_THAT(one, IsOk());
+  ASSERT_THAT(four, IsOk());
+  EXPECT_EQ(one->images.labels.size(), 1499U);
+  EXPECT_EQ(one->images.pixels, four->images.pixels);
+  EXPECT_EQ(one->files, four->files);
+  EXPECT_EQ(one->file_of, four->file_of);
+  ASSERT_EQ(four->damaged.size(), 1U);
+  EXPECT_EQ(four->damaged[0].name, "class/700.jpg");
+}
+
+TEST_F(ImageFolderTest, ASideThatIsNoneIsRefused) {
+  Write(8, 8, Pattern);
+  for (const int64_t side : {0, -1, 1 << 21}) {
+    EXPECT_THAT(ReadImageFolder(scratch_.path().string(), {.side = side}, 3).status(),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("pixels a side")));
+  }
 }
 
 }  // namespace

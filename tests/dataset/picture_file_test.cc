@@ -168,18 +168,18 @@ TEST_F(PictureFileTest, AClassHasThePicturesOfAllFoldersWithinIts) {
   const absl::StatusOr<std::vector<std::string>> pictures = ListPictures(root + "/train/cat");
   ASSERT_THAT(pictures, IsOk());
   EXPECT_THAT(*pictures, ElementsAre("1.PNG", "b/c/2.png"));
-  EXPECT_EQ(TestFolder(root), "val");
+  EXPECT_EQ(PartsOf(root).test, "val");
   EXPECT_TRUE(IsDataset(root));
-  const absl::StatusOr<FolderImages> read = ReadImageFolder(root + "/train", kAsItIs);
+  const absl::StatusOr<FolderImages> read = ReadImageFolder(root + "/train", {.side = 4}, 3);
   ASSERT_THAT(read, IsOk());
   EXPECT_EQ(read->images.labels.size(), 2U);
   EXPECT_EQ(read->files[1].first, "cat/b/c/2.png");
   Write("train/cat/cut.png", png.substr(0, png.size() - 20));
   Write("train/cat/b/none.webp", "x");
-  const absl::StatusOr<FolderImages> damaged = ReadImageFolder(root + "/train", kAsItIs);
+  const absl::StatusOr<FolderImages> damaged = ReadImageFolder(root + "/train", {.side = 4}, 3);
   EXPECT_THAT(damaged, StatusIs(absl::StatusCode::kDataLoss, testing::AllOf(HasSubstr("cat/cut.png"), HasSubstr("cat/b/none.webp"))));
   Write("test/cat/9.png", png);
-  EXPECT_EQ(TestFolder(root), "test") << "which is what it is meant for";
+  EXPECT_EQ(PartsOf(root).test, "test") << "which is what it is meant for";
 }
 
 }  // namespace

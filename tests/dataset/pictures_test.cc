@@ -48,7 +48,6 @@ TEST_F(PicturesTest, SizesAreOfTheHeadersAndOrderedByTheShorterSide) {
   ASSERT_THAT(pictures, IsOk());
   EXPECT_EQ(pictures->train, 2);
   EXPECT_EQ(pictures->test, 1);
-  EXPECT_EQ(pictures->first, (PictureSize{30, 40}));
   EXPECT_EQ(pictures->smallest, (PictureSize{90, 10}));
   EXPECT_EQ(pictures->median, (PictureSize{30, 40}));
   EXPECT_EQ(pictures->largest, (PictureSize{50, 60}));
@@ -76,10 +75,24 @@ TEST_F(PicturesTest, ColourIsWhatShowsNotHowItIsStored) {
 TEST_F(PicturesTest, EveryPictureThatCannotBeReadIsNamedAtOnce) {
   Put("train/a/1.jpg", 8, 8, {1, 1, 1});
   PutText("train/a/2.jpg", "no picture");
-  PutText("test/a/3.jpg", "");
+  PutText("train/a/3.jpg", "");
   EXPECT_THAT(LookAtPictures(DatasetFormat::kImageFolder, directory_.string()).status(),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("train/a/2.jpg"), HasSubstr("test/a/3.jpg"), HasSubstr("expected a JPEG, PNG or WebP picture"))));
+              StatusIs(absl::StatusCode::kDataLoss,
+                       AllOf(HasSubstr("train/a/2.jpg"), HasSubstr("train/a/3.jpg"), HasSubstr("expected a JPEG, PNG or WebP picture"))));
+}
+
+TEST_F(PicturesTest, WhatIsDamagedBehindItsHeaderIsNamedWhereAllIsDecoded) {
+  for (const char* const name : {"train/a/1.jpg", "train/a/2.jpg", "train/a/3.jpg", "test/a/1.jpg"}) Put(name, 40, 40, {200, 20, 20});
+  for (const char* const name : {"train/a/2.jpg", "train/a/3.jpg"})
+    fs::resize_file(directory_ / name, fs::file_size(directory_ / name) - 20);
+  PicturesOptions options = {.most_decoded = 0};
+  EXPECT_THAT(LookAtPictures(DatasetFormat::kImageFolder, directory_.string(), options), IsOk()) << "by the headers";
+  options.most_bytes = 1 << 20;
+  EXPECT_THAT(LookAtPictures(DatasetFormat::kImageFolder, directory_.string(), options).status(),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       AllOf(HasSubstr("of 3 pictures to be damaged, found 2"), HasSubstr("train/a/2.jpg"), HasSubstr("train/a/3.jpg"))));
+  options.most_bytes = 100;
+  EXPECT_THAT(LookAtPictures(DatasetFormat::kImageFolder, directory_.string(), options), IsOk()) << "the set is larger";
 }
 
 TEST_F(PicturesTest, WhatNobodyReadsIsCountedByKind) {

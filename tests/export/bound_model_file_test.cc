@@ -80,6 +80,7 @@ void ExpectEqual(const BoundModel& a, const BoundModel& b) {
   EXPECT_EQ(a.preprocessing.input_width, b.preprocessing.input_width);
   EXPECT_EQ(a.preprocessing.mean, b.preprocessing.mean);
   EXPECT_EQ(a.preprocessing.stddev, b.preprocessing.stddev);
+  EXPECT_EQ(a.preprocessing.picture, b.preprocessing.picture);
   EXPECT_EQ(a.labels, b.labels);
   EXPECT_EQ(a.space_name, b.space_name);
   EXPECT_EQ(a.architecture_json, b.architecture_json);
@@ -403,6 +404,14 @@ INSTANTIATE_TEST_SUITE_P(
         Rejection{"ScaleOfAnInt8Value", [](Header& h) { h.quantizers[1] = {0, 0}; }, "expected a positive scale"},
         Rejection{"ZeroPoint", [](Header& h) { h.quantizers[1] = {1, 128}; }, "and 128 at stem"},
         Rejection{"OtherInputSize", [](Header& h) { h.preprocessing->input_width = 7; }, "expected preprocessing to the network's input"},
+        Rejection{"HugePictures", [](Header& h) { h.preprocessing->picture_side = (1U << 20) + 1; },
+                  "expected pictures of at most 1048576"},
+        Rejection{"NoSuchFit",
+                  [](Header& h) {
+                    h.preprocessing->picture_side = 8;
+                    h.preprocessing->picture_fit = 3;
+                  },
+                  "fitted in one of 3 ways, found 8 and 3"},
         Rejection{"NoMean", [](Header& h) { h.preprocessing->mean.clear(); }, "means and standard deviations"},
         Rejection{"ZeroDeviation", [](Header& h) { h.preprocessing->stddev[0] = 0; }, "expected positive standard deviations"},
         Rejection{"TooManyLabels", [](Header& h) { h.labels.emplace_back("eleven"); }, "expected at most 10 labels, found 11"}),

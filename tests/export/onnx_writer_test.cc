@@ -146,14 +146,26 @@ TEST(OnnxWriterTest, MetadataSaysWhatTheModelIsAndHowToFeedIt) {
   model.labels[0] = "T-shirt \"top\"\n";
   model.labels[2] = "C:\\shoes \xf0\x9f\x91\x9f\x7f\x01";
   model.preprocessing.mean = {0.1F};
+  model.preprocessing.picture.reset();
   std::map<std::string, std::string> metadata;
   const OnnxOptions options = {.warnings = {{std::string(kDrawnData), "It was \"drawn\"."}}};
   const onnx::ModelProto proto = Decode(WriteOnnx(model, options));
   for (const onnx::StringStringEntryProto& entry : proto.metadata_props()) metadata[entry.key()] = entry.value();
   EXPECT_EQ(metadata["hanas.warnings"], R"([{"code":"DRAWN_DATA","text":"It was \"drawn\"."}])");
-  EXPECT_EQ(metadata["hanas.preprocessing"],
-            "{\"height\":24,\"width\":24,\"mean\":[0.1],\"stddev\":[0.5],\"resize\":\"bilinear, half-pixel centres, no "
-            "antialiasing\",\"scale\":\"byte/255\"}");
+  EXPECT_EQ(
+      metadata["hanas.preprocessing"],
+      "{\"height\":24,\"width\":24,\"mean\":[0.1],\"stddev\":[0.5],\"resize\":\"bilinear, half-pixel centres, no "
+      "antialiasing\",\"scale\":\"byte/255\",\"steps\":[\"resize to 24x24, bilinear with half-pixel centres and no antialiasing, where the "
+      "size is another\",\"divide by 255, subtract the mean, divide by the standard deviation, channel by channel\"]}");
+  // Pictures in files have a way of their own before.
+  model.preprocessing.picture = PictureForm{.side = 48, .fit = PictureFit::kPad};
+  std::string of_pictures;
+  const onnx::ModelProto with_pictures = Decode(WriteOnnx(model, options));
+  for (const onnx::StringStringEntryProto& entry : with_pictures.metadata_props()) {
+    if (entry.key() == "hanas.preprocessing") of_pictures = entry.value();
+  }
+  EXPECT_THAT(of_pictures, testing::AllOf(HasSubstr(R"("picture":{"side":48,"fit":"pad","padding":128})"),
+                                          HasSubstr(R"("steps":["decode to grey, a JPEG picture at)")));
   EXPECT_THAT(metadata["hanas.labels"], testing::StartsWith(R"(["T-shirt \"top\"\n","class 1","C:\\shoes )"
                                                             "\xf0\x9f\x91\x9f\x7f"
                                                             R"(\u0001",)"));

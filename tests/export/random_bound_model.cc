@@ -103,7 +103,8 @@ BoundModel RandomBoundModel(Graph graph, uint64_t seed) {
   model.preprocessing = {.input_height = input[1],
                          .input_width = input[2],
                          .mean = std::vector<float>(channels, 0.25F),
-                         .stddev = std::vector<float>(channels, 0.5F)};
+                         .stddev = std::vector<float>(channels, 0.5F),
+                         .picture = PictureForm{.side = input[1], .fit = PictureFit::kCrop}};
   for (int64_t c = 0; c < model.graph.value(model.graph.output).shape.back(); ++c) model.labels.push_back(absl::StrCat("class ", c));
   model.space_name = "by-hand";
   model.architecture_json = "{}";

@@ -96,7 +96,7 @@ TEST_F(DataFilesTest, ImageFolder) {
                         .parse =
                             [&](const std::string& bytes) {
                               Write("class/1.jpg", bytes);
-                              const absl::StatusOr<FolderImages> read = ReadImageFolder(directory_.string(), {8, 8, 3});
+                              const absl::StatusOr<FolderImages> read = ReadImageFolder(directory_.string(), {.side = 8}, 3);
                               if (read.ok()) {
                                 EXPECT_EQ(read->images.pixels.size(), 8U * 8U * 3U);
                               }

@@ -177,7 +177,8 @@ class JobFieldTest : public testing::TestWithParam<int> {
 
 TEST_P(JobFieldTest, IsTheSameFromFileToJobToWireAndBack) {
   Keys required = Required();
-  if (field().path == "sampling.steps") required["screening"] = "alone";  // it is refused with a supernet
+  if (field().path == "sampling.steps") required["screening"] = "alone";           // it is refused with a supernet
+  if (field().path == "dataset.fit") required["dataset.format"] = "image_folder";  // and this one of IDX files
   const SearchJob standard = *FromFile(required);
   SearchJob changed = standard;
   std::visit(Changer{field()}, field().place(changed));

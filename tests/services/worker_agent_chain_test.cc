@@ -385,7 +385,7 @@ TEST_F(ChainTest, WorkerAndAgentPreprocessAlike) {
   ASSERT_THAT(bound, IsOk());
   const auto model = ParseBoundModel(artifacts_.stored[bound->bind().bound_model().sha256()]);
   ASSERT_THAT(model, IsOk());
-  const auto dataset = datasets_.Get({"drawn", DatasetFormat::kIdx, "drawn", 100});
+  const auto dataset = datasets_.Get({"drawn", DatasetFormat::kIdx, "drawn", 100}, 28, 1);
   ASSERT_THAT(dataset, IsOk());
   const Dataset& data = **dataset;
   ASSERT_NE(data.height(), model->preprocessing.input_height) << "the test is about resizing";

@@ -51,7 +51,9 @@ inline std::vector<TaskRecord> SampleTasks() {
                                                        .agreeing = 1,
                                                        .compared = 2,
                                                        .reopened = {.score = {1, 2, 0.5}, .differing = 1},
-                                                       .device_accuracy = {.score = {0, 2, 0.25}, .differing = 2}}};
+                                                       .device_accuracy = {.score = {0, 2, 0.25}, .differing = 2},
+                                                       .class_correct = {1, 0},
+                                                       .among_five = 2}};
   std::vector<TaskRecord> tasks;
   for (size_t i = 0; i < works.size(); ++i) {
     tasks.push_back({.id = 1,

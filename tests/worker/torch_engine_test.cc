@@ -119,7 +119,7 @@ TEST_F(TorchEngineTest, ShardsOfABatchLearnWhatTheWholeBatchTeaches) {
     EXPECT_NEAR(parts.loss, whole.loss, 1e-3);
     const std::vector<std::vector<float>> weights = ParseCheckpoint(parts.checkpoint, lowering()).value().weights;
     // Sums are in another order, and now and then a value is on the other side of a rounding of a quantiser.
-    EXPECT_LT(distance(weights, expected), 0.05 * distance(expected, start)) << shards;
+    EXPECT_LT(distance(weights, expected), 0.1 * distance(expected, start)) << shards;
   }
 }
 

@@ -40,19 +40,20 @@ void Offer(const std::string& root, std::vector<std::string>& names) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSpec& spec, int image_channels) {
+absl::StatusOr<std::shared_ptr<const Dataset>> DatasetStore::Get(const DatasetSpec& spec, int64_t side, int channels) {
   FieldViolations violations;
   ValidateDatasetSpec(spec, violations);
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  const std::string key =
-      absl::StrCat(Name(spec.format), "|", spec.directory, "|", spec.validation_images, "|", spec.name, "|", image_channels);
+  // Images in IDX files stay as they are.
+  const std::string form = spec.format == DatasetFormat::kIdx ? "" : absl::StrCat(Name(spec.fit), "|", side, "|", channels);
+  const std::string key = absl::StrCat(Name(spec.format), "|", spec.directory, "|", spec.validation_images, "|", spec.name, "|", form);
   if (loaded_ != nullptr && key == loaded_key_) return loaded_;
   if (root_.empty()) {
     return WithReason(absl::NotFoundError("this worker has no data directory; start it with --data DIR or set HANAS_DATA_DIR"),
                       "DATA_MISSING");
   }
   telemetry::LogEvent(telemetry::Severity::kInfo, "dataset_loading", {{"dataset", spec.name}, {"directory", spec.directory}});
-  absl::StatusOr<Dataset> dataset = Dataset::Load(spec, root_, {.image_channels = image_channels});
+  absl::StatusOr<Dataset> dataset = Dataset::Load(spec, root_, {.image_side = side, .image_channels = channels, .threads = threads_});
   if (!dataset.ok()) return WithReason(dataset.status(), absl::IsNotFound(dataset.status()) ? "DATA_MISSING" : "DATA_UNREADABLE");
   loaded_ = std::make_shared<const Dataset>(*std::move(dataset));
   loaded_key_ = key;

@@ -19,12 +19,13 @@ namespace hanas {
 /// Confined to one thread at a time.
 class DatasetStore {
  public:
-  explicit DatasetStore(std::string root) : root_(std::move(root)) {}
+  /// `threads` decode pictures.
+  explicit DatasetStore(std::string root, int threads = 1) : root_(std::move(root)), threads_(threads) {}
 
-  /// Image folders are decoded to `image_channels`: 1 (grey) or 3. Returns INVALID_ARGUMENT for a specification that is not valid, and
-  /// Dataset::Load's statuses; NOT_FOUND carries the reason DATA_MISSING, other failures to read DATA_UNREADABLE. The pointer stays valid
-  /// until another data set is loaded.
-  absl::StatusOr<std::shared_ptr<const Dataset>> Get(const DatasetSpec& spec, int image_channels = 3);
+  /// Pictures of image folders become squares of `side` pixels and `channels`: 1 (grey) or 3. Returns INVALID_ARGUMENT for a specification
+  /// that is not valid, and Dataset::Load's statuses; NOT_FOUND carries the reason DATA_MISSING, other failures to read DATA_UNREADABLE.
+  /// The pointer stays valid until another data set is loaded.
+  absl::StatusOr<std::shared_ptr<const Dataset>> Get(const DatasetSpec& spec, int64_t side, int channels);
 
   /// Of the data set that Get returned last. Requires that it has returned one.
   const Survey& survey() const { return survey_; }
@@ -41,6 +42,7 @@ class DatasetStore {
 
  private:
   std::string root_;
+  int threads_;
   std::string loaded_key_;
   std::shared_ptr<const Dataset> loaded_;  // the last one: data sets take hundreds of megabytes
   Survey survey_;

@@ -162,10 +162,10 @@ absl::StatusOr<const Lowering*> WorkerExecutor::LoweringOf(const v1::SpaceSpec& 
 }
 
 absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v1::DatasetSpec& proto, absl::string_view digest,
-                                                                         int channels, const Lowering* lowering) {
+                                                                         int64_t side, int channels) {
   const absl::StatusOr<DatasetSpec> spec = rpc::DatasetSpecFromProto(proto);
   if (!spec.ok()) return spec.status();
-  absl::StatusOr<std::shared_ptr<const Dataset>> dataset = datasets_->Get(*spec, channels);
+  absl::StatusOr<std::shared_ptr<const Dataset>> dataset = datasets_->Get(*spec, side, channels);
   if (!dataset.ok()) return dataset;
   if (!digest.empty() && (*dataset)->digest() != digest) {
     return WithReason(absl::FailedPreconditionError(absl::StrCat("the search began with another data set ", spec->directory, " (", digest,
@@ -173,11 +173,18 @@ absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetOf(const v
                                                                  "); put the same files below its --data directory")),
                       "DATA_DISAGREES");
   }
-  if (lowering == nullptr) return dataset;
-  const FamilySpace& space = lowering->family();
+  return dataset;
+}
+
+absl::StatusOr<std::shared_ptr<const Dataset>> WorkerExecutor::DatasetFor(const v1::DatasetSpec& proto, absl::string_view digest,
+                                                                          const Lowering& lowering) {
+  const FamilySpace& space = lowering.family();
+  absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
+      DatasetOf(proto, digest, LargestSide(lowering), static_cast<int>(space.input_channels()));
+  if (!dataset.ok()) return dataset;
   if ((*dataset)->channels() != space.input_channels() || (*dataset)->num_classes() != space.num_classes()) {
     return WithReason(absl::FailedPreconditionError(absl::StrCat("the space expects images of ", space.input_channels(), " channels in ",
-                                                                 space.num_classes(), " classes, the data set ", spec->name, " has ",
+                                                                 space.num_classes(), " classes, the data set ", proto.name(), " has ",
                                                                  (*dataset)->channels(), " and ", (*dataset)->num_classes(),
                                                                  "; change space.input_channels and space.num_classes")),
                       "DATA_DISAGREES");
@@ -209,8 +216,7 @@ absl::StatusOr<v1::TrainResult> WorkerExecutor::Train(const v1::TrainTask& task,
     return absl::InvalidArgumentError(
         absl::StrCat("train: expected a checkpoint to continue from step ", task.from_step(), ", found none"));
   }
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
-      DatasetOf(task.dataset(), digest, static_cast<int>((*lowering)->family().input_channels()), *lowering);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetFor(task.dataset(), digest, **lowering);
   if (!dataset.ok()) return dataset.status();
   std::string checkpoint;
   if (!task.initial().sha256().empty()) {
@@ -325,8 +331,7 @@ absl::StatusOr<v1::EvaluateResult> WorkerExecutor::Evaluate(const v1::EvaluateTa
   }
   if (absl::Status status = CheckAtLeast("evaluate.validation_images", task.validation_images(), 0); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("evaluate.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
-      DatasetOf(task.dataset(), digest, static_cast<int>((*lowering)->family().input_channels()), *lowering);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetFor(task.dataset(), digest, **lowering);
   if (!dataset.ok()) return dataset.status();
 
   EvaluateRequest request;
@@ -454,8 +459,7 @@ absl::StatusOr<v1::BindResult> WorkerExecutor::Bind(const v1::BindTask& task, ab
   if (!architecture.ok()) return architecture.status();
   if (absl::Status status = CheckGraphDigest(**lowering, *architecture, task.graph_digest()); !status.ok()) return status;
   if (absl::Status status = CheckAtLeast("bind.calibration_images", task.calibration_images(), 1); !status.ok()) return status;
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset =
-      DatasetOf(task.dataset(), digest, static_cast<int>((*lowering)->family().input_channels()), *lowering);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetFor(task.dataset(), digest, **lowering);
   if (!dataset.ok()) return dataset.status();
   const absl::StatusOr<std::string> checkpoint = artifacts_->Download(task.checkpoint());
   if (!checkpoint.ok()) return checkpoint.status();
@@ -498,7 +502,7 @@ absl::StatusOr<v1::PackImagesResult> WorkerExecutor::PackImages(const v1::PackIm
   if (channels != 1 && channels != 3) {
     return absl::InvalidArgumentError(absl::StrCat("pack_images.channels: expected 1 (grey) or 3 (colour), found ", channels));
   }
-  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, channels, nullptr);
+  const absl::StatusOr<std::shared_ptr<const Dataset>> dataset = DatasetOf(task.dataset(), digest, task.side(), channels);
   if (!dataset.ok()) return dataset.status();
   const Dataset& data = **dataset;
   const int64_t available = data.size(Split::kTest);

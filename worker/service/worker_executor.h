@@ -63,10 +63,13 @@ class WorkerExecutor : public rpc::TaskExecutor {
   absl::StatusOr<ClassificationScore> TrainAndScore(const TrainRequest& train, EvaluateRequest request, Progress progress,
                                                     rpc::TaskContext& context);
   absl::StatusOr<const Lowering*> LoweringOf(const v1::SpaceSpec& proto);
-  /// The data set of a task, image folders decoded to `channels`. It must have `digest`, when that is not empty, and, with a `lowering`,
-  /// the channels and classes of its space (reason DATA_DISAGREES).
-  absl::StatusOr<std::shared_ptr<const Dataset>> DatasetOf(const v1::DatasetSpec& proto, absl::string_view digest, int channels,
-                                                           const Lowering* lowering);
+  /// The data set of a task, pictures of image folders decoded to squares of `side` and to `channels`. It must have `digest`, when that is
+  /// not empty (reason DATA_DISAGREES).
+  absl::StatusOr<std::shared_ptr<const Dataset>> DatasetOf(const v1::DatasetSpec& proto, absl::string_view digest, int64_t side,
+                                                           int channels);
+  /// The same for the networks of a space, whose channels and classes it must also have.
+  absl::StatusOr<std::shared_ptr<const Dataset>> DatasetFor(const v1::DatasetSpec& proto, absl::string_view digest,
+                                                            const Lowering& lowering);
 
   TrainingEngine* engine_;
   rpc::Artifacts* artifacts_;

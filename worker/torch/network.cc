@@ -379,7 +379,11 @@ Batch LoadInputs(const Dataset& dataset, Split split, absl::Span<const int64_t> 
 
 Preprocessing PreprocessingOf(const Graph& graph, const Dataset& dataset) {
   const Shape& input = graph.value(graph.input).shape;
-  return {.input_height = input[1], .input_width = input[2], .mean = dataset.mean(), .stddev = dataset.stddev()};
+  return {.input_height = input[1],
+          .input_width = input[2],
+          .mean = dataset.mean(),
+          .stddev = dataset.stddev(),
+          .picture = dataset.picture_form()};
 }
 
 ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& preprocessing) {

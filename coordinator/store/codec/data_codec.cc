@@ -247,6 +247,8 @@ v1::VerifyModelResult ToProto(const VerifyOutcome& outcome) {
   proto.set_seconds(outcome.seconds);
   *proto.mutable_reopened() = ToProto(outcome.reopened);
   *proto.mutable_device_accuracy() = ToProto(outcome.device_accuracy);
+  proto.mutable_class_correct()->Assign(outcome.class_correct.begin(), outcome.class_correct.end());
+  proto.set_among_five(outcome.among_five);
   return proto;
 }
 VerifyOutcome FromProto(const v1::VerifyModelResult& proto) {
@@ -260,7 +262,9 @@ VerifyOutcome FromProto(const v1::VerifyModelResult& proto) {
           .host = FromProto(proto.host()),
           .seconds = proto.seconds(),
           .reopened = FromProto(proto.reopened()),
-          .device_accuracy = FromProto(proto.device_accuracy())};
+          .device_accuracy = FromProto(proto.device_accuracy()),
+          .class_correct = {proto.class_correct().begin(), proto.class_correct().end()},
+          .among_five = proto.among_five()};
 }
 
 }  // namespace hanas::coordinator
