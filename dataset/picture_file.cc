@@ -248,9 +248,8 @@ absl::StatusOr<std::string> ReadBeginning(const std::string& path, int64_t most)
 
 absl::StatusOr<std::string> ReadPictureFile(const std::string& path) { return ReadBeginning(path, kMaxFileBytes); }
 
-absl::StatusOr<PictureHeader> ReadPictureHeader(const std::string& path) {
+absl::StatusOr<PictureHeader> ReadPictureHeader(const std::string& path, const PictureDecoder& decoder) {
   constexpr int64_t kUsualHeader = 1 << 16;
-  const PictureDecoder decoder;
   absl::StatusOr<std::string> bytes = ReadBeginning(path, kUsualHeader);
   if (!bytes.ok()) return bytes.status();
   absl::StatusOr<PictureHeader> header = decoder.Header(path, *bytes);

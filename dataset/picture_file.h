@@ -37,10 +37,6 @@ struct PictureHeader {
   int orientation = 1;  // of EXIF, 1 to 8: how the stored pixels are to be turned and mirrored; 1, upright, where nothing (valid) says so
 };
 
-/// Returns DATA_LOSS naming a file that is no picture, is damaged as far as the header goes, or claims more than 100 million pixels. Reads
-/// no more of the file than it takes. Thread-safe.
-absl::StatusOr<PictureHeader> ReadPictureHeader(const std::string& path);
-
 /// Decodes pictures, one after the other. Thread-compatible.
 class PictureDecoder {
  public:
@@ -63,6 +59,10 @@ class PictureDecoder {
 
   std::unique_ptr<Jpeg> jpeg_;
 };
+
+/// Returns DATA_LOSS naming a file that is no picture, is damaged as far as the header goes, or claims more than 100 million pixels. Reads
+/// no more of the file than it takes. As thread-safe as the decoder.
+absl::StatusOr<PictureHeader> ReadPictureHeader(const std::string& path, const PictureDecoder& decoder);
 
 /// The bytes of a picture's file. Returns DATA_LOSS, naming it, when it cannot be read or is larger than 256 MiB. Thread-safe.
 absl::StatusOr<std::string> ReadPictureFile(const std::string& path);

@@ -168,9 +168,14 @@ absl::StatusOr<Pictures> LookAtFolders(const std::string& directory, const Pictu
   std::vector<size_t> coloured;
   std::array<std::vector<std::string>, 2> damaged;  // of training and of test
   const auto of_part = [&](size_t i) -> std::vector<std::string>& { return damaged.at(i < of_train ? 0 : 1); };
-  for (const size_t i : Spread(paths.size(), options.most_headers)) {
-    const absl::StatusOr<PictureHeader> header = ReadPictureHeader(paths[i]);
-    ++pictures.looked_at;
+  const std::vector<size_t> looked_at = Spread(paths.size(), options.most_headers);
+  std::vector<absl::StatusOr<PictureHeader>> headers(looked_at.size());
+  ForEachInParallel(looked_at.size(), options.threads,
+                    [&](const PictureDecoder& decoder, size_t at) { headers[at] = ReadPictureHeader(paths[looked_at[at]], decoder); });
+  pictures.looked_at = static_cast<int64_t>(looked_at.size());
+  for (size_t at = 0; at < looked_at.size(); ++at) {
+    const size_t i = looked_at[at];
+    const absl::StatusOr<PictureHeader>& header = headers[at];
     if (!header.ok()) {
       of_part(i).emplace_back(header.status().message());
       continue;

@@ -36,7 +36,7 @@ struct PicturesOptions {
   int64_t most_headers = 20'000;  // read; of larger sets a part that is spread evenly
   int64_t most_decoded = 200;     // looked at for colour, likewise
   int64_t most_bytes = 0;         // every picture of a set of no more is decoded, to find damaged ones
-  int threads = 1;                // that decode
+  int threads = 1;                // that read and decode
 };
 
 /// To find what nobody can read: every header, and every picture of a set that takes seconds to decode.

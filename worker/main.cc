@@ -35,6 +35,7 @@ struct Flags {
   std::string data;
   std::string cache;
   int threads = 1;
+  std::string device = "auto";
   daemon::DaemonOptions process;
 };
 
@@ -57,8 +58,15 @@ void Describe(config::OptionTable& table, Flags& flags) {
              .help = "For recent checkpoints, at most 1 GiB; one worker each.",
              .default_text = "$XDG_CACHE_HOME/hanas/worker"},
             &flags.cache);
-  table.Add({.name = "threads", .value = "N", .help = "Threads of the tensor library, from 1 to 1024. Results repeat to the bit with 1."},
+  table.Add({.name = "threads",
+             .value = "N",
+             .help = "Threads of the tensor library, from 1 to 1024. Results repeat to the bit with 1, on the CPU."},
             &flags.threads, 1, 1024);
+  table.Add({.name = "device",
+             .value = "DEVICE",
+             .help = "Where networks are trained and scored: cpu, cuda or cuda:N; auto: the first GPU that LibTorch can use, else cpu.",
+             .default_text = "auto"},
+            &flags.device);
   daemon::AddOptions(table, flags.process);
   table.AddCheck("data", [&flags] { return flags.data.empty() ? absl::OkStatus() : daemon::CheckDirectoryIsReadable(flags.data); });
   table.AddCheck("cache", [&flags] {
@@ -94,7 +102,10 @@ int Run(const Flags& flags) {
   if (!cache.ok())
     return daemon::Fail(ProcessExit::kUsage, absl::Status(cache.status().code(), absl::StrCat("--cache: ", cache.status().message())));
   DatasetStore datasets(flags.data, flags.threads);
-  const auto engine = CreateTorchEngine({.num_threads = flags.threads});
+  const absl::StatusOr<std::string> device = ResolveTorchDevice(flags.device);
+  if (!device.ok())
+    return daemon::Fail(ProcessExit::kUsage, absl::Status(device.status().code(), absl::StrCat("--device: ", device.status().message())));
+  const auto engine = CreateTorchEngine({.num_threads = flags.threads, .device = *device});
   WorkerExecutor executor(engine.get(), &*cache, &datasets, metrics.get());
 
   rpc::TaskLoopOptions options;
@@ -105,7 +116,7 @@ int Run(const Flags& flags) {
   options.party.set_host_id(rpc::HostId());
   options.party.set_version(HANAS_VERSION);
   options.party.mutable_worker()->set_threads(flags.threads);
-  options.party.mutable_worker()->set_multiplies_bf16(ProcessorMultipliesBf16());
+  options.party.mutable_worker()->set_multiplies_bf16(MultipliesBf16(*device));
   for (const DatasetStore::Held& held : datasets.List()) {
     options.party.mutable_worker()->add_datasets(held.name);
     options.party.mutable_worker()->add_dataset_digests(held.digest);
@@ -122,6 +133,7 @@ int Run(const Flags& flags) {
                        {"version", HANAS_VERSION},
                        {"libtorch", TorchVersion()},
                        {"threads", absl::StrCat(flags.threads)},
+                       {"device", *device},
                        {"data", flags.data}});
   const absl::Status status = loop.Run();
   running = nullptr;

@@ -522,6 +522,7 @@ std::optional<Survey> LookAtData(const ProvidedData& data, const SpaceSpec& spac
   absl::StatusOr<Survey> survey = SurveyDataset(data.dataset.format, directory);
   if (!survey.ok()) screen.Complain(survey.status().message());
   if (data.dataset.format == DatasetFormat::kImageFolder) {
+    screen.Say("Looking at every picture");
     // Minutes of measuring are not to come before a file that nobody can read.
     const absl::StatusOr<Pictures> pictures = LookAtPictures(data.dataset.format, directory, Thoroughly(DefaultWorkers()));
     if (!pictures.ok()) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands/search_commands.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -114,6 +115,23 @@ std::string DescribeLimits(const SearchJob& job) {
                     limit.than.empty() ? FormatValue(row.id, limit.bound(), Rounding::kExact)
                                        : absl::StrCat(FormatPercent(limit.bound(), Rounding::kExact), " of ", limit.than));
   });
+}
+
+/// "a supernet for 3000 steps, then up to 72 networks scored with its weights; up to 6 trained for 400 steps, 2 of them for 5000 more".
+std::string DescribeTraining(const SearchJob& job, const SearchSpace& space) {
+  const auto targets = static_cast<int64_t>(TargetsOf(job).size());
+  int64_t in_rounds = targets * job.evolution.rounds * job.evolution.evaluations_per_round;
+  if (job.budget.max_evaluations > 0) in_rounds = std::min(in_rounds, job.budget.max_evaluations);
+  const std::string networks =
+      IsSearchedWhole(job, space) ? "all networks" : absl::StrCat("up to ", job.sampling.networks + in_rounds, " networks");
+  std::string text = HasSupernet(job)
+                         ? absl::StrCat("a supernet for ", job.training.steps, " steps, then ", networks, " scored with its weights")
+                         : absl::StrCat(networks, " alone, each for the cost of ", job.sampling.steps, " steps of the middle one");
+  absl::StrAppend(&text, "; up to ", targets * job.fine_tune.members, " trained for ", job.fine_tune.steps, " steps");
+  if (job.final.steps > 0)
+    absl::StrAppend(&text, ", ", targets * std::min(job.final.members, job.fine_tune.members), " of them for ", job.final.steps, " more");
+  if (job.teacher.steps > 0) absl::StrAppend(&text, "; all learn from a teacher of ", job.teacher.steps, " steps");
+  return text;
 }
 
 std::string DescribeObjectives(const SearchJob& job) {
@@ -278,6 +296,7 @@ ExitCode ValidateCommand(const std::string& job_path) {
   Print(absl::StrCat("  operators  ", EnumerateOpKeys(lowering, caps).size(), " to measure on ", caps.name,
                      ", with int8 of every operator and without native half\n"));
   for (const TargetSpec& target : job.targets) Print(absl::StrCat("  target     ", DescribeTarget(target), "\n"));
+  Print(absl::StrCat("  training   ", DescribeTraining(job, space), "\n"));
   Print(absl::StrCat("  objectives ", DescribeObjectives(job), "\n"));
   Print(absl::StrCat("  limits     ", DescribeLimits(job), "\n"));
   Print(absl::StrCat("  smallest   ", DescribeNetwork(lowering, space.Smallest({8, 8}), caps), "\n"));

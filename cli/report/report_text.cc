@@ -277,6 +277,18 @@ std::vector<std::string> ExportLines(const v1::Report& report) {
                           runtime, FormatPercent(worst_agreement))};
 }
 
+/// What files take beside what is promised of networks, a line for all; none of a coordinator that does not say.
+std::vector<std::string> FileLines(const v1::Report& report) {
+  std::vector<std::string> files;
+  for (const v1::Member& member : report.front()) {
+    if (member.model_bytes() == 0 || member.onnx_bytes() == 0) continue;
+    files.push_back(absl::StrCat(member.id(), " ", FormatBytes(static_cast<double>(member.model_bytes())), " and ",
+                                 FormatBytes(static_cast<double>(member.onnx_bytes()))));
+  }
+  if (files.empty()) return {};
+  return {absl::StrCat("whole files, .hanas and .onnx, with what describes the network: ", absl::StrJoin(files, ", "))};
+}
+
 std::vector<std::string> TrustLines(const v1::Report& report) {
   std::vector<std::string> lines = LatencyTrustLines(report.latency_trust());
   const v1::PredictorTrust& predictor = report.predictor_trust();
@@ -289,6 +301,7 @@ std::vector<std::string> TrustLines(const v1::Report& report) {
                                     FormatPercent(report.operator_cv_median())));
   }
   for (std::string& line : ExportLines(report)) lines.push_back(std::move(line));
+  for (std::string& line : FileLines(report)) lines.push_back(std::move(line));
   return lines;
 }
 

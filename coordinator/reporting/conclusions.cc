@@ -204,10 +204,13 @@ std::vector<std::string> Conclusions(const ReportData& data) {
   if (data.front.empty()) return {"The search returned no network."};
   const auto [worst, best] = std::minmax_element(data.front.begin(), data.front.end(),
                                                  [](const ReportMember& a, const ReportMember& b) { return a.accuracy() < b.accuracy(); });
-  sentences.push_back(absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %s to %s.", data.front.size(),
-                                      100 * worst->accuracy(), 100 * best->accuracy(), data.test_images,
-                                      FormatMicroseconds(data.front.front().measured_us),
-                                      FormatMicroseconds(data.front.back().measured_us)));
+  const std::string fastest = FormatMicroseconds(data.front.front().measured_us);
+  sentences.push_back(
+      data.front.size() == 1
+          ? absl::StrFormat("One network, with %.1f %% of %d test images at %s.", 100 * best->accuracy(), data.test_images, fastest)
+          : absl::StrFormat("%d networks from %.1f to %.1f %% on %d test images, from %s to %s.", data.front.size(),
+                            100 * worst->accuracy(), 100 * best->accuracy(), data.test_images, fastest,
+                            FormatMicroseconds(data.front.back().measured_us)));
   if (data.record.finishing)
     sentences.push_back(absl::StrCat("The search was finished early (", data.record.finish_reason, "): this is the best it had found."));
   if (data.searched_whole && data.record.finish_reason.empty()) {

@@ -101,8 +101,10 @@ v1::Member ToProto(const ReportMember& member, absl::Span<const ClassPictures> c
   out.set_training_seconds(member.training_seconds);
   out.set_onnx_file(absl::StrCat(member.record.id, ".onnx"));
   out.set_onnx_sha256(member.bound.onnx.sha256);
+  out.set_onnx_bytes(member.bound.onnx.size_bytes);
   out.set_model_file(absl::StrCat(member.record.id, ".hanas"));
   out.set_model_sha256(member.bound.bound_model.sha256);
+  out.set_model_bytes(member.bound.bound_model.size_bytes);
   out.set_within_limits(member.within_limits);
   if (member.record.opponent.has_value()) {
     v1::Opponent& opponent = *out.mutable_opponent();

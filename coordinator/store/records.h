@@ -478,7 +478,7 @@ struct PartyRecord {
   std::string version;
   std::string key;                           // SHA-256 of the key that the name belongs to; empty, of older records: the first that comes
   int threads = 0;                           // of a worker
-  bool multiplies_bf16 = false;              // of a worker: its processor
+  bool multiplies_bf16 = false;              // of a worker: its processor or GPU
   std::vector<std::string> datasets;         // of a worker: names below its data root
   std::vector<std::string> dataset_digests;  // of the files of each, in that order; empty: not known. None at all: none is known
   DeviceDescription device;                  // of an agent

@@ -181,6 +181,14 @@ TEST(ReportTest, SaysWhichClassesAreRecognisedLeast) {
   EXPECT_THAT(RenderReport(report), HasSubstr("  member-1  c0 80.0 %, c1 80.2 %, c2 80.4 %; among the first five 97.0 %\n"));
 }
 
+TEST(ReportTest, SaysWhatWholeFilesTake) {
+  v1::Report report = MakeReport();
+  report.mutable_front(0)->set_model_bytes(48'900);
+  report.mutable_front(0)->set_onnx_bytes(57'600);
+  EXPECT_THAT(RenderReport(report),
+              HasSubstr("  whole files, .hanas and .onnx, with what describes the network: member-1 48.9 kB and 57.6 kB\n"));
+}
+
 TEST(ReportTest, SaysWhatPicturesBecome) {
   v1::Report report = MakeReport();
   for (const char* const step : {"decode", "resize to 32x32"}) report.add_preparation(step);

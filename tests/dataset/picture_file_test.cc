@@ -70,7 +70,7 @@ TEST_F(PictureFileTest, PngAndWebpAreReadToTheByte) {
 }
 
 TEST_F(PictureFileTest, TheBytesTellTheKindWhateverTheNameSays) {
-  const absl::StatusOr<PictureHeader> header = ReadPictureHeader(Write("a.jpg", PngBytes(5, 3, Pattern(5, 3))));
+  const absl::StatusOr<PictureHeader> header = ReadPictureHeader(Write("a.jpg", PngBytes(5, 3, Pattern(5, 3))), PictureDecoder());
   ASSERT_THAT(header, IsOk());
   EXPECT_EQ(header->kind, PictureKind::kPng);
   EXPECT_EQ(header->width, 5);
@@ -100,7 +100,7 @@ TEST_F(PictureFileTest, PicturesAreTurnedAsTheirExifDataSays) {
       EXPECT_EQ(picture->width, orientation >= 5 ? 2 : 3);
       for (size_t i = 0; i < 6; ++i)
         EXPECT_NEAR(picture->bytes[3 * i], 40 * upright[static_cast<size_t>(orientation - 1)][i], 3) << orientation << ", " << i;
-      const absl::StatusOr<PictureHeader> header = ReadPictureHeader(Write("turned", bytes));
+      const absl::StatusOr<PictureHeader> header = ReadPictureHeader(Write("turned", bytes), PictureDecoder());
       ASSERT_THAT(header, IsOk());
       EXPECT_EQ(header->width, picture->width);
       EXPECT_EQ(header->height, picture->height);

@@ -12,6 +12,7 @@
 #include "tests/worker/drawn_data.h"
 #include "worker/engine/checkpoint.h"
 #include "worker/torch/cpu_fused_ops.h"
+#include "worker/torch/device_images.h"
 #include "worker/torch/network.h"
 
 namespace hanas {
@@ -72,6 +73,36 @@ std::vector<bool> EveryThird() {
   std::vector<bool> mirrored;
   for (int i = 0; i < 64; ++i) mirrored.push_back(i % 3 == 0);
   return mirrored;
+}
+
+/// The same images on the host and on a device, which is the CPU here.
+TEST(DeviceImagesTest, BatchesAreThoseOfTheHost) {
+  CounterRandom random(4, "test/images");
+  for (const Dataset::Dimensions& size : {Dataset::Dimensions{7, 5, 3}, {4, 6, 1}, {1, 3, 1}, {5, 1, 3}}) {
+    Dataset::Images images;
+    for (int i = 0; i < 40; ++i) {
+      images.labels.push_back(i % 3);
+      for (int64_t p = 0; p < size.height * size.width * size.channels; ++p)
+        images.pixels.push_back(static_cast<uint8_t>(random.NextUint32()));
+    }
+    const Dataset dataset =
+        Dataset::Create({.name = "x", .directory = "x", .validation_images = 4}, 0, size, {"a", "b", "c"}, images, images, {}).value();
+    const DeviceImages on_device(dataset, torch::kCPU);
+    const std::vector<int64_t> drawn = {3, 0, 35, 35, 17, 8};
+    const std::vector<bool> mirrored = {true, false, false, true, true, false};
+    const Batch plain = LoadBatch(dataset, Split::kTrain, drawn);
+    for (const bool flip : {false, true}) {
+      for (const int shift : {0, 2, 9}) {
+        const Augmentation augmentation = {.flip = flip, .shift = shift};
+        Batch expected = LoadBatch(dataset, Split::kTrain, drawn);
+        Augment(augmentation, 1, 3, mirrored, 0, expected.images);
+        EXPECT_EQ(torch::equal(expected.images, plain.images), shift == 0 && (!flip || size.width == 1)) << "what is compared is augmented";
+        const Batch found = on_device.Make(drawn, augmentation, 1, 3, mirrored);
+        EXPECT_TRUE(torch::allclose(found.images, expected.images, 1e-5, 1e-6)) << flip << " " << shift << " " << size.width;
+        EXPECT_TRUE(torch::equal(found.labels, expected.labels));
+      }
+    }
+  }
 }
 
 TEST(AugmentTest, ChangesNothingWhenItIsSwitchedOff) {

@@ -22,17 +22,25 @@ class OptimizerTest : public ::testing::Test {
   OptimizerTest() {
     for (const Slot& slot : slots_) {
       tensors_.push_back(torch::full(std::vector<int64_t>(slot.shape.begin(), slot.shape.end()), kWeight, torch::requires_grad()));
-      momentum_.emplace_back(static_cast<size_t>(tensors_.back().numel()), 0.0F);
+      momentum_.push_back(torch::zeros({tensors_.back().numel()}));
     }
   }
 
   /// The first step, of all slots.
-  static void Step(const Optimizer& optimizer, std::vector<torch::Tensor>& tensors, std::vector<std::vector<float>>& momentum) {
+  static void Step(const Optimizer& optimizer, std::vector<torch::Tensor>& tensors, std::vector<torch::Tensor>& momentum) {
     const Optimizer::Update update = optimizer.Begin(0, tensors);
     for (size_t slot = 0; slot < tensors.size(); ++slot) optimizer.Change(update, slot, tensors[slot], momentum[slot]);
   }
   void SetGradients(float value) {
     for (torch::Tensor& tensor : tensors_) tensor.mutable_grad() = torch::full_like(tensor, value);
+  }
+  static std::vector<torch::Tensor> Copies(const std::vector<torch::Tensor>& tensors) {
+    std::vector<torch::Tensor> copies;
+    for (const torch::Tensor& tensor : tensors) copies.push_back(tensor.clone());
+    return copies;
+  }
+  std::vector<float> Momentum(size_t slot) const {
+    return {momentum_[slot].const_data_ptr<float>(), momentum_[slot].const_data_ptr<float>() + momentum_[slot].numel()};
   }
   float First(size_t slot) const { return tensors_[slot].flatten()[0].item<float>(); }
 
@@ -44,7 +52,7 @@ class OptimizerTest : public ::testing::Test {
                               {.name = "classifier", .kind = SlotKind::kLinearWeight, .shape = {3, 4}},
                               {.name = "beta", .kind = SlotKind::kNormBeta, .shape = {4}}};
   std::vector<torch::Tensor> tensors_;
-  std::vector<std::vector<float>> momentum_;
+  std::vector<torch::Tensor> momentum_;
 };
 
 TEST_F(OptimizerTest, WeightsDescendWithNesterovMomentumAndDecayAndNormalisationsDoNotDecay) {
@@ -55,8 +63,8 @@ TEST_F(OptimizerTest, WeightsDescendWithNesterovMomentumAndDecayAndNormalisation
   EXPECT_NEAR(First(0), kWeight - 0.5 * 0.5 * 1.9, 2e-3);
   EXPECT_NEAR(First(2), kWeight - 0.5 * 0.5 * 1.9, 2e-3);
   EXPECT_NEAR(First(3), kWeight - 0.5 * 0.2 * 1.9, 2e-3);
-  EXPECT_THAT(momentum_[0], Each(::testing::FloatNear(0.5F, 1e-6F)));
-  EXPECT_THAT(momentum_[3], Each(::testing::FloatNear(0.2F, 1e-6F)));
+  EXPECT_THAT(Momentum(0), Each(::testing::FloatNear(0.5F, 1e-6F)));
+  EXPECT_THAT(Momentum(3), Each(::testing::FloatNear(0.2F, 1e-6F)));
   for (const torch::Tensor& tensor : tensors_) EXPECT_FALSE(tensor.grad().defined());
 }
 
@@ -70,7 +78,7 @@ TEST_F(OptimizerTest, WhatHasNoGradientRestsWithItsMomentum) {
   EXPECT_EQ(First(0), kWeight);
   EXPECT_EQ(First(2), kWeight);
   EXPECT_NE(First(1), kWeight);
-  EXPECT_THAT(momentum_[0], Each(0));
+  EXPECT_THAT(Momentum(0), Each(0));
 }
 
 TEST_F(OptimizerTest, GradientsAreClippedTogether) {
@@ -81,13 +89,13 @@ TEST_F(OptimizerTest, GradientsAreClippedTogether) {
   int64_t weights = 0;
   for (const torch::Tensor& tensor : tensors_) weights += tensor.numel();
   Step(optimizer, tensors_, momentum_);
-  EXPECT_NEAR(momentum_[3][0], 1 / std::sqrt(static_cast<double>(weights)), 1e-5);
+  EXPECT_NEAR(Momentum(3)[0], 1 / std::sqrt(static_cast<double>(weights)), 1e-5);
 }
 
 TEST_F(OptimizerTest, MuonTakesConvolutionsThatMixChannelsAndLeavesTheRest) {
   std::vector<torch::Tensor> with_descent = tensors_;
   for (torch::Tensor& tensor : with_descent) tensor = tensor.detach().clone().requires_grad_();
-  std::vector<std::vector<float>> momentum = momentum_;
+  std::vector<torch::Tensor> momentum = Copies(momentum_);
   SetGradients(0.3F);
   for (size_t s = 0; s < tensors_.size(); ++s) with_descent[s].mutable_grad() = tensors_[s].grad().clone();
   Step(Optimizer(training_, slots_), with_descent, momentum);
@@ -106,7 +114,7 @@ TEST_F(OptimizerTest, MuonStepsEquallyFarWhateverTheGradientsAre) {
     std::vector<torch::Tensor> tensors = tensors_;
     tensors[0] = tensors_[0].detach().clone().requires_grad_();
     tensors[0].mutable_grad() = scale * gradient;
-    std::vector<std::vector<float>> momentum = momentum_;
+    std::vector<torch::Tensor> momentum = Copies(momentum_);
     Step(Optimizer(training_, slots_), tensors, momentum);
     ends.push_back(tensors[0].detach());
   }
@@ -128,6 +136,35 @@ TEST(OrthogonalisedTest, SingularValuesAreAboutOne) {
     EXPECT_GE(singular.min().item<double>(), least);
   }
   EXPECT_TRUE(torch::equal(Orthogonalised(torch::zeros({3, 4})), torch::zeros({3, 4})));
+}
+
+TEST_F(OptimizerTest, AnAcceleratorIsLedTheSameWay) {
+  for (const double muon : {0.0, 0.1}) {
+    for (const double clip : {0.0, 0.7}) {
+      SCOPED_TRACE(testing::Message() << "Muon " << muon << ", clipping " << clip);
+      training_.muon_learning_rate = muon;
+      training_.clip_norm = clip;
+      torch::manual_seed(2);
+      std::vector<std::vector<torch::Tensor>> gradients(3);
+      for (std::vector<torch::Tensor>& of_step : gradients) {
+        for (const torch::Tensor& tensor : tensors_) of_step.push_back(torch::randn(tensor.sizes()));
+      }
+      std::vector<std::vector<torch::Tensor>> ends;
+      for (const bool on_accelerator : {false, true}) {
+        const Optimizer optimizer(training_, slots_, on_accelerator);
+        std::vector<torch::Tensor> tensors;
+        for (const torch::Tensor& tensor : tensors_) tensors.push_back(tensor.detach().clone().requires_grad_());
+        std::vector<torch::Tensor> momentum = Copies(momentum_);
+        for (const std::vector<torch::Tensor>& of_step : gradients) {
+          for (size_t slot = 0; slot < tensors.size(); ++slot) tensors[slot].mutable_grad() = of_step[slot].clone();
+          Step(optimizer, tensors, momentum);
+        }
+        ends.push_back(tensors);
+      }
+      for (size_t slot = 0; slot < tensors_.size(); ++slot)
+        EXPECT_TRUE(torch::allclose(ends[0][slot], ends[1][slot], 1e-4, 1e-5)) << slots_[slot].name;
+    }
+  }
 }
 
 }  // namespace

@@ -97,6 +97,64 @@ TEST_F(TorchEngineTest, ChunksGiveTheBytesOfOneRun) {
   }
 }
 
+/// What is computed on a GPU, computed here: another way to the same networks.
+TEST_F(TorchEngineTest, AnAcceleratorLearnsWhatTheCpuLearns) {
+  const std::unique_ptr<TrainingEngine> accelerator = CreateTorchEngine({.num_threads = 1, .cpu_as_accelerator = true});
+  const auto weights = [](const std::string& checkpoint) { return ParseCheckpoint(checkpoint, lowering()).value().weights; };
+  const auto distance = [](const std::vector<std::vector<float>>& a, const std::vector<std::vector<float>>& b) {
+    double squares = 0;
+    for (size_t s = 0; s < a.size(); ++s) {
+      for (size_t i = 0; i < a[s].size(); ++i) squares += std::pow(a[s][i] - b[s][i], 2);
+    }
+    return std::sqrt(squares);
+  };
+  std::vector<float> answers(static_cast<size_t>(data().size(Split::kTrain) * data().num_classes()));
+  for (size_t i = 0; i < answers.size(); ++i) answers[i] = static_cast<float>(i % 7) - 3;
+  for (const bool muon : {false, true}) {
+    for (const bool taught : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(muon ? "Muon" : "descent", taught ? ", taught" : ""));
+      TrainRequest request = Request(4);  // distils in the first steps, takes a sandwich then
+      request.training.muon_learning_rate = muon ? 0.02 : 0;
+      request.training.shards = 3;  // which an accelerator takes together
+      if (taught) request.teacher = TeacherAnswers{answers, "digest", 0.5, 2};
+      const TrainResult here = engine_->Train(request, {}).value();
+      const TrainResult there = accelerator->Train(request, {}).value();
+      EXPECT_NEAR(there.loss, here.loss, 2e-3);
+      const std::vector<std::vector<float>> start = InitialCheckpoint(lowering(), request.seed, data()).weights;
+      EXPECT_LT(distance(weights(there.checkpoint), weights(here.checkpoint)), 0.2 * distance(weights(here.checkpoint), start));
+      // What one has begun the other can go on with.
+      request.to_step = 2;
+      const TrainResult begun = accelerator->Train(request, {}).value();
+      request.from_step = 2;
+      request.to_step = 4;
+      request.checkpoint = begun.checkpoint;
+      EXPECT_EQ(accelerator->Train(request, {}).value().checkpoint, there.checkpoint) << "chunks give the bytes of one run";
+      EXPECT_THAT(engine_->Train(request, {}), IsOk());
+    }
+  }
+}
+
+TEST_F(TorchEngineTest, AnAcceleratorScoresAsTheCpuDoes) {
+  const std::unique_ptr<TrainingEngine> accelerator = CreateTorchEngine({.num_threads = 1, .cpu_as_accelerator = true});
+  const EvaluateRequest request = ClassificationScore(Trained());
+  const std::vector<Architecture> networks = {space().Largest({8, 8}), space().Smallest({4, 8}), space().Middle({16, 16})};
+  const auto here = engine_->Evaluate(request, networks, {});
+  const auto there = accelerator->Evaluate(request, networks, {});
+  ASSERT_THAT(here, IsOk());
+  ASSERT_THAT(there, IsOk());
+  for (size_t i = 0; i < networks.size(); ++i) {
+    EXPECT_NEAR(static_cast<double>((*there)[i].correct), static_cast<double>((*here)[i].correct), 3) << i;
+    EXPECT_NEAR((*there)[i].loss, (*here)[i].loss, 0.02) << i;
+  }
+}
+
+TEST_F(TorchEngineTest, ADeviceIsOneThatIsThere) {
+  EXPECT_THAT(ResolveTorchDevice("cpu"), absl_testing::IsOkAndHolds("cpu"));
+  EXPECT_THAT(ResolveTorchDevice("auto"), IsOk());
+  for (const char* const none : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:4096", "mps"})
+    EXPECT_THAT(ResolveTorchDevice(none), StatusIs(absl::StatusCode::kInvalidArgument)) << none;
+}
+
 TEST_F(TorchEngineTest, ShardsOfABatchLearnWhatTheWholeBatchTeaches) {
   const auto trained_in = [&](int shards) {
     TrainRequest request = Request(4);  // distils in the first steps, takes a sandwich then

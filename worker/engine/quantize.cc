@@ -27,8 +27,8 @@ float WeightStep(absl::Span<const float> channel, ElementType type) {
   const auto rms = static_cast<float>(std::sqrt(squares / static_cast<double>(std::max<size_t>(channel.size(), 1))));
   const float full = largest / static_cast<float>(NarrowRangeLimit(type));
   float step = full;
-  if (type == ElementType::kInt4) step = std::min(full, 0.36F * rms);
-  if (type == ElementType::kInt2) step = 1.22F * rms;
+  if (type == ElementType::kInt4) step = std::min(full, kInt4StepOfRms * rms);
+  if (type == ElementType::kInt2) step = kInt2StepOfRms * rms;
   return std::max(step, kSmallestStep);
 }
 

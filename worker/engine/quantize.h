@@ -10,6 +10,10 @@
 
 namespace hanas {
 
+/// Steps of 4-bit and 2-bit weights, as shares of their root mean square (WeightStep).
+inline constexpr float kInt4StepOfRms = 0.36F;
+inline constexpr float kInt2StepOfRms = 1.22F;
+
 /// The step of the symmetric narrow-range quantiser of one output channel, in closed form without learned state:
 ///   8 bits  largest magnitude / 127
 ///   4 bits  the smaller of largest magnitude / 7 and 0.36 rms: close to the mean-square optimum of 15 levels for bell-shaped weights

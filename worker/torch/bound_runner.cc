@@ -75,8 +75,9 @@ void BindWeights(const Operator& op, const OperatorTensors& unquantized, const C
   const bool integer = BitWidth(op.weight_type) <= 8;
   const float input_scale = op.compute == ElementType::kInt8 ? model.quantizers[At(op.inputs[0])].scale : 0;
   BoundWeights& out = model.weights[i];
+  const std::vector<ChannelFold> folds = FoldsOf(op, unquantized, calibration, i);
   for (size_t c = 0; c < channels; ++c) {
-    const ChannelFold fold = FoldOf(op, unquantized, calibration, i, c);
+    const ChannelFold& fold = folds[c];
     const float* const row = weight.const_data_ptr<float>() + c * count;
     if (integer) {
       BindIntegers(row, count, op.weight_type, fold, input_scale, out);

@@ -53,6 +53,7 @@ struct OperatorTensors {
 
 /// What a convolution in training saw.
 struct ConvObservation {
+  bool wanted = true;        // asked for: a device that computes while the host goes on is then waited for. Some fill it in any case.
   kernels::Moments moments;  // of the sums with their bias: what a normalisation normalises; empty without one
   kernels::Range first;      // behind the normalisation and a ReLU
   kernels::Range second;     // behind the hard swish
@@ -86,6 +87,8 @@ class DeviceOps {
   /// The same arithmetic on one shard of a batch, where moments and ranges in training are those of all shards together, and with dense
   /// convolutions in `numerics`. The group must outlive it.
   virtual std::unique_ptr<DeviceOps> With(Numerics numerics, const ShardPlace& place) const = 0;
+  /// Whether such a convolution in training, and its backward, is computed in bf16.
+  virtual bool UsesBf16(const ConvGeometry& geometry, int64_t input_channels) const = 0;
 
   /// Convolution, bias, batch normalisation with the batch's statistics, nonlinearity and fake quantisation with the batch's ranges.
   virtual torch::Tensor TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry,
@@ -114,6 +117,9 @@ class DeviceOps {
 
   /// Smallest and largest number. No gradient.
   virtual kernels::Range FindRange(const torch::Tensor& input) const = 0;
+  /// To the nearest number that int8 can hold when it reaches from the smallest to the largest one, which are left in `range` unless that
+  /// is null.
+  virtual torch::Tensor QuantizeToOwnRange(const torch::Tensor& input, kernels::Range* range) const = 0;
   /// To the nearest number that int8 can hold.
   virtual torch::Tensor Quantize(const torch::Tensor& input, const kernels::FakeQuantizer& quantizer) const = 0;
   /// To the nearest point of their per-channel grid (worker/engine/quantize.h). Floating types pass.

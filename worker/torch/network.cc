@@ -78,9 +78,10 @@ class Interpreter {
     if (calibration_ != nullptr) {
       quantizer = calibration_->quantizers[At(id)];
     } else if (quantizer.scale == 0) {
-      const kernels::Range range = ops_.FindRange(value);
+      kernels::Range range;
+      const torch::Tensor quantized = ops_.QuantizeToOwnRange(value, sums_ != nullptr ? &range : nullptr);
       if (sums_ != nullptr) sums_->AddRange(id, range);
-      quantizer = QuantizerForRange(range.low, range.high);
+      return quantized;
     }
     return ops_.Quantize(value, ToFakeQuantizer(quantizer));
   }
@@ -117,7 +118,7 @@ class Interpreter {
 
   torch::Tensor TrainConv(size_t i, const ConvTail& tail, ValueId output) {
     const Operator& op = graph_.operators[i];
-    ConvObservation observation;
+    ConvObservation observation = {.wanted = sums_ != nullptr, .moments = {}, .first = {}, .second = {}};
     torch::Tensor result = ops_.TrainConv(Read(op, 0), tensors_[i], ConvGeometryOf(op), tail, observation);
     if (sums_ != nullptr) {
       if (op.has_norm()) sums_->AddMoments(i, observation.moments);
@@ -136,10 +137,10 @@ class Interpreter {
                            .nonlinearity = tail.nonlinearity,
                            .first = {},
                            .second = {}};
+    const std::vector<ChannelFold> folds = calibration_->folds.empty() ? FoldsOf(op, t, *calibration_, i) : calibration_->folds[i];
     for (size_t c = 0; c < channels; ++c) {
-      const ChannelFold fold = FoldOf(op, t, *calibration_, i, c);
-      what.scale[c] = fold.scale;
-      what.shift[c] = fold.shift;
+      what.scale[c] = folds[c].scale;
+      what.shift[c] = folds[c].shift;
     }
     if (tail.quantize_first) what.first = ToFakeQuantizer(calibration_->quantizers[At(op.output)]);
     if (tail.quantize_second) what.second = ToFakeQuantizer(calibration_->quantizers[At(output)]);
@@ -220,11 +221,12 @@ torch::Tensor ApplyTransforms(torch::Tensor weight, const WeightView& view, cons
 
 }  // namespace
 
-SlotTensors::SlotTensors(const std::vector<Slot>& slots, const std::vector<std::vector<float>>& weights, bool requires_grad) {
+SlotTensors::SlotTensors(const std::vector<Slot>& slots, const std::vector<std::vector<float>>& weights, bool requires_grad,
+                         const torch::Device& device) {
   for (size_t i = 0; i < slots.size(); ++i) {
     torch::Tensor tensor = torch::empty(std::vector<int64_t>(slots[i].shape.begin(), slots[i].shape.end()));
     std::copy(weights[i].begin(), weights[i].end(), tensor.mutable_data_ptr<float>());
-    tensors_.push_back(tensor.set_requires_grad(requires_grad && !slots[i].frozen()));
+    tensors_.push_back(tensor.to(device).set_requires_grad(requires_grad && !slots[i].frozen()));
   }
 }
 
@@ -281,12 +283,22 @@ void PassQuantizerOn(const Operator& op, std::vector<Quantizer>& quantizers) {
   if (op.compute == ElementType::kInt8 && SchemaOf(op.kind).keeps_quantizer) quantizers[At(op.output)] = quantizers[At(op.inputs[0])];
 }
 
-ChannelFold FoldOf(const Operator& op, const OperatorTensors& t, const Calibration& calibration, size_t index, size_t channel) {
-  const float bias = t.bias.defined() ? t.bias.const_data_ptr<float>()[channel] : 0.0F;
-  if (!op.has_norm()) return {1.0F, bias};
-  const float scale = t.gamma.const_data_ptr<float>()[channel] / std::sqrt(calibration.variance[index][channel] + kNormEpsilon);
-  const float mean = calibration.mean[index][channel] - bias;
-  return {scale, t.beta.const_data_ptr<float>()[channel] - scale * mean};
+std::vector<ChannelFold> FoldsOf(const Operator& op, const OperatorTensors& t, const Calibration& calibration, size_t index) {
+  std::vector<ChannelFold> folds(At(t.weight.size(0)));
+  const auto on_host = [](const torch::Tensor& tensor) { return tensor.detach().to(torch::kCPU).contiguous(); };
+  if (t.bias.defined()) {
+    const torch::Tensor bias = on_host(t.bias);
+    for (size_t c = 0; c < folds.size(); ++c) folds[c].shift = bias.const_data_ptr<float>()[c];
+  }
+  if (!op.has_norm()) return folds;
+  const torch::Tensor gamma = on_host(t.gamma);
+  const torch::Tensor beta = on_host(t.beta);
+  for (size_t c = 0; c < folds.size(); ++c) {
+    const float mean = calibration.mean[index][c] - folds[c].shift;
+    folds[c].scale = gamma.const_data_ptr<float>()[c] / std::sqrt(calibration.variance[index][c] + kNormEpsilon);
+    folds[c].shift = beta.const_data_ptr<float>()[c] - folds[c].scale * mean;
+  }
+  return folds;
 }
 
 void CalibrationSums::AddMoments(size_t op, const kernels::Moments& moments) {
@@ -392,14 +404,24 @@ ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& 
   return *std::move(made);
 }
 
-void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, const std::vector<bool>& mirrored, int64_t first,
-             torch::Tensor& images) {
+std::vector<ImageShift> DrawShifts(const Augmentation& augmentation, uint64_t seed, int64_t step, int64_t first, int64_t count) {
   const int64_t reach = augmentation.shift;
-  if (reach == 0 && !augmentation.flip) return;
   CounterRandom random(seed, "worker/augment", static_cast<uint64_t>(step));
   const auto span = static_cast<uint64_t>(2 * reach + 1);
   const auto draw = [&] { return static_cast<int64_t>(random.UniformInt(span)) - reach; };
   for (int64_t other = 0; other < 2 * first; ++other) draw();  // what the images before take
+  std::vector<ImageShift> shifts(At(count));
+  for (ImageShift& shift : shifts) {
+    shift.down = draw();
+    shift.right = draw();
+  }
+  return shifts;
+}
+
+void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, const std::vector<bool>& mirrored, int64_t first,
+             torch::Tensor& images) {
+  if (augmentation.shift == 0 && !augmentation.flip) return;
+  const std::vector<ImageShift> shifts = DrawShifts(augmentation, seed, step, first, images.size(0));
   const int64_t height = images.size(1);
   const int64_t width = images.size(2);
   const int64_t channels = images.size(3);
@@ -407,17 +429,16 @@ void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, cons
   std::vector<int64_t> columns(At(width));  // where each one comes from
   for (int64_t n = 0; n < images.size(0); ++n) {
     float* const image = images.mutable_data_ptr<float>() + n * height * width * channels;
-    const int64_t dy = draw();
-    const int64_t dx = draw();
+    const ImageShift& shift = shifts[At(n)];
     const bool flip = augmentation.flip && mirrored[At(first + n)];
     for (int64_t x = 0; x < width; ++x) {
-      const int64_t moved = Reflected(x + dx, width);
+      const int64_t moved = Reflected(x + shift.right, width);
       columns[At(x)] = channels * (flip ? width - 1 - moved : moved);
     }
     std::copy_n(image, source.size(), source.begin());
     float* out = image;
     for (int64_t y = 0; y < height; ++y) {
-      const float* const row = source.data() + Reflected(y + dy, height) * width * channels;
+      const float* const row = source.data() + Reflected(y + shift.down, height) * width * channels;
       for (const int64_t column : columns) out = std::copy_n(row + column, channels, out);
     }
   }
@@ -428,20 +449,40 @@ torch::Tensor ResizeTo(const torch::Tensor& images, int64_t height, int64_t widt
   return at::upsample_bilinear2d(images.permute({0, 3, 1, 2}), {height, width}, /*align_corners=*/false).permute({0, 2, 3, 1}).contiguous();
 }
 
+torch::Tensor SentTo(const torch::Device& device, const torch::Tensor& host) {
+  if (!device.is_cuda()) return host.to(device);
+  return host.pin_memory().to(device, /*non_blocking=*/true);
+}
+
+torch::Device DeviceOf(const std::vector<OperatorTensors>& tensors) {
+  for (const OperatorTensors& each : tensors) {
+    if (each.weight.defined()) return each.weight.device();
+  }
+  return torch::kCPU;
+}
+
 Calibration Calibrate(const DeviceOps& ops, const Graph& graph, const std::vector<OperatorTensors>& tensors, const Dataset& dataset,
                       const CalibrationSet& options) {
   const torch::NoGradGuard no_grad;
   const ImagePreprocessor preprocessor = MakePreprocessor(dataset, PreprocessingOf(graph, dataset));
   const int64_t images = std::min(options.images, dataset.size(Split::kTrain));
   const int64_t size = std::min(options.batch_size, images);
+  const torch::Device device = DeviceOf(tensors);
   CalibrationSums sums(graph);
   // Batches of one size only: a shorter last one would weigh its images more.
   for (int64_t begin = 0; begin + size <= images; begin += size) {
     std::vector<int64_t> indices(At(size));
     std::iota(indices.begin(), indices.end(), begin);
-    ForwardBatch(ops, graph, tensors, LoadInputs(dataset, Split::kTrain, indices, preprocessor).images, &sums);
+    ForwardBatch(ops, graph, tensors, LoadInputs(dataset, Split::kTrain, indices, preprocessor).images.to(device), &sums);
   }
-  return sums.Average(graph);
+  Calibration calibration = sums.Average(graph);
+  // Once, not for each batch that is scored: an accelerator is waited for.
+  std::vector<std::vector<ChannelFold>> folds(graph.operators.size());
+  for (size_t i = 0; i < folds.size(); ++i) {
+    if (graph.operators[i].kind == OpKind::kConv2d) folds[i] = FoldsOf(graph.operators[i], tensors[i], calibration, i);
+  }
+  calibration.folds = std::move(folds);
+  return calibration;
 }
 
 }  // namespace hanas

@@ -25,7 +25,8 @@ namespace hanas {
 class SlotTensors {
  public:
   /// Copies `weights`, one vector for each slot.
-  SlotTensors(const std::vector<Slot>& slots, const std::vector<std::vector<float>>& weights, bool requires_grad);
+  SlotTensors(const std::vector<Slot>& slots, const std::vector<std::vector<float>>& weights, bool requires_grad,
+              const torch::Device& device = torch::kCPU);
 
   /// The same numbers in the same memory, with gradients of their own: for one shard of a batch.
   SlotTensors Shared() const;
@@ -43,23 +44,28 @@ class SlotTensors {
 /// What each operator reads, its weights on their grid.
 std::vector<OperatorTensors> Materialise(const DeviceOps& ops, const Graph& graph, const SlotTensors& slots);
 
+/// Where a network's tensors are.
+torch::Device DeviceOf(const std::vector<OperatorTensors>& tensors);
+
 /// Whether the value exists as int8 anywhere, for each value.
 std::vector<bool> ValuesReadAsInt8(const Graph& graph);
-
-/// Batch-normalisation statistics for each operator and quantisers for each value.
-struct Calibration {
-  std::vector<std::vector<float>> mean;
-  std::vector<std::vector<float>> variance;
-  std::vector<Quantizer> quantizers;
-};
 
 /// What a convolution's bias and normalisation do to one channel of its sums.
 struct ChannelFold {
   float scale = 1;
   float shift = 0;
 };
-/// Of operator `index`; with an empty calibration only for operators without a normalisation.
-ChannelFold FoldOf(const Operator& op, const OperatorTensors& tensors, const Calibration& calibration, size_t index, size_t channel);
+
+/// Batch-normalisation statistics for each operator and quantisers for each value.
+struct Calibration {
+  std::vector<std::vector<float>> mean;
+  std::vector<std::vector<float>> variance;
+  std::vector<Quantizer> quantizers;
+  std::vector<std::vector<ChannelFold>> folds = {};  // of each convolution, FoldsOf; empty: not known yet
+};
+
+/// Of each channel of operator `index`; with an empty calibration only for operators without a normalisation.
+std::vector<ChannelFold> FoldsOf(const Operator& op, const OperatorTensors& tensors, const Calibration& calibration, size_t index);
 
 /// Averages what the batches of a calibration saw.
 class CalibrationSums {
@@ -97,6 +103,16 @@ std::vector<Quantizer> FixedQuantizers(const Graph& graph);
 /// Gives what `op` leaves the quantiser of what it reads if it is a max-pool in int8.
 void PassQuantizerOn(const Operator& op, std::vector<Quantizer>& quantizers);
 
+/// Where networks are computed.
+struct ComputePlace {
+  torch::Device device = torch::kCPU;
+  /// The host goes on while the device computes, and is not to wait for it within a step.
+  bool is_accelerator = false;
+};
+
+/// The same numbers on `device`, without waiting for it: from pinned memory, which transfers read while the host goes on.
+torch::Tensor SentTo(const torch::Device& device, const torch::Tensor& host);
+
 /// Normalised images [N, H, W, C] and their labels.
 struct Batch {
   torch::Tensor images;
@@ -110,6 +126,13 @@ Batch LoadInputs(const Dataset& dataset, Split split, absl::Span<const int64_t> 
 Preprocessing PreprocessingOf(const Graph& graph, const Dataset& dataset);
 /// For the data set's stored images. Throws when they do not fit `preprocessing`.
 ImagePreprocessor MakePreprocessor(const Dataset& dataset, const Preprocessing& preprocessing);
+/// By how many pixels an image is moved.
+struct ImageShift {
+  int64_t down = 0;  // the row that is shown on top; negative: mirrored ones above it
+  int64_t right = 0;
+};
+/// Those of the images of the step's batch from `first` on, drawn for (seed, step).
+std::vector<ImageShift> DrawShifts(const Augmentation& augmentation, uint64_t seed, int64_t step, int64_t first, int64_t count);
 /// Changes images in place, which are those of the step's batch from `first` on: shifts drawn for (seed, step), the edges reflected, then,
 /// with `augmentation.flip`, left and right exchanged in those that `mirrored` names. Requires an entry for each image of the batch.
 void Augment(const Augmentation& augmentation, uint64_t seed, int64_t step, const std::vector<bool>& mirrored, int64_t first,

@@ -25,26 +25,30 @@ namespace hanas {
 /// Thread-compatible. Throws c10::Error.
 class Optimizer {
  public:
-  /// Both must outlive the optimizer.
-  Optimizer(const TrainingSpec& training, const std::vector<Slot>& slots) : training_(training), slots_(slots) {}
+  /// Both must outlive the optimizer. For `on_accelerator` everything is left to the tensor library, and the host waits for nothing; else
+  /// tensors are the host's, and loops here change them.
+  Optimizer(const TrainingSpec& training, const std::vector<Slot>& slots, bool on_accelerator = false)
+      : training_(training), slots_(slots), on_accelerator_(on_accelerator) {}
 
   /// What all slots of a step have in common.
   struct Update {
-    float clipping = 1;  // what gradients are multiplied with
-    double share = 1;    // of the rates at their peak
+    float clipping = 1;             // what gradients are multiplied with
+    torch::Tensor device_clipping;  // the same on an accelerator, where it is not fetched; undefined: 1
+    double share = 1;               // of the rates at their peak
   };
   /// Clips the gradients together, but for Muon's. Requires one tensor for each slot.
   Update Begin(int64_t step, std::vector<torch::Tensor>& tensors) const;
   /// Changes the slot's tensor, if it has a gradient, and takes that away. A tensor without one is frozen or no part of this step's
-  /// networks: it rests, with its momentum. Slots may be changed in any order, each by another thread. Requires a momentum of the tensor's
-  /// size.
-  void Change(const Update& update, size_t slot, torch::Tensor& tensor, std::vector<float>& momentum) const;
+  /// networks: it rests, with its momentum. Slots may be changed in any order, each by another thread. Requires a momentum with one number
+  /// for each of the tensor's, contiguous and where that is.
+  void Change(const Update& update, size_t slot, torch::Tensor& tensor, torch::Tensor& momentum) const;
 
  private:
   bool TakesMuon(size_t slot) const;
 
   const TrainingSpec& training_;
   const std::vector<Slot>& slots_;
+  const bool on_accelerator_;
 };
 
 /// The nearest matrix to `matrix` [rows, columns] of which all singular values are about 1, by three steps of the quintic Newton-Schulz

@@ -9,11 +9,6 @@
 namespace hanas {
 namespace {
 
-/// The numbers of `value` with the gradient of `source`.
-torch::Tensor StraightThrough(const torch::Tensor& value, const torch::Tensor& source) {
-  return value.detach() + (source - source.detach());
-}
-
 std::vector<float> ToVector(const torch::Tensor& tensor) {
   const torch::Tensor host = tensor.to(torch::kCPU, torch::kFloat32).contiguous();
   return {host.const_data_ptr<float>(), host.const_data_ptr<float>() + host.numel()};
@@ -21,32 +16,6 @@ std::vector<float> ToVector(const torch::Tensor& tensor) {
 
 torch::Tensor FromVector(const std::vector<float>& values, const torch::Tensor& like) {
   return torch::tensor(values, torch::kFloat32).to(like.options());
-}
-
-kernels::Moments MomentsOf(const torch::Tensor& sums) {
-  const torch::Tensor rows = sums.detach().reshape({-1, sums.size(-1)});
-  return {.mean = ToVector(rows.mean(0)),
-          .variance = ToVector(rows.var(0, /*unbiased=*/false)),
-          .minimum = ToVector(rows.amin(0)),
-          .maximum = ToVector(rows.amax(0))};
-}
-
-torch::Tensor ApplyTail(const StockOps& ops, torch::Tensor value, kernels::Nonlinearity nonlinearity, const kernels::FakeQuantizer& first,
-                        const kernels::FakeQuantizer& second) {
-  if (nonlinearity == kernels::Nonlinearity::kRelu) value = torch::relu(value);
-  if (nonlinearity == kernels::Nonlinearity::kRelu6) value = torch::clamp(value, 0.0, 6.0);
-  if (nonlinearity != kernels::Nonlinearity::kHardSwish) return ops.Quantize(value, first);
-  // The slope is that where nothing is quantised.
-  return StraightThrough(ops.Quantize(ops.HardSwish(ops.Quantize(value, first)), second), ops.HardSwish(value));
-}
-
-torch::Tensor StockConvolution(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& g, Numerics numerics) {
-  const auto type = ConvolvesInBf16(numerics, g, input.size(3)) ? torch::kBFloat16 : torch::kFloat32;
-  return at::conv2d(input.permute({0, 3, 1, 2}).to(type), weight.to(type), {}, {g.stride, g.stride}, {g.padding, g.padding},
-                    {g.dilation, g.dilation}, g.groups)
-      .permute({0, 2, 3, 1})
-      .to(torch::kFloat32)
-      .contiguous();
 }
 
 }  // namespace
@@ -74,6 +43,41 @@ kernels::Range RangeBehind(kernels::Nonlinearity nonlinearity, kernels::Range be
   return range;
 }
 
+torch::Tensor StockOps::StraightThrough(const torch::Tensor& value, const torch::Tensor& source) {
+  return value.detach() + (source - source.detach());
+}
+
+kernels::Moments StockOps::MomentsOf(const torch::Tensor& sums) {
+  const torch::Tensor rows = sums.detach().reshape({-1, sums.size(-1)});
+  return {.mean = ToVector(rows.mean(0)),
+          .variance = ToVector(rows.var(0, /*unbiased=*/false)),
+          .minimum = ToVector(rows.amin(0)),
+          .maximum = ToVector(rows.amax(0))};
+}
+
+torch::Tensor StockOps::Convolution(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& g, bool in_bf16) {
+  // Numbers of double precision, by which integers are checked, stay that.
+  const auto type = in_bf16 ? torch::kBFloat16 : input.scalar_type();
+  return at::conv2d(input.permute({0, 3, 1, 2}).to(type), weight.to(type), {}, {g.stride, g.stride}, {g.padding, g.padding},
+                    {g.dilation, g.dilation}, g.groups)
+      .permute({0, 2, 3, 1})
+      .to(input.scalar_type())
+      .contiguous();
+}
+
+torch::Tensor StockOps::ApplyTail(torch::Tensor value, kernels::Nonlinearity nonlinearity, const kernels::FakeQuantizer& first,
+                                  const kernels::FakeQuantizer& second) const {
+  if (nonlinearity == kernels::Nonlinearity::kRelu) value = torch::relu(value);
+  if (nonlinearity == kernels::Nonlinearity::kRelu6) value = torch::clamp(value, 0.0, 6.0);
+  if (nonlinearity != kernels::Nonlinearity::kHardSwish) return Quantize(value, first);
+  // The slope is that where nothing is quantised.
+  return StraightThrough(Quantize(HardSwish(Quantize(value, first)), second), HardSwish(value));
+}
+
+bool StockOps::UsesBf16(const ConvGeometry& geometry, int64_t input_channels) const {
+  return ConvolvesInBf16(numerics_, geometry, input_channels);
+}
+
 std::unique_ptr<DeviceOps> StockOps::With(Numerics numerics, const ShardPlace& place) const {
   TORCH_CHECK(place.group == nullptr, "stock operators take a batch as a whole");
   return std::make_unique<StockOps>(numerics);
@@ -81,7 +85,7 @@ std::unique_ptr<DeviceOps> StockOps::With(Numerics numerics, const ShardPlace& p
 
 torch::Tensor StockOps::TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry,
                                   const ConvTail& tail, ConvObservation& observation) const {
-  torch::Tensor value = StockConvolution(input, tensors.weight, geometry, numerics_);
+  torch::Tensor value = Convolution(input, tensors.weight, geometry, UsesBf16(geometry, input.size(3)));
   if (tensors.bias.defined()) value = value + tensors.bias;
   if (tensors.gamma.defined()) {
     observation.moments = MomentsOf(value);
@@ -92,7 +96,7 @@ torch::Tensor StockOps::TrainConv(const torch::Tensor& input, const OperatorTens
   observation.first = RangeBehind(tail.nonlinearity, FindRange(value));
   const Interval swished = HardSwishInterval(observation.first.low, observation.first.high);
   observation.second = {swished.low, swished.high};
-  return ApplyTail(*this, value, tail.nonlinearity, FakeQuantizerFor(observation.first, tail.quantize_first),
+  return ApplyTail(value, tail.nonlinearity, FakeQuantizerFor(observation.first, tail.quantize_first),
                    FakeQuantizerFor(observation.second, tail.quantize_second))
       .contiguous();
 }
@@ -100,13 +104,13 @@ torch::Tensor StockOps::TrainConv(const torch::Tensor& input, const OperatorTens
 torch::Tensor StockOps::EvaluateConv(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry,
                                      const CalibratedTail& tail) const {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor sums = StockConvolution(input, weight, geometry, numerics_);
-  return ApplyTail(*this, sums * FromVector(tail.scale, sums) + FromVector(tail.shift, sums), tail.nonlinearity, tail.first, tail.second);
+  const torch::Tensor sums = Convolution(input, weight, geometry, UsesBf16(geometry, input.size(3)));
+  return ApplyTail(sums * FromVector(tail.scale, sums) + FromVector(tail.shift, sums), tail.nonlinearity, tail.first, tail.second);
 }
 
 torch::Tensor StockOps::Convolve(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry) const {
   const torch::NoGradGuard no_grad;
-  return StockConvolution(input, weight, geometry, Numerics::kF32);
+  return Convolution(input, weight, geometry, /*in_bf16=*/false);
 }
 
 torch::Tensor StockOps::Linear(const torch::Tensor& input, const torch::Tensor& weight, const torch::Tensor& bias) const {
@@ -154,6 +158,12 @@ torch::Tensor StockOps::GlobalAveragePool(const torch::Tensor& input) const { re
 kernels::Range StockOps::FindRange(const torch::Tensor& input) const {
   const auto [low, high] = torch::aminmax(input.detach());
   return {low.item<float>(), high.item<float>()};
+}
+
+torch::Tensor StockOps::QuantizeToOwnRange(const torch::Tensor& input, kernels::Range* range) const {
+  const kernels::Range own = FindRange(input);
+  if (range != nullptr) *range = own;
+  return Quantize(input, FakeQuantizerFor(own, /*enabled=*/true));
 }
 
 torch::Tensor StockOps::Quantize(const torch::Tensor& input, const kernels::FakeQuantizer& q) const {

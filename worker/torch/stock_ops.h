@@ -13,6 +13,7 @@ class StockOps : public DeviceOps {
 
   /// Throws for a shard: a device that these are for takes a batch as a whole.
   std::unique_ptr<DeviceOps> With(Numerics numerics, const ShardPlace& place) const override;
+  bool UsesBf16(const ConvGeometry& geometry, int64_t input_channels) const override;
   torch::Tensor TrainConv(const torch::Tensor& input, const OperatorTensors& tensors, const ConvGeometry& geometry, const ConvTail& tail,
                           ConvObservation& observation) const override;
   torch::Tensor EvaluateConv(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry,
@@ -29,13 +30,24 @@ class StockOps : public DeviceOps {
   torch::Tensor GlobalMaxPool(const torch::Tensor& input) const override;
   torch::Tensor GlobalAveragePool(const torch::Tensor& input) const override;
   kernels::Range FindRange(const torch::Tensor& input) const override;
+  torch::Tensor QuantizeToOwnRange(const torch::Tensor& input, kernels::Range* range) const override;
   torch::Tensor Quantize(const torch::Tensor& input, const kernels::FakeQuantizer& quantizer) const override;
   torch::Tensor QuantizeWeights(const torch::Tensor& weight, ElementType type) const override;
 
  protected:
   Numerics numerics() const { return numerics_; }
 
+  /// The numbers of `value` with the gradient of `source`.
+  static torch::Tensor StraightThrough(const torch::Tensor& value, const torch::Tensor& source);
+  /// Of each channel, on the host.
+  static kernels::Moments MomentsOf(const torch::Tensor& sums);
+  /// The sums, in float32 whatever they are computed in.
+  static torch::Tensor Convolution(const torch::Tensor& input, const torch::Tensor& weight, const ConvGeometry& geometry, bool in_bf16);
+
  private:
+  torch::Tensor ApplyTail(torch::Tensor value, kernels::Nonlinearity nonlinearity, const kernels::FakeQuantizer& first,
+                          const kernels::FakeQuantizer& second) const;
+
   const Numerics numerics_;
 };
 

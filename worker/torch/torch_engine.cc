@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ATen/Context.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <torch/torch.h>
 #include <torch/version.h>
 
@@ -17,11 +19,16 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "core/base/processor.h"
+#include "worker/torch/accelerator_ops.h"
 #include "worker/torch/bound_runner.h"
 #include "worker/torch/cpu_fused_ops.h"
 #include "worker/torch/create_engine.h"
+#include "worker/torch/device_images.h"
 #include "worker/torch/network.h"
 #include "worker/torch/trainer.h"
 
@@ -38,6 +45,8 @@ auto Guarded(const char* what, const Body& body) -> decltype(body()) {
     return body();
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(absl::StrCat(what, ": out of memory; a smaller batch or evaluation needs less"));
+  } catch (const c10::OutOfMemoryError&) {
+    return absl::ResourceExhaustedError(absl::StrCat(what, ": the device is out of memory; a smaller batch needs less"));
   } catch (const c10::Error& error) {
     return absl::InternalError(absl::StrCat(what, ": the tensor library failed: ", error.what_without_backtrace()));
   } catch (const std::exception& error) {
@@ -150,6 +159,10 @@ void Score(const torch::Tensor& logits, const torch::Tensor& labels, Classificat
 
 class TorchEngine final : public TrainingEngine {
  public:
+  explicit TorchEngine(const ComputePlace& place)
+      : place_(place),
+        ops_(place.is_accelerator ? std::unique_ptr<DeviceOps>(std::make_unique<AcceleratorOps>()) : std::make_unique<CpuFusedOps>()) {}
+
   absl::StatusOr<TrainResult> Train(const TrainRequest& request, const std::function<Continue(const TrainProgress&)>& progress) override {
     if (absl::Status status = CheckRequest(request); !status.ok()) return status;
     return Guarded("training", [&]() -> absl::StatusOr<TrainResult> { return RunTraining(request, progress); });
@@ -205,11 +218,25 @@ class TorchEngine final : public TrainingEngine {
   }
 
  private:
-  absl::StatusOr<TrainResult> RunTraining(const TrainRequest& request,
-                                          const std::function<Continue(const TrainProgress&)>& progress) const {
+  /// The training images on the accelerator: kept from one training to the next, as there are many short ones. Null where there is none, or
+  /// no room: batches are then made on the host.
+  std::shared_ptr<const DeviceImages> ImagesOf(const Dataset& dataset) {
+    if (!place_.is_accelerator) return nullptr;
+    if (images_of_ == dataset.digest()) return images_;
+    images_ = nullptr;
+    images_of_ = dataset.digest();
+    try {
+      images_ = std::make_shared<const DeviceImages>(dataset, place_.device);
+    } catch (const c10::OutOfMemoryError&) {
+      images_ = nullptr;
+    }
+    return images_;
+  }
+
+  absl::StatusOr<TrainResult> RunTraining(const TrainRequest& request, const std::function<Continue(const TrainProgress&)>& progress) {
     absl::StatusOr<Checkpoint> state = StartingState(request);
     if (!state.ok()) return state.status();
-    Trainer trainer(ops_, request, *std::move(state));
+    Trainer trainer(*ops_, place_, request, *std::move(state), ImagesOf(*request.dataset));
     TrainResult result = {.checkpoint = {}, .step = request.from_step};
     std::vector<double> losses;
     int64_t images = 0;
@@ -241,16 +268,17 @@ class TorchEngine final : public TrainingEngine {
     absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
     if (!state.ok()) return state.status();
     const torch::NoGradGuard no_grad;
-    const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false);
+    const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false, place_.device);
     const Batches batches(*request.dataset, request.split, request.max_images);
     std::vector<ClassificationScore> evaluations;
     for (size_t i = 0; i < architectures.size(); ++i) {
       const Graph graph = request.lowering->Lower(architectures[i]);
-      const std::vector<OperatorTensors> tensors = Materialise(ops_, graph, slots);
-      const Calibration calibration = Calibrate(ops_, graph, tensors, *request.dataset, request.calibration);
+      const std::vector<OperatorTensors> tensors = Materialise(*ops_, graph, slots);
+      const Calibration calibration = Calibrate(*ops_, graph, tensors, *request.dataset, request.calibration);
       ClassificationScore evaluation;
       batches.ForEach(MakePreprocessor(*request.dataset, PreprocessingOf(graph, *request.dataset)), [&](const Batch& batch) {
-        Score(ForwardCalibrated(ops_, graph, tensors, calibration, batch.images), batch.labels, evaluation);
+        Score(ForwardCalibrated(*ops_, graph, tensors, calibration, batch.images.to(place_.device)).to(torch::kCPU), batch.labels,
+              evaluation);
         return true;
       });
       evaluation.loss /= static_cast<double>(std::max<int64_t>(evaluation.total, 1));
@@ -265,9 +293,9 @@ class TorchEngine final : public TrainingEngine {
     absl::StatusOr<Checkpoint> state = ParseCheckpoint(request.checkpoint, *request.lowering);
     if (!state.ok()) return state.status();
     const torch::NoGradGuard no_grad;
-    const std::unique_ptr<DeviceOps> ops = ops_.With(request.numerics, {});
+    const std::unique_ptr<DeviceOps> ops = ops_->With(request.numerics, {});
     const Graph graph = request.lowering->Lower(request.architecture);
-    const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false);
+    const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false, place_.device);
     const std::vector<OperatorTensors> tensors = Materialise(*ops, graph, slots);
     const Calibration calibration = Calibrate(*ops, graph, tensors, *request.dataset, request.calibration);
     const Batches batches(*request.dataset, Split::kTrain, /*max_images=*/0);
@@ -276,7 +304,8 @@ class TorchEngine final : public TrainingEngine {
     int64_t done = 0;
     bool stopped = false;
     batches.ForEach(MakePreprocessor(*request.dataset, PreprocessingOf(graph, *request.dataset)), [&](const Batch& batch) {
-      const torch::Tensor logits = ForwardCalibrated(*ops, graph, tensors, calibration, batch.images).contiguous();
+      const torch::Tensor logits =
+          ForwardCalibrated(*ops, graph, tensors, calibration, batch.images.to(place_.device)).to(torch::kCPU).contiguous();
       answers.insert(answers.end(), logits.const_data_ptr<float>(), logits.const_data_ptr<float>() + logits.numel());
       done += batch.images.size(0);
       stopped = progress && progress(done) == Continue::kNo;
@@ -293,13 +322,15 @@ class TorchEngine final : public TrainingEngine {
     const SearchSpace& space = request.lowering->space();
     const Graph graph = request.lowering->Lower(request.architecture);
     const SlotTensors slots(request.lowering->slots().slots(), state->weights, /*requires_grad=*/false);
-    const std::vector<OperatorTensors> tensors = Materialise(ops_, graph, slots);
+    // On the host wherever networks are trained: what is exported is computed there from now on.
+    const CpuFusedOps ops;
+    const std::vector<OperatorTensors> tensors = Materialise(ops, graph, slots);
     BoundModel model;
     std::vector<OperatorTensors> unquantized = tensors;
     for (size_t i = 0; i < tensors.size(); ++i) {
       if (graph.operators[i].has_weights()) unquantized[i].weight = slots.View(graph.operators[i].weight);
     }
-    BindTensors(graph, unquantized, Calibrate(ops_, graph, tensors, *request.dataset, request.calibration), model);
+    BindTensors(graph, unquantized, Calibrate(ops, graph, tensors, *request.dataset, request.calibration), model);
     model.preprocessing = PreprocessingOf(graph, *request.dataset);
     model.labels = request.dataset->class_names();
     model.space_name = space.name();
@@ -330,7 +361,10 @@ class TorchEngine final : public TrainingEngine {
     return result;
   }
 
-  const CpuFusedOps ops_;
+  const ComputePlace place_;
+  const std::unique_ptr<const DeviceOps> ops_;
+  std::string images_of_;  // the digest of the data set that was put on the accelerator last
+  std::shared_ptr<const DeviceImages> images_;
 };
 
 }  // namespace
@@ -349,7 +383,34 @@ std::unique_ptr<TrainingEngine> CreateTorchEngine(const TorchEngineOptions& opti
   // Threads of shards allocate from arenas of their own otherwise, which are given back to the kernel whatever the threshold is.
   mallopt(M_ARENA_MAX, 1);
 #endif
-  return std::make_unique<TorchEngine>();
+  // What is said to be in float32 is: libraries of GPUs would drop 13 bits otherwise. And the fastest algorithm is not looked for each
+  // time.
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setBenchmarkCuDNN(false);
+  at::globalContext().setDeterministicCuDNN(true);
+  const torch::Device device(options.device);
+  return std::make_unique<TorchEngine>(ComputePlace{device, !device.is_cpu() || options.cpu_as_accelerator});
+}
+
+absl::StatusOr<std::string> ResolveTorchDevice(absl::string_view wanted) {
+  const size_t devices = torch::cuda::is_available() ? static_cast<size_t>(torch::cuda::device_count()) : 0;
+  if (wanted == "cpu" || (wanted == "auto" && devices == 0)) return "cpu";
+  if (wanted == "auto" || wanted == "cuda") wanted = "cuda:0";
+  absl::string_view number = wanted;
+  size_t index = 0;
+  if (!absl::ConsumePrefix(&number, "cuda:") || !absl::SimpleAtoi(number, &index))
+    return absl::InvalidArgumentError(absl::StrCat("expected auto, cpu, cuda or cuda:N, found \"", wanted, "\""));
+  if (index >= devices) {
+    return absl::InvalidArgumentError(
+        devices == 0 ? absl::StrCat("expected a GPU for ", wanted, ", found none that this LibTorch (", TorchVersion(), ") can use")
+                     : absl::StrCat("expected cuda:0 to cuda:", devices - 1, ", found ", wanted));
+  }
+  return absl::StrCat("cuda:", index);
+}
+
+bool MultipliesBf16(absl::string_view device) {
+  return device == "cpu" ? ProcessorMultipliesBf16() : at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
 }
 
 std::string TorchVersion() { return absl::StrCat(TORCH_VERSION_MAJOR, ".", TORCH_VERSION_MINOR, ".", TORCH_VERSION_PATCH); }

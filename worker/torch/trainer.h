@@ -11,6 +11,7 @@
 
 #include "worker/engine/checkpoint.h"
 #include "worker/engine/engine.h"
+#include "worker/torch/device_images.h"
 #include "worker/torch/network.h"
 #include "worker/torch/optimizer.h"
 
@@ -28,8 +29,11 @@ class Trainer {
     int64_t images = 0;  // each network of the step counted
   };
 
-  /// `state` gives weights and, when continuing, momentum. `request` must outlive the trainer.
-  Trainer(const DeviceOps& ops, const TrainRequest& request, Checkpoint state);
+  /// `state` gives weights and, when continuing, momentum. `ops` must be for the place, and `request` outlive the trainer. An accelerator
+  /// takes every batch as a whole, whatever the shards.
+  /// `images` are the request's on an accelerator; null: batches are made on the host.
+  Trainer(const DeviceOps& ops, const ComputePlace& place, const TrainRequest& request, Checkpoint state,
+          std::shared_ptr<const DeviceImages> images = nullptr);
 
   StepResult Step(int64_t step);
   /// The state after the last step.
@@ -43,10 +47,12 @@ class Trainer {
     torch::Tensor teacher;  // its probabilities, softened; undefined without one
     torch::Tensor largest;  // probabilities of the step's largest network, once it has answered; undefined when it is alone
   };
-  /// Loads one shard's images, and does forward and backward of all networks on them; returns its part of the sum of their losses.
-  double TrainShard(size_t shard, int64_t step, const std::vector<Graph>& networks, const DrawnBatch& drawn);
+  /// The images of one shard as they are trained on.
+  Batch ShardBatch(int64_t step, const DrawnBatch& drawn, absl::Span<const int64_t> own, int64_t begin) const;
+  /// Forward and backward of all networks on one shard's images; returns its part of the sum of their losses, where it was computed.
+  torch::Tensor TrainShard(size_t shard, int64_t step, const std::vector<Graph>& networks, const DrawnBatch& drawn);
   /// Forward and backward of one network; returns its loss times `share`, the shard's part of the batch.
-  double TrainNetwork(size_t shard, const Graph& graph, const torch::Tensor& images, double share, Targets& targets, bool is_first);
+  torch::Tensor TrainNetwork(size_t shard, const Graph& graph, const torch::Tensor& images, double share, Targets& targets, bool is_first);
   /// What the job's teacher says to those images, which are positions in the TRAIN split.
   torch::Tensor TeachersProbabilities(absl::Span<const int64_t> images) const;
   /// Adds the gradients of all shards to those of the first, in their order.
@@ -55,7 +61,11 @@ class Trainer {
   void ChangeWeights(int64_t step);
 
   const TrainRequest& request_;
-  Checkpoint state_;
+  const ComputePlace place_;
+  Checkpoint state_;                               // its weights and momentum are in the tensors below
+  std::vector<torch::Tensor> momentum_;            // of each slot
+  std::shared_ptr<const DeviceImages> on_device_;  // the training images, on an accelerator that has room for them
+  torch::Tensor teacher_;                          // the teacher's answers there; undefined without one
   ShardGroup group_;
   std::vector<std::unique_ptr<DeviceOps>> shard_ops_;
   std::vector<SlotTensors> shard_slots_;  // the same weights with gradients of their own; the first shard's are those that are stepped
