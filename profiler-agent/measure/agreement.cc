@@ -66,7 +66,10 @@ class Inputs {
 /// How many classes come before `label`.
 int64_t RankOf(absl::Span<const float> logits, size_t label) {
   int64_t before = 0;
-  for (size_t i = 0; i < logits.size(); ++i) before += logits[i] > logits[label] || (logits[i] == logits[label] && i < label) ? 1 : 0;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const bool is_first_of_equals = i < label && logits[i] == logits[label];
+    before += is_first_of_equals || logits[i] > logits[label] ? 1 : 0;
+  }
   return before;
 }
 
