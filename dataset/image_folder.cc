@@ -73,16 +73,6 @@ bool HasFolder(const fs::path& directory, const char* name) {
 
 constexpr std::array<const char*, 4> kTestFolders = {"test", "val", "valid", "validation"};
 
-/// In the directory itself, not deeper: what lies below may be somebody's whole home.
-bool HoldsPictures(const fs::path& directory) {
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (!IsHidden(it->path()) && HasPictureExtension(it->path().filename().string()) && it->is_regular_file(ignored)) return true;
-  }
-  return false;
-}
-
 /// Whether at least two folders in `directory` have pictures in them. A directory with IDX files, or with a set in it, has no classes.
 bool HoldsClasses(const std::string& directory) {
   int folders = 0;
@@ -97,7 +87,7 @@ bool HoldsClasses(const std::string& directory) {
     const bool is_set = HasFolder(it->path(), "train") || std::any_of(kTestFolders.begin(), kTestFolders.end(),
                                                                       [&](const char* name) { return HasFolder(it->path(), name); });
     if (is_set) return false;
-    folders += HoldsPictures(it->path()) ? 1 : 0;
+    folders += CountPicturesIn(it->path().string()) > 0 ? 1 : 0;
   }
   return folders >= 2;
 }
@@ -125,6 +115,16 @@ void ForEachInParallel(size_t count, int threads, const std::function<void(const
     // The system has no thread to give; those that there are do it all.
   }
   work();
+}
+
+int64_t CountPicturesIn(const std::string& directory) {
+  int64_t count = 0;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (!IsHidden(it->path()) && HasPictureExtension(it->path().filename().string()) && it->is_regular_file(ignored)) ++count;
+  }
+  return count;
 }
 
 bool IsImageFolder(const std::string& directory) {

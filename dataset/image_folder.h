@@ -40,6 +40,10 @@ absl::StatusOr<std::vector<std::string>> ListClassFolders(const std::string& dir
 /// HasPictureExtension says; nothing whose name begins with a dot. Returns NOT_FOUND when the directory cannot be read. Thread-safe.
 absl::StatusOr<std::vector<std::string>> ListPictures(const std::string& directory);
 
+/// How many pictures lie in `directory` itself, not deeper: what lies below may be somebody's whole home. 0 when it cannot be read.
+/// Thread-safe.
+int64_t CountPicturesIn(const std::string& directory);
+
 /// Where the pictures of a set lie, below its directory.
 struct FolderParts {
   std::string train = "train";  // "" where the folders of classes lie in the directory itself

@@ -46,17 +46,6 @@ std::vector<fs::path> FoldersIn(const fs::path& directory) {
   return folders;
 }
 
-/// In the directory itself: what lies below may be somebody's whole home.
-size_t NumPictures(const fs::path& directory) {
-  size_t count = 0;
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (HasPictureExtension(it->path().filename().string()) && it->is_regular_file(ignored)) ++count;
-  }
-  return count;
-}
-
 bool HasIdxFile(const fs::path& directory) {
   for (const char* const stem :
        {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
@@ -74,7 +63,7 @@ absl::Status ExplainDirectory(const fs::path& path) {
   if (entries == fs::directory_iterator()) return NoData("an empty directory", path);
   const std::string test = PartsOf(path.string()).test.value_or("test");
   for (const std::string& part : {std::string("train"), test}) {
-    const size_t pictures = NumPictures(path / part);
+    const int64_t pictures = CountPicturesIn((path / part).string());
     if (pictures == 0) continue;
     return NoData(absl::StrCat(pictures, " pictures in ", part, "/ itself: move each into a folder that is named after its class"), path);
   }
@@ -85,11 +74,11 @@ absl::Status ExplainDirectory(const fs::path& path) {
     spec.format = DatasetFormat::kIdx;
     return absl::NotFoundError(FindDataset(spec, root).message());
   }
-  if (const size_t pictures = NumPictures(path); pictures > 0) {
+  if (const int64_t pictures = CountPicturesIn(path.string()); pictures > 0) {
     return NoData(absl::StrCat(pictures, " pictures without classes: put each into a folder that is named after what it shows"), path);
   }
   const std::vector<fs::path> folders = FoldersIn(path);
-  if (std::any_of(folders.begin(), folders.end(), [](const fs::path& folder) { return NumPictures(folder) > 0; }))
+  if (std::any_of(folders.begin(), folders.end(), [](const fs::path& folder) { return CountPicturesIn(folder.string()) > 0; }))
     return NoData("one folder of pictures: each class has one, and there must be two at least", path);
   return NoData("neither train/ and test/ nor IDX files, also not in a folder below", path);
 }

@@ -8,6 +8,7 @@ python3-pil and python3-onnxruntime.
 """
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -15,11 +16,28 @@ import numpy
 import onnxruntime
 from PIL import Image, ImageOps
 
-session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+folders = [word for word in sys.argv[2:] if word != "--set-aside"]
+if len(folders) != 1:
+    sys.exit(__doc__)
+# Debian's build of the library says of every operator that it knows it twice: what is wrong is told by the exception.
+errors = os.dup(2)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+try:
+    session, wrong = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"]), None
+except Exception as error:  # there is a type of its own for each reason
+    wrong = error
+os.dup2(errors, 2)
+if wrong is not None:
+    sys.exit(f"score.py: expected an ONNX file that can be read, found: {wrong}")
 about = session.get_modelmeta().custom_metadata_map
+if "hanas.preprocessing" not in about:
+    sys.exit(f"score.py: expected a file that hanas exported, found one without its metadata: {sys.argv[1]}")
 labels, how = json.loads(about["hanas.labels"]), json.loads(about["hanas.preprocessing"])
 if "picture" not in how:
     sys.exit("score.py: expected a model of pictures in files, found one of IDX files")
+missing = [label for label in labels if not (Path(folders[0]) / label).is_dir()]
+if missing:
+    sys.exit(f"score.py: expected a folder for each of {len(labels)} classes in {folders[0]}, found none for {', '.join(missing[:8])}")
 side, fit, padding = (how["picture"][key] for key in ("side", "fit", "padding"))
 mode = "RGB" if len(how["mean"]) == 3 else "L"
 
@@ -62,7 +80,7 @@ def pictures_of(folder):
 
 correct = total = 0
 for label in labels:
-    for path in pictures_of(Path(sys.argv[2]) / label):
+    for path in pictures_of(Path(folders[0]) / label):
         try:
             found = session.run(None, {"image": prepared(path)})[0].argmax()
         except OSError as damaged:

@@ -73,6 +73,13 @@ def draw(directory, grey, parts):
 
 
 class ScoreTest(unittest.TestCase):
+    def test_says_what_is_wrong(self):
+        for arguments, words in (([], "score.py MODEL.onnx DATA_SET/test"), ([SCORE, "pictures"], "expected an ONNX file that can be read")):
+            ended = subprocess.run([sys.executable, SCORE, *arguments], capture_output=True, text=True, check=False)
+            self.assertEqual(ended.returncode, 1)
+            self.assertIn(words, ended.stderr)
+            self.assertNotIn("Traceback", ended.stderr)
+
     def check(self, fit, resolutions, channels, split=True):
         with tempfile.TemporaryDirectory() as scratch:
             scratch = pathlib.Path(scratch)
