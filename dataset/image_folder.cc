@@ -127,12 +127,7 @@ int64_t CountPicturesIn(const std::string& directory) {
   return count;
 }
 
-bool IsImageFolder(const std::string& directory) {
-  const FolderParts parts = PartsOf(directory);
-  std::error_code ignored;
-  return fs::is_directory(fs::path(directory) / parts.train, ignored) &&
-         (parts.train.empty() || !parts.test.has_value() || fs::is_directory(fs::path(directory) / *parts.test, ignored));
-}
+bool IsImageFolder(const std::string& directory) { return PartsOf(directory).train.empty() || HasFolder(directory, "train"); }
 
 FolderParts PartsOf(const std::string& directory) {
   FolderParts parts;
@@ -289,12 +284,11 @@ Dataset::Images SetAsideTest(FolderImages& all) {
       continue;
     }
     if (kept < i) std::copy(pixel(i), pixel(i + 1), pixel(kept));
-    all.images.labels[kept] = all.images.labels[i];
-    all.file_of[kept++] = all.file_of[i];
+    all.images.labels[kept++] = all.images.labels[i];
   }
   all.images.pixels.resize(kept * size);
   all.images.labels.resize(kept);
-  all.file_of.resize(kept);
+  all.file_of.clear();
   return test;
 }
 

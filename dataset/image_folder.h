@@ -81,15 +81,15 @@ inline constexpr double kMostDamaged = 0.001;
 /// DATA_LOSS when so many of `files` files in `directory` are damaged, with the first 20 `sentences`, one for each of these. Thread-safe.
 absl::Status CheckDamaged(const std::vector<std::string>& sentences, int64_t files, const std::string& directory);
 
-/// Decodes every file to the square that `form` says (FittedPicture of core/bound), of `channels`: 1 or 3. A JPEG picture of twice the side
-/// or more is reduced while it is decoded (PictureDecoder). A file that is no picture, is damaged, or claims more than 100 million pixels
-/// is left out, unless there are too many of them (CheckDamaged). Returns NOT_FOUND when there is no directory, class or image,
-/// INVALID_ARGUMENT for a side that is none, or when all images together take more than 16 GiB. The same result with any number of threads.
-/// Thread-safe.
+/// Decodes every file to the square that `form` says (FittedPicture of core/bound), of `channels`: 1 or 3. A JPEG picture of four times the
+/// side or more, both ways, is reduced to no less than twice while it is decoded (PictureDecoder). A file that is no picture, is damaged,
+/// or claims more than 100 million pixels is left out, unless there are too many of them (CheckDamaged). Returns NOT_FOUND when there is no
+/// directory, class or image, INVALID_ARGUMENT for a side that is none, or when all images together take more than 16 GiB. The same result
+/// with any number of threads. Thread-safe.
 absl::StatusOr<FolderImages> ReadImageFolder(const std::string& directory, const PictureForm& form, int64_t channels, int threads = 1);
 
 /// Moves TestShare of the images of each class out of `all`, those whose files have the lowest SHA-256: which depends on nothing but the
-/// files. `files` still names all. Thread-safe.
+/// files. `files` still names all, `file_of` is cleared. Thread-safe.
 Dataset::Images SetAsideTest(FolderImages& all);
 
 }  // namespace hanas

@@ -144,9 +144,8 @@ absl::StatusOr<Pictures> LookAtFolders(const std::string& directory, const Pictu
   const FolderParts parts = PartsOf(directory);
   for (const fs::directory_entry& entry : EntriesOf(directory)) {
     const std::string name = entry.path().filename().string();
-    const bool is_class = parts.train.empty() && IsFolder(entry);
-    if (is_class || name == kDrawnMarker || (!parts.train.empty() && name == parts.train) || name == parts.test) continue;
-    if (parts.train.empty()) continue;  // which PathsOf counts
+    // Without train/ everything here is a class, or counted by PathsOf.
+    if (parts.train.empty() || name == kDrawnMarker || name == parts.train || name == parts.test) continue;
     not_read.Add(absl::StrCat("\"", name, "\" beside train/", parts.test.has_value() ? absl::StrCat(" and ", *parts.test, "/") : ""));
   }
   int64_t set_aside = 0;
@@ -195,9 +194,13 @@ absl::StatusOr<Pictures> LookAtFolders(const std::string& directory, const Pictu
   const bool decodes_all = options.most_bytes > 0 && BytesOfFiles(paths) <= options.most_bytes;
   for (size_t part = 0; part < damaged.size(); ++part) {
     std::vector<std::string>& of_this = damaged.at(part);
-    if (decodes_all) of_this = DamagedAmong(parts_of_all.at(part), options.threads);
-    if (absl::Status status = CheckDamaged(of_this, static_cast<int64_t>(parts_of_all.at(part).size()), directory); !status.ok())
-      return status;
+    auto files = static_cast<int64_t>(parts_of_all.at(part).size());
+    if (decodes_all) {
+      of_this = DamagedAmong(parts_of_all.at(part), options.threads);
+    } else {
+      files = std::count_if(looked_at.begin(), looked_at.end(), [&](size_t i) { return (i < of_train) == (part == 0); });
+    }
+    if (absl::Status status = CheckDamaged(of_this, files, directory); !status.ok()) return status;
     pictures.damaged.insert(pictures.damaged.end(), of_this.begin(), of_this.end());
   }
   if (sizes.empty()) return UnusableDataset(directory, {absl::StrCat("no pictures (", kPictureExtensions, ") in folders of classes")});

@@ -127,7 +127,8 @@ std::string DescribeTraining(const SearchJob& job, const SearchSpace& space) {
   std::string text = HasSupernet(job)
                          ? absl::StrCat("a supernet for ", job.training.steps, " steps, then ", networks, " scored with its weights")
                          : absl::StrCat(networks, " alone, each for the cost of ", job.sampling.steps, " steps of the middle one");
-  absl::StrAppend(&text, "; up to ", targets * job.fine_tune.members, " trained for ", job.fine_tune.steps, " steps");
+  const absl::string_view steps = HasSupernet(job) ? " steps" : " such steps";
+  absl::StrAppend(&text, "; up to ", targets * job.fine_tune.members, " trained for ", job.fine_tune.steps, steps);
   if (job.final.steps > 0)
     absl::StrAppend(&text, ", ", targets * std::min(job.final.members, job.fine_tune.members), " of them for ", job.final.steps, " more");
   if (job.teacher.steps > 0) absl::StrAppend(&text, "; all learn from a teacher of ", job.teacher.steps, " steps");

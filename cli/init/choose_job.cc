@@ -199,6 +199,7 @@ class Chooser {
       : data_(data), machine_(machine), minutes_(minutes), training_seconds_(TrainingSeconds(minutes)) {
     channels_ = data.place.format == DatasetFormat::kImageFolder && data.pictures.shows_colour ? 3 : 1;
     batch_ = BatchFor(data.pictures.train);
+    is_split_ = data.place.format == DatasetFormat::kIdx || PartsOf(data.place.Path()).test.has_value();
   }
 
   absl::StatusOr<DraftJob> Choose() {
@@ -236,10 +237,7 @@ class Chooser {
     return {largest, largest, channels_};
   }
   /// Pictures of one part, which are read together: all of a set that nobody has split.
-  int64_t ReadTogether() const {
-    const bool split = data_.place.format == DatasetFormat::kIdx || PartsOf(data_.place.Path()).test.has_value();
-    return split ? std::max(data_.pictures.train, data_.pictures.test) : NumPictures();
-  }
+  int64_t ReadTogether() const { return is_split_ ? std::max(data_.pictures.train, data_.pictures.test) : NumPictures(); }
   /// At most.
   int64_t DataBytes() const {
     const Dataset::Dimensions stored = StoredFor(Sides().front());
@@ -533,6 +531,7 @@ class Chooser {
   const double training_seconds_;
   DraftJob draft_;
   int channels_ = 1;
+  bool is_split_ = true;  // into training and test pictures, by whoever made the set
   int batch_ = 128;
   double step_seconds_ = 0;
 };

@@ -120,7 +120,7 @@ absl::StatusOr<DataPlace> FindData(const std::string& path, const std::string& d
   const bool folders = IsImageFolder(set->string());
   if (folders && HasIdxFile(*set)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("expected a data set of one layout, found both train/ with test/ and IDX files; move one ",
+        absl::StrCat("expected a data set of one layout, found both pictures in folders and IDX files; move one ",
                      "of them elsewhere: ", Printable(set->string())));
   }
   DataPlace place = {.root = set->parent_path().string(), .directory = set->filename().string()};

@@ -3,7 +3,8 @@
 """Scores an exported network on pictures in folders of classes: score.py MODEL.onnx DATA_SET/test
 
 Prepares each picture as the file's metadata says, so that it finds what the report promised, whatever made the pictures. For a set without
-test pictures, of which hanas set some aside: score.py MODEL.onnx DATA_SET --set-aside (or DATA_SET/train). Needs python3-numpy,
+test pictures, of which hanas set some aside: score.py MODEL.onnx DATA_SET --set-aside (or DATA_SET/train; of a set
+without damaged pictures). Needs python3-numpy,
 python3-pil and python3-onnxruntime.
 """
 import hashlib
@@ -71,7 +72,7 @@ def prepared(path):
 def pictures_of(folder):
     kinds = {".jpg", ".jpeg", ".png", ".webp"}
     inside = (path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-    pictures = sorted(path for path in inside if path.suffix.lower() in kinds)
+    pictures = sorted(path for path in inside if path.suffix.lower() in kinds and path.is_file())
     if "--set-aside" in sys.argv:  # of each class a sixth, the files with the lowest SHA-256
         pictures.sort(key=lambda path: hashlib.sha256(path.read_bytes()).hexdigest())
         pictures = pictures[: 0 if len(pictures) < 2 else max(1, len(pictures) // 6)]
@@ -83,7 +84,7 @@ for label in labels:
     for path in pictures_of(Path(folders[0]) / label):
         try:
             found = session.run(None, {"image": prepared(path)})[0].argmax()
-        except OSError as damaged:
+        except (OSError, SyntaxError) as damaged:
             print(f"left out: {path}: {damaged}", file=sys.stderr)
             continue
         total += 1

@@ -95,6 +95,18 @@ TEST_F(PicturesTest, WhatIsDamagedBehindItsHeaderIsNamedWhereAllIsDecoded) {
   EXPECT_THAT(LookAtPictures(DatasetFormat::kImageFolder, directory_.string(), options), IsOk()) << "the set is larger";
 }
 
+TEST_F(PicturesTest, DamageIsAShareOfWhatWasLookedAt) {
+  Put("train/a/0.jpg", 8, 8, {200, 20, 20});
+  for (int i = 1; i < 1500; ++i) fs::copy_file(directory_ / "train/a/0.jpg", directory_ / "train/a" / absl::StrCat(i, ".jpg"));
+  PutText("train/a/0.jpg", "x");
+  Put("test/a/0.jpg", 8, 8, {200, 20, 20});
+  const absl::StatusOr<Pictures> all = LookAtPictures(DatasetFormat::kImageFolder, directory_.string());
+  ASSERT_THAT(all, IsOk()) << "one of 1500";
+  EXPECT_THAT(all->damaged, ElementsAre(HasSubstr("0.jpg")));
+  EXPECT_THAT(LookAtPictures(DatasetFormat::kImageFolder, directory_.string(), {.most_headers = 100}).status(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("pictures to be damaged, found 1")));
+}
+
 TEST_F(PicturesTest, WhatNobodyReadsIsCountedByKind) {
   Put("train/a/1.jpg", 8, 8, {1, 1, 1});
   Put("test/a/1.jpg", 8, 8, {1, 1, 1});

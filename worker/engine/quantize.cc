@@ -8,11 +8,6 @@
 namespace hanas {
 namespace {
 
-constexpr float kSmallestStep = 1e-12F;
-// A value that is (nearly) always 0 still needs a step that kernels can rescale to: they want input step times weight step below 256 output
-// steps.
-constexpr float kSmallestRange = 0.05F;
-
 float HardSwish(float x) { return x * std::clamp(x + 3.0F, 0.0F, 6.0F) / 6.0F; }
 
 }  // namespace
@@ -29,7 +24,7 @@ float WeightStep(absl::Span<const float> channel, ElementType type) {
   float step = full;
   if (type == ElementType::kInt4) step = std::min(full, kInt4StepOfRms * rms);
   if (type == ElementType::kInt2) step = kInt2StepOfRms * rms;
-  return std::max(step, kSmallestStep);
+  return std::max(step, kSmallestWeightStep);
 }
 
 int8_t QuantizeWeight(float weight, float step, ElementType type) {
@@ -49,7 +44,7 @@ Quantizer HardSigmoidQuantizer() { return {.scale = 1.0F / 255.0F, .zero_point =
 
 Interval HardSwishInterval(float low, float high) {
   Interval interval = {std::min(HardSwish(low), HardSwish(high)), std::max(HardSwish(low), HardSwish(high))};
-  if (low <= -1.5F && high >= -1.5F) interval.low = -0.375F;  // the minimum of hard swish
+  if (low <= kHardSwishLowestAt && high >= kHardSwishLowestAt) interval.low = kHardSwishLowest;
   return interval;
 }
 

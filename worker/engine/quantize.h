@@ -14,6 +14,15 @@ namespace hanas {
 inline constexpr float kInt4StepOfRms = 0.36F;
 inline constexpr float kInt2StepOfRms = 1.22F;
 
+/// No step of weights is smaller.
+inline constexpr float kSmallestWeightStep = 1e-12F;
+/// No range of values is smaller: one that is (nearly) always 0 still needs a step that kernels can rescale to, as they want input step
+/// times weight step below 256 output steps.
+inline constexpr float kSmallestRange = 0.05F;
+/// Where hard swish is lowest, and how low.
+inline constexpr float kHardSwishLowestAt = -1.5F;
+inline constexpr float kHardSwishLowest = -0.375F;
+
 /// The step of the symmetric narrow-range quantiser of one output channel, in closed form without learned state:
 ///   8 bits  largest magnitude / 127
 ///   4 bits  the smaller of largest magnitude / 7 and 0.36 rms: close to the mean-square optimum of 15 levels for bell-shaped weights

@@ -31,21 +31,17 @@ DeviceRange Behind(kernels::Nonlinearity nonlinearity, const DeviceRange& before
 
 /// HardSwishInterval of worker/engine/quantize.h.
 DeviceRange Swished(const DeviceRange& before) {
-  constexpr double kLowestAt = -1.5;
-  constexpr double kLowest = -0.375;
   const auto swish = [](const torch::Tensor& x) { return x * torch::clamp(x + 3.0, 0.0, 6.0) / 6.0; };
   const torch::Tensor low = swish(before.low);
   const torch::Tensor high = swish(before.high);
-  const torch::Tensor dips = torch::logical_and(before.low.le(kLowestAt), before.high.ge(kLowestAt));
-  return {torch::where(dips, torch::full_like(low, kLowest), torch::minimum(low, high)), torch::maximum(low, high)};
+  const torch::Tensor dips = torch::logical_and(before.low.le(kHardSwishLowestAt), before.high.ge(kHardSwishLowestAt));
+  return {torch::where(dips, torch::full_like(low, kHardSwishLowest), torch::minimum(low, high)), torch::maximum(low, high)};
 }
 
 kernels::Range Fetched(const DeviceRange& range) { return {range.low.item<float>(), range.high.item<float>()}; }
 
-/// The values on the grid of QuantizerForRange(range), with the gradient of what they were. The bounds of the grid are those of int8 and of
-/// the smallest range there.
+/// The values on the grid of QuantizerForRange(range), with the gradient of what they were.
 torch::Tensor OnGrid(const torch::Tensor& value, const DeviceRange& range) {
-  constexpr double kSmallestRange = 0.05;
   const torch::Tensor low = torch::clamp_max(range.low, 0);
   const torch::Tensor high = torch::clamp_min(range.high, 0);
   const torch::Tensor scale = torch::clamp_min(high - low, kSmallestRange) / 255.0;
@@ -104,14 +100,13 @@ torch::Tensor AcceleratorOps::QuantizeToOwnRange(const torch::Tensor& input, ker
 torch::Tensor AcceleratorOps::QuantizeWeights(const torch::Tensor& weight, ElementType type) const {
   if (BitWidth(type) > 8) return weight;
   // WeightStep of worker/engine/quantize.h, of all channels at once.
-  constexpr double kSmallestStep = 1e-12;
   const torch::Tensor rows = weight.detach().reshape({weight.size(0), -1});
   const int limit = NarrowRangeLimit(type);
   torch::Tensor step = rows.abs().amax(1) / static_cast<double>(limit);
   const auto rms = [&] { return rows.square().mean(1).sqrt(); };
   if (type == ElementType::kInt4) step = torch::minimum(step, kInt4StepOfRms * rms());
   if (type == ElementType::kInt2) step = kInt2StepOfRms * rms();
-  step = torch::clamp_min(step, kSmallestStep).unsqueeze(1);
+  step = torch::clamp_min(step, kSmallestWeightStep).unsqueeze(1);
   const torch::Tensor quantised = torch::round(torch::clamp(rows / step, -limit, limit)) * step;
   return StraightThrough(quantised.view(weight.sizes()), weight);
 }

@@ -137,7 +137,9 @@ class Interpreter {
                            .nonlinearity = tail.nonlinearity,
                            .first = {},
                            .second = {}};
-    const std::vector<ChannelFold> folds = calibration_->folds.empty() ? FoldsOf(op, t, *calibration_, i) : calibration_->folds[i];
+    std::vector<ChannelFold> own;
+    if (calibration_->folds.empty()) own = FoldsOf(op, t, *calibration_, i);
+    const std::vector<ChannelFold>& folds = calibration_->folds.empty() ? own : calibration_->folds[i];
     for (size_t c = 0; c < channels; ++c) {
       what.scale[c] = folds[c].scale;
       what.shift[c] = folds[c].shift;
